@@ -1,0 +1,65 @@
+"""Checkpoints: safetensors with a header of strings, so that nothing is ever unpickled."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from models.encoders import ENCODERS
+from models.learner import Learner
+from models.learners import LEARNERS
+
+FORMAT = "handful-1"
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What to build: a learner and its encoder, each by name, with the arguments of its constructor."""
+
+    learner: str
+    encoder: str
+    learner_options: dict[str, Any] = field(default_factory=dict)
+    encoder_options: dict[str, Any] = field(default_factory=dict)
+
+
+def build(spec: Spec, **overrides: Any) -> Learner:
+    """A learner with fresh weights; `overrides` replace options of the learner."""
+    encoder = ENCODERS[spec.encoder](**spec.encoder_options)
+    return LEARNERS[spec.learner](encoder, **spec.learner_options | overrides)
+
+
+def save(path: Path, spec: Spec, tensors: dict[str, Tensor], **header: Any) -> None:
+    """Write tensors, the spec that they belong to and further values (JSON) to `path`, whole or not at all."""
+    strings = {name: json.dumps(value) for name, value in header.items()}
+    metadata = {"format": FORMAT, "spec": json.dumps(asdict(spec))} | strings
+    partial = path.with_suffix(".partial")
+    save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, partial, metadata)
+    partial.replace(path)
+
+
+def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors of a checkpoint and the values of its header."""
+    with safe_open(path, framework="pt") as file:
+        metadata = dict(file.metadata() or {})
+        if metadata.pop("format", None) != FORMAT:
+            raise ValueError(f"{path} is not a Handful checkpoint: its header has no format {FORMAT!r}")
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    return tensors, {name: json.loads(value) for name, value in metadata.items()}
+
+
+def load(path: Path, **overrides: Any) -> Learner:
+    """The learner of a checkpoint, in `eval()` mode, its weights frozen; `overrides` replace options of the learner."""
+    tensors, header = read(path)
+    learner = build(Spec(**header["spec"]), **overrides)
+    learner.load_state_dict(tensors)
+    return learner.eval().requires_grad_(False)
+
+
+def digest(path: Path) -> str:
+    """What a state must name to be of this checkpoint: the first 16 hex digits of the file's SHA-256."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]

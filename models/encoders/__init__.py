@@ -1,0 +1,8 @@
+"""Encoders: from an input to a feature vector. Each has `features`, the length of what it returns."""
+
+from models.encoders.conv4 import Conv4
+from models.encoders.mlp import MLP
+
+Encoder = Conv4 | MLP
+
+ENCODERS: dict[str, type[Encoder]] = {"conv4": Conv4, "mlp": MLP}

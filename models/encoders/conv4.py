@@ -1,0 +1,39 @@
+"""The four-block convolutional encoder of the few-shot literature."""
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+Reduction = Literal["pool", "stride"]
+Norm = Literal["batch", "group"]
+
+
+class Conv4(nn.Module):
+    """Four blocks of 3x3 convolution, norm, ReLU and a halving of the image; 64 features from a 28x28 drawing.
+
+    `reduction="pool"`: 2x2 max-pooling, 28-14-7-3-1, flattened (Snell et al. 2017; Vinyals et al. 2016).
+    `reduction="stride"`: strided convolution, 28-14-7-4-2, averaged (Finn et al. 2017, appendix A.1).
+    `norm="batch"`: batch normalisation. Its running statistics are written in `train()` mode only; in `eval()` mode
+    they are frozen, so that no answer depends on a neighbour.
+    `norm="group"`: group normalisation, within one example in either mode: for inner loops, which cannot keep
+    running statistics. The published MAML normalises by the query batch, which a service must not do.
+    """
+
+    def __init__(self, channels: int = 1, width: int = 64, reduction: Reduction = "pool", norm: Norm = "batch") -> None:
+        super().__init__()
+        self.features = width
+        self.blocks = nn.Sequential(
+            _block(channels, width, reduction, norm), *(_block(width, width, reduction, norm) for _ in range(3))
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (n, channels, 28, 28), ink 1 and paper 0, to features (n, width)."""
+        features: Tensor = self.blocks(images)
+        return features.mean((-2, -1))
+
+
+def _block(inputs: int, outputs: int, reduction: Reduction, norm: Norm) -> nn.Sequential:
+    convolution = nn.Conv2d(inputs, outputs, 3, padding=1, stride=2 if reduction == "stride" else 1)
+    normalise = nn.BatchNorm2d(outputs) if norm == "batch" else nn.GroupNorm(8, outputs)
+    halve = [nn.MaxPool2d(2)] if reduction == "pool" else []
+    return nn.Sequential(convolution, normalise, nn.ReLU(), *halve)

@@ -1,0 +1,160 @@
+"""The one training loop: the loss of predict(adapt(support), query), for every learner.
+
+Episode i of a run is a function of (seed, i) alone, so a run that was interrupted goes on as if it had not been.
+"""
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import fmean
+
+import torch
+from torch import Tensor
+
+from models import checkpoint
+from models.evaluation import HEADLINE, evaluate
+from models.functional import LOSSES
+from models.learner import Kind, Learner, Support
+from models.recipes import Recipe
+from models.tasks.episode import Episode, Tasks, rng_of, stack, to_device
+
+VALIDATION_EPISODES = 200
+VALIDATION_SEED = 1_000_003
+"""Far from any training seed: the same validation episodes at every look and in every run."""
+
+
+@dataclass
+class Progress:
+    """Where a training stands. `losses` and `scores` are points (step, value): what the training curve draws."""
+
+    step: int = 0
+    loss: float = math.nan
+    seconds: float = 0.0
+    losses: list[tuple[int, float]] = field(default_factory=list)
+    scores: list[tuple[int, float]] = field(default_factory=list)
+
+
+class Run:
+    """A training of one recipe: the learner, its optimiser, and the two files that it writes.
+
+    `name.safetensors` holds the best weights on the validation tasks, or the last ones where there are none;
+    `name.resume.safetensors` holds all that is needed to go on, and is picked up when it is there.
+    """
+
+    def __init__(self, recipe: Recipe, folder: Path, name: str, *, seed: int = 0, device: str = "cpu") -> None:
+        self.recipe, self.seed, self.device = recipe, seed, torch.device(device)
+        self.weights_path, self.resume_path = folder / f"{name}.safetensors", folder / f"{name}.resume.safetensors"
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(seed)
+        self.learner = checkpoint.build(recipe.spec).to(self.device)
+        self.optimiser = torch.optim.Adam(self.learner.parameters())
+        self.progress = Progress()
+        if self.resume_path.exists():
+            self._resume()
+
+    def train(self, training: Tasks, validation: Tasks | None, *, every: int) -> Iterator[Progress]:
+        """Train to the recipe's last step, yielding after each. Every `every` steps, and at the last, look at the
+        validation tasks and save; save too when the iterator is closed."""
+        started = time.monotonic() - self.progress.seconds
+        try:
+            while self.progress.step < self.recipe.steps:
+                self._step(training)
+                self.progress.seconds = time.monotonic() - started
+                if self.progress.step % every == 0 or self.progress.step == self.recipe.steps:
+                    self._look(validation)
+                    self._save()
+                yield self.progress
+        finally:
+            self._save()
+
+    def _step(self, training: Tasks) -> None:
+        first = self.progress.step * self.recipe.tasks_per_step
+        drawn = [self._draw(training, first + i) for i in range(self.recipe.tasks_per_step)]
+        loss = self._loss(drawn)
+        self.optimiser.zero_grad()
+        torch.autograd.backward(loss)
+        self._set_rate()
+        self.optimiser.step()
+        self.progress.step += 1
+        self.progress.loss = 0.98 * self.progress.loss + 0.02 * loss.item() if first else loss.item()
+
+    def _draw(self, training: Tasks, index: int) -> Episode:
+        return to_device(training.episode(rng_of(self.seed, index), self.recipe.episode), self.device)
+
+    def _loss(self, episodes: list[Episode]) -> Tensor:
+        self.learner.train()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16"):
+            if len(episodes) == 1:
+                return episode_loss(self.learner, episodes[0])
+            return mean_loss(self.learner, stack(episodes))
+
+    def _set_rate(self) -> None:
+        """Cosine decay to zero over the run."""
+        rate = self.recipe.rate * (1 + math.cos(math.pi * self.progress.step / self.recipe.steps)) / 2
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+
+    def _look(self, validation: Tasks | None) -> None:
+        """Note the loss and the validation score; write the weights if they are the best so far."""
+        self.progress.losses.append((self.progress.step, self.progress.loss))
+        if validation is not None:
+            score = self._validate(validation)
+            better = min if self.learner.kind is Kind.REGRESSION else max
+            self.progress.scores.append((self.progress.step, score))
+            if score != better(value for _, value in self.progress.scores):
+                return
+        checkpoint.save(self.weights_path, self.recipe.spec, self.learner.state_dict())
+
+    def _validate(self, validation: Tasks) -> float:
+        self.learner.eval()
+        shape = self.recipe.validation_episode
+        scores = evaluate(self.learner, validation, shape, VALIDATION_EPISODES, VALIDATION_SEED, self.device)
+        return fmean(episode[HEADLINE[self.learner.kind]] for episode in scores)
+
+    def _save(self) -> None:
+        weights = {f"learner.{name}": value for name, value in self.learner.state_dict().items()}
+        moments = {
+            f"optimiser.{index}.{name}": value
+            for index, state in self.optimiser.state_dict()["state"].items()
+            for name, value in state.items()
+        }
+        header = {"progress": asdict(self.progress), "seed": self.seed}
+        checkpoint.save(self.resume_path, self.recipe.spec, weights | moments, **header)
+
+    def _resume(self) -> None:
+        tensors, header = checkpoint.read(self.resume_path)
+        found = (header["seed"], checkpoint.Spec(**header["spec"]))
+        if found != (self.seed, self.recipe.spec):
+            raise ValueError(f"{self.resume_path} is of another recipe or seed; remove it, or name another folder")
+        self.progress = Progress(**header["progress"])
+        self.learner.load_state_dict(_under("learner.", tensors))
+        optimiser = self.optimiser.state_dict()
+        for key, value in _under("optimiser.", tensors).items():
+            index, name = key.split(".")
+            optimiser["state"].setdefault(int(index), {})[name] = value
+        self.optimiser.load_state_dict(optimiser)
+
+
+def episode_loss(learner: Learner, episode: Episode) -> Tensor:
+    """The outer loss of one episode: what is lost on its queries after adapting to its support."""
+    answers = learner.predict(learner.adapt(episode.support), episode.query)
+    everything = torch.ones(len(episode.targets), dtype=torch.bool, device=answers.device)
+    return LOSSES[learner.kind](answers.float(), episode.targets, everything)
+
+
+def mean_loss(learner: Learner, episodes: Episode) -> Tensor:
+    """The mean outer loss of stacked episodes, computed as one batch."""
+    ways = episodes.support.ways
+
+    def loss(inputs: Tensor, targets: Tensor, mask: Tensor, query: Tensor, answers: Tensor) -> Tensor:
+        return episode_loss(learner, Episode(Support(inputs, targets, mask, ways), query, answers))
+
+    support = episodes.support
+    losses: Tensor = torch.vmap(loss)(support.inputs, support.targets, support.mask, episodes.query, episodes.targets)
+    return losses.mean()
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
