@@ -44,7 +44,7 @@ def macro_f1(given: Tensor, targets: Tensor, ways: int) -> float:
 
 
 def summarise(scores: list[Scores]) -> dict[str, dict[str, float]]:
-    """Mean and half width of the 95 % interval (1.96 standard errors over episodes, one set of weights) of each score."""
+    """Mean of each score, and half width of its 95 % interval: 1.96 standard errors over episodes, weights fixed."""
     return {name: _interval([episode[name] for episode in scores]) for name in scores[0]}
 
 

@@ -42,6 +42,9 @@ class Support(NamedTuple):
 class Learner(nn.Module, ABC):
     """An algorithm with meta-trained weights. `eval()` mode is what is served; `train()` mode is for meta-training."""
 
+    algorithm: ClassVar[str]
+    paper: ClassVar[str]
+
     transductive: ClassVar[bool] = False
     """The answer to one query may depend on the other queries of the request."""
     order_sensitive: ClassVar[bool] = False

@@ -1,6 +1,7 @@
 """How each model of the zoo is made: what `handful train NAME` does when nothing else is said."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from models.checkpoint import Spec
 from models.tasks.episode import Shape
@@ -21,6 +22,9 @@ class Recipe:
     rate: float
     augment: bool = False
     precision: str = "float32"
+    input: dict[str, Any] = field(default_factory=lambda: {"type": "image", "size": 28})
+    outputs: int | None = None
+    limits: tuple[str, ...] = ()
     start: str | None = None
     """The recipe whose trained encoder this one starts from."""
 
@@ -36,7 +40,7 @@ RECIPES: dict[str, Recipe] = {
         validation=None,
         episode=Shape(60, 1, 5),
         validation_episode=Shape(20, 1, 5),
-        steps=12_000,
+        steps=10_000,
         tasks_per_step=1,
         rate=2e-3,
         augment=True,
@@ -62,7 +66,7 @@ RECIPES: dict[str, Recipe] = {
         validation="vinyals-val",
         episode=Shape(60, 1, 5),
         validation_episode=Shape(5, 1, 5),
-        steps=3_000,
+        steps=7_000,
         tasks_per_step=1,
         rate=2e-3,
         augment=True,
@@ -94,5 +98,15 @@ RECIPES: dict[str, Recipe] = {
         steps=70_000,
         tasks_per_step=25,
         rate=1e-3,
+        input={"type": "vector", "length": 1},
+        outputs=1,
+        limits=("Waves of amplitude 0.1 to 5, phase 0 to pi and x from -5 to 5; elsewhere it guesses.",),
     ),
 }
+
+
+def recipe_of(name: str, steps: int | None = None) -> Recipe:
+    """A recipe by name, with another number of steps if one is given. Raises ValueError when there is none."""
+    if name not in RECIPES:
+        raise ValueError(f"no recipe is called {name!r}: there are {', '.join(RECIPES)}")
+    return replace(RECIPES[name], steps=steps or RECIPES[name].steps)

@@ -43,7 +43,9 @@ class Run:
     `name.resume.safetensors` holds all that is needed to go on, and is picked up when it is there.
     """
 
-    def __init__(self, recipe: Recipe, folder: Path, name: str, *, seed: int = 0, device: str = "cpu") -> None:
+    def __init__(
+        self, recipe: Recipe, folder: Path, name: str, *, seed: int = 0, device: str = "cpu", start: Path | None = None
+    ) -> None:
         self.recipe, self.seed, self.device = recipe, seed, torch.device(device)
         self.weights_path, self.resume_path = folder / f"{name}.safetensors", folder / f"{name}.resume.safetensors"
         folder.mkdir(parents=True, exist_ok=True)
@@ -53,6 +55,8 @@ class Run:
         self.progress = Progress()
         if self.resume_path.exists():
             self._resume()
+        elif start is not None:
+            self._begin_with_encoder(start)
 
     def train(self, training: Tasks, validation: Tasks | None, *, every: int) -> Iterator[Progress]:
         """Train to the recipe's last step, yielding after each. Every `every` steps, and at the last, look at the
@@ -122,6 +126,10 @@ class Run:
         }
         header = {"progress": asdict(self.progress), "seed": self.seed}
         checkpoint.save(self.resume_path, self.recipe.spec, weights | moments, **header)
+
+    def _begin_with_encoder(self, start: Path) -> None:
+        tensors, _ = checkpoint.read(start)
+        self.learner.get_submodule("encoder").load_state_dict(_under("encoder.", tensors))
 
     def _resume(self) -> None:
         tensors, header = checkpoint.read(self.resume_path)

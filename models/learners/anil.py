@@ -17,6 +17,9 @@ class ANIL(MAML):
     The body is shared by all clients, so that a state is ways * (d + 1) numbers.
     """
 
+    algorithm = "ANIL"
+    paper = "Raghu, Raghu, Bengio, Vinyals 2020, arXiv:1909.09157"
+
     def adapt(self, support: Support) -> State:
         """The adapted head: weight (ways, d) and bias (ways,)."""
         features = self.encoder(support.inputs)

@@ -24,6 +24,9 @@ class MAML(Learner):
     the others with minus infinity in the inner loss and in the answer.
     """
 
+    algorithm = "MAML"
+    paper = "Finn, Abbeel, Levine 2017, arXiv:1703.03400"
+
     def __init__(
         self,
         encoder: Encoder,

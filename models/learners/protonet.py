@@ -16,6 +16,9 @@ class ProtoNet(Learner):
     Any number of classes and of examples a class, equal or not.
     """
 
+    algorithm = "Prototypical networks"
+    paper = "Snell, Swersky, Zemel 2017, arXiv:1703.05175"
+
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()
         self.encoder = encoder

@@ -1,0 +1,52 @@
+"""The one place where things are wired."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from service import problems
+from service.cards import Catalogue
+from service.clients import Clients
+from service.embedded import embedded_valkey
+from service.engine.contract import Engine
+from service.health import warm_up
+from service.limits import BodyLimit, Measured
+from service.routes import adapt, clients, health, models, predict
+from service.settings import Settings
+from service.store import Store
+
+ROUTERS = (adapt.router, predict.router, clients.router, models.router, health.router)
+
+
+def create_app(settings: Settings, catalogue: Catalogue, engine: Engine) -> FastAPI:
+    """The service over an engine that has started, with a Redis of its own unless the settings name one."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            url = settings.redis_url
+            if url is None:
+                url = await stack.enter_async_context(embedded_valkey(settings.data))
+            store = Store(url, timeout_s=settings.redis_timeout_s, state_ttl_s=settings.state_ttl_s)
+            stack.push_async_callback(store.close)
+            for card in catalogue.values():
+                await warm_up(engine, card)
+            app.state.store = store
+            app.state.clients = Clients(catalogue, engine, store, settings)
+            yield
+
+    app = FastAPI(
+        title="Handful",
+        summary="Teach a model from a handful of examples, per client, over REST.",
+        version=version("handful"),
+        lifespan=lifespan,
+    )
+    app.state.settings, app.state.catalogue, app.state.engine = settings, catalogue, engine
+    for router in ROUTERS:
+        app.include_router(router)
+    problems.install(app)
+    app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
+    app.add_middleware(Measured)
+    return app

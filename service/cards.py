@@ -1,0 +1,103 @@
+"""Model cards: what each model takes, how good it is, and how it was made. One JSON file beside each checkpoint."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.errors import UnknownModel
+
+
+class ImageInput(BaseModel):
+    """A drawing: base64 PNG or JPEG of any size and mode, or nested numbers. The service makes it `size` x `size`,
+    with ink 1 and paper 0, whichever of the two is dark."""
+
+    type: Literal["image"] = "image"
+    size: int = Field(description="Pixels of each side.")
+
+
+class VectorInput(BaseModel):
+    """A vector of numbers; for a length of 1, a number will do."""
+
+    type: Literal["vector"] = "vector"
+    length: int
+
+
+class Figure(BaseModel):
+    """A measured score, and the command that makes it again."""
+
+    setting: str
+    metric: str
+    mean: float = Field(description="Over episodes: a fraction for accuracy and macro F1, squared units for MSE.")
+    ci95: float = Field(description="Half width of the 95 % interval over episodes.")
+    episodes: int
+    command: str
+
+
+class Card(BaseModel):
+    """All that a client or an operator wants to know of a model."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    title: str
+    algorithm: str
+    paper: str
+    kind: Literal["classification", "regression"]
+    input: Annotated[ImageInput | VectorInput, Field(discriminator="type")]
+    outputs: int | None = Field(None, description="Numbers in one answer, for regression.")
+    max_ways: int | None = Field(None, description="Most classes that it takes; null: any number.")
+    transductive: bool = Field(False, description="Whether an answer may depend on the request's other queries.")
+    order_sensitive: bool = Field(False, description="Whether the order of the support may change the answers.")
+    training: dict[str, Any] = Field(description="Data, split, command, seed, time and machine.")
+    figures: list[Figure] = Field(default_factory=list)
+    limits: list[str] = Field(default_factory=list)
+    checkpoint: str = Field(
+        "", description="First 16 hex digits of the SHA-256 of the weights; states are made for it."
+    )
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """The card in a JSON file."""
+        return cls.model_validate_json(path.read_bytes())
+
+    def write(self, path: Path) -> None:
+        """Write the card as a JSON file; `checkpoint` is left to the weights themselves to say."""
+        path.write_text(self.model_dump_json(indent=2, exclude={"checkpoint"}) + "\n")
+
+    def with_figures(self, figures: list[Figure]) -> Self:
+        """The card with figures added, or in place of those of the same setting and metric."""
+        new = {(figure.setting, figure.metric) for figure in figures}
+        kept = [figure for figure in self.figures if (figure.setting, figure.metric) not in new]
+        return self.model_copy(update={"figures": kept + figures})
+
+
+class Catalogue(Mapping[str, Card]):
+    """The cards of a folder by name. Reads no weights beyond their hash."""
+
+    def __init__(self, folder: Path) -> None:
+        paths = sorted(folder.glob("*.safetensors"))
+        self._cards = {path.stem: _read(path) for path in paths}
+        if not self._cards:
+            raise FileNotFoundError(f"{folder} holds no model: a NAME.safetensors with a NAME.json beside it")
+
+    def __getitem__(self, name: str) -> Card:
+        try:
+            return self._cards[name]
+        except KeyError:
+            served = ", ".join(self._cards)
+            raise UnknownModel(f"No model is called {name[:80]!r}. Served here: {served}.", field="model") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._cards)
+
+    def __len__(self) -> int:
+        return len(self._cards)
+
+
+def _read(weights: Path) -> Card:
+    card = Card.read(weights.with_suffix(".json"))
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()[:16]
+    return card.model_copy(update={"checkpoint": digest, "name": weights.stem})

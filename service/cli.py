@@ -1,0 +1,92 @@
+"""The console script: handful serve | train | evaluate | models. Signatures only; each command imports its work."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from service.cards import Catalogue
+from service.settings import ZOO, Settings
+
+app = typer.Typer(help="Teach a model from a handful of examples, per client, over REST.", no_args_is_help=True)
+
+Data = Annotated[Path | None, typer.Option(help="omniglot.npz, or the folder of the official files.", exists=True)]
+Device = Annotated[str, typer.Option(help="cpu, cuda, ...")]
+Seed = Annotated[int, typer.Option(help="The same seed draws the same episodes.")]
+Threads = Annotated[int, typer.Option(min=1, help="Torch threads.")]
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; else HANDFUL_HOST, else 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; else HANDFUL_PORT, else 8000.")] = None,
+) -> None:
+    """Serve the models over HTTP. Every setting is an environment variable: see service/settings.py."""
+    from service.serve import serve  # noqa: PLC0415
+
+    given = {"host": host, "port": port}
+    serve(Settings.model_validate({name: value for name, value in given.items() if value is not None}))
+
+
+@app.command()
+def train(
+    model: Annotated[str, typer.Argument(help="A recipe of models/recipes.py: glyphs, sinusoid, ...")],
+    data: Data = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps of the outer loop; else the recipe's.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the checkpoint, the card and the curve.")] = Path("runs"),
+    every: Annotated[int, typer.Option(min=1, help="Steps between validations, each of which saves.")] = 500,
+    seed: Seed = 0,
+    device: Device = "cpu",
+    threads: Threads = 1,
+) -> None:
+    """Train a model. Interrupt it at any time: the same command goes on where it stopped."""
+    from service.training import train  # noqa: PLC0415
+
+    train(model, data, steps=steps, out=out, every=every, seed=seed, device=device, threads=threads)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(help="A model of the folder --models.")],
+    data: Data = None,
+    split: Annotated[str, typer.Option(help="vinyals-test, alphabets-test, sinusoid, ...")] = "vinyals-test",
+    within_alphabet: Annotated[bool, typer.Option(help="Draw the classes of an episode from one alphabet.")] = False,
+    ways: Annotated[int, typer.Option(min=2)] = 5,
+    shots: Annotated[int, typer.Option(min=1)] = 1,
+    queries: Annotated[int, typer.Option(min=1, help="Of each class; for regression, of each task.")] = 5,
+    episodes: Annotated[int, typer.Option(min=1)] = 1000,
+    steps: Annotated[int | None, typer.Option(min=1, help="Inner steps, for learners that take them.")] = None,
+    seed: Seed = 0,
+    device: Device = "cpu",
+    threads: Threads = 1,
+    models: Annotated[Path, typer.Option(help="Folder of checkpoints.")] = ZOO,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    record: Annotated[bool, typer.Option(help="Write the figure into the model's card.")] = False,
+) -> None:
+    """Measure a model on episodes: mean and 95 % interval, and all that is needed to make the figure again."""
+    from service.evaluation import Setting, evaluate  # noqa: PLC0415
+
+    setting = Setting(model, split, within_alphabet, ways, shots, queries, episodes, steps, seed)
+    evaluate(setting, data, models, device=device, threads=threads, as_json=as_json, record=record)
+
+
+@app.command()
+def models(as_json: Annotated[bool, typer.Option("--json", help="The whole cards, as JSON.")] = False) -> None:
+    """List the models that are served, and how good they are."""
+    catalogue = Catalogue(Settings().models)
+    if as_json:
+        print(json.dumps([card.model_dump() for card in catalogue.values()], indent=2))
+        return
+    table = Table("model", "algorithm", "ways", "figures")
+    for card in catalogue.values():
+        figures = "\n".join(f"{f.setting}: {f.metric} {f.mean:.4f} ± {f.ci95:.4f}" for f in card.figures)
+        table.add_row(card.name, card.algorithm, str(card.max_ways or "any"), figures)
+    Console().print(table)
+
+
+def main() -> None:
+    """The console script."""
+    app()

@@ -1,0 +1,208 @@
+"""The use cases: adapt, predict, forget. Knows neither HTTP nor Redis commands."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from service import metrics
+from service.cards import Card
+from service.engine.contract import Array, Arrays, Engine, StateNotHeld, SupportSet
+from service.errors import Conflict, TooManyWays, Unprocessable
+from service.inputs import Classes, class_indices, decode_inputs, regression_targets
+from service.settings import Settings
+from service.store import ClientKey, Draft, Record, StateKey, Store, VersionMoved
+
+TRIES = 10
+"""How often a request begins anew when the client is adapted by another meanwhile."""
+
+
+class Taught(NamedTuple):
+    """What a request brings to learn from, decoded: `inputs` (n, ...), and labels as they were sent."""
+
+    inputs: Array
+    labels: Sequence[Any]
+
+
+class Adapted(NamedTuple):
+    """An adapt that is stored."""
+
+    record: Record
+    state_bytes: int
+    timings_ms: dict[str, float]
+
+
+class Answered(NamedTuple):
+    """Logits (q, ways), or values (q, outputs), and the version of the client that gave them."""
+
+    record: Record
+    card: Card
+    answers: Array
+    timings_ms: dict[str, float]
+
+
+class Clients:
+    """What can be done for the clients of all tenants."""
+
+    def __init__(self, catalogue: Mapping[str, Card], engine: Engine, store: Store, settings: Settings) -> None:
+        self._catalogue, self._engine, self._store, self._settings = catalogue, engine, store, settings
+        self._rebuilding: dict[StateKey, asyncio.Task[Arrays]] = {}
+
+    async def adapt(
+        self, client: ClientKey, model: str | None, raw: Sequence[tuple[Any, Any]], ttl_s: int | None
+    ) -> Adapted:
+        """Make or replace a client's model from (input, label) pairs."""
+        card = self._catalogue[model or self._settings.default_model]
+        clock = Clock()
+        taught = await self._decode(card, raw)
+        clock.lap("decode")
+        return await self._learn(client, card, taught, ttl_s, clock, after=None)
+
+    async def append(
+        self, client: ClientKey, model: str | None, raw: Sequence[tuple[Any, Any]], ttl_s: int | None
+    ) -> Adapted:
+        """Add (input, label) pairs to a client's support set, and adapt to all of it. Raises UnknownClient."""
+        for _ in range(TRIES):
+            record, stored = await self._store.support(client)
+            card = self._served(record)
+            if model not in (None, record.model):
+                raise Conflict(f"The client's model is {record.model!r}, not {model!r}: append to that, or replace.")
+            clock = Clock()
+            new = await self._decode(card, raw)
+            clock.lap("decode")
+            try:
+                return await self._learn(client, card, _join(record, stored, new), ttl_s, clock, after=record)
+            except VersionMoved:
+                continue
+        raise Conflict("The client was adapted by others all the while. Try again.")
+
+    async def predict(self, client: ClientKey, raw: Sequence[Any]) -> Answered:
+        """Answer inputs from the client's state. Raises UnknownClient."""
+        self._check_count(len(raw), self._settings.max_queries, "inputs")
+        for _ in range(TRIES):
+            try:
+                return await self._answer(client, raw)
+            except VersionMoved:
+                continue
+        raise Conflict("The client was adapted by others all the while. Try again.")
+
+    async def _answer(self, client: ClientKey, raw: Sequence[Any]) -> Answered:
+        clock = Clock()
+        record = await self._store.record(client)
+        card = self._served(record)
+        fields = [f"inputs[{i}]" for i in range(len(raw))]
+        queries = await asyncio.to_thread(decode_inputs, card, raw, fields, self._settings)
+        clock.lap("decode")
+        key = StateKey(client, record.life, record.version, card.checkpoint)
+        try:
+            answers = await self._engine.predict(card.name, key, queries)
+        except StateNotHeld:
+            self._engine.hold(key, await self._fetch(key, card, record))
+            answers = await self._engine.predict(card.name, key, queries)
+        clock.lap("predict")
+        return Answered(record, card, answers, clock.laps_ms)
+
+    async def show(self, client: ClientKey) -> Record:
+        """What is known of a client. Raises UnknownClient."""
+        return await self._store.record(client)
+
+    async def page(self, tenant: str, *, after: str, limit: int) -> list[Record]:
+        """Up to `limit` clients of a tenant, by id, from behind `after`."""
+        return await self._store.clients(tenant, after=after, limit=limit)
+
+    async def forget(self, client: ClientKey) -> None:
+        """Remove all that is stored of a client. Raises UnknownClient."""
+        await self._store.forget(client, [card.checkpoint for card in self._catalogue.values()])
+
+    async def _learn(
+        self, client: ClientKey, card: Card, taught: Taught, ttl_s: int | None, clock: "Clock", after: Record | None
+    ) -> Adapted:
+        self._check_count(len(taught.labels), self._settings.max_examples, "support")
+        classes, support = self._support(card, taught)
+        state = await self._engine.adapt(card.name, support)
+        clock.lap("adapt")
+        stored = {"inputs": support.inputs, "targets": support.targets}
+        draft = Draft(card.name, card.checkpoint, classes, stored, state, ttl_s)
+        record = await self._store.commit(client, draft, after=after)
+        self._engine.hold(StateKey(client, record.life, record.version, card.checkpoint), state)
+        clock.lap("store")
+        return Adapted(record, sum(value.nbytes for value in state.values()), clock.laps_ms)
+
+    def _support(self, card: Card, taught: Taught) -> tuple[Classes | None, SupportSet]:
+        if card.kind == "regression":
+            return None, SupportSet(taught.inputs, regression_targets(taught.labels, card.outputs or 1), ways=0)
+        classes, targets = class_indices(taught.labels)
+        self._check_ways(card, len(classes))
+        return classes, SupportSet(taught.inputs, targets, ways=len(classes))
+
+    def _check_ways(self, card: Card, ways: int) -> None:
+        limits = {other.name: min(other.max_ways or ways, self._settings.max_ways) for other in self._like(card)}
+        if ways > limits[card.name]:
+            others = ", ".join(name for name, limit in limits.items() if ways <= limit)
+            way_out = f"Models that take {ways}: {others}." if others else "No model here takes that many."
+            raise TooManyWays(
+                f"support: {ways} classes; {card.name} takes at most {limits[card.name]}. {way_out}", field="support"
+            )
+
+    def _like(self, card: Card) -> list[Card]:
+        return [other for other in self._catalogue.values() if (other.kind, other.input) == (card.kind, card.input)]
+
+    async def _decode(self, card: Card, raw: Sequence[tuple[Any, Any]]) -> Taught:
+        self._check_count(len(raw), self._settings.max_examples, "support")
+        fields = [f"support[{i}].input" for i in range(len(raw))]
+        inputs = await asyncio.to_thread(decode_inputs, card, [one for one, _ in raw], fields, self._settings)
+        return Taught(inputs, [label for _, label in raw])
+
+    async def _fetch(self, key: StateKey, card: Card, record: Record) -> Arrays:
+        """The state from the store, or made again; once, however many requests wait for it."""
+        if key not in self._rebuilding:
+            task = asyncio.create_task(self._load_or_rebuild(key, card, record))
+            self._rebuilding[key] = task
+            task.add_done_callback(lambda _: self._rebuilding.pop(key))
+        return await asyncio.shield(self._rebuilding[key])
+
+    async def _load_or_rebuild(self, key: StateKey, card: Card, record: Record) -> Arrays:
+        if (state := await self._store.state(key)) is not None:
+            return state
+        current, stored = await self._store.support(key.client)
+        if (current.life, current.version) != (record.life, record.version):
+            raise VersionMoved
+        support = SupportSet(stored["inputs"], stored["targets"], ways=len(record.classes or ()))
+        state = await self._engine.adapt(card.name, support)
+        metrics.states_rebuilt.inc()
+        await self._store.save_state(key, state)
+        return state
+
+    def _served(self, record: Record) -> Card:
+        if record.model not in self._catalogue:
+            raise Conflict(f"The client's model {record.model!r} is no longer served here: adapt it with another.")
+        return self._catalogue[record.model]
+
+    def _check_count(self, count: int, limit: int, field: str) -> None:
+        if count > limit:
+            raise Unprocessable(f"{field}: {count} of them; the limit is {limit}.", field=field)
+
+
+class Clock:
+    """Milliseconds of each stage of a request."""
+
+    def __init__(self) -> None:
+        self.laps_ms: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        """End a stage."""
+        now = time.perf_counter()
+        self.laps_ms[name], self._last = round((now - self._last) * 1000, 3), now
+
+
+def _join(record: Record, stored: Arrays, new: Taught) -> Taught:
+    """The new examples and those that are stored, with their labels as they were sent."""
+    targets = stored["targets"]
+    labels = [record.classes[t] for t in targets] if record.classes else targets.tolist()
+    if record.classes and new.labels and type(new.labels[0]) is not type(record.classes[0]):
+        kind = "strings" if isinstance(record.classes[0], str) else "integers"
+        raise Unprocessable(f"support[0].label: this client's labels are {kind}.", field="support[0].label")
+    return Taught(np.concatenate([new.inputs, stored["inputs"]]), [*new.labels, *labels])

@@ -1,0 +1,41 @@
+"""What the use cases ask of an engine; imports no torch, so that the API can do without."""
+
+from collections.abc import Hashable
+from typing import Any, NamedTuple, Protocol
+
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Arrays = dict[str, Array]
+
+
+class SupportSet(NamedTuple):
+    """A client's labelled examples: inputs (n, *input); targets (n,) class indices or (n, outputs); ways, or 0."""
+
+    inputs: Array
+    targets: Array
+    ways: int
+
+
+class StateNotHeld(Exception):
+    """The state is not on the device: `hold` it first."""
+
+
+class Engine(Protocol):
+    """Adapts and answers, many clients at a time. Raises Busy when its queue is full, DeadlineExceeded, Unavailable."""
+
+    async def adapt(self, model: str, support: SupportSet) -> Arrays:
+        """The state that a support set gives."""
+        ...
+
+    async def predict(self, model: str, key: Hashable, queries: Array) -> Array:
+        """Logits (q, ways) or values (q, outputs) from the state held under `key`. Raises StateNotHeld."""
+        ...
+
+    def hold(self, key: Hashable, state: Arrays) -> None:
+        """Keep a state on the device for as long as it is useful."""
+        ...
+
+    def alive(self) -> bool:
+        """Whether the worker works."""
+        ...

@@ -1,0 +1,83 @@
+"""Learners on a device: batches of numpy arrays in, numpy arrays out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models import checkpoint
+from models.functional import adapt_many, predict_many
+from models.learner import Learner, State, Support
+from service.engine.batching import mask, pad_and_stack, split
+from service.engine.contract import Array, Arrays, SupportSet
+from service.errors import Diverged
+
+
+class AdaptWork(NamedTuple):
+    """One client's adapt."""
+
+    model: str
+    support: SupportSet
+
+
+class PredictWork(NamedTuple):
+    """One client's queries, and the state to answer them from."""
+
+    model: str
+    state: State
+    queries: Array
+
+
+class Device:
+    """The learners of a folder, in memory. Every batch is of one model and of arrays that stack."""
+
+    def __init__(self, folder: Path, names: Sequence[str], *, device: str, precision: str, threads: int) -> None:
+        torch.set_num_threads(threads)
+        self._device = torch.device(device)
+        self._dtype = getattr(torch, precision)
+        self._learners: dict[str, Learner] = {
+            name: checkpoint.load(folder / f"{name}.safetensors").to(self._device) for name in names
+        }
+
+    def adapt(self, works: Sequence[AdaptWork]) -> list[Arrays]:
+        """The states of a batch of clients with equally many classes."""
+        supports = [work.support for work in works]
+        batch = Support(
+            self._inputs(pad_and_stack([support.inputs for support in supports])),
+            torch.from_numpy(pad_and_stack([support.targets for support in supports])).to(self._device),
+            torch.from_numpy(mask([len(support.inputs) for support in supports])).to(self._device),
+            supports[0].ways,
+        )
+        with torch.no_grad(), self._autocast():
+            states = adapt_many(self._learners[works[0].model], batch)
+        stacked = {name: value.float().cpu().numpy() for name, value in states.items()}
+        return [_checked(split(stacked, i)) for i in range(len(works))]
+
+    def predict(self, works: Sequence[PredictWork]) -> list[Array]:
+        """The answers of a batch of clients with equally shaped states."""
+        queries = self._inputs(pad_and_stack([work.queries for work in works]))
+        states = {name: torch.stack([work.state[name] for work in works]) for name in works[0].state}
+        with torch.no_grad(), self._autocast():
+            answers = predict_many(self._learners[works[0].model], states, queries).float().cpu().numpy()
+        return [np.array(answer[: len(work.queries)]) for answer, work in zip(answers, works, strict=True)]
+
+    def place(self, state: Arrays) -> State:
+        """A state on the device."""
+        return {name: torch.tensor(value, device=self._device) for name, value in state.items()}
+
+    def _inputs(self, inputs: Array) -> Tensor:
+        """Ink of 0 to 255 becomes 0 to 1; numbers stay as they are."""
+        moved = torch.from_numpy(inputs).to(self._device)
+        return moved.float() / 255 if moved.dtype is torch.uint8 else moved
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self._device.type, self._dtype, enabled=self._dtype is not torch.float32)
+
+
+def _checked(state: Arrays) -> Arrays:
+    if not all(np.isfinite(value).all() for value in state.values()):
+        raise Diverged("Adapting to these examples gave no finite weights: are the numbers of a usual size?")
+    return state

@@ -1,0 +1,78 @@
+"""The engine: one device, a lane of threads for adapts and one for predicts, and the states it holds."""
+
+import asyncio
+from collections.abc import Hashable, Sequence
+from typing import TypeVar
+
+from models.learner import State
+from service import metrics
+from service.engine.batching import bucket
+from service.engine.cache import ByteCache
+from service.engine.contract import Array, Arrays, StateNotHeld, SupportSet
+from service.engine.device import AdaptWork, Device, PredictWork
+from service.engine.lane import Lane, Limits
+from service.errors import DeadlineExceeded
+from service.settings import Settings
+
+Result = TypeVar("Result")
+
+
+class Worker:
+    """An Engine in this process. Its methods are called from one event loop; the device works in two threads, so that
+    adapts and predicts do not wait behind each other."""
+
+    def __init__(self, models: Sequence[str], settings: Settings) -> None:
+        self._settings = settings
+        self._device = Device(
+            settings.models, models, device=settings.device, precision=settings.precision, threads=settings.threads
+        )
+        limits = Limits(settings.queue, settings.batch_jobs, settings.batch_examples)
+        self._adapts = Lane("adapt", self._device.adapt, limits)
+        self._predicts = Lane("predict", self._device.predict, limits)
+        self._states: ByteCache[State] = ByteCache(settings.state_cache_bytes)
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._adapts.start()
+        self._predicts.start()
+
+    def close(self) -> None:
+        """Finish what runs, refuse what waits."""
+        self._adapts.close()
+        self._predicts.close()
+
+    def alive(self) -> bool:
+        """Whether both lanes work."""
+        return self._adapts.alive() and self._predicts.alive()
+
+    async def adapt(self, model: str, support: SupportSet) -> Arrays:
+        """The state that a support set gives."""
+        size = bucket(len(support.inputs))
+        group = (model, support.ways, size)
+        return await self._wait(self._adapts.submit(AdaptWork(model, support), group, size))
+
+    async def predict(self, model: str, key: Hashable, queries: Array) -> Array:
+        """Logits (q, ways) or values (q, outputs) from the state held under `key`. Raises StateNotHeld."""
+        state = self._states.get(key)
+        metrics.state_cache.labels("miss" if state is None else "hit").inc()
+        if state is None:
+            raise StateNotHeld
+        size = bucket(len(queries))
+        group = (model, size, tuple((name, value.shape) for name, value in state.items()))
+        return await self._wait(self._predicts.submit(PredictWork(model, state, queries), group, size))
+
+    def hold(self, key: Hashable, state: Arrays) -> None:
+        """Keep a state on the device; the least recently used ones make room."""
+        placed = self._device.place(state)
+        self._states.put(key, placed, sum(value.nbytes for value in placed.values()))
+        metrics.state_cache_bytes.set(self._states.bytes)
+
+    async def _wait(self, answer: "asyncio.Future[Result]") -> Result:
+        try:
+            async with asyncio.timeout(self._settings.deadline_s):
+                return await answer
+        except TimeoutError:
+            limit = self._settings.deadline_s
+            raise DeadlineExceeded(
+                f"The job waited for {limit:g} s, which is the limit; nothing was changed."
+            ) from None

@@ -1,0 +1,112 @@
+"""Everything that can go wrong for a client.
+
+    HandfulError
+    ├── BadRequest 400          the body is not JSON
+    ├── Unauthorized 401        no API key, or an unknown one
+    ├── NotFound 404
+    │   ├── UnknownModel
+    │   └── UnknownClient       never adapted, forgotten, expired, or another tenant's: alike
+    ├── Conflict 409            the client's model is another, or is no longer served
+    ├── TooLarge 413            the body is over the limit
+    ├── Unprocessable 422       understood, and refused: names the field, the limit and the way out
+    │   ├── TooManyWays         more classes than the model's head has outputs
+    │   └── Diverged            adapting to these examples gave no finite state
+    ├── Busy 429                the queue is full; nothing was begun
+    ├── Unavailable 503         Redis or the device worker is away
+    └── DeadlineExceeded 504    waited too long; nothing was changed
+
+Each class carries its HTTP status and a stable `code`. One handler turns them into problem+json (RFC 9457).
+"""
+
+from typing import ClassVar
+
+
+class HandfulError(Exception):
+    """What is told to the client: `detail` says what was wrong, the limit and the way out; `field` says where."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal"
+    title: ClassVar[str] = "The service failed"
+    retry_after_s: ClassVar[int | None] = None
+
+    def __init__(self, detail: str, *, field: str | None = None) -> None:
+        super().__init__(detail)
+        self.detail, self.field = detail, field
+
+
+class BadRequest(HandfulError):
+    """The request cannot be read."""
+
+    status, code, title = 400, "malformed", "The request cannot be read"
+
+
+class Unauthorized(HandfulError):
+    """No API key, or one that is not known."""
+
+    status, code, title = 401, "unauthorized", "A known API key is required"
+
+
+class NotFound(HandfulError):
+    """There is nothing under that name."""
+
+    status, code, title = 404, "not_found", "Not found"
+
+
+class UnknownModel(NotFound):
+    """No model of that name is served."""
+
+    code, title = "unknown_model", "Unknown model"
+
+
+class UnknownClient(NotFound):
+    """No such client of this tenant has been adapted."""
+
+    code, title = "unknown_client", "Unknown client"
+
+
+class Conflict(HandfulError):
+    """The request contradicts what is stored."""
+
+    status, code, title = 409, "conflict", "Contradicts what is stored"
+
+
+class TooLarge(HandfulError):
+    """The body is over the limit."""
+
+    status, code, title = 413, "too_large", "The body is too large"
+
+
+class Unprocessable(HandfulError):
+    """The request was understood and cannot be carried out."""
+
+    status, code, title = 422, "invalid", "Invalid input"
+
+
+class TooManyWays(Unprocessable):
+    """More classes than the model takes."""
+
+    code = "too_many_ways"
+
+
+class Diverged(Unprocessable):
+    """Adapting to the examples led to infinite or undefined weights."""
+
+    code = "diverged"
+
+
+class Busy(HandfulError):
+    """The queue is full."""
+
+    status, code, title, retry_after_s = 429, "busy", "Too many requests are waiting", 1
+
+
+class Unavailable(HandfulError):
+    """A part of the service is away; it comes back by itself."""
+
+    status, code, title, retry_after_s = 503, "unavailable", "Temporarily unavailable", 2
+
+
+class DeadlineExceeded(HandfulError):
+    """The request waited for longer than it may."""
+
+    status, code, title, retry_after_s = 504, "deadline_exceeded", "Waited too long", 1

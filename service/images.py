@@ -1,0 +1,127 @@
+"""Drawings as people send them, to what a model was trained on: a small square, ink 1 and paper 0."""
+
+import base64
+import binascii
+import io
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from service.errors import Unprocessable
+
+FORMATS = ("PNG", "JPEG")
+FAINT = 0.5
+"""Ink fainter than this everywhere is strengthened to it: thin strokes on a large sheet. No Omniglot drawing is."""
+SPECK = 0.02
+"""Below this there is no ink at all, only the noise of a JPEG."""
+
+Grey = NDArray[np.float32]
+
+
+def decode_image(raw: Any, size: int, max_pixels: int, field: str) -> NDArray[np.uint8]:
+    """Base64 PNG or JPEG, or rows of numbers, to (1, size, size) of ink, 0 to 255.
+
+    Raises Unprocessable, naming `field`.
+    """
+    if isinstance(raw, str):
+        grey = _open(_unbase64(raw, field), max_pixels, field)
+    elif isinstance(raw, list):
+        grey = _rows(raw, max_pixels, field)
+    else:
+        raise Unprocessable(
+            f"{field}: an image is a base64 string (PNG or JPEG) or rows of numbers, not {_json_type(raw)}.",
+            field=field,
+        )
+    return _shrink(_square(_ink(grey)), size)[None]
+
+
+def _unbase64(text: str, field: str) -> bytes:
+    encoded = text.partition(",")[2] if text.startswith("data:") else text
+    try:
+        return base64.b64decode("".join(encoded.split()), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Unprocessable(
+            f"{field}: neither base64 nor an image. This model takes PNG or JPEG images, base64-encoded.", field=field
+        ) from error
+
+
+def _open(encoded: bytes, max_pixels: int, field: str) -> Grey:
+    try:
+        image = Image.open(io.BytesIO(encoded), formats=FORMATS)
+        _check_pixels(image.width, image.height, max_pixels, field)
+        return _grey(ImageOps.exif_transpose(image))
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        raise Unprocessable(f"{field}: not a whole PNG or JPEG image.", field=field) from error
+
+
+def _check_pixels(width: int, height: int, max_pixels: int, field: str) -> None:
+    if width * height > max_pixels:
+        raise Unprocessable(
+            f"{field}: {width} x {height} is {width * height} pixels; the limit is {max_pixels}. Send a smaller image.",
+            field=field,
+        )
+
+
+def _grey(image: Image.Image) -> Grey:
+    """Brightness 0 to 255. What is transparent becomes paper: light under dark ink, dark under light ink."""
+    if image.mode.startswith(("I", "F")):
+        return np.asarray(image, dtype=np.float32) * (255 / 65535)
+    if not image.has_transparency_data:
+        return np.asarray(image.convert("L"), dtype=np.float32)
+    brightness, alpha = (np.asarray(band, dtype=np.float32) for band in image.convert("RGBA").convert("LA").split())
+    opaque = alpha / np.float32(255)
+    ink = (brightness * opaque).sum() / max(float(opaque.sum()), 1.0)
+    paper = np.float32(255 if ink < 128 else 0)
+    blended: Grey = brightness * opaque + paper * (1 - opaque)
+    return blended
+
+
+def _rows(rows: list[Any], max_pixels: int, field: str) -> Grey:
+    try:
+        grey = np.array(rows, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise Unprocessable(f"{field}: the rows of an image are numbers, and of one length.", field=field) from error
+    if grey.ndim != 2 or 0 in grey.shape:
+        raise Unprocessable(f"{field}: an image is rows of numbers, not an array of shape {grey.shape}.", field=field)
+    if any(isinstance(value, str) for row in rows for value in row):
+        raise Unprocessable(f"{field}: the rows of an image are numbers, not strings.", field=field)
+    _check_pixels(grey.shape[1], grey.shape[0], max_pixels, field)
+    if not np.isfinite(grey).all():
+        raise Unprocessable(f"{field}: holds NaN or an infinite number.", field=field)
+    if grey.min() < 0 or grey.max() > 255:
+        raise Unprocessable(f"{field}: brightness goes from 0 to 1, or from 0 to 255.", field=field)
+    return (grey if grey.max() > 1 else grey * 255).astype(np.float32)
+
+
+def _ink(grey: Grey) -> Grey:
+    """Ink 0 to 1, by contrast with the paper, which is what most of the border shows."""
+    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    paper = float(np.median(border))
+    return ((paper - grey) / paper if paper > 127 else (grey - paper) / (255 - paper)).clip(0, 1)
+
+
+def _square(ink: Grey) -> Grey:
+    """The drawing in the middle of the smallest square that holds it."""
+    height, width = ink.shape
+    side = max(height, width)
+    top, left = (side - height) // 2, (side - width) // 2
+    return np.pad(ink, ((top, side - height - top), (left, side - width - left)))
+
+
+def _shrink(ink: Grey, size: int) -> NDArray[np.uint8]:
+    """Each pixel the mean of its area, as the training data was made."""
+    image = Image.fromarray(np.rint(ink * 255).astype(np.uint8)).resize((size, size), Image.Resampling.BOX)
+    small = np.asarray(image)
+    peak = float(small.max()) / 255
+    if SPECK < peak < FAINT:
+        return np.rint(small * (FAINT / peak)).astype(np.uint8)
+    return small
+
+
+def _json_type(value: object) -> str:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN or infinity"
+    return {"dict": "an object", "bool": "a boolean", "NoneType": "null"}.get(type(value).__name__, "a number")

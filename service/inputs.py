@@ -1,0 +1,76 @@
+"""What clients send, to arrays: inputs by the model's card, labels to class indices. All limits are checked here,
+before any device work."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.cards import Card, ImageInput, VectorInput
+from service.errors import Unprocessable
+from service.images import decode_image
+from service.settings import Settings
+
+Array = NDArray[Any]
+Label = Any
+"""As it came: a string or an integer; for regression a number or a list of numbers."""
+Classes = list[str] | list[int]
+
+
+def decode_inputs(card: Card, raw: Sequence[Any], fields: Sequence[str], settings: Settings) -> Array:
+    """Inputs as the card says, stacked: images (n, 1, size, size) uint8 ink, or vectors (n, length) float32."""
+    match card.input:
+        case ImageInput(size=size):
+            pixels = settings.max_image_pixels
+            return np.stack([decode_image(one, size, pixels, field) for one, field in zip(raw, fields, strict=True)])
+        case VectorInput(length=length):
+            return np.stack([_vector(one, length, field) for one, field in zip(raw, fields, strict=True)])
+
+
+def class_indices(labels: Sequence[Label]) -> tuple[Classes, NDArray[np.int64]]:
+    """The classes, sorted, so that the order of the examples changes nothing, and each label's index among them."""
+    check_labels(labels)
+    classes: Classes = sorted(set(labels))  # all strings or all integers by now
+    if len(classes) < 2:
+        raise Unprocessable(
+            f"support: all examples have the label {classes[0]!r}; give examples of two classes or more.",
+            field="support",
+        )
+    index = {label: i for i, label in enumerate(classes)}
+    return classes, np.array([index[label] for label in labels], dtype=np.int64)
+
+
+def regression_targets(labels: Sequence[Label], outputs: int) -> NDArray[np.float32]:
+    """Labels as targets (n, outputs)."""
+    return np.stack([_vector(label, outputs, f"support[{i}].label") for i, label in enumerate(labels)])
+
+
+def check_labels(labels: Sequence[Label]) -> None:
+    """Refuse labels that are not all strings or all integers."""
+    for i, label in enumerate(labels):
+        field = f"support[{i}].label"
+        if not isinstance(label, (str, int)) or isinstance(label, bool):
+            raise Unprocessable(f"{field}: a class is a string or an integer.", field=field)
+        if type(label) is not type(labels[0]):
+            raise Unprocessable(f"{field}: labels are all strings or all integers; this one differs.", field=field)
+        if isinstance(label, str) and not 0 < len(label) <= 256:
+            raise Unprocessable(f"{field}: a label has 1 to 256 characters, this one {len(label)}.", field=field)
+        if isinstance(label, int) and abs(label) >= 2**53:
+            raise Unprocessable(f"{field}: an integer label is below 2**53, so that JSON keeps it.", field=field)
+
+
+def _vector(raw: Any, length: int, field: str) -> NDArray[np.float32]:
+    numbers = raw if isinstance(raw, list) else [raw]
+    if not all(isinstance(number, (int, float)) and not isinstance(number, bool) for number in numbers):
+        raise Unprocessable(f"{field}: takes {_expected(length)}, and nothing else.", field=field)
+    if len(numbers) != length:
+        raise Unprocessable(f"{field}: takes {_expected(length)}, not {len(numbers)}.", field=field)
+    if not all(math.isfinite(number) and abs(number) < 1e30 for number in numbers):
+        raise Unprocessable(f"{field}: holds NaN, an infinite number, or one beyond 1e30.", field=field)
+    return np.array(numbers, dtype=np.float32)
+
+
+def _expected(length: int) -> str:
+    return "a number" if length == 1 else f"a list of {length} numbers"

@@ -1,0 +1,13 @@
+"""What Prometheus is told. No client or tenant is ever a label."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+requests = Counter("handful_http_requests", "Requests answered.", ["route", "method", "status"])
+request_seconds = Histogram("handful_http_request_duration_seconds", "Seconds to an answer.", ["route"])
+queue_depth = Gauge("handful_queue_depth", "Jobs that wait for the device.", ["lane"])
+batch_size = Histogram(
+    "handful_batch_size", "Jobs that ran as one batch.", ["lane"], buckets=(1, 2, 4, 8, 16, 32, 64, 128)
+)
+state_cache = Counter("handful_state_cache_lookups", "Look-ups of a state on the device.", ["outcome"])
+state_cache_bytes = Gauge("handful_state_cache_bytes", "Bytes of states held on the device.")
+states_rebuilt = Counter("handful_states_rebuilt", "States made again from their support sets.")

@@ -1,0 +1,85 @@
+"""One handler: every failure as application/problem+json (RFC 9457), and its description for OpenAPI."""
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from service.errors import BadRequest, HandfulError, Unauthorized, Unprocessable
+from service.schemas import Problem
+
+log = logging.getLogger(__name__)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every failure of the app with a problem."""
+    app.add_exception_handler(HandfulError, _handful)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def responses(*errors: type[HandfulError]) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that may fail so."""
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    by_status: dict[int, list[type[HandfulError]]] = {}
+    for error in errors:
+        by_status.setdefault(error.status, []).append(error)
+    return {
+        status: {"description": "; ".join(f"`{each.code}`: {each.title}" for each in group), "content": content}
+        for status, group in by_status.items()
+    }
+
+
+def problem(error: HandfulError) -> Response:
+    """A failure as an answer."""
+    body = Problem(
+        type=f"urn:handful:problem:{error.code}",
+        title=error.title,
+        status=error.status,
+        detail=error.detail,
+        code=error.code,
+        field=error.field,
+    )
+    headers = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
+    if error.status == Unauthorized.status:
+        headers["WWW-Authenticate"] = "Bearer"
+    content = body.model_dump(exclude_none=True)
+    return JSONResponse(content, error.status, headers, media_type="application/problem+json")
+
+
+async def _handful(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HandfulError)
+    return problem(error)
+
+
+async def _validation(_: Request, error: Exception) -> Response:
+    """The first mistake of a body, without the input itself, which may be large, binary or private."""
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        return problem(BadRequest(f"The body is not JSON: {first['ctx']['error']}."))
+    field = _path(first["loc"])
+    return problem(Unprocessable(f"{field}: {first['msg']}.", field=field))
+
+
+def _path(location: tuple[str | int, ...]) -> str:
+    parts = location[1:] if len(location) > 1 else location
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
+
+
+async def _http(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    body = Problem(type="about:blank", title=error.detail, status=error.status_code, detail=error.detail, code="http")
+    content = body.model_dump(exclude_none=True)
+    return JSONResponse(content, error.status_code, error.headers, media_type="application/problem+json")
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    """A defect: logged with where it happened, never with what was sent."""
+    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return problem(HandfulError("An unexpected failure, which has been logged; nothing acknowledged is lost."))

@@ -1,0 +1,1 @@
+"""Thin: parse, call the use case, shape the answer."""

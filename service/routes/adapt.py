@@ -1,0 +1,37 @@
+"""POST /adapt."""
+
+from fastapi import APIRouter
+
+from service import errors
+from service.problems import responses
+from service.routes.dependencies import Tenant, UseCases
+from service.schemas import AdaptRequest, AdaptResponse
+from service.store import ClientKey
+
+router = APIRouter(tags=["clients"])
+
+FAILURES = responses(
+    errors.BadRequest,
+    errors.Unauthorized,
+    errors.UnknownModel,
+    errors.UnknownClient,
+    errors.Conflict,
+    errors.TooLarge,
+    errors.Unprocessable,
+    errors.TooManyWays,
+    errors.Diverged,
+    errors.Busy,
+    errors.Unavailable,
+    errors.DeadlineExceeded,
+)
+
+
+@router.post("/adapt", operation_id="adapt", responses=FAILURES)
+async def adapt(body: AdaptRequest, clients: UseCases, tenant: Tenant) -> AdaptResponse:
+    """Make, replace or extend a client's model from labelled examples. Answered 200, it survives a crash."""
+    client = ClientKey(tenant, body.client_id)
+    raw = [(example.input, example.label) for example in body.support]
+    learn = clients.append if body.mode == "append" else clients.adapt
+    adapted = await learn(client, body.model, raw, body.ttl_s)
+    known = adapted.record.model_dump(include=set(AdaptResponse.model_fields))
+    return AdaptResponse(**known, state_bytes=adapted.state_bytes, timings_ms=adapted.timings_ms)

@@ -1,0 +1,39 @@
+"""What the routes take from the application."""
+
+from typing import Annotated
+
+from fastapi import Depends, Path, Request
+
+from service.auth import tenant_of
+from service.cards import Catalogue
+from service.clients import Clients
+from service.schemas import CLIENT_ID
+from service.settings import Settings
+from service.store import ClientKey
+
+
+def _clients(request: Request) -> Clients:
+    clients: Clients = request.app.state.clients
+    return clients
+
+
+def _catalogue(request: Request) -> Catalogue:
+    catalogue: Catalogue = request.app.state.catalogue
+    return catalogue
+
+
+def _tenant(request: Request) -> str:
+    settings: Settings = request.app.state.settings
+    return tenant_of(request, settings.api_keys)
+
+
+UseCases = Annotated[Clients, Depends(_clients)]
+Models = Annotated[Catalogue, Depends(_catalogue)]
+Tenant = Annotated[str, Depends(_tenant)]
+
+
+def _client(tenant: Tenant, client_id: Annotated[str, Path(pattern=CLIENT_ID)]) -> ClientKey:
+    return ClientKey(tenant, client_id)
+
+
+Client = Annotated[ClientKey, Depends(_client)]

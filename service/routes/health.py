@@ -1,0 +1,30 @@
+"""GET /healthz, /readyz and /metrics. None asks for a key."""
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from service import errors
+from service.health import check
+from service.problems import responses
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz", operation_id="healthz")
+async def healthz() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "alive"}
+
+
+@router.get("/readyz", operation_id="readyz", responses=responses(errors.Unavailable))
+async def readyz(request: Request) -> dict[str, str]:
+    """Truly ready: Redis answers, and the worker has just done an adapt and a predict of the default model."""
+    state = request.app.state
+    await check(state.store, state.engine, state.catalogue[state.settings.default_model])
+    return {"status": "ready"}
+
+
+@router.get("/metrics", operation_id="metrics", include_in_schema=False)
+async def metrics() -> Response:
+    """What Prometheus scrapes."""
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

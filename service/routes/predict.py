@@ -1,0 +1,65 @@
+"""POST /predict."""
+
+import numpy as np
+from fastapi import APIRouter
+
+from service import errors
+from service.clients import Answered
+from service.engine.contract import Array
+from service.inputs import Classes
+from service.problems import responses
+from service.routes.dependencies import Tenant, UseCases
+from service.schemas import Classified, PredictRequest, PredictResponse, Regressed
+from service.store import ClientKey
+
+router = APIRouter(tags=["clients"])
+
+FAILURES = responses(
+    errors.BadRequest,
+    errors.Unauthorized,
+    errors.UnknownClient,
+    errors.Conflict,
+    errors.TooLarge,
+    errors.Unprocessable,
+    errors.Busy,
+    errors.Unavailable,
+    errors.DeadlineExceeded,
+)
+
+
+@router.post("/predict", operation_id="predict", responses=FAILURES)
+async def predict(body: PredictRequest, clients: UseCases, tenant: Tenant) -> PredictResponse:
+    """Answer inputs from the client's adapted model."""
+    answered = await clients.predict(ClientKey(tenant, body.client_id), body.inputs)
+    record = answered.record
+    return PredictResponse(
+        client_id=record.client_id,
+        model=record.model,
+        version=record.version,
+        predictions=_predictions(answered),
+        timings_ms=answered.timings_ms,
+    )
+
+
+def _predictions(answered: Answered) -> list[Classified] | list[Regressed]:
+    classes = answered.record.classes
+    if classes is None:
+        return [_regressed(values) for values in answered.answers]
+    return [_classified(probabilities, classes) for probabilities in softmax(answered.answers)]
+
+
+def softmax(logits: Array) -> Array:
+    """Probabilities (q, ways) of logits (q, ways), in double precision."""
+    powers = np.exp(logits.astype(np.float64) - logits.max(-1, keepdims=True))
+    probabilities: Array = powers / powers.sum(-1, keepdims=True)
+    return probabilities
+
+
+def _classified(probabilities: Array, classes: Classes) -> Classified:
+    best = int(probabilities.argmax())
+    named = {str(label): float(p) for label, p in zip(classes, probabilities, strict=True)}
+    return Classified(label=classes[best], probability=float(probabilities[best]), probabilities=named)
+
+
+def _regressed(values: Array) -> Regressed:
+    return Regressed(value=float(values[0]) if len(values) == 1 else [float(value) for value in values])

@@ -1,0 +1,140 @@
+"""Bodies of requests and answers."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+CLIENT_ID = r"^[A-Za-z0-9_][A-Za-z0-9_.~@:+-]{0,127}$"
+
+ClientId = Annotated[
+    str,
+    Field(
+        pattern=CLIENT_ID,
+        description="1 to 128 letters, digits and _ . ~ @ : + -, beginning with a letter, a digit or _.",
+        examples=["alice"],
+    ),
+]
+
+Input = Annotated[
+    Any,
+    WithJsonSchema(
+        {
+            "description": "What the model's card says: an image (base64 PNG or JPEG, or rows of numbers), or a vector "
+            "of numbers (a number, for a length of 1).",
+            "anyOf": [{"type": "string"}, {"type": "number"}, {"type": "array", "items": {}}],
+        }
+    ),
+]
+
+LabelIn = Annotated[
+    Any,
+    WithJsonSchema(
+        {
+            "description": "A class, a string or an integer; for regression a number, or a list of numbers.",
+            "anyOf": [{"type": "string"}, {"type": "number"}, {"type": "array", "items": {"type": "number"}}],
+        }
+    ),
+]
+
+
+class Body(BaseModel):
+    """A request: fields that are not known are refused, since they are mistakes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Example(Body):
+    """One labelled input."""
+
+    input: Input
+    label: LabelIn
+
+
+class AdaptRequest(Body):
+    """Learn from labelled examples."""
+
+    client_id: ClientId
+    model: str | None = Field(None, description="A name of GET /models. Left out: the default model.")
+    support: list[Example] = Field(min_length=1, description="The labelled examples.")
+    mode: Literal["replace", "append"] = Field(
+        "replace", description="`replace` what the client taught before, or `append` to it."
+    )
+    ttl_s: int | None = Field(
+        None, ge=1, le=10 * 365 * 86400, description="Forget the client after so many seconds. Left out: never."
+    )
+
+
+class AdaptResponse(BaseModel):
+    """What was learned."""
+
+    client_id: str
+    model: str
+    version: int = Field(description="Counts this client's adapts.")
+    classes: list[str] | list[int] | None = Field(description="null for regression.")
+    examples: int
+    state_bytes: int = Field(description="Size of the adapted state.")
+    expires_at: datetime | None
+    timings_ms: dict[str, float] = Field(description="decode; adapt, with its wait; store.")
+
+
+class PredictRequest(Body):
+    """Ask the client's adapted model."""
+
+    client_id: ClientId
+    inputs: list[Input] = Field(min_length=1)
+
+
+class Classified(BaseModel):
+    """The answer to one input, by a classifier."""
+
+    label: str | int
+    probability: float
+    probabilities: dict[str, float] = Field(description="Of every class, by its label as a string.")
+
+
+class Regressed(BaseModel):
+    """The answer to one input, by a regressor."""
+
+    value: float | list[float]
+
+
+class PredictResponse(BaseModel):
+    """The answers, in the order of the inputs."""
+
+    client_id: str
+    model: str
+    version: int
+    predictions: list[Classified] | list[Regressed]
+    timings_ms: dict[str, float] = Field(description="decode; predict, with its wait and the fetch of the state.")
+
+
+class ClientInfo(BaseModel):
+    """An adapted client."""
+
+    client_id: str
+    model: str
+    version: int
+    classes: list[str] | list[int] | None
+    examples: int
+    created_at: datetime
+    updated_at: datetime
+    expires_at: datetime | None
+
+
+class ClientPage(BaseModel):
+    """Adapted clients, by id."""
+
+    clients: list[ClientInfo]
+    next_cursor: str | None = Field(description="Give it as `cursor` to get the next page; null at the end.")
+
+
+class Problem(BaseModel):
+    """An error, as application/problem+json (RFC 9457)."""
+
+    type: str = Field(examples=["urn:handful:problem:invalid"])
+    title: str
+    status: int
+    detail: str = Field(description="What was wrong, the limit, and the way out.")
+    code: str = Field(description="Stable: the last part of `type`.")
+    field: str | None = Field(None, description="Where in the request.")

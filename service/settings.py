@@ -1,0 +1,49 @@
+"""Every knob of the service, read once from the environment (`HANDFUL_PORT=9000`) and passed in."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ZOO = Path(__file__).parent.parent / "models" / "zoo"
+
+
+class Settings(BaseSettings):
+    """Frozen; each field says its unit and has its bounds."""
+
+    model_config = SettingsConfigDict(env_prefix="HANDFUL_", frozen=True, extra="ignore")
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    api_keys: dict[str, str] = Field(
+        {}, description="Tenant -> SHA-256 (hex) of its API key, as JSON. Empty: one tenant, and no key is asked for."
+    )
+
+    models: Path = Field(ZOO, description="Folder of the checkpoints and cards to serve.")
+    default_model: str = Field("glyphs", description="The model of an /adapt that names none.")
+
+    redis_url: str | None = Field(
+        None, description="redis://, rediss:// or unix:// URL. None: an embedded Valkey, its file kept in `data`."
+    )
+    redis_timeout_s: float = Field(2.0, gt=0, description="Seconds to wait for Redis before answering 503.")
+    data: Path = Field(Path("data"), description="Folder of the embedded Valkey's append-only file.")
+    state_ttl_s: int = Field(
+        7 * 24 * 3600, ge=1, description="Seconds that an unused state stays in Redis; then it is made again."
+    )
+
+    device: str = Field("cpu", description="Device of the worker: cpu, cuda, cuda:1, ...")
+    precision: Literal["float32", "bfloat16"] = Field("float32", description="Arithmetic of the worker.")
+    compile: bool = Field(False, description="Compile the learners with torch.compile: slower to start.")
+    threads: int = Field(1, ge=1, description="Torch threads of each of the worker's two lanes.")
+    queue: int = Field(1024, ge=1, description="Jobs that may wait for each lane; the next is answered 429.")
+    batch_jobs: int = Field(16, ge=1, description="Jobs that run as one batch, at most.")
+    batch_examples: int = Field(2048, ge=1, description="Examples, padding included, that run as one batch, at most.")
+    state_cache_bytes: int = Field(512 * 2**20, ge=0, description="Bytes of adapted states held on the device.")
+    deadline_s: float = Field(30.0, gt=0, description="Seconds that a job may wait; then it is answered 504.")
+
+    max_body_bytes: int = Field(32 * 2**20, ge=1024, description="Bytes of a request body, at most.")
+    max_examples: int = Field(2000, ge=2, description="Examples of one client, at most.")
+    max_ways: int = Field(256, ge=2, description="Classes of one client, at most, whatever the model takes.")
+    max_queries: int = Field(1000, ge=1, description="Inputs of one /predict, at most.")
+    max_image_pixels: int = Field(16_000_000, ge=784, description="Pixels of one image, at most; read before decoding.")

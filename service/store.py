@@ -1,0 +1,241 @@
+"""Supports and states in Redis.
+
+The support set is the truth and is kept; the state is a cache, and expires. All keys of one client share a hash tag, so
+that a Redis Cluster holds them in one slot and one transaction can write them.
+"""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import redis.asyncio as redis
+from numpy.typing import NDArray
+from pydantic import BaseModel
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError, WatchError
+from safetensors.numpy import load, save
+
+from service.errors import Unavailable, UnknownClient
+
+Arrays = dict[str, NDArray[Any]]
+
+
+class ClientKey(NamedTuple):
+    """Whose: a client id means nothing outside its tenant."""
+
+    tenant: str
+    client_id: str
+
+
+class StateKey(NamedTuple):
+    """Exactly which state: of this version of the client's support set, by this checkpoint.
+
+    `life` tells a client that was forgotten and came back from the one before, whose versions began at 1 too.
+    """
+
+    client: ClientKey
+    life: str
+    version: int
+    checkpoint: str
+
+
+class Record(BaseModel):
+    """What is known of a client without reading its examples."""
+
+    client_id: str
+    model: str
+    life: str
+    version: int
+    classes: list[str] | list[int] | None
+    examples: int
+    created_at: datetime
+    updated_at: datetime
+    expires_at: datetime | None
+
+
+class Draft(NamedTuple):
+    """A version about to be written: what `Store.commit` makes a Record of."""
+
+    model: str
+    checkpoint: str
+    classes: list[str] | list[int] | None
+    support: Arrays
+    state: Arrays
+    ttl_s: int | None
+
+
+class VersionMoved(Exception):
+    """Another adapt of the same client came first."""
+
+
+# Every key in Redis.
+def record_key(client: ClientKey) -> str:
+    """A Record as JSON."""
+    return f"handful:{{{client.tenant}:{client.client_id}}}:record"
+
+
+def support_key(client: ClientKey) -> str:
+    """A safetensors file: `inputs` as the model takes them, `targets`."""
+    return f"handful:{{{client.tenant}:{client.client_id}}}:support"
+
+
+def state_key(key: StateKey) -> str:
+    """A safetensors file: the state."""
+    return f"handful:{{{key.client.tenant}:{key.client.client_id}}}:state:{key.life}:{key.version}:{key.checkpoint}"
+
+
+def index_key(tenant: str) -> str:
+    """A sorted set of the tenant's client ids, all of score 0, so in the order of their bytes."""
+    return f"handful:{{{tenant}}}:clients"
+
+
+class Store:
+    """The clients in one Redis. Every method raises Unavailable when Redis is away, and UnknownClient as it says."""
+
+    def __init__(self, url: str, *, timeout_s: float, state_ttl_s: int) -> None:
+        retry = Retry(NoBackoff(), 1)  # a pooled connection may have died with a Redis that is back by now
+        self._redis = redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=retry)
+        self._state_ttl_s = state_ttl_s
+
+    async def ping(self) -> None:
+        """Return if Redis answers."""
+        async with _reporting():
+            await self._redis.ping()
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._redis.aclose()
+
+    async def record(self, client: ClientKey) -> Record:
+        """What is known of a client. Raises UnknownClient."""
+        async with _reporting():
+            return _parse(client, await self._redis.get(record_key(client)))
+
+    async def support(self, client: ClientKey) -> tuple[Record, Arrays]:
+        """A client's record and support set, of one version. Raises UnknownClient."""
+        async with _reporting():
+            record, support = await self._redis.mget(record_key(client), support_key(client))
+        return _parse(client, record), _load(support)
+
+    async def state(self, key: StateKey) -> Arrays | None:
+        """A state, if it is still there; its expiry begins anew."""
+        async with _reporting():
+            found = await self._redis.getex(state_key(key), ex=self._state_ttl_s)
+        return None if found is None else _load(found)
+
+    async def save_state(self, key: StateKey, state: Arrays) -> None:
+        """Keep a state that was made again."""
+        async with _reporting():
+            await self._redis.set(state_key(key), save(state), ex=self._state_ttl_s)
+
+    async def commit(self, client: ClientKey, draft: Draft, *, after: Record | None = None) -> Record:
+        """Write the client's next version in one transaction: a reader sees the old one or the new one.
+
+        With `after`, the version must follow that one; else VersionMoved is raised and nothing is written.
+        """
+        async with _reporting():
+            while True:
+                try:
+                    record = await self._try_commit(client, draft, after)
+                except WatchError:
+                    continue  # another adapt was written meanwhile, so somebody gets on
+                await self._redis.zadd(index_key(client.tenant), {client.client_id: 0})
+                return record
+
+    async def _try_commit(self, client: ClientKey, draft: Draft, after: Record | None) -> Record:
+        async with self._redis.pipeline() as pipe:
+            await pipe.watch(record_key(client))
+            current = await pipe.get(record_key(client))
+            old = None if current is None else Record.model_validate_json(current)
+            if after is not None and (old is None or (old.life, old.version) != (after.life, after.version)):
+                raise VersionMoved
+            record = _next(client, draft, old)
+            key = StateKey(client, record.life, record.version, draft.checkpoint)
+            pipe.multi()  # type: ignore[no-untyped-call]
+            if old is not None:
+                pipe.delete(state_key(key._replace(version=old.version)))
+            pipe.set(record_key(client), record.model_dump_json(), ex=draft.ttl_s)
+            pipe.set(support_key(client), save(draft.support), ex=draft.ttl_s)
+            pipe.set(state_key(key), save(draft.state), ex=min(draft.ttl_s or self._state_ttl_s, self._state_ttl_s))
+            await pipe.execute()
+            return record
+
+    async def forget(self, client: ClientKey, checkpoints: list[str]) -> None:
+        """Remove a client: its support set, its record, its states. Raises UnknownClient."""
+        async with _reporting():
+            record = _parse(client, await self._redis.get(record_key(client)))
+            states = [state_key(StateKey(client, record.life, record.version, each)) for each in checkpoints]
+            await self._redis.delete(record_key(client), support_key(client), *states)
+            await self._unlist(client)
+
+    async def clients(self, tenant: str, *, after: str, limit: int) -> list[Record]:
+        """Up to `limit` clients whose ids come after `after`, in the order of their ids."""
+        found: list[Record] = []
+        async with _reporting():
+            while len(found) < limit:
+                start, wanted = f"({after}" if after else "-", limit - len(found)
+                ids = await self._redis.zrangebylex(index_key(tenant), start, "+", start=0, num=wanted)
+                if not ids:
+                    break
+                keys = [ClientKey(tenant, each.decode()) for each in ids if isinstance(each, bytes)]
+                records = await self._read_all(keys)
+                found += [record for record in records if record is not None]
+                after = keys[-1].client_id
+        return found
+
+    async def _read_all(self, keys: list[ClientKey]) -> list[Record | None]:
+        """The records of listed clients; one that has expired leaves the list."""
+        pipe = self._redis.pipeline(transaction=False)
+        for key in keys:
+            pipe.get(record_key(key))
+        found = await pipe.execute()
+        for key, text in zip(keys, found, strict=True):
+            if text is None:
+                await self._unlist(key)
+        return [None if text is None else Record.model_validate_json(text) for text in found]
+
+    async def _unlist(self, client: ClientKey) -> None:
+        """Take a client off the list, unless it came back meanwhile: commit writes first and lists then."""
+        await self._redis.zrem(index_key(client.tenant), client.client_id)
+        if await self._redis.exists(record_key(client)):
+            await self._redis.zadd(index_key(client.tenant), {client.client_id: 0})
+
+
+def _next(client: ClientKey, draft: Draft, old: Record | None) -> Record:
+    now = datetime.now(UTC)
+    return Record(
+        client_id=client.client_id,
+        model=draft.model,
+        life=old.life if old else secrets.token_hex(4),
+        version=old.version + 1 if old else 1,
+        classes=draft.classes,
+        examples=len(draft.support["targets"]),
+        created_at=old.created_at if old else now,
+        updated_at=now,
+        expires_at=now + timedelta(seconds=draft.ttl_s) if draft.ttl_s else None,
+    )
+
+
+def _load(blob: bytes | str | None) -> Arrays:
+    assert isinstance(blob, bytes), "the connection does not decode. This is a bug."
+    return load(blob)
+
+
+def _parse(client: ClientKey, text: bytes | str | None) -> Record:
+    if text is None:
+        raise UnknownClient(f"No client {client.client_id!r} has been adapted: POST its support set to /adapt.")
+    return Record.model_validate_json(text)
+
+
+@asynccontextmanager
+async def _reporting() -> AsyncIterator[None]:
+    """Redis's own failures as the service's."""
+    try:
+        yield
+    except WatchError:
+        raise
+    except (RedisError, OSError, TimeoutError) as error:
+        raise Unavailable(f"The store does not answer ({type(error).__name__}); nothing was changed.") from error

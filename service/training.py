@@ -1,0 +1,78 @@
+"""handful train: the loop of `models`, with a progress bar, a card and a curve."""
+
+import platform
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from models import checkpoint, curve
+from models.evaluation import HEADLINE
+from models.recipes import RECIPES, Recipe, recipe_of
+from models.tasks import open_tasks
+from models.training import Progress, Run
+from service.cards import Card
+from service.progress import with_bar
+
+
+def train(
+    model: str, data: Path | None, *, steps: int | None, out: Path, every: int, seed: int, device: str, threads: int
+) -> None:
+    """Train a recipe to its end and write checkpoint, card and curve into `out`."""
+    torch.set_num_threads(threads)
+    recipe = recipe_of(model, steps=steps)
+    training = open_tasks(recipe.data, data, augment=recipe.augment)
+    validation = open_tasks(recipe.validation, data) if recipe.validation else None
+    start = out / f"{recipe.start}.safetensors" if recipe.start else None
+    run = Run(recipe, out, model, seed=seed, device=device, start=start)
+    headline = HEADLINE[training.kind]
+    looks = run.train(training, validation, every=every)
+    for _ in with_bar(looks, recipe.steps, run.progress.step, lambda progress: _note(progress, headline)):
+        pass
+    curve.draw(run.progress, f"{model}: {recipe.title}", headline, out / f"{model}.png")
+    card = _card(model, recipe, run.progress, {"seed": seed, "device": device, "threads": threads})
+    card.write(out / f"{model}.json")
+    Console().print(f"Wrote {out / model}.safetensors, .json (its card) and .png (the curve).")
+
+
+def _note(progress: Progress, headline: str) -> str:
+    score = f", {headline} {progress.scores[-1][1]:.4f}" if progress.scores else ""
+    return f"loss {progress.loss:.4f}{score}"
+
+
+def _card(model: str, recipe: Recipe, progress: Progress, how: dict[str, Any]) -> Card:
+    learner = checkpoint.build(recipe.spec)
+    training = {
+        "command": _command(model, recipe),
+        "data": recipe.data,
+        "validation": recipe.validation or "none: every class is trained on, and the last weights are kept",
+        "recipe": asdict(recipe),
+        "seconds": round(progress.seconds),
+        "finished": datetime.now(UTC).date().isoformat(),
+        "machine": f"{platform.machine()}, torch {torch.__version__}",
+        **how,
+    }
+    card = {
+        "name": model,
+        "title": recipe.title,
+        "algorithm": learner.algorithm,
+        "paper": learner.paper,
+        "kind": learner.kind.value,
+        "input": recipe.input,
+        "max_ways": learner.max_ways,
+        "outputs": recipe.outputs,
+        "transductive": learner.transductive,
+        "order_sensitive": learner.order_sensitive,
+        "training": training,
+        "limits": recipe.limits,
+    }
+    return Card.model_validate(card)
+
+
+def _command(model: str, recipe: Recipe) -> str:
+    data = "" if recipe.data == "sinusoid" else " --data omniglot.npz"
+    steps = "" if recipe.steps == RECIPES[model].steps else f" --steps {recipe.steps}"
+    return f"handful train {model}{data}{steps}"
