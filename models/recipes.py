@@ -31,6 +31,10 @@ class Recipe:
 
 _PROTONET = Spec("protonet", "conv4")
 _STRIDED = {"reduction": "stride", "norm": "group"}
+_DRAWINGS = (
+    "Line drawings in one colour, about as large as the sheet: photographs mean nothing to it.",
+    "Probabilities are not calibrated.",
+)
 
 RECIPES: dict[str, Recipe] = {
     "glyphs": Recipe(
@@ -45,6 +49,7 @@ RECIPES: dict[str, Recipe] = {
         rate=2e-3,
         augment=True,
         precision="bfloat16",
+        limits=_DRAWINGS,
     ),
     "glyphs-vinyals": Recipe(
         title="Omniglot by the Vinyals split, for the published table",
@@ -58,6 +63,10 @@ RECIPES: dict[str, Recipe] = {
         rate=2e-3,
         augment=True,
         precision="bfloat16",
+        limits=(
+            *_DRAWINGS,
+            "It was trained on characters of Omniglot's evaluation alphabets too: its figures stand for the Vinyals split.",
+        ),
     ),
     "glyphs-maml-start": Recipe(
         title="The encoder that glyphs-maml starts from: a prototypical network without batch statistics",
@@ -74,14 +83,20 @@ RECIPES: dict[str, Recipe] = {
     ),
     "glyphs-maml": Recipe(
         title="Characters, up to five classes, every weight adapted to the client",
-        spec=Spec("maml", "conv4", {"outputs": 5, "rate": 2.0, "steps": 1, "adapt_steps": 3}, _STRIDED),
+        spec=Spec("maml", "conv4", {"outputs": 5, "rate": 2.0, "steps": 1}, _STRIDED),
+        start="glyphs-maml-start",
         data="vinyals-train",
         validation="vinyals-val",
         episode=Shape(5, 1, 5),
         validation_episode=Shape(5, 1, 5),
         steps=10_000,
         tasks_per_step=16,
-        rate=1e-3,
+        rate=3e-4,
+        augment=True,
+        limits=(
+            "At most 5 classes.",
+            "Meta-trained on one example a class: more examples help, but it was not trained for them.",
+        ),
     ),
     "sinusoid": Recipe(
         title="Waves y = A sin(x - phase) from a handful of points",

@@ -128,6 +128,9 @@ class Run:
         checkpoint.save(self.resume_path, self.recipe.spec, weights | moments, **header)
 
     def _begin_with_encoder(self, start: Path) -> None:
+        """Take a trained encoder; the head begins at zero, from where one inner step points it at the class means."""
+        for parameter in self.learner.get_submodule("head").parameters():
+            torch.nn.init.zeros_(parameter)
         tensors, _ = checkpoint.read(start)
         self.learner.get_submodule("encoder").load_state_dict(_under("encoder.", tensors))
 

@@ -28,7 +28,7 @@ def create_app(settings: Settings, catalogue: Catalogue, engine: Engine) -> Fast
         async with AsyncExitStack() as stack:
             url = settings.redis_url
             if url is None:
-                url = await stack.enter_async_context(embedded_valkey(settings.data))
+                url = await stack.enter_async_context(embedded_valkey(settings.store_dir))
             store = Store(url, timeout_s=settings.redis_timeout_s, state_ttl_s=settings.state_ttl_s)
             stack.push_async_callback(store.close)
             for card in catalogue.values():

@@ -76,7 +76,7 @@ def _held(data: Path) -> Iterator[Path]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise DataInUse(f"Another Handful works on {data.resolve()}: stop it, or set HANDFUL_DATA.") from None
+            raise DataInUse(f"Another Handful works on {data.resolve()}: stop it, or set HANDFUL_STORE_DIR.") from None
         yield _socket(data)
 
 

@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 from service.errors import Unprocessable
 
 FORMATS = ("PNG", "JPEG")
+Image.preinit()  # reads the formats' modules now, so that the first request need not
 FAINT = 0.5
 """Ink fainter than this everywhere is strengthened to it: thin strokes on a large sheet. No Omniglot drawing is."""
 SPECK = 0.02

@@ -24,10 +24,10 @@ class Settings(BaseSettings):
     default_model: str = Field("glyphs", description="The model of an /adapt that names none.")
 
     redis_url: str | None = Field(
-        None, description="redis://, rediss:// or unix:// URL. None: an embedded Valkey, its file kept in `data`."
+        None, description="redis://, rediss:// or unix:// URL. None: an embedded Valkey, its file kept in `store_dir`."
     )
     redis_timeout_s: float = Field(2.0, gt=0, description="Seconds to wait for Redis before answering 503.")
-    data: Path = Field(Path("data"), description="Folder of the embedded Valkey's append-only file.")
+    store_dir: Path = Field(Path("data"), description="Folder of the embedded Valkey's append-only file.")
     state_ttl_s: int = Field(
         7 * 24 * 3600, ge=1, description="Seconds that an unused state stays in Redis; then it is made again."
     )

@@ -1,0 +1,20 @@
+"""Where the real data is, if it is there: HANDFUL_DATA (omniglot.npz or its folder), or `../shared/data`."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+def _find(name: str) -> Path | None:
+    given = os.environ.get("HANDFUL_DATA")
+    folders = [Path(given)] if given else [Path(__file__).parents[2] / "shared" / "data"]
+    candidates = [path if path.name == name else path / name for path in folders]
+    return next((path for path in candidates if path.is_file()), None)
+
+
+OMNIGLOT = _find("omniglot.npz")
+needs_omniglot = pytest.mark.skipif(
+    OMNIGLOT is None,
+    reason="needs omniglot.npz: set HANDFUL_DATA to its path (models and service are proven without it)",
+)

@@ -1,0 +1,55 @@
+"""A real server: the console script as a process of its own, over HTTP."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+
+START_S = 180
+
+
+class Server:
+    """`handful serve` on a free port, with its data in a folder that outlives it."""
+
+    def __init__(self, data: Path, **settings: str) -> None:
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._log = data.parent / f"{data.name}.log"
+        environment = {f"HANDFUL_{name.upper()}": value for name, value in settings.items()}
+        self._environment = os.environ | {"HANDFUL_STORE_DIR": str(data), "HANDFUL_PORT": str(self.port)} | environment
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start, and return once it is ready."""
+        command = [Path(sys.executable).parent / "handful", "serve"]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
+        deadline = time.monotonic() + START_S
+        while not self._ready():
+            assert self._process.poll() is None, f"the server has ended:\n{self._log.read_text()}"
+            assert time.monotonic() < deadline, f"the server is not ready:\n{self._log.read_text()}"
+            time.sleep(0.1)
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """Send a signal and wait for the end."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(how)
+            self._process.wait(60)
+
+    def _ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/readyz", timeout=30).status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
