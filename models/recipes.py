@@ -65,7 +65,7 @@ RECIPES: dict[str, Recipe] = {
         precision="bfloat16",
         limits=(
             *_DRAWINGS,
-            "It was trained on characters of Omniglot's evaluation alphabets too: its figures stand for the Vinyals split.",
+            "Trained on characters of the evaluation alphabets too: its figures stand for the Vinyals split only.",
         ),
     ),
     "glyphs-maml-start": Recipe(

@@ -20,7 +20,7 @@ def tenant_of(request: Request, api_keys: Mapping[str, str]) -> str:
         return OPEN_TENANT
     given = request.headers.get("x-api-key") or _bearer(request.headers.get("authorization", ""))
     digest = hashlib.sha256(given.encode()).hexdigest()
-    matches = [tenant for tenant, known in api_keys.items() if hmac.compare_digest(digest, known.lower())]
+    matches = [tenant for tenant, known in api_keys.items() if hmac.compare_digest(digest, known)]
     if not given or not matches:
         raise Unauthorized("Send a known key as `Authorization: Bearer KEY` or `X-API-Key: KEY`.")
     return matches[0]

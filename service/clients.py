@@ -1,6 +1,7 @@
 """The use cases: adapt, predict, forget. Knows neither HTTP nor Redis commands."""
 
 import asyncio
+import secrets
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -114,7 +115,7 @@ class Clients:
 
     async def forget(self, client: ClientKey) -> None:
         """Remove all that is stored of a client. Raises UnknownClient."""
-        await self._store.forget(client, [card.checkpoint for card in self._catalogue.values()])
+        await self._store.forget(client)
 
     async def _learn(
         self, client: ClientKey, card: Card, taught: Taught, ttl_s: int | None, clock: "Clock", after: Record | None
@@ -124,7 +125,7 @@ class Clients:
         state = await self._engine.adapt(card.name, support)
         clock.lap("adapt")
         stored = {"inputs": support.inputs, "targets": support.targets}
-        draft = Draft(card.name, card.checkpoint, classes, stored, state, ttl_s)
+        draft = Draft(secrets.token_hex(8), card.name, card.checkpoint, classes, stored, state, ttl_s)
         record = await self._store.commit(client, draft, after=after)
         self._engine.hold(StateKey(client, record.life, record.version, card.checkpoint), state)
         clock.lap("store")
@@ -164,15 +165,15 @@ class Clients:
         return await asyncio.shield(self._rebuilding[key])
 
     async def _load_or_rebuild(self, key: StateKey, card: Card, record: Record) -> Arrays:
-        if (state := await self._store.state(key)) is not None:
+        if (state := await self._store.state(key, record)) is not None:
             return state
         current, stored = await self._store.support(key.client)
-        if (current.life, current.version) != (record.life, record.version):
+        if current.write != record.write:
             raise VersionMoved
         support = SupportSet(stored["inputs"], stored["targets"], ways=len(record.classes or ()))
         state = await self._engine.adapt(card.name, support)
         metrics.states_rebuilt.inc()
-        await self._store.save_state(key, state)
+        await self._store.save_state(key, record, state)
         return state
 
     def _served(self, record: Record) -> Card:

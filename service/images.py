@@ -14,6 +14,7 @@ from service.errors import Unprocessable
 
 FORMATS = ("PNG", "JPEG")
 Image.preinit()  # reads the formats' modules now, so that the first request need not
+Image.MAX_IMAGE_PIXELS = None  # the service has a limit of its own, checked before anything is decoded
 FAINT = 0.5
 """Ink fainter than this everywhere is strengthened to it: thin strokes on a large sheet. No Omniglot drawing is."""
 SPECK = 0.02
@@ -54,14 +55,17 @@ def _open(encoded: bytes, max_pixels: int, field: str) -> Grey:
         image = Image.open(io.BytesIO(encoded), formats=FORMATS)
         _check_pixels(image.width, image.height, max_pixels, field)
         return _grey(ImageOps.exif_transpose(image))
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
         raise Unprocessable(f"{field}: not a whole PNG or JPEG image.", field=field) from error
 
 
 def _check_pixels(width: int, height: int, max_pixels: int, field: str) -> None:
-    if width * height > max_pixels:
+    """The limit holds for the square that the image is padded to."""
+    side = max(width, height)
+    if side * side > max_pixels:
         raise Unprocessable(
-            f"{field}: {width} x {height} is {width * height} pixels; the limit is {max_pixels}. Send a smaller image.",
+            f"{field}: {width} x {height} takes a square of {side * side} pixels; the limit is {max_pixels}. "
+            "Send a smaller image.",
             field=field,
         )
 

@@ -1,7 +1,6 @@
 """What clients send, to arrays: inputs by the model's card, labels to class indices. All limits are checked here,
 before any device work."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +11,9 @@ from service.cards import Card, ImageInput, VectorInput
 from service.errors import Unprocessable
 from service.images import decode_image
 from service.settings import Settings
+
+LARGEST = 1e30
+"""Of a number in a vector: its square would be beyond float32 long before."""
 
 Array = NDArray[Any]
 Label = Any
@@ -55,8 +57,8 @@ def check_labels(labels: Sequence[Label]) -> None:
             raise Unprocessable(f"{field}: a class is a string or an integer.", field=field)
         if type(label) is not type(labels[0]):
             raise Unprocessable(f"{field}: labels are all strings or all integers; this one differs.", field=field)
-        if isinstance(label, str) and not 0 < len(label) <= 256:
-            raise Unprocessable(f"{field}: a label has 1 to 256 characters, this one {len(label)}.", field=field)
+        if isinstance(label, str) and not (0 < len(label) <= 256 and _is_text(label)):
+            raise Unprocessable(f"{field}: a label has 1 to 256 characters of Unicode.", field=field)
         if isinstance(label, int) and abs(label) >= 2**53:
             raise Unprocessable(f"{field}: an integer label is below 2**53, so that JSON keeps it.", field=field)
 
@@ -67,10 +69,15 @@ def _vector(raw: Any, length: int, field: str) -> NDArray[np.float32]:
         raise Unprocessable(f"{field}: takes {_expected(length)}, and nothing else.", field=field)
     if len(numbers) != length:
         raise Unprocessable(f"{field}: takes {_expected(length)}, not {len(numbers)}.", field=field)
-    if not all(math.isfinite(number) and abs(number) < 1e30 for number in numbers):
-        raise Unprocessable(f"{field}: holds NaN, an infinite number, or one beyond 1e30.", field=field)
+    if not all(abs(number) < LARGEST for number in numbers):  # false for NaN and for the infinities too
+        raise Unprocessable(f"{field}: holds NaN, an infinite number, or one beyond {LARGEST:g}.", field=field)
     return np.array(numbers, dtype=np.float32)
 
 
 def _expected(length: int) -> str:
     return "a number" if length == 1 else f"a list of {length} numbers"
+
+
+def _is_text(label: str) -> bool:
+    """Whether it can be written as UTF-8: JSON's escapes can spell half a character."""
+    return not any("\ud800" <= character <= "\udfff" for character in label)

@@ -21,6 +21,14 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unexpected)
+    undocumented = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        schema = undocumented()
+        schema["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+        return schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
 
 
 def responses(*errors: type[HandfulError]) -> dict[int | str, dict[str, Any]]:
@@ -74,6 +82,8 @@ def _path(location: tuple[str | int, ...]) -> str:
 
 async def _http(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == BadRequest.status:
+        return problem(BadRequest("The body is not JSON, or is nested too deeply."))
     body = Problem(type="about:blank", title=error.detail, status=error.status_code, detail=error.detail, code="http")
     content = body.model_dump(exclude_none=True)
     return JSONResponse(content, error.status_code, error.headers, media_type="application/problem+json")

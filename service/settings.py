@@ -1,12 +1,16 @@
 """Every knob of the service, read once from the environment (`HANDFUL_PORT=9000`) and passed in."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ZOO = Path(__file__).parent.parent / "models" / "zoo"
+
+
+Tenant = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$", to_lower=True)]
 
 
 class Settings(BaseSettings):
@@ -16,7 +20,7 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
-    api_keys: dict[str, str] = Field(
+    api_keys: dict[Tenant, Sha256] = Field(
         {}, description="Tenant -> SHA-256 (hex) of its API key, as JSON. Empty: one tenant, and no key is asked for."
     )
 
@@ -34,7 +38,7 @@ class Settings(BaseSettings):
 
     device: str = Field("cpu", description="Device of the worker: cpu, cuda, cuda:1, ...")
     precision: Literal["float32", "bfloat16"] = Field("float32", description="Arithmetic of the worker.")
-    compile: bool = Field(False, description="Compile the learners with torch.compile: slower to start.")
+    compile: bool = Field(False, description="Compile with torch.compile: the first job of each shape takes minutes.")
     threads: int = Field(1, ge=1, description="Torch threads of each of the worker's two lanes.")
     queue: int = Field(1024, ge=1, description="Jobs that may wait for each lane; the next is answered 429.")
     batch_jobs: int = Field(16, ge=1, description="Jobs that run as one batch, at most.")

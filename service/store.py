@@ -4,9 +4,10 @@ The support set is the truth and is kept; the state is a cache, and expires. All
 that a Redis Cluster holds them in one slot and one transaction can write them.
 """
 
+import math
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -43,7 +44,9 @@ class StateKey(NamedTuple):
 
 
 class Record(BaseModel):
-    """What is known of a client without reading its examples."""
+    """What is known of a client without reading its examples. `write` lets a write that is tried again know itself."""
+
+    write: str
 
     client_id: str
     model: str
@@ -59,6 +62,7 @@ class Record(BaseModel):
 class Draft(NamedTuple):
     """A version about to be written: what `Store.commit` makes a Record of."""
 
+    write: str
     model: str
     checkpoint: str
     classes: list[str] | list[int] | None
@@ -82,9 +86,9 @@ def support_key(client: ClientKey) -> str:
     return f"handful:{{{client.tenant}:{client.client_id}}}:support"
 
 
-def state_key(key: StateKey) -> str:
-    """A safetensors file: the state."""
-    return f"handful:{{{key.client.tenant}:{key.client.client_id}}}:state:{key.life}:{key.version}:{key.checkpoint}"
+def state_key(client: ClientKey) -> str:
+    """The latest state: a line that says which (`_tag`), then a safetensors file."""
+    return f"handful:{{{client.tenant}:{client.client_id}}}:state"
 
 
 def index_key(tenant: str) -> str:
@@ -118,18 +122,26 @@ class Store:
         """A client's record and support set, of one version. Raises UnknownClient."""
         async with _reporting():
             record, support = await self._redis.mget(record_key(client), support_key(client))
-        return _parse(client, record), _load(support)
+        return _parse(client, record), load(_bytes(support))
 
-    async def state(self, key: StateKey) -> Arrays | None:
+    async def state(self, key: StateKey, record: Record) -> Arrays | None:
         """A state, if it is still there; its expiry begins anew."""
         async with _reporting():
-            found = await self._redis.getex(state_key(key), ex=self._state_ttl_s)
-        return None if found is None else _load(found)
+            found = await self._redis.getex(state_key(key.client), ex=self._state_expiry(record.expires_at))
+        tag, _, blob = _bytes(found).partition(b"\n") if found else (b"", b"", b"")
+        return load(blob) if tag == _tag(key) else None
 
-    async def save_state(self, key: StateKey, state: Arrays) -> None:
-        """Keep a state that was made again."""
-        async with _reporting():
-            await self._redis.set(state_key(key), save(state), ex=self._state_ttl_s)
+    async def save_state(self, key: StateKey, record: Record, state: Arrays) -> None:
+        """Keep a state that was made again, unless the client has moved on or is gone."""
+        async with _reporting(), self._redis.pipeline() as pipe:
+            await pipe.watch(record_key(key.client))
+            current = await pipe.get(record_key(key.client))
+            if current is None or Record.model_validate_json(current).write != record.write:
+                return
+            pipe.multi()  # type: ignore[no-untyped-call]
+            pipe.set(state_key(key.client), _tagged(key, state), ex=self._state_expiry(record.expires_at))
+            with suppress(WatchError):
+                await pipe.execute()
 
     async def commit(self, client: ClientKey, draft: Draft, *, after: Record | None = None) -> Record:
         """Write the client's next version in one transaction: a reader sees the old one or the new one.
@@ -150,26 +162,33 @@ class Store:
             await pipe.watch(record_key(client))
             current = await pipe.get(record_key(client))
             old = None if current is None else Record.model_validate_json(current)
-            if after is not None and (old is None or (old.life, old.version) != (after.life, after.version)):
+            if old is not None and old.write == draft.write:
+                return old  # written by a try whose answer was lost
+            if after is not None and (old is None or old.write != after.write):
                 raise VersionMoved
             record = _next(client, draft, old)
             key = StateKey(client, record.life, record.version, draft.checkpoint)
             pipe.multi()  # type: ignore[no-untyped-call]
-            if old is not None:
-                pipe.delete(state_key(key._replace(version=old.version)))
             pipe.set(record_key(client), record.model_dump_json(), ex=draft.ttl_s)
             pipe.set(support_key(client), save(draft.support), ex=draft.ttl_s)
-            pipe.set(state_key(key), save(draft.state), ex=min(draft.ttl_s or self._state_ttl_s, self._state_ttl_s))
+            pipe.set(state_key(client), _tagged(key, draft.state), ex=self._state_expiry(record.expires_at))
             await pipe.execute()
             return record
 
-    async def forget(self, client: ClientKey, checkpoints: list[str]) -> None:
-        """Remove a client: its support set, its record, its states. Raises UnknownClient."""
+    def _state_expiry(self, client_expires_at: datetime | None) -> int:
+        """Seconds that a state is kept: no longer than its client."""
+        if client_expires_at is None:
+            return self._state_ttl_s
+        left = (client_expires_at - datetime.now(UTC)).total_seconds()
+        return max(1, min(self._state_ttl_s, math.ceil(left)))
+
+    async def forget(self, client: ClientKey) -> None:
+        """Remove a client: its record, its support set, its state. Raises UnknownClient."""
         async with _reporting():
-            record = _parse(client, await self._redis.get(record_key(client)))
-            states = [state_key(StateKey(client, record.life, record.version, each)) for each in checkpoints]
-            await self._redis.delete(record_key(client), support_key(client), *states)
+            removed = await self._redis.delete(record_key(client), support_key(client), state_key(client))
             await self._unlist(client)
+        if not removed:
+            raise _unknown(client)
 
     async def clients(self, tenant: str, *, after: str, limit: int) -> list[Record]:
         """Up to `limit` clients whose ids come after `after`, in the order of their ids."""
@@ -207,6 +226,7 @@ class Store:
 def _next(client: ClientKey, draft: Draft, old: Record | None) -> Record:
     now = datetime.now(UTC)
     return Record(
+        write=draft.write,
         client_id=client.client_id,
         model=draft.model,
         life=old.life if old else secrets.token_hex(4),
@@ -219,15 +239,27 @@ def _next(client: ClientKey, draft: Draft, old: Record | None) -> Record:
     )
 
 
-def _load(blob: bytes | str | None) -> Arrays:
-    assert isinstance(blob, bytes), "the connection does not decode. This is a bug."
-    return load(blob)
-
-
 def _parse(client: ClientKey, text: bytes | str | None) -> Record:
     if text is None:
-        raise UnknownClient(f"No client {client.client_id!r} has been adapted: POST its support set to /adapt.")
+        raise _unknown(client)
     return Record.model_validate_json(text)
+
+
+def _unknown(client: ClientKey) -> UnknownClient:
+    return UnknownClient(f"No client {client.client_id!r} has been adapted: POST its support set to /adapt.")
+
+
+def _bytes(blob: bytes | str | None) -> bytes:
+    assert isinstance(blob, bytes), "the connection does not decode. This is a bug."
+    return blob
+
+
+def _tag(key: StateKey) -> bytes:
+    return f"{key.life}:{key.version}:{key.checkpoint}".encode()
+
+
+def _tagged(key: StateKey, state: Arrays) -> bytes:
+    return _tag(key) + b"\n" + save(state)
 
 
 @asynccontextmanager
@@ -238,4 +270,4 @@ async def _reporting() -> AsyncIterator[None]:
     except WatchError:
         raise
     except (RedisError, OSError, TimeoutError) as error:
-        raise Unavailable(f"The store does not answer ({type(error).__name__}); nothing was changed.") from error
+        raise Unavailable(f"The store does not answer ({type(error).__name__}): try again.") from error

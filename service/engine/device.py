@@ -1,7 +1,6 @@
 """Learners on a device: batches of numpy arrays in, numpy arrays out."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +13,7 @@ from models.learner import Learner, State, Support
 from service.engine.batching import mask, pad_and_stack, split
 from service.engine.contract import Array, Arrays, SupportSet
 from service.errors import Diverged
+from service.settings import Settings
 
 
 class AdaptWork(NamedTuple):
@@ -34,12 +34,14 @@ class PredictWork(NamedTuple):
 class Device:
     """The learners of a folder, in memory. Every batch is of one model and of arrays that stack."""
 
-    def __init__(self, folder: Path, names: Sequence[str], *, device: str, precision: str, threads: int) -> None:
-        torch.set_num_threads(threads)
-        self._device = torch.device(device)
-        self._dtype = getattr(torch, precision)
+    def __init__(self, names: Sequence[str], settings: Settings) -> None:
+        torch.set_num_threads(settings.threads)
+        self._device = torch.device(settings.device)
+        self._dtype = getattr(torch, settings.precision)
+        self._adapt_many = torch.compile(adapt_many) if settings.compile else adapt_many
+        self._predict_many = torch.compile(predict_many) if settings.compile else predict_many
         self._learners: dict[str, Learner] = {
-            name: checkpoint.load(folder / f"{name}.safetensors").to(self._device) for name in names
+            name: checkpoint.load(settings.models / f"{name}.safetensors").to(self._device) for name in names
         }
 
     def adapt(self, works: Sequence[AdaptWork]) -> list[Arrays]:
@@ -52,7 +54,7 @@ class Device:
             supports[0].ways,
         )
         with torch.no_grad(), self._autocast():
-            states = adapt_many(self._learners[works[0].model], batch)
+            states = self._adapt_many(self._learners[works[0].model], batch)
         stacked = {name: value.float().cpu().numpy() for name, value in states.items()}
         return [_checked(split(stacked, i)) for i in range(len(works))]
 
@@ -61,8 +63,9 @@ class Device:
         queries = self._inputs(pad_and_stack([work.queries for work in works]))
         states = {name: torch.stack([work.state[name] for work in works]) for name in works[0].state}
         with torch.no_grad(), self._autocast():
-            answers = predict_many(self._learners[works[0].model], states, queries).float().cpu().numpy()
-        return [np.array(answer[: len(work.queries)]) for answer, work in zip(answers, works, strict=True)]
+            answers = self._predict_many(self._learners[works[0].model], states, queries)
+        rows = zip(answers.float().cpu().numpy(), works, strict=True)
+        return [np.array(answer[: len(work.queries)]) for answer, work in rows]
 
     def place(self, state: Arrays) -> State:
         """A state on the device."""

@@ -67,6 +67,8 @@ class Lane(Generic[Work, Result]):
             if not self.alive():
                 raise Unavailable("The device worker is not running.")
             if len(self._queue) >= self._limits.waiting:
+                self._queue = deque(job for job in self._queue if not job.answer.done())
+            if len(self._queue) >= self._limits.waiting:
                 raise Busy(f"{len(self._queue)} jobs wait already, and that is the limit. Try again soon.")
             job = Job(work, group, cost, asyncio.get_running_loop().create_future())
             self._queue.append(job)

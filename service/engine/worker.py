@@ -23,9 +23,7 @@ class Worker:
 
     def __init__(self, models: Sequence[str], settings: Settings) -> None:
         self._settings = settings
-        self._device = Device(
-            settings.models, models, device=settings.device, precision=settings.precision, threads=settings.threads
-        )
+        self._device = Device(models, settings)
         limits = Limits(settings.queue, settings.batch_jobs, settings.batch_examples)
         self._adapts = Lane("adapt", self._device.adapt, limits)
         self._predicts = Lane("predict", self._device.predict, limits)

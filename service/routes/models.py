@@ -16,7 +16,7 @@ async def list_models(models: Models) -> list[Card]:
     return list(models.values())
 
 
-@router.get("/{name}", operation_id="get_model", responses=responses(errors.UnknownModel))
+@router.get("/{name}", operation_id="get_model", responses=responses(errors.UnknownModel, errors.Unprocessable))
 async def get_model(name: str, models: Models) -> Card:
     """A model's card: what it takes, how good it is, how it was made."""
     return models[name]
