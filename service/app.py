@@ -1,7 +1,8 @@
 """The one place where things are wired."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -11,6 +12,7 @@ from service.cards import Catalogue
 from service.clients import Clients
 from service.embedded import embedded_valkey
 from service.engine.contract import Engine
+from service.errors import Unavailable
 from service.health import warm_up
 from service.limits import BodyLimit, Measured
 from service.routes import adapt, clients, health, models, predict
@@ -18,6 +20,10 @@ from service.settings import Settings
 from service.store import Store
 
 ROUTERS = (adapt.router, predict.router, clients.router, models.router, health.router)
+
+
+SWEEP_S = 60
+"""Between two removals of expired clients. Until it comes they are answered as gone."""
 
 
 def create_app(settings: Settings, catalogue: Catalogue, engine: Engine) -> FastAPI:
@@ -34,6 +40,8 @@ def create_app(settings: Settings, catalogue: Catalogue, engine: Engine) -> Fast
             for card in catalogue.values():
                 await warm_up(engine, card)
             app.state.store = store
+            sweeping = asyncio.create_task(_sweep(store))
+            stack.callback(sweeping.cancel)
             app.state.clients = Clients(catalogue, engine, store, settings)
             yield
 
@@ -50,3 +58,10 @@ def create_app(settings: Settings, catalogue: Catalogue, engine: Engine) -> Fast
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(Measured)
     return app
+
+
+async def _sweep(store: Store) -> None:
+    while True:
+        with suppress(Unavailable):
+            await store.sweep()
+        await asyncio.sleep(SWEEP_S)

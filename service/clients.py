@@ -4,6 +4,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from service import metrics
 from service.cards import Card
 from service.engine.contract import Array, Arrays, Engine, StateNotHeld, SupportSet
-from service.errors import Conflict, TooManyWays, Unprocessable
+from service.errors import Conflict, TooManyWays, Unavailable, Unprocessable
 from service.inputs import Classes, class_indices, decode_inputs, regression_targets
 from service.settings import Settings
 from service.store import ClientKey, Draft, Record, StateKey, Store, VersionMoved
@@ -173,7 +174,8 @@ class Clients:
         support = SupportSet(stored["inputs"], stored["targets"], ways=len(record.classes or ()))
         state = await self._engine.adapt(card.name, support)
         metrics.states_rebuilt.inc()
-        await self._store.save_state(key, record, state)
+        with suppress(Unavailable):  # a cache: the answer does not depend on it
+            await self._store.save_state(key, record, state)
         return state
 
     def _served(self, record: Record) -> Card:

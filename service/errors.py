@@ -8,6 +8,7 @@
     │   └── UnknownClient       never adapted, forgotten, expired, or another tenant's: alike
     ├── Conflict 409            the client's model is another, or is no longer served
     ├── TooLarge 413            the body is over the limit
+    ├── UnsupportedMediaType 415
     ├── Unprocessable 422       understood, and refused: names the field, the limit and the way out
     │   ├── TooManyWays         more classes than the model's head has outputs
     │   └── Diverged            adapting to these examples gave no finite state
@@ -74,6 +75,12 @@ class TooLarge(HandfulError):
     """The body is over the limit."""
 
     status, code, title = 413, "too_large", "The body is too large"
+
+
+class UnsupportedMediaType(HandfulError):
+    """The body is neither JSON nor safetensors."""
+
+    status, code, title = 415, "unsupported_media_type", "Unsupported media type"
 
 
 class Unprocessable(HandfulError):

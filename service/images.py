@@ -24,14 +24,14 @@ Grey = NDArray[np.float32]
 
 
 def decode_image(raw: Any, size: int, max_pixels: int, field: str) -> NDArray[np.uint8]:
-    """Base64 PNG or JPEG, or rows of numbers, to (1, size, size) of ink, 0 to 255.
+    """Base64 PNG or JPEG, or rows of numbers (lists or an array), to (1, size, size) of ink, 0 to 255.
 
     Raises Unprocessable, naming `field`.
     """
     if isinstance(raw, str):
         grey = _open(_unbase64(raw, field), max_pixels, field)
-    elif isinstance(raw, list):
-        grey = _rows(raw, max_pixels, field)
+    elif isinstance(raw, (list, np.ndarray)):
+        grey = _numbers(raw, max_pixels, field)
     else:
         raise Unprocessable(
             f"{field}: an image is a base64 string (PNG or JPEG) or rows of numbers, not {_json_type(raw)}.",
@@ -84,21 +84,19 @@ def _grey(image: Image.Image) -> Grey:
     return blended
 
 
-def _rows(rows: list[Any], max_pixels: int, field: str) -> Grey:
+def _numbers(rows: list[Any] | NDArray[Any], max_pixels: int, field: str) -> Grey:
     try:
-        grey = np.array(rows, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
+        grey = np.array(rows)
+    except (ValueError, OverflowError) as error:
         raise Unprocessable(f"{field}: the rows of an image are numbers, and of one length.", field=field) from error
-    if grey.ndim != 2 or 0 in grey.shape:
-        raise Unprocessable(f"{field}: an image is rows of numbers, not an array of shape {grey.shape}.", field=field)
-    if any(isinstance(value, str) for row in rows for value in row):
-        raise Unprocessable(f"{field}: the rows of an image are numbers, not strings.", field=field)
+    if grey.dtype.kind not in "iuf" or grey.ndim != 2 or 0 in grey.shape:
+        raise Unprocessable(f"{field}: an image is rows of numbers, all of one length.", field=field)
     _check_pixels(grey.shape[1], grey.shape[0], max_pixels, field)
     if not np.isfinite(grey).all():
         raise Unprocessable(f"{field}: holds NaN or an infinite number.", field=field)
     if grey.min() < 0 or grey.max() > 255:
         raise Unprocessable(f"{field}: brightness goes from 0 to 1, or from 0 to 255.", field=field)
-    return (grey if grey.max() > 1 else grey * 255).astype(np.float32)
+    return (grey if grey.max() > 1 else grey * 255.0).astype(np.float32)
 
 
 def _ink(grey: Grey) -> Grey:

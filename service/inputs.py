@@ -64,7 +64,8 @@ def check_labels(labels: Sequence[Label]) -> None:
 
 
 def _vector(raw: Any, length: int, field: str) -> NDArray[np.float32]:
-    numbers = raw if isinstance(raw, list) else [raw]
+    plain = raw.tolist() if isinstance(raw, np.ndarray) else raw
+    numbers = plain if isinstance(plain, list) else [plain]
     if not all(isinstance(number, (int, float)) and not isinstance(number, bool) for number in numbers):
         raise Unprocessable(f"{field}: takes {_expected(length)}, and nothing else.", field=field)
     if len(numbers) != length:

@@ -5,14 +5,24 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from service.errors import BadRequest, HandfulError, Unauthorized, Unprocessable
-from service.schemas import Problem
+from service.errors import HandfulError, Unauthorized, Unprocessable
+from service.schemas import AdaptRequest, PredictRequest, Problem
 
 log = logging.getLogger(__name__)
+
+
+DOCUMENTED: list[tuple[type[BaseModel], JsonSchemaMode]] = [
+    (AdaptRequest, "validation"),
+    (PredictRequest, "validation"),
+    (Problem, "serialization"),
+]
+"""What routes read or raise outside of FastAPI's sight."""
 
 
 def install(app: FastAPI) -> None:
@@ -25,7 +35,8 @@ def install(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         schema = undocumented()
-        schema["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+        _, definitions = models_json_schema(DOCUMENTED, ref_template="#/components/schemas/{model}")
+        schema["components"]["schemas"] |= definitions["$defs"]
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
@@ -69,8 +80,6 @@ async def _validation(_: Request, error: Exception) -> Response:
     """The first mistake of a body, without the input itself, which may be large, binary or private."""
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    if first["type"] == "json_invalid":
-        return problem(BadRequest(f"The body is not JSON: {first['ctx']['error']}."))
     field = _path(first["loc"])
     return problem(Unprocessable(f"{field}: {first['msg']}.", field=field))
 
@@ -82,8 +91,6 @@ def _path(location: tuple[str | int, ...]) -> str:
 
 async def _http(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    if error.status_code == BadRequest.status:
-        return problem(BadRequest("The body is not JSON, or is nested too deeply."))
     body = Problem(type="about:blank", title=error.detail, status=error.status_code, detail=error.detail, code="http")
     content = body.model_dump(exclude_none=True)
     return JSONResponse(content, error.status_code, error.headers, media_type="application/problem+json")

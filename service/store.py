@@ -96,6 +96,10 @@ def index_key(tenant: str) -> str:
     return f"handful:{{{tenant}}}:clients"
 
 
+EXPIRIES_KEY = "handful:expiries"
+"""A sorted set of the keys of clients that asked to be forgotten, by the time, in seconds since 1970."""
+
+
 class Store:
     """The clients in one Redis. Every method raises Unavailable when Redis is away, and UnknownClient as it says."""
 
@@ -155,6 +159,8 @@ class Store:
                 except WatchError:
                     continue  # another adapt was written meanwhile, so somebody gets on
                 await self._redis.zadd(index_key(client.tenant), {client.client_id: 0})
+                if record.expires_at is not None:
+                    await self._redis.zadd(EXPIRIES_KEY, {":".join(client): record.expires_at.timestamp()})
                 return record
 
     async def _try_commit(self, client: ClientKey, draft: Draft, after: Record | None) -> Record:
@@ -162,6 +168,7 @@ class Store:
             await pipe.watch(record_key(client))
             current = await pipe.get(record_key(client))
             old = None if current is None else Record.model_validate_json(current)
+            old = None if old is not None and _expired(old) else old
             if old is not None and old.write == draft.write:
                 return old  # written by a try whose answer was lost
             if after is not None and (old is None or old.write != after.write):
@@ -169,8 +176,8 @@ class Store:
             record = _next(client, draft, old)
             key = StateKey(client, record.life, record.version, draft.checkpoint)
             pipe.multi()  # type: ignore[no-untyped-call]
-            pipe.set(record_key(client), record.model_dump_json(), ex=draft.ttl_s)
-            pipe.set(support_key(client), save(draft.support), ex=draft.ttl_s)
+            pipe.set(record_key(client), record.model_dump_json())
+            pipe.set(support_key(client), save(draft.support))
             pipe.set(state_key(client), _tagged(key, draft.state), ex=self._state_expiry(record.expires_at))
             await pipe.execute()
             return record
@@ -190,6 +197,29 @@ class Store:
         if not removed:
             raise _unknown(client)
 
+    async def sweep(self) -> None:
+        """Remove the clients whose time has come; until then they only look gone.
+
+        Their keys carry no expiry of Redis's, for those are what it evicts when its memory is full.
+        """
+        async with _reporting():
+            for member in await self._redis.zrangebyscore(EXPIRIES_KEY, 0, datetime.now(UTC).timestamp()):
+                client = ClientKey(*_bytes(member).decode().split(":", 1))
+                await self._remove_if_expired(client)
+                await self._redis.zrem(EXPIRIES_KEY, member)
+
+    async def _remove_if_expired(self, client: ClientKey) -> None:
+        async with self._redis.pipeline() as pipe:
+            await pipe.watch(record_key(client))
+            current = await pipe.get(record_key(client))
+            if current is None or not _expired(Record.model_validate_json(current)):
+                return
+            pipe.multi()  # type: ignore[no-untyped-call]
+            pipe.delete(record_key(client), support_key(client), state_key(client))
+            with suppress(WatchError):
+                await pipe.execute()
+        await self._unlist(client)
+
     async def clients(self, tenant: str, *, after: str, limit: int) -> list[Record]:
         """Up to `limit` clients whose ids come after `after`, in the order of their ids."""
         found: list[Record] = []
@@ -206,7 +236,7 @@ class Store:
         return found
 
     async def _read_all(self, keys: list[ClientKey]) -> list[Record | None]:
-        """The records of listed clients; one that has expired leaves the list."""
+        """The records of listed clients; one that has gone leaves the list."""
         pipe = self._redis.pipeline(transaction=False)
         for key in keys:
             pipe.get(record_key(key))
@@ -214,7 +244,8 @@ class Store:
         for key, text in zip(keys, found, strict=True):
             if text is None:
                 await self._unlist(key)
-        return [None if text is None else Record.model_validate_json(text) for text in found]
+        records = [None if text is None else Record.model_validate_json(text) for text in found]
+        return [None if record is None or _expired(record) else record for record in records]
 
     async def _unlist(self, client: ClientKey) -> None:
         """Take a client off the list, unless it came back meanwhile: commit writes first and lists then."""
@@ -240,9 +271,14 @@ def _next(client: ClientKey, draft: Draft, old: Record | None) -> Record:
 
 
 def _parse(client: ClientKey, text: bytes | str | None) -> Record:
-    if text is None:
+    record = None if text is None else Record.model_validate_json(text)
+    if record is None or _expired(record):
         raise _unknown(client)
-    return Record.model_validate_json(text)
+    return record
+
+
+def _expired(record: Record) -> bool:
+    return record.expires_at is not None and record.expires_at <= datetime.now(UTC)
 
 
 def _unknown(client: ClientKey) -> UnknownClient:

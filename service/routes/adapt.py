@@ -1,9 +1,12 @@
 """POST /adapt."""
 
+from typing import Annotated
+
 from fastapi import APIRouter
 
 from service import errors
 from service.problems import responses
+from service.routes.bodies import body_of, documented
 from service.routes.dependencies import Tenant, UseCases
 from service.schemas import AdaptRequest, AdaptResponse
 from service.store import ClientKey
@@ -17,6 +20,7 @@ FAILURES = responses(
     errors.UnknownClient,
     errors.Conflict,
     errors.TooLarge,
+    errors.UnsupportedMediaType,
     errors.Unprocessable,
     errors.TooManyWays,
     errors.Diverged,
@@ -26,8 +30,10 @@ FAILURES = responses(
 )
 
 
-@router.post("/adapt", operation_id="adapt", responses=FAILURES)
-async def adapt(body: AdaptRequest, clients: UseCases, tenant: Tenant) -> AdaptResponse:
+@router.post("/adapt", operation_id="adapt", responses=FAILURES, openapi_extra=documented(AdaptRequest))
+async def adapt(
+    body: Annotated[AdaptRequest, body_of(AdaptRequest)], clients: UseCases, tenant: Tenant
+) -> AdaptResponse:
     """Make, replace or extend a client's model from labelled examples. Answered 200, it survives a crash."""
     client = ClientKey(tenant, body.client_id)
     raw = [(example.input, example.label) for example in body.support]

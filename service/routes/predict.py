@@ -1,5 +1,7 @@
 """POST /predict."""
 
+from typing import Annotated
+
 import numpy as np
 from fastapi import APIRouter
 
@@ -8,6 +10,7 @@ from service.clients import Answered
 from service.engine.contract import Array
 from service.inputs import Classes
 from service.problems import responses
+from service.routes.bodies import body_of, documented
 from service.routes.dependencies import Tenant, UseCases
 from service.schemas import Classified, PredictRequest, PredictResponse, Regressed
 from service.store import ClientKey
@@ -20,6 +23,7 @@ FAILURES = responses(
     errors.UnknownClient,
     errors.Conflict,
     errors.TooLarge,
+    errors.UnsupportedMediaType,
     errors.Unprocessable,
     errors.Busy,
     errors.Unavailable,
@@ -27,8 +31,10 @@ FAILURES = responses(
 )
 
 
-@router.post("/predict", operation_id="predict", responses=FAILURES)
-async def predict(body: PredictRequest, clients: UseCases, tenant: Tenant) -> PredictResponse:
+@router.post("/predict", operation_id="predict", responses=FAILURES, openapi_extra=documented(PredictRequest))
+async def predict(
+    body: Annotated[PredictRequest, body_of(PredictRequest)], clients: UseCases, tenant: Tenant
+) -> PredictResponse:
     """Answer inputs from the client's adapted model."""
     answered = await clients.predict(ClientKey(tenant, body.client_id), body.inputs)
     record = answered.record

@@ -1,0 +1,81 @@
+"""Request bodies, as JSON or as a safetensors file: numbers as bytes cost a thirtieth of what they cost as JSON."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from fastapi import Depends, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
+from safetensors import SafetensorError
+from safetensors.numpy import load
+
+from service.errors import BadRequest, UnsupportedMediaType
+
+Body = TypeVar("Body", bound=BaseModel)
+
+JSON, SAFETENSORS = "application/json", "application/safetensors"
+
+
+def body_of(model: type[Body]) -> Any:
+    """The dependency that reads a request's body as `model`."""
+
+    async def read(request: Request) -> Body:
+        fields = _reader(request)(await request.body())
+        try:
+            return model.model_validate(fields)
+        except ValidationError as error:
+            raise RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in error.errors()]) from None
+
+    return Depends(read)
+
+
+def documented(model: type[BaseModel]) -> dict[str, Any]:
+    """The OpenAPI of a body that `body_of` reads."""
+    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+    binary = {
+        "type": "string",
+        "format": "binary",
+        "description": "A safetensors file: the tensor `inputs` (n, ...), and the other fields as JSON in its header; "
+        "`labels`, a list, in place of `support`.",
+    }
+    content = {JSON: {"schema": schema}, SAFETENSORS: {"schema": binary}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def _reader(request: Request) -> Callable[[bytes], Any]:
+    kind = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
+    if kind == SAFETENSORS:
+        return _from_safetensors
+    if kind == JSON or kind.endswith("+json"):
+        return _from_json
+    raise UnsupportedMediaType(f"Send {JSON} or {SAFETENSORS}, not {kind[:80]}.")
+
+
+def _from_json(body: bytes) -> Any:
+    try:
+        return from_json(body)
+    except ValueError as error:
+        raise BadRequest(f"The body is not JSON: {error}.") from None
+
+
+def _from_safetensors(body: bytes) -> dict[str, Any]:
+    """The fields that the same request has as JSON; each input is a numpy array."""
+    try:
+        inputs = list(load(body)["inputs"])
+        header = from_json(body[8 : 8 + int.from_bytes(body[:8], "little")]).get("__metadata__", {})
+        fields = {name: _plain(name, text) for name, text in header.items()}
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise BadRequest(f"The body is not a safetensors file with a tensor `inputs`: {error}.") from None
+    if "labels" not in fields:
+        return fields | {"inputs": inputs}
+    labels = fields.pop("labels")
+    if not isinstance(labels, list) or len(labels) != len(inputs):
+        raise BadRequest(f"The header's `labels` is not a list of {len(inputs)}, as many as there are inputs.")
+    support = [{"input": one, "label": label} for one, label in zip(inputs, labels, strict=True)]
+    return fields | {"support": support}
+
+
+def _plain(name: str, text: str) -> Any:
+    """Names are text; all else is JSON."""
+    return text if name in ("client_id", "model", "mode") else from_json(text)
