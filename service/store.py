@@ -204,8 +204,9 @@ class Store:
         """
         async with _reporting():
             for member in await self._redis.zrangebyscore(EXPIRIES_KEY, 0, datetime.now(UTC).timestamp()):
-                client = ClientKey(*_bytes(member).decode().split(":", 1))
-                await self._remove_if_expired(client)
+                assert isinstance(member, bytes), "the connection does not decode. This is a bug."
+                tenant, client_id = member.decode().split(":", 1)
+                await self._remove_if_expired(ClientKey(tenant, client_id))
                 await self._redis.zrem(EXPIRIES_KEY, member)
 
     async def _remove_if_expired(self, client: ClientKey) -> None:
