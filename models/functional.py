@@ -26,8 +26,22 @@ LOSSES: dict[Kind, Loss] = {Kind.CLASSIFICATION: cross_entropy, Kind.REGRESSION:
 
 def class_means(features: Tensor, support: Support) -> Tensor:
     """Mean feature of each class, (ways, d), of (n, d) support features; padding has no weight."""
-    member = F.one_hot(support.targets, support.ways).to(features.dtype) * support.mask.unsqueeze(-1)
-    return member.T @ features / member.sum(0).unsqueeze(-1)
+    with _exactly(features):
+        features = at_least_float32(features)
+        member = F.one_hot(support.targets, support.ways).to(features.dtype) * support.mask.unsqueeze(-1)
+        return member.T @ features / member.sum(0).unsqueeze(-1)
+
+
+def squared_distances(points: Tensor, centres: Tensor) -> Tensor:
+    """Squared Euclidean distances, (q, ways), of (q, d) points to (ways, d) centres.
+
+    |a|^2 - 2ab + |b|^2 loses the digits that a and b share: so both are first measured from the centres' mean.
+    """
+    with _exactly(points):
+        points, centres = at_least_float32(points), at_least_float32(centres)
+        origin = centres.mean(0)
+        points, centres = points - origin, centres - origin
+        return points.square().sum(-1, keepdim=True) - 2 * points @ centres.T + centres.square().sum(-1)
 
 
 def gradient_steps(
@@ -59,6 +73,16 @@ def adapt_many(learner: Learner, supports: Support) -> State:
 def predict_many(learner: Learner, states: State, queries: Tensor) -> Tensor:
     """Answer the queries (clients, q, *input) of a batch of clients, each from its own state."""
     return torch.vmap(learner.predict)(states, queries)
+
+
+def _exactly(like: Tensor) -> torch.autocast:
+    """Autocast off: what an encoder may round, sums of squares may not."""
+    return torch.autocast(like.device.type, enabled=False)
+
+
+def at_least_float32(values: Tensor) -> Tensor:
+    """Rounded encodings as numbers to reckon with; float64 stays."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 def _masked_mean(values: Tensor, mask: Tensor) -> Tensor:

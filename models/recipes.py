@@ -108,7 +108,7 @@ RECIPES: dict[str, Recipe] = {
         ),
         data="sinusoid",
         validation="sinusoid",
-        episode=Shape(0, 10, 10),
+        episode=Shape(0, 5, 10),
         validation_episode=Shape(0, 5, 5),
         steps=70_000,
         tasks_per_step=25,

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from models import checkpoint
 from models.evaluation import HEADLINE, evaluate
-from models.functional import LOSSES
+from models.functional import LOSSES, at_least_float32
 from models.learner import Kind, Learner, Support
 from models.recipes import Recipe
 from models.tasks.episode import Episode, Tasks, rng_of, stack, to_device
@@ -152,7 +152,7 @@ def episode_loss(learner: Learner, episode: Episode) -> Tensor:
     """The outer loss of one episode: what is lost on its queries after adapting to its support."""
     answers = learner.predict(learner.adapt(episode.support), episode.query)
     everything = torch.ones(len(episode.targets), dtype=torch.bool, device=answers.device)
-    return LOSSES[learner.kind](answers.float(), episode.targets, everything)
+    return LOSSES[learner.kind](at_least_float32(answers), episode.targets, everything)
 
 
 def mean_loss(learner: Learner, episodes: Episode) -> Tensor:

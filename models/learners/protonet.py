@@ -6,7 +6,7 @@ arXiv:1703.05175
 from torch import Tensor
 
 from models.encoders import Encoder
-from models.functional import class_means
+from models.functional import class_means, squared_distances
 from models.learner import Learner, State, Support
 
 
@@ -29,7 +29,4 @@ class ProtoNet(Learner):
 
     def predict(self, state: State, query: Tensor) -> Tensor:
         """Minus the squared Euclidean distances to the prototypes, (q, ways)."""
-        features: Tensor = self.encoder(query)
-        prototypes = state["prototypes"]
-        cross = features @ prototypes.T
-        return 2 * cross - prototypes.square().sum(-1) - features.square().sum(-1, keepdim=True)
+        return -squared_distances(self.encoder(query), state["prototypes"])

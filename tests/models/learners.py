@@ -1,0 +1,85 @@
+"""The table of every learner that must obey the laws, and random data of the kind that each one takes."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from models.checkpoint import Spec, build
+from models.learner import Kind, Learner, Support
+from models.tasks.episode import Episode
+
+IMAGE = (1, 28, 28)
+POOLED = {"width": 16}
+STRIDED = {"width": 16, "reduction": "stride", "norm": "group"}
+VECTOR = {"inputs": 1, "widths": [40, 40]}
+HEAD = {"outputs": 5, "rate": 0.5, "steps": 2, "adapt_steps": 5}
+WAVE = {"outputs": 1, "kind": "regression", "rate": 0.02, "steps": 3, "adapt_steps": 5}
+
+TABLE = {
+    "protonet-pool-batch": Spec("protonet", "conv4", {}, POOLED),
+    "protonet-stride-group": Spec("protonet", "conv4", {}, STRIDED),
+    "maml": Spec("maml", "conv4", HEAD, STRIDED),
+    "maml-first-order": Spec("maml", "conv4", HEAD | {"first_order": True}, STRIDED),
+    "maml-sinusoid": Spec("maml", "mlp", WAVE, VECTOR),
+    "anil": Spec("anil", "conv4", HEAD, STRIDED),
+    "anil-pool-batch": Spec("anil", "conv4", HEAD, POOLED),
+    "anil-sinusoid": Spec("anil", "mlp", WAVE, VECTOR),
+}
+
+
+def fresh(spec: Spec, dtype: torch.dtype = torch.float32) -> Learner:
+    """A learner as it is served: frozen, in eval mode, its running statistics as if it had been trained."""
+    torch.manual_seed(0)
+    learner = build(spec).to(dtype)
+    for module in learner.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.running_mean, std=0.2)
+            nn.init.uniform_(module.running_var, 0.2, 2.0)
+    return learner.eval().requires_grad_(False)
+
+
+def input_shape(spec: Spec) -> tuple[int, ...]:
+    return IMAGE if spec.encoder == "conv4" else (spec.encoder_options["inputs"],)
+
+
+def support(spec: Spec, shots: Sequence[int], seed: int = 0, dtype: torch.dtype = torch.float32) -> Support:
+    """`shots[c]` random examples of each class c; for regression, as many random points in all."""
+    generator = torch.Generator().manual_seed(seed)
+    n = sum(shots)
+    inputs = torch.randn(n, *input_shape(spec), generator=generator, dtype=dtype)
+    if is_regression(spec):
+        return Support(inputs, torch.randn(n, 1, generator=generator, dtype=dtype), torch.ones(n, dtype=torch.bool), 0)
+    targets = torch.arange(len(shots)).repeat_interleave(torch.tensor(shots))
+    return Support(inputs, targets, torch.ones(n, dtype=torch.bool), len(shots))
+
+
+def query(spec: Spec, count: int, seed: int = 1, dtype: torch.dtype = torch.float32) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(count, *input_shape(spec), generator=generator, dtype=dtype)
+
+
+def is_regression(spec: Spec) -> bool:
+    return spec.learner_options.get("kind") == Kind.REGRESSION
+
+
+def padded(full: Support, rows: int, seed: int = 2) -> Support:
+    """The support with `rows` rows of large garbage behind it, under the mask."""
+    generator = torch.Generator().manual_seed(seed)
+    shape = (rows, *full.inputs.shape[1:])
+    inputs = 100 * torch.randn(shape, generator=generator, dtype=full.inputs.dtype)
+    targets = torch.arange(rows) % full.ways if full.ways else 100 * torch.ones(rows, 1, dtype=full.targets.dtype)
+    mask = torch.zeros(rows, dtype=torch.bool)
+    return Support(
+        torch.cat([full.inputs, inputs]), torch.cat([full.targets, targets]), torch.cat([full.mask, mask]), full.ways
+    )
+
+
+def reordered(full: Support, order: Tensor) -> Support:
+    return Support(full.inputs[order], full.targets[order], full.mask[order], full.ways)
+
+
+def clients_episode(spec: Spec, shots: Sequence[int], seed: int) -> Episode:
+    """In float64: six rows, the last ones padding, and four queries."""
+    full = support(spec, shots, seed, torch.float64)
+    return Episode(padded(full, 6 - len(full.mask)), query(spec, 4, seed + 10, torch.float64), torch.zeros(4))

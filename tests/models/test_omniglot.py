@@ -1,0 +1,144 @@
+"""Omniglot from made-up data, in the three forms in which the real one comes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.testing import assert_close
+
+from models.tasks import omniglot
+from models.tasks.episode import Shape, rng_of
+from models.tasks.omniglot import SPLITS, Omniglot, load, shrink, tasks
+from tests.models import fake_omniglot
+from tests.models.fake_omniglot import NAMES
+
+FORMS = ("npz", "folders", "zips")
+
+
+@pytest.fixture(scope="module")
+def forms(tmp_path_factory) -> dict[str, Path]:
+    return fake_omniglot.write(tmp_path_factory.mktemp("omniglot"))
+
+
+@pytest.fixture(scope="module")
+def data(forms) -> omniglot.Characters:
+    return load(forms["npz"])
+
+
+def characters(split: Omniglot) -> set[int]:
+    return {int(member) for member, _ in split.classes}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_of_omniglot_loads_the_same(forms, form):
+    found, ink = load(forms[form]), fake_omniglot.ink()
+    assert found.names == NAMES
+    assert found.background.tolist() == fake_omniglot.BACKGROUND
+    assert found.images.dtype == np.float32
+    expected = np.stack([[shrink(drawing) for drawing in drawings] for drawings in ink])
+    np.testing.assert_array_equal(found.images, expected)
+
+
+def test_shrinking_averages_areas_and_keeps_ink_one():
+    ink = np.zeros((56, 56), np.uint8)
+    ink[0:2, 0:2], ink[2:4, 2] = 1, 1
+    small = shrink(ink)
+    assert small[0, 0] == 1
+    assert small[1, 1] == pytest.approx(0.5, abs=1 / 255)
+    assert small.sum() == pytest.approx(1.5, abs=1 / 255)
+
+
+def test_the_alphabets_split_validates_on_five_background_alphabets(forms, data):
+    parts = {part: characters(tasks(forms["npz"], f"alphabets-{part}")) for part in ("train", "val", "test")}
+    alphabets = {part: {data.names[i].split("/")[0] for i in members} for part, members in parts.items()}
+    assert set.union(*parts.values()) == set(range(len(NAMES)))
+    assert sum(map(len, alphabets.values())) == len(fake_omniglot.ALPHABETS)
+    assert len(alphabets["val"]) == 5
+    assert all(name.startswith("Evaluation") for name in alphabets["test"])
+    assert characters(tasks(forms["npz"], "alphabets-trainval")) == parts["train"] | parts["val"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_vinyals_split_is_the_list_beside_the_data(forms, form):
+    lists = fake_omniglot.vinyals_split()
+    for part, names in lists.items():
+        assert {NAMES[i] for i in characters(tasks(forms[form], f"vinyals-{part}"))} == set(names)
+    both = {NAMES[i] for i in characters(tasks(forms[form], "vinyals-trainval"))}
+    assert both == set(lists["train"]) | set(lists["val"])
+
+
+def test_rotations_are_classes_in_vinyals_and_otherwise_in_training_only(forms):
+    for split in SPLITS:
+        found = tasks(forms["npz"], split)
+        turns = 1 if split in ("alphabets-val", "alphabets-test") else 4
+        assert len(found.classes) == turns * len(characters(found)), split
+
+
+def test_a_rotated_class_shows_the_drawings_of_its_character_turned(data):
+    turned = Omniglot(data, np.array([0]), rotations=True)
+    for index, (_, turn) in enumerate(turned.classes):
+        drawn = turned._draw(rng_of(0, 0), index, 20)
+        upright = turned._draw(rng_of(0, 0), 0, 20)
+        np.testing.assert_array_equal(drawn, np.rot90(upright, turn, axes=(1, 2)))
+
+
+def test_an_episode_holds_different_drawings_of_each_class_in_its_place(data):
+    episode = Omniglot(data, np.arange(6), rotations=False).episode(rng_of(0, 3), Shape(4, 2, 3))
+    support, query, targets = episode
+    assert support.inputs.shape == (8, 1, 28, 28)
+    assert query.shape == (12, 1, 28, 28)
+    assert support.targets.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert targets.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
+    found = [origin(data, image) for image in torch.cat([support.inputs, query])]
+    assert len(set(found)) == 20
+    classes = [{c for (c, _), t in zip(found, [*support.targets, *targets], strict=True) if t == k} for k in range(4)]
+    assert [len(c) for c in classes] == [1] * 4
+    assert len(set.union(*classes)) == 4
+
+
+def origin(data: omniglot.Characters, image: torch.Tensor) -> tuple[int, int]:
+    """The character and the drawing that an image is of."""
+    (found,) = np.argwhere((data.images == image.squeeze().numpy()).all((2, 3)))
+    return int(found[0]), int(found[1])
+
+
+def test_an_episode_within_draws_one_alphabet(forms, data):
+    drawn, found = [], tasks(forms["npz"], "alphabets-trainval", within=True)
+    for i in range(30):
+        episode = found.episode(rng_of(1, i), Shape(12, 1, 1))
+        upright = [
+            image for image in episode.support.inputs if (data.images == image.squeeze().numpy()).all((2, 3)).any()
+        ]
+        alphabets = {data.names[origin(data, image)[0]].split("/")[0] for image in upright}
+        assert len(alphabets) == 1
+        drawn.append(alphabets.pop())
+    assert len(set(drawn)) > 5
+
+
+def test_within_leaves_out_alphabets_that_are_too_small(forms, data):
+    found = tasks(forms["npz"], "alphabets-test", within=True)
+    for i in range(10):
+        episode = found.episode(rng_of(2, i), Shape(3, 1, 1))
+        assert all(data.names[origin(data, image)[0]].startswith("Evaluation_(X)") for image in episode.query)
+
+
+@pytest.mark.parametrize("augment", [False, True])
+def test_the_same_seed_gives_the_same_episode_and_another_another(forms, augment):
+    found, shape = tasks(forms["npz"], "vinyals-train", augment=augment), Shape(5, 1, 1)
+    first, same, other = (found.episode(rng_of(*key), shape) for key in ((3, 8), (3, 8), (3, 9)))
+    assert_close(first, same, rtol=0, atol=0)
+    assert not torch.equal(first.query, other.query)
+
+
+def test_too_many_ways_or_shots_are_refused_with_the_limit(forms):
+    found = tasks(forms["npz"], "alphabets-test")
+    with pytest.raises(ValueError, match=r"7 ways .* has 6"):
+        found.episode(rng_of(0, 0), Shape(7, 1, 1))
+    with pytest.raises(ValueError, match=r"shots \+ queries is 21, .* 20 drawings"):
+        found.episode(rng_of(0, 0), Shape(2, 11, 10))
+
+
+def test_a_folder_without_the_data_is_refused_with_what_was_looked_for(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"images_background/ nor images_background\.zip"):
+        load(tmp_path)

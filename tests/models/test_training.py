@@ -1,0 +1,140 @@
+"""The training loop: it learns, goes on where it was interrupted, and keeps the best."""
+
+import itertools
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from models import checkpoint, training
+from models.tasks.episode import Shape, rng_of, stack
+from models.tasks.sinusoid import Sinusoid
+from models.training import Progress, Run, episode_loss, mean_loss
+from tests.models.learners import TABLE
+from tests.models.trainings import Blobs, Training
+
+WAVES = Training(TABLE["maml-sinusoid"], tasks=3, episode=Shape(0, 5, 5))
+GLYPHS = Training(TABLE["protonet-pool-batch"])
+INTERRUPTED = [(WAVES, Sinusoid()), (GLYPHS, Blobs())]
+over_trainings = pytest.mark.parametrize(("small", "tasks"), INTERRUPTED, ids=["maml waves", "protonet blobs"])
+
+
+@pytest.fixture(autouse=True)
+def few_validation_episodes(monkeypatch):
+    monkeypatch.setattr(training, "VALIDATION_EPISODES", 3)
+
+
+def weights(run: Run) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in run.learner.state_dict().items()}
+
+
+def finish(run: Run, tasks, validation=None, every: int = 4) -> list[Progress]:
+    return [replace(progress) for progress in run.train(tasks, validation, every=every)]
+
+
+def interrupt(run: Run, tasks, after: int, every: int = 4) -> None:
+    steps = run.train(tasks, None, every=every)
+    for _ in itertools.islice(steps, after):
+        pass
+    steps.close()
+
+
+@over_trainings
+@pytest.mark.parametrize("after", [1, 4, 7])
+def test_an_interrupted_run_ends_with_the_same_bits(small, tasks, after, tmp_path):
+    whole = small.run(tmp_path / "whole")
+    finish(whole, tasks)
+    interrupt(small.run(tmp_path / "parts"), tasks, after)
+    resumed = small.run(tmp_path / "parts")
+    assert resumed.progress.step == after
+    finish(resumed, tasks)
+    assert_close(weights(resumed), weights(whole), rtol=0, atol=0)
+    assert_close(*(checkpoint.read(run.weights_path)[0] for run in (resumed, whole)), rtol=0, atol=0)
+    assert resumed.progress.loss == whole.progress.loss
+    assert [tuple(point) for point in resumed.progress.losses] == whole.progress.losses
+
+
+def test_validation_does_not_disturb_the_training(tmp_path):
+    looked, blind = GLYPHS.run(tmp_path / "looked"), GLYPHS.run(tmp_path / "blind")
+    finish(looked, Blobs(), Blobs(seed=1), every=1)
+    finish(blind, Blobs(), None, every=100)
+    assert_close(weights(looked), weights(blind), rtol=0, atol=0)
+
+
+def test_a_finished_run_has_nothing_left_to_do(tmp_path):
+    finish(WAVES.run(tmp_path), Sinusoid())
+    assert finish(WAVES.run(tmp_path), Sinusoid()) == []
+
+
+@pytest.mark.parametrize(("name", "headline", "scores", "best"), [
+    ("protonet-stride-group", "accuracy", [0.2, 0.9, 0.5, 0.4], 2),
+    ("maml-sinusoid", "mse", [3.0, 2.0, 0.5, 0.9], 3),
+])  # fmt: skip
+def test_the_best_weights_on_validation_are_kept(name, headline, scores, best, monkeypatch, tmp_path):
+    scripted = iter(scores)
+    monkeypatch.setattr(training, "evaluate", lambda *_: iter([{headline: next(scripted)}]))
+    tasks = Sinusoid() if headline == "mse" else Blobs()
+    small = Training(TABLE[name], steps=4, episode=Shape(0, 5, 5) if headline == "mse" else Shape(3, 1, 1))
+    run = small.run(tmp_path)
+    seen = [weights(run) for _ in run.train(tasks, tasks, every=1)]
+    assert_close(checkpoint.read(run.weights_path)[0], seen[best - 1], rtol=0, atol=0)
+    assert run.progress.scores == list(enumerate(scores, 1))
+
+
+def test_the_last_weights_are_kept_when_there_is_no_validation(tmp_path):
+    run = WAVES.run(tmp_path)
+    finish(run, Sinusoid())
+    assert_close(dict(checkpoint.load(run.weights_path).state_dict()), weights(run), rtol=0, atol=0)
+
+
+def test_another_seed_is_refused_on_resume(tmp_path):
+    interrupt(WAVES.run(tmp_path), Sinusoid(), 2)
+    with pytest.raises(ValueError, match="seed"):
+        WAVES.run(tmp_path, seed=1)
+
+
+def test_another_learner_is_refused_on_resume(tmp_path):
+    interrupt(WAVES.run(tmp_path), Sinusoid(), 2)
+    with pytest.raises(ValueError, match="recipe"):
+        replace(WAVES, spec=TABLE["anil-sinusoid"]).run(tmp_path)
+
+
+def test_another_seed_starts_elsewhere_and_the_same_seed_in_the_same_place(tmp_path):
+    first, same, other = (WAVES.run(tmp_path / str(i), seed=seed) for i, seed in enumerate((0, 0, 1)))
+    assert_close(weights(first), weights(same), rtol=0, atol=0)
+    assert not torch.equal(weights(first)["head.weight"], weights(other)["head.weight"])
+
+
+@pytest.mark.parametrize(("name", "tasks", "shape"), [
+    ("maml-sinusoid", Sinusoid(), Shape(0, 5, 10)),
+    ("protonet-pool-batch", Blobs(5), Shape(5, 1, 3)),
+])  # fmt: skip
+def test_the_loss_goes_down(name, tasks, shape, tmp_path):
+    small = Training(TABLE[name], steps=40, tasks=1 if "batch" in name else 8, rate=1e-2, episode=shape)
+    losses = [progress.loss for progress in finish(small.run(tmp_path), tasks)]
+    assert losses[-1] < 0.9 * losses[0]
+
+
+@pytest.mark.parametrize("name", [name for name in TABLE if "batch" not in name])
+def test_the_mean_loss_of_stacked_episodes_is_the_mean_of_each(name):
+    spec, tasks = TABLE[name], Sinusoid() if "sinusoid" in name else Blobs()
+    torch.manual_seed(0)
+    learner = checkpoint.build(spec)
+    shape = Shape(0, 5, 5) if "sinusoid" in name else Shape(3, 2, 2)
+    episodes = [tasks.episode(rng_of(0, i), shape) for i in range(3)]
+    together = mean_loss(learner, stack(episodes))
+    apart = torch.stack([episode_loss(learner, episode) for episode in episodes]).mean()
+    assert_close(together, apart)
+    parameters = list(learner.parameters())
+    assert_close(
+        torch.autograd.grad(together, parameters), torch.autograd.grad(apart, parameters), rtol=1e-3, atol=1e-5
+    )
+
+
+def test_a_training_may_start_from_a_trained_encoder_with_its_head_at_zero(tmp_path):
+    start = Training(TABLE["protonet-stride-group"], steps=2).run(tmp_path / "start")
+    finish(start, Blobs())
+    run = Run(Training(TABLE["maml"]).recipe(), tmp_path, "test", start=start.weights_path)
+    assert_close(dict(run.learner.encoder.state_dict()), dict(start.learner.encoder.state_dict()), rtol=0, atol=0)
+    assert not any(value.any() for value in run.learner.head.state_dict().values())

@@ -1,0 +1,26 @@
+"""What the tests of the store write: versions in which every part shows the same number."""
+
+import secrets
+
+import numpy as np
+
+from service.store import Arrays, ClientKey, Draft, Record, StateKey
+
+CHECKPOINT = "0123456789abcdef"
+ALICE = ClientKey("acme", "alice")
+
+
+def draft(number: int = 1, ttl_s: int | None = None) -> Draft:
+    """A version of `number` examples, each with the target `number`, whose state is `number`."""
+    support = {"inputs": np.zeros((number, 2), np.float32), "targets": np.full(number, number)}
+    state = {"w": np.array([number])}
+    return Draft(secrets.token_hex(8), "glyphs", CHECKPOINT, ["a", str(number)], support, state, ttl_s)
+
+
+def numbers(record: Record, support: Arrays) -> set[int]:
+    """All numbers that a record and a support set show: one, if they are of one version."""
+    return {record.examples, len(support["targets"]), *support["targets"].tolist(), int(record.classes[1])}
+
+
+def key_of(client: ClientKey, record: Record) -> StateKey:
+    return StateKey(client, record.life, record.version, CHECKPOINT)

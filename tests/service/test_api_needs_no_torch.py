@@ -1,0 +1,16 @@
+"""The API ships in a small image: it must start where torch is not."""
+
+import subprocess
+import sys
+
+import pytest
+
+LOADED = "import sys, {module}; print(*sorted({{'torch', 'models'}} & set(sys.modules)))"
+
+
+@pytest.mark.parametrize("module", ["service.app", "service.health", "service.clients", "service.routes.adapt"])
+def test_the_api_imports_neither_torch_nor_models(module):
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED.format(module=module)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == []
