@@ -3,12 +3,14 @@
 Episode i of a run is a function of (seed, i) alone, so a run that was interrupted goes on as if it had not been.
 """
 
+import json
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -51,6 +53,7 @@ class Run:
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(seed)
         self.learner = checkpoint.build(recipe.spec).to(self.device)
+        _check_norms(self.learner, recipe.tasks_per_step)
         self.optimiser = torch.optim.Adam(self.learner.parameters())
         self.progress = Progress()
         if self.resume_path.exists():
@@ -124,7 +127,7 @@ class Run:
             for index, state in self.optimiser.state_dict()["state"].items()
             for name, value in state.items()
         }
-        header = {"progress": asdict(self.progress), "seed": self.seed}
+        header = {"progress": asdict(self.progress), "run": self._identity()}
         checkpoint.save(self.resume_path, self.recipe.spec, weights | moments, **header)
 
     def _begin_with_encoder(self, start: Path) -> None:
@@ -134,10 +137,15 @@ class Run:
         tensors, _ = checkpoint.read(start)
         self.learner.get_submodule("encoder").load_state_dict(_under("encoder.", tensors))
 
+    def _identity(self) -> dict[str, Any]:
+        """What must be the same for a run to go on, as JSON keeps it."""
+        shown = asdict(replace(self.recipe, title="", limits=())) | {"seed": self.seed}
+        same: dict[str, Any] = json.loads(json.dumps(shown))
+        return same
+
     def _resume(self) -> None:
         tensors, header = checkpoint.read(self.resume_path)
-        found = (header["seed"], checkpoint.Spec(**header["spec"]))
-        if found != (self.seed, self.recipe.spec):
+        if header["run"] != self._identity():
             raise ValueError(f"{self.resume_path} is of another recipe or seed; remove it, or name another folder")
         self.progress = Progress(**header["progress"])
         self.learner.load_state_dict(_under("learner.", tensors))
@@ -146,6 +154,14 @@ class Run:
             index, name = key.split(".")
             optimiser["state"].setdefault(int(index), {})[name] = value
         self.optimiser.load_state_dict(optimiser)
+
+
+def _check_norms(learner: Learner, tasks_per_step: int) -> None:
+    if tasks_per_step > 1 and any(isinstance(module, torch.nn.BatchNorm2d) for module in learner.modules()):
+        raise ValueError(
+            f"batch normalisation cannot keep its running statistics over {tasks_per_step} tasks computed as one: "
+            "take one task a step, or an encoder with norm='group'"
+        )
 
 
 def episode_loss(learner: Learner, episode: Episode) -> Tensor:

@@ -167,5 +167,9 @@ def _alphabets(data: Characters, part: str) -> NDArray[np.intp]:
         return np.flatnonzero(~data.background)
     background = np.unique(alphabets[data.background])
     validation = background[:: len(background) // VALIDATION_ALPHABETS]
-    kept = {"train": ~np.isin(alphabets, validation), "val": np.isin(alphabets, validation)}
-    return np.flatnonzero(data.background & kept.get(part, data.background))
+    kept = {
+        "train": ~np.isin(alphabets, validation),
+        "val": np.isin(alphabets, validation),
+        "trainval": data.background,
+    }
+    return np.flatnonzero(data.background & kept[part])
