@@ -1,8 +1,9 @@
 """The one place where things are wired."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -21,6 +22,8 @@ from service.store import Store
 
 ROUTERS = (adapt.router, predict.router, clients.router, models.router, health.router)
 
+
+log = logging.getLogger(__name__)
 
 SWEEP_S = 60
 """Between two removals of expired clients. Until it comes they are answered as gone."""
@@ -62,6 +65,8 @@ def create_app(settings: Settings, catalogue: Catalogue, engine: Engine) -> Fast
 
 async def _sweep(store: Store) -> None:
     while True:
-        with suppress(Unavailable):
+        try:
             await store.sweep()
+        except Unavailable:
+            log.warning("the store does not answer; expired clients are removed later")
         await asyncio.sleep(SWEEP_S)

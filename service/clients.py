@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,8 +15,9 @@ from service.cards import Card
 from service.engine.contract import Array, Arrays, Engine, StateNotHeld, SupportSet
 from service.errors import Conflict, TooManyWays, Unavailable, Unprocessable
 from service.inputs import Classes, class_indices, decode_inputs, regression_targets
+from service.records import ClientKey, Draft, Record, StateKey
 from service.settings import Settings
-from service.store import ClientKey, Draft, Record, StateKey, Store, VersionMoved
+from service.store import Store, VersionMoved
 
 TRIES = 10
 """How often a request begins anew when the client is adapted by another meanwhile."""
@@ -126,7 +128,8 @@ class Clients:
         state = await self._engine.adapt(card.name, support)
         clock.lap("adapt")
         stored = {"inputs": support.inputs, "targets": support.targets}
-        draft = Draft(secrets.token_hex(8), card.name, card.checkpoint, classes, stored, state, ttl_s)
+        expires_at = None if ttl_s is None else datetime.now(UTC) + timedelta(seconds=ttl_s)
+        draft = Draft(secrets.token_hex(8), card.name, card.checkpoint, classes, stored, state, expires_at)
         record = await self._store.commit(client, draft, after=after)
         self._engine.hold(StateKey(client, record.life, record.version, card.checkpoint), state)
         clock.lap("store")

@@ -4,71 +4,18 @@ The support set is the truth and is kept; the state is a cache, and expires. All
 that a Redis Cluster holds them in one slot and one transaction can write them.
 """
 
-import math
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from datetime import UTC, datetime
 
 import redis.asyncio as redis
-from numpy.typing import NDArray
-from pydantic import BaseModel
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, WatchError
 from safetensors.numpy import load, save
 
 from service.errors import Unavailable, UnknownClient
-
-Arrays = dict[str, NDArray[Any]]
-
-
-class ClientKey(NamedTuple):
-    """Whose: a client id means nothing outside its tenant."""
-
-    tenant: str
-    client_id: str
-
-
-class StateKey(NamedTuple):
-    """Exactly which state: of this version of the client's support set, by this checkpoint.
-
-    `life` tells a client that was forgotten and came back from the one before, whose versions began at 1 too.
-    """
-
-    client: ClientKey
-    life: str
-    version: int
-    checkpoint: str
-
-
-class Record(BaseModel):
-    """What is known of a client without reading its examples. `write` lets a write that is tried again know itself."""
-
-    write: str
-
-    client_id: str
-    model: str
-    life: str
-    version: int
-    classes: list[str] | list[int] | None
-    examples: int
-    created_at: datetime
-    updated_at: datetime
-    expires_at: datetime | None
-
-
-class Draft(NamedTuple):
-    """A version about to be written: what `Store.commit` makes a Record of."""
-
-    write: str
-    model: str
-    checkpoint: str
-    classes: list[str] | list[int] | None
-    support: Arrays
-    state: Arrays
-    ttl_s: int | None
+from service.records import Arrays, ClientKey, Draft, Record, StateKey, next_record
 
 
 class VersionMoved(Exception):
@@ -131,21 +78,20 @@ class Store:
     async def state(self, key: StateKey, record: Record) -> Arrays | None:
         """A state, if it is still there; its expiry begins anew."""
         async with _reporting():
-            found = await self._redis.getex(state_key(key.client), ex=self._state_expiry(record.expires_at))
+            found = await self._redis.getex(state_key(key.client), ex=record.seconds_left(self._state_ttl_s))
         tag, _, blob = _bytes(found).partition(b"\n") if found else (b"", b"", b"")
         return load(blob) if tag == _tag(key) else None
 
     async def save_state(self, key: StateKey, record: Record, state: Arrays) -> None:
         """Keep a state that was made again, unless the client has moved on or is gone."""
-        async with _reporting(), self._redis.pipeline() as pipe:
+        async with _reporting(), _unless_written(), self._redis.pipeline() as pipe:
             await pipe.watch(record_key(key.client))
             current = await pipe.get(record_key(key.client))
             if current is None or Record.model_validate_json(current).write != record.write:
                 return
             pipe.multi()  # type: ignore[no-untyped-call]
-            pipe.set(state_key(key.client), _tagged(key, state), ex=self._state_expiry(record.expires_at))
-            with suppress(WatchError):
-                await pipe.execute()
+            pipe.set(state_key(key.client), _tagged(key, state), ex=record.seconds_left(self._state_ttl_s))
+            await pipe.execute()
 
     async def commit(self, client: ClientKey, draft: Draft, *, after: Record | None = None) -> Record:
         """Write the client's next version in one transaction: a reader sees the old one or the new one.
@@ -153,14 +99,14 @@ class Store:
         With `after`, the version must follow that one; else VersionMoved is raised and nothing is written.
         """
         async with _reporting():
+            if draft.expires_at is not None:
+                await self._redis.zadd(EXPIRIES_KEY, {":".join(client): draft.expires_at.timestamp()})
             while True:
                 try:
                     record = await self._try_commit(client, draft, after)
                 except WatchError:
                     continue  # another adapt was written meanwhile, so somebody gets on
                 await self._redis.zadd(index_key(client.tenant), {client.client_id: 0})
-                if record.expires_at is not None:
-                    await self._redis.zadd(EXPIRIES_KEY, {":".join(client): record.expires_at.timestamp()})
                 return record
 
     async def _try_commit(self, client: ClientKey, draft: Draft, after: Record | None) -> Record:
@@ -168,57 +114,51 @@ class Store:
             await pipe.watch(record_key(client))
             current = await pipe.get(record_key(client))
             old = None if current is None else Record.model_validate_json(current)
-            old = None if old is not None and _expired(old) else old
+            old = None if old is not None and old.expired() else old
             if old is not None and old.write == draft.write:
                 return old  # written by a try whose answer was lost
             if after is not None and (old is None or old.write != after.write):
                 raise VersionMoved
-            record = _next(client, draft, old)
+            record = next_record(client, draft, old)
             key = StateKey(client, record.life, record.version, draft.checkpoint)
             pipe.multi()  # type: ignore[no-untyped-call]
             pipe.set(record_key(client), record.model_dump_json())
             pipe.set(support_key(client), save(draft.support))
-            pipe.set(state_key(client), _tagged(key, draft.state), ex=self._state_expiry(record.expires_at))
+            pipe.set(state_key(client), _tagged(key, draft.state), ex=record.seconds_left(self._state_ttl_s))
             await pipe.execute()
             return record
-
-    def _state_expiry(self, client_expires_at: datetime | None) -> int:
-        """Seconds that a state is kept: no longer than its client."""
-        if client_expires_at is None:
-            return self._state_ttl_s
-        left = (client_expires_at - datetime.now(UTC)).total_seconds()
-        return max(1, min(self._state_ttl_s, math.ceil(left)))
 
     async def forget(self, client: ClientKey) -> None:
         """Remove a client: its record, its support set, its state. Raises UnknownClient."""
         async with _reporting():
-            removed = await self._redis.delete(record_key(client), support_key(client), state_key(client))
+            record = await self._redis.get(record_key(client))
+            await self._redis.delete(record_key(client), support_key(client), state_key(client))
             await self._unlist(client)
-        if not removed:
-            raise _unknown(client)
+            await self._redis.zrem(EXPIRIES_KEY, ":".join(client))
+        _parse(client, record)
 
     async def sweep(self) -> None:
         """Remove the clients whose time has come; until then they only look gone.
 
         Their keys carry no expiry of Redis's, for those are what it evicts when its memory is full.
         """
+        now = datetime.now(UTC).timestamp()
         async with _reporting():
-            for member in await self._redis.zrangebyscore(EXPIRIES_KEY, 0, datetime.now(UTC).timestamp()):
+            for member in await self._redis.zrangebyscore(EXPIRIES_KEY, 0, now):
                 assert isinstance(member, bytes), "the connection does not decode. This is a bug."
                 tenant, client_id = member.decode().split(":", 1)
                 await self._remove_if_expired(ClientKey(tenant, client_id))
-                await self._redis.zrem(EXPIRIES_KEY, member)
+            await self._redis.zremrangebyscore(EXPIRIES_KEY, 0, now)  # not one that was renewed meanwhile
 
     async def _remove_if_expired(self, client: ClientKey) -> None:
-        async with self._redis.pipeline() as pipe:
+        async with _unless_written(), self._redis.pipeline() as pipe:
             await pipe.watch(record_key(client))
             current = await pipe.get(record_key(client))
-            if current is None or not _expired(Record.model_validate_json(current)):
+            if current is None or not Record.model_validate_json(current).expired():
                 return
             pipe.multi()  # type: ignore[no-untyped-call]
             pipe.delete(record_key(client), support_key(client), state_key(client))
-            with suppress(WatchError):
-                await pipe.execute()
+            await pipe.execute()
         await self._unlist(client)
 
     async def clients(self, tenant: str, *, after: str, limit: int) -> list[Record]:
@@ -246,7 +186,7 @@ class Store:
             if text is None:
                 await self._unlist(key)
         records = [None if text is None else Record.model_validate_json(text) for text in found]
-        return [None if record is None or _expired(record) else record for record in records]
+        return [None if record is None or record.expired() else record for record in records]
 
     async def _unlist(self, client: ClientKey) -> None:
         """Take a client off the list, unless it came back meanwhile: commit writes first and lists then."""
@@ -255,31 +195,11 @@ class Store:
             await self._redis.zadd(index_key(client.tenant), {client.client_id: 0})
 
 
-def _next(client: ClientKey, draft: Draft, old: Record | None) -> Record:
-    now = datetime.now(UTC)
-    return Record(
-        write=draft.write,
-        client_id=client.client_id,
-        model=draft.model,
-        life=old.life if old else secrets.token_hex(4),
-        version=old.version + 1 if old else 1,
-        classes=draft.classes,
-        examples=len(draft.support["targets"]),
-        created_at=old.created_at if old else now,
-        updated_at=now,
-        expires_at=now + timedelta(seconds=draft.ttl_s) if draft.ttl_s else None,
-    )
-
-
 def _parse(client: ClientKey, text: bytes | str | None) -> Record:
     record = None if text is None else Record.model_validate_json(text)
-    if record is None or _expired(record):
+    if record is None or record.expired():
         raise _unknown(client)
     return record
-
-
-def _expired(record: Record) -> bool:
-    return record.expires_at is not None and record.expires_at <= datetime.now(UTC)
 
 
 def _unknown(client: ClientKey) -> UnknownClient:
@@ -297,6 +217,13 @@ def _tag(key: StateKey) -> bytes:
 
 def _tagged(key: StateKey, state: Arrays) -> bytes:
     return _tag(key) + b"\n" + save(state)
+
+
+@asynccontextmanager
+async def _unless_written() -> AsyncIterator[None]:
+    """Give up when another writes what is watched, or when the connection that watches is lost."""
+    with suppress(WatchError):
+        yield
 
 
 @asynccontextmanager

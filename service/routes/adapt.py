@@ -6,10 +6,10 @@ from fastapi import APIRouter
 
 from service import errors
 from service.problems import responses
+from service.records import ClientKey
 from service.routes.bodies import body_of, documented
 from service.routes.dependencies import Tenant, UseCases
 from service.schemas import AdaptRequest, AdaptResponse
-from service.store import ClientKey
 
 router = APIRouter(tags=["clients"])
 

@@ -7,9 +7,9 @@ from fastapi import Depends, Path, Request
 from service.auth import tenant_of
 from service.cards import Catalogue
 from service.clients import Clients
+from service.records import ClientKey
 from service.schemas import CLIENT_ID
 from service.settings import Settings
-from service.store import ClientKey
 
 
 def _clients(request: Request) -> Clients:

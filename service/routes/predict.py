@@ -10,10 +10,10 @@ from service.clients import Answered
 from service.engine.contract import Array
 from service.inputs import Classes
 from service.problems import responses
+from service.records import ClientKey
 from service.routes.bodies import body_of, documented
 from service.routes.dependencies import Tenant, UseCases
 from service.schemas import Classified, PredictRequest, PredictResponse, Regressed
-from service.store import ClientKey
 
 router = APIRouter(tags=["clients"])
 

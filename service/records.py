@@ -1,0 +1,85 @@
+"""What is stored of a client."""
+
+import math
+import secrets
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+Arrays = dict[str, NDArray[Any]]
+
+
+class ClientKey(NamedTuple):
+    """Whose: a client id means nothing outside its tenant."""
+
+    tenant: str
+    client_id: str
+
+
+class StateKey(NamedTuple):
+    """Exactly which state: of this version of the client's support set, by this checkpoint.
+
+    `life` tells a client that was forgotten and came back from the one before, whose versions began at 1 too.
+    """
+
+    client: ClientKey
+    life: str
+    version: int
+    checkpoint: str
+
+
+class Record(BaseModel):
+    """What is known of a client without reading its examples. `write` lets a write that is tried again know itself."""
+
+    write: str
+
+    client_id: str
+    model: str
+    life: str
+    version: int
+    classes: list[str] | list[int] | None
+    examples: int
+    created_at: datetime
+    updated_at: datetime
+    expires_at: datetime | None
+
+    def expired(self) -> bool:
+        """Whether the client asked to be forgotten by now."""
+        return self.expires_at is not None and self.expires_at <= datetime.now(UTC)
+
+    def seconds_left(self, most: int) -> int:
+        """How long something of this client may be kept, at most `most`."""
+        if self.expires_at is None:
+            return most
+        return max(1, min(most, math.ceil((self.expires_at - datetime.now(UTC)).total_seconds())))
+
+
+class Draft(NamedTuple):
+    """A version about to be written: what `Store.commit` makes a Record of."""
+
+    write: str
+    model: str
+    checkpoint: str
+    classes: list[str] | list[int] | None
+    support: Arrays
+    state: Arrays
+    expires_at: datetime | None
+
+
+def next_record(client: ClientKey, draft: Draft, old: Record | None) -> Record:
+    """The record of the version that a draft becomes, after `old` or as the first."""
+    now = datetime.now(UTC)
+    return Record(
+        write=draft.write,
+        client_id=client.client_id,
+        model=draft.model,
+        life=old.life if old else secrets.token_hex(4),
+        version=old.version + 1 if old else 1,
+        classes=draft.classes,
+        examples=len(draft.support["targets"]),
+        created_at=old.created_at if old else now,
+        updated_at=now,
+        expires_at=draft.expires_at,
+    )
