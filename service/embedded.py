@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import redis.asyncio as redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from service.errors import HandfulError
@@ -82,7 +84,7 @@ def _held(data: Path) -> Iterator[Path]:
 
 async def _stop_orphan(socket: Path) -> None:
     """A Valkey that outlived a killed server: shut it down, so that the file has one writer."""
-    client = redis.Redis(unix_socket_path=str(socket), socket_timeout=10)
+    client = redis.Redis(unix_socket_path=str(socket), socket_timeout=10, retry=Retry(NoBackoff(), 0))
     with contextlib.suppress(RedisError, OSError):
         await client.shutdown()
     await client.aclose()

@@ -11,7 +11,7 @@
     ├── UnsupportedMediaType 415
     ├── Unprocessable 422       understood, and refused: names the field, the limit and the way out
     │   ├── TooManyWays         more classes than the model's head has outputs
-    │   └── Diverged            adapting to these examples gave no finite state
+    │   └── Diverged            the numbers led to a state or an answer that is not finite
     ├── Busy 429                the queue is full; nothing was begun
     ├── Unavailable 503         Redis or the device worker is away
     └── DeadlineExceeded 504    waited too long; nothing was changed
@@ -96,7 +96,7 @@ class TooManyWays(Unprocessable):
 
 
 class Diverged(Unprocessable):
-    """Adapting to the examples led to infinite or undefined weights."""
+    """The numbers led to a state or an answer that is infinite or undefined."""
 
     code = "diverged"
 

@@ -65,7 +65,7 @@ class Device:
         with torch.no_grad(), self._autocast():
             answers = self._predict_many(self._learners[works[0].model], states, queries)
         rows = zip(answers.float().cpu().numpy(), works, strict=True)
-        return [np.array(answer[: len(work.queries)]) for answer, work in rows]
+        return [_finite(np.array(answer[: len(work.queries)])) for answer, work in rows]
 
     def place(self, state: Arrays) -> State:
         """A state on the device."""
@@ -81,6 +81,11 @@ class Device:
 
 
 def _checked(state: Arrays) -> Arrays:
-    if not all(np.isfinite(value).all() for value in state.values()):
-        raise Diverged("Adapting to these examples gave no finite weights: are the numbers of a usual size?")
-    return state
+    return {name: _finite(value) for name, value in state.items()}
+
+
+def _finite(values: Array) -> Array:
+    """The values. Raises Diverged for a batch with others, which is then run again one by one."""
+    if not np.isfinite(values).all():
+        raise Diverged("These numbers lead beyond the range of arithmetic: are they of a usual size?")
+    return values

@@ -25,6 +25,7 @@ FAILURES = responses(
     errors.TooLarge,
     errors.UnsupportedMediaType,
     errors.Unprocessable,
+    errors.Diverged,
     errors.Busy,
     errors.Unavailable,
     errors.DeadlineExceeded,
