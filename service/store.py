@@ -84,7 +84,12 @@ class Store:
 
     async def save_state(self, key: StateKey, record: Record, state: Arrays) -> None:
         """Keep a state that was made again, unless the client has moved on or is gone."""
-        async with _reporting(), _unless_written(), self._redis.pipeline() as pipe:
+        async with _reporting():
+            with suppress(WatchError):
+                await self._try_save_state(key, record, state)
+
+    async def _try_save_state(self, key: StateKey, record: Record, state: Arrays) -> None:
+        async with self._redis.pipeline() as pipe:
             await pipe.watch(record_key(key.client))
             current = await pipe.get(record_key(key.client))
             if current is None or Record.model_validate_json(current).write != record.write:
@@ -132,9 +137,9 @@ class Store:
         """Remove a client: its record, its support set, its state. Raises UnknownClient."""
         async with _reporting():
             record = await self._redis.get(record_key(client))
+            await self._redis.zrem(EXPIRIES_KEY, ":".join(client))
             await self._redis.delete(record_key(client), support_key(client), state_key(client))
             await self._unlist(client)
-            await self._redis.zrem(EXPIRIES_KEY, ":".join(client))
         _parse(client, record)
 
     async def sweep(self) -> None:
@@ -144,22 +149,29 @@ class Store:
         """
         now = datetime.now(UTC).timestamp()
         async with _reporting():
-            for member in await self._redis.zrangebyscore(EXPIRIES_KEY, 0, now):
-                assert isinstance(member, bytes), "the connection does not decode. This is a bug."
-                tenant, client_id = member.decode().split(":", 1)
-                await self._remove_if_expired(ClientKey(tenant, client_id))
-            await self._redis.zremrangebyscore(EXPIRIES_KEY, 0, now)  # not one that was renewed meanwhile
+            due = await self._redis.zrangebyscore(EXPIRIES_KEY, 0, now)
+            settled = [await self._settle_expiry(_bytes(member)) for member in due]  # type: ignore[arg-type]
+            if all(settled):
+                await self._redis.zremrangebyscore(EXPIRIES_KEY, 0, now)  # and none that was renewed meanwhile
 
-    async def _remove_if_expired(self, client: ClientKey) -> None:
-        async with _unless_written(), self._redis.pipeline() as pipe:
-            await pipe.watch(record_key(client))
-            current = await pipe.get(record_key(client))
-            if current is None or not Record.model_validate_json(current).expired():
-                return
-            pipe.multi()  # type: ignore[no-untyped-call]
-            pipe.delete(record_key(client), support_key(client), state_key(client))
-            await pipe.execute()
-        await self._unlist(client)
+    async def _settle_expiry(self, member: bytes) -> bool:
+        """Remove a client that is due, or note when it will be; False when it was written meanwhile."""
+        tenant, client_id = member.decode().split(":", 1)
+        client = ClientKey(tenant, client_id)
+        with suppress(WatchError):
+            async with self._redis.pipeline() as pipe:
+                await pipe.watch(record_key(client))
+                current = await pipe.get(record_key(client))
+                record = None if current is None else Record.model_validate_json(current)
+                pipe.multi()  # type: ignore[no-untyped-call]
+                if record is None or record.expired():
+                    pipe.delete(record_key(client), support_key(client), state_key(client))
+                await pipe.execute()
+            if record is not None and record.expires_at is not None and not record.expired():
+                await self._redis.zadd(EXPIRIES_KEY, {member: record.expires_at.timestamp()})
+            await self._unlist(client)
+            return True
+        return False
 
     async def clients(self, tenant: str, *, after: str, limit: int) -> list[Record]:
         """Up to `limit` clients whose ids come after `after`, in the order of their ids."""
@@ -217,13 +229,6 @@ def _tag(key: StateKey) -> bytes:
 
 def _tagged(key: StateKey, state: Arrays) -> bytes:
     return _tag(key) + b"\n" + save(state)
-
-
-@asynccontextmanager
-async def _unless_written() -> AsyncIterator[None]:
-    """Give up when another writes what is watched, or when the connection that watches is lost."""
-    with suppress(WatchError):
-        yield
 
 
 @asynccontextmanager

@@ -1,10 +1,11 @@
 """What the tests of the store write: versions in which every part shows the same number."""
 
 import secrets
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from service.store import Arrays, ClientKey, Draft, Record, StateKey
+from service.records import Arrays, ClientKey, Draft, Record, StateKey
 
 CHECKPOINT = "0123456789abcdef"
 ALICE = ClientKey("acme", "alice")
@@ -14,7 +15,8 @@ def draft(number: int = 1, ttl_s: int | None = None) -> Draft:
     """A version of `number` examples, each with the target `number`, whose state is `number`."""
     support = {"inputs": np.zeros((number, 2), np.float32), "targets": np.full(number, number)}
     state = {"w": np.array([number])}
-    return Draft(secrets.token_hex(8), "glyphs", CHECKPOINT, ["a", str(number)], support, state, ttl_s)
+    expires_at = None if ttl_s is None else datetime.now(UTC) + timedelta(seconds=ttl_s)
+    return Draft(secrets.token_hex(8), "glyphs", CHECKPOINT, ["a", str(number)], support, state, expires_at)
 
 
 def numbers(record: Record, support: Arrays) -> set[int]:

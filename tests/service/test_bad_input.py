@@ -107,3 +107,13 @@ def test_a_body_at_the_limit_is_read(served):
     body = b'{"client_id": "new", "support": []}'
     answer = served.post("/adapt", content=body.ljust(LIMIT), headers={"content-type": "application/json"})
     assert answer.json()["field"] == "support"
+
+
+@pytest.mark.parametrize("label", [1e3, 1e4, 1e5, 1e6])
+def test_an_answer_beyond_the_range_of_numbers_is_no_answer(served, label):
+    steep = [{"input": x, "label": x * label} for x in (-1, 1)]
+    served.post("/adapt", json={"client_id": "steep", "model": "sinusoid", "support": steep})
+    answer = served.post("/predict", json={"client_id": "steep", "inputs": [9e29, -9e29]})
+    served.delete("/clients/steep")
+    assert answer.status_code in (200, 404, 422)
+    assert all(isinstance(each["value"], float) for each in answer.json().get("predictions", []))

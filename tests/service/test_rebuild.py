@@ -8,8 +8,9 @@ from service.cards import Catalogue
 from service.clients import Clients
 from service.engine.worker import Worker
 from service.errors import UnknownClient
+from service.records import ClientKey
 from service.settings import Settings
-from service.store import ClientKey, Store
+from service.store import Store
 from tests.service.drawings import letters, png
 from tests.service.serving import serving, working
 from tests.service.zoo import make_zoo

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from service.errors import UnknownClient
-from service.store import ClientKey, VersionMoved, record_key, state_key, support_key
+from service.records import ClientKey
+from service.store import VersionMoved, record_key, state_key, support_key
 from tests.service.supports import ALICE, draft, key_of, numbers
 
 pytestmark = pytest.mark.anyio

