@@ -54,6 +54,18 @@ class Example(Body):
 class AdaptRequest(Body):
     """Learn from labelled examples."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "client_id": "bob",
+                    "model": "sinusoid",
+                    "support": [{"input": -2, "label": -2.73}, {"input": 0, "label": 0}, {"input": 2, "label": 2.73}],
+                }
+            ]
+        }
+    )
+
     client_id: ClientId
     model: str | None = Field(None, description="A name of GET /models. Left out: the default model.")
     support: list[Example] = Field(min_length=1, description="The labelled examples.")
@@ -80,6 +92,8 @@ class AdaptResponse(BaseModel):
 
 class PredictRequest(Body):
     """Ask the client's adapted model."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"client_id": "bob", "inputs": [-1, 1]}]})
 
     client_id: ClientId
     inputs: list[Input] = Field(min_length=1)
