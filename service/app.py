@@ -30,7 +30,11 @@ SWEEP_S = 60
 
 
 def create_app(settings: Settings, catalogue: Catalogue, engine: Engine) -> FastAPI:
-    """The service over an engine that has started, with a Redis of its own unless the settings name one."""
+    """The service over an engine that has started, with a Redis of its own unless the settings name one.
+
+    Raises UnknownModel when the default model is not in the catalogue.
+    """
+    default = catalogue[settings.default_model]
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -54,7 +58,7 @@ def create_app(settings: Settings, catalogue: Catalogue, engine: Engine) -> Fast
         version=version("handful"),
         lifespan=lifespan,
     )
-    app.state.settings, app.state.catalogue, app.state.engine = settings, catalogue, engine
+    app.state.settings, app.state.catalogue, app.state.engine, app.state.probed = settings, catalogue, engine, default
     for router in ROUTERS:
         app.include_router(router)
     problems.install(app)

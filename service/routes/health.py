@@ -20,7 +20,7 @@ async def healthz() -> dict[str, str]:
 async def readyz(request: Request) -> dict[str, str]:
     """Truly ready: Redis answers, and the worker has just done an adapt and a predict of the default model."""
     state = request.app.state
-    await check(state.store, state.engine, state.catalogue[state.settings.default_model])
+    await check(state.store, state.engine, state.probed)
     return {"status": "ready"}
 
 

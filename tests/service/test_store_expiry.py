@@ -5,6 +5,7 @@ import pytest
 from service.errors import UnknownClient
 from service.records import ClientKey
 from service.store import EXPIRIES_KEY, Store, VersionMoved, record_key, state_key, support_key
+from tests.service.relays import Overtakes, playing_redis
 from tests.service.supports import ALICE, draft, key_of
 
 pytestmark = pytest.mark.anyio
@@ -86,18 +87,16 @@ async def test_nothing_is_left_of_a_client_that_was_forgotten_before_its_time(st
     assert redis.keys() == []
 
 
-class Overtaken(Store):
-    """A store whose clients come back, for a while, in the middle of a sweep."""
-
-    async def _remove_if_expired(self, client: ClientKey) -> None:
-        await super()._remove_if_expired(client)
-        await self.commit(client, draft(2, ttl_s=60))
-
-
-async def test_a_client_that_comes_back_in_the_middle_of_a_sweep_still_has_its_time(store, redis_url, redis):
+@pytest.mark.parametrize("moment", [b"WATCH", b"MULTI", b"ZREM"])
+async def test_a_client_that_comes_back_in_the_middle_of_a_sweep_still_has_its_time(store, redis_url, redis, moment):
     await store.commit(ALICE, draft(1, ttl_s=OVER))
-    overtaken = Overtaken(redis_url, timeout_s=20, state_ttl_s=1000)
-    await overtaken.sweep()
-    await overtaken.close()
-    assert (await store.record(ALICE)).examples == 2
-    assert redis.zcard(EXPIRIES_KEY) == 1
+    relay = Overtakes(redis_url, moment, lambda: store.commit(ALICE, draft(2, ttl_s=60)))
+    async with playing_redis(relay) as url:
+        sweeper = Store(url, timeout_s=20, state_ttl_s=1000)
+        await sweeper.sweep()
+        await sweeper.close()
+    assert relay.met
+    back = await store.record(ALICE)
+    assert back.examples == 2
+    assert redis.zscore(EXPIRIES_KEY, "acme:alice") == back.expires_at.timestamp()
+    assert await store.clients("acme", after="", limit=10) == [back]
