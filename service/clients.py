@@ -62,12 +62,13 @@ class Clients:
         clock = Clock()
         taught = await self._decode(card, raw)
         clock.lap("decode")
-        return await self._learn(client, card, taught, ttl_s, clock, after=None)
+        return await self._learn(client, card, taught, _expiry(ttl_s), clock, after=None)
 
     async def append(
         self, client: ClientKey, model: str | None, raw: Sequence[tuple[Any, Any]], ttl_s: int | None
     ) -> Adapted:
-        """Add (input, label) pairs to a client's support set, and adapt to all of it. Raises UnknownClient."""
+        """Add (input, label) pairs to a client's support set, and adapt to all of it; without `ttl_s` it expires as
+        before. Raises UnknownClient."""
         for _ in range(TRIES):
             record, stored = await self._store.support(client)
             card = self._served(record)
@@ -76,8 +77,9 @@ class Clients:
             clock = Clock()
             new = await self._decode(card, raw)
             clock.lap("decode")
+            expires_at = _expiry(ttl_s) or record.expires_at
             try:
-                return await self._learn(client, card, _join(record, stored, new), ttl_s, clock, after=record)
+                return await self._learn(client, card, _join(record, stored, new), expires_at, clock, after=record)
             except VersionMoved:
                 continue
         raise Conflict("The client was adapted by others all the while. Try again.")
@@ -121,14 +123,19 @@ class Clients:
         await self._store.forget(client)
 
     async def _learn(
-        self, client: ClientKey, card: Card, taught: Taught, ttl_s: int | None, clock: "Clock", after: Record | None
+        self,
+        client: ClientKey,
+        card: Card,
+        taught: Taught,
+        expires_at: datetime | None,
+        clock: "Clock",
+        after: Record | None,
     ) -> Adapted:
         self._check_count(len(taught.labels), self._settings.max_examples, "support")
         classes, support = self._support(card, taught)
         state = await self._engine.adapt(card.name, support)
         clock.lap("adapt")
         stored = {"inputs": support.inputs, "targets": support.targets}
-        expires_at = None if ttl_s is None else datetime.now(UTC) + timedelta(seconds=ttl_s)
         draft = Draft(secrets.token_hex(8), card.name, card.checkpoint, classes, stored, state, expires_at)
         record = await self._store.commit(client, draft, after=after)
         self._engine.hold(StateKey(client, record.life, record.version, card.checkpoint), state)
@@ -202,6 +209,10 @@ class Clock:
         """End a stage."""
         now = time.perf_counter()
         self.laps_ms[name], self._last = round((now - self._last) * 1000, 3), now
+
+
+def _expiry(ttl_s: int | None) -> datetime | None:
+    return None if ttl_s is None else datetime.now(UTC) + timedelta(seconds=ttl_s)
 
 
 def _join(record: Record, stored: Arrays, new: Taught) -> Taught:

@@ -73,7 +73,10 @@ class AdaptRequest(Body):
         "replace", description="`replace` what the client taught before, or `append` to it."
     )
     ttl_s: int | None = Field(
-        None, ge=1, le=10 * 365 * 86400, description="Forget the client after so many seconds. Left out: never."
+        None,
+        ge=1,
+        le=10 * 365 * 86400,
+        description="Forget the client after so many seconds. Left out: never, or as before when appending.",
     )
 
 

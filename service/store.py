@@ -73,7 +73,7 @@ class Store:
         """A client's record and support set, of one version. Raises UnknownClient."""
         async with _reporting():
             record, support = await self._redis.mget(record_key(client), support_key(client))
-        return _parse(client, record), load(_bytes(support))
+        return _parse(client, record if support else None), load(_bytes(support))
 
     async def state(self, key: StateKey, record: Record) -> Arrays | None:
         """A state, if it is still there; its expiry begins anew."""

@@ -105,6 +105,11 @@ def test_appending_may_bring_a_new_class(api):
     assert predict(api, [png("H")]).json()["predictions"][0]["label"] == "H"
 
 
+def test_appending_does_not_prolong_a_client_that_asked_to_be_forgotten(api):
+    expires_at = adapt(api, support=letters("LV"), ttl_s=60).json()["expires_at"]
+    assert adapt(api, support=letters("H"), mode="append").json()["expires_at"] == expires_at
+
+
 def test_a_client_can_be_looked_at(api):
     before, minute = datetime.now(UTC), timedelta(seconds=60)
     adapt(api, ttl_s=60)
