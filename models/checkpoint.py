@@ -28,10 +28,10 @@ class Spec:
     encoder_options: dict[str, Any] = field(default_factory=dict)
 
 
-def build(spec: Spec, **overrides: Any) -> Learner:
-    """A learner with fresh weights; `overrides` replace options of the learner."""
+def build(spec: Spec) -> Learner:
+    """A learner with fresh weights."""
     encoder = ENCODERS[spec.encoder](**spec.encoder_options)
-    return LEARNERS[spec.learner](encoder, **spec.learner_options | overrides)
+    return LEARNERS[spec.learner](encoder, **spec.learner_options)
 
 
 def save(path: Path, spec: Spec, tensors: dict[str, Tensor], **header: Any) -> None:
@@ -74,10 +74,10 @@ def _spec(path: Path, values: Any) -> Spec:
     return spec
 
 
-def load(path: Path, **overrides: Any) -> Learner:
-    """The learner of a checkpoint, in `eval()` mode, its weights frozen; `overrides` replace options of the learner."""
+def load(path: Path) -> Learner:
+    """The learner of a checkpoint, in `eval()` mode, its weights frozen."""
     tensors, header = read(path)
-    learner = build(header["spec"], **overrides)
+    learner = build(header["spec"])
     learner.load_state_dict(tensors)
     return learner.eval().requires_grad_(False)
 

@@ -9,9 +9,12 @@ from rich.console import Console
 from rich.table import Table
 
 from service.cards import Catalogue
+from service.errors import HandfulError
 from service.settings import ZOO, Settings
 
-app = typer.Typer(help="Teach a model from a handful of examples, per client, over REST.", no_args_is_help=True)
+app = typer.Typer(
+    help="Teach a model from a handful of examples, per client, over REST.", no_args_is_help=True, add_completion=False
+)
 
 Data = Annotated[Path | None, typer.Option(help="omniglot.npz, or the folder of the official files.", exists=True)]
 Device = Annotated[str, typer.Option(help="cpu, cuda, ...")]
@@ -88,5 +91,9 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="The whole cards
 
 
 def main() -> None:
-    """The console script."""
-    app()
+    """The console script. What was asked wrongly is said in a line."""
+    try:
+        app()
+    except (HandfulError, ValueError, OSError) as error:
+        Console(stderr=True).print(f"handful: {error}", style="red", highlight=False, soft_wrap=True)
+        raise SystemExit(2) from None

@@ -9,9 +9,9 @@ import torch
 from rich.console import Console
 
 from models import checkpoint, evaluation
-from models.learner import Kind
+from models.learner import Kind, Learner
 from models.tasks import open_tasks
-from models.tasks.episode import Shape
+from models.tasks.episode import Shape, Tasks
 from service.cards import Card, Figure
 from service.progress import with_bar
 
@@ -47,15 +47,26 @@ def evaluate(
 
 
 def _measure(setting: Setting, weights: Path, data: Path | None, device: str) -> dict[str, dict[str, float]]:
-    steps = {} if setting.steps is None else {"adapt_steps": setting.steps}
-    learner = checkpoint.load(weights, **steps).to(device)
+    learner = checkpoint.load(weights).to(device)
     tasks = open_tasks(setting.split, data, within=setting.within_alphabet)
-    ways = 0 if tasks.kind is Kind.REGRESSION else setting.ways
-    shape = Shape(ways, setting.shots, setting.queries)
+    shape = Shape(0 if tasks.kind is Kind.REGRESSION else setting.ways, setting.shots, setting.queries)
+    _check(setting, learner, tasks)
+    if setting.steps is not None:
+        learner.adapt_steps = setting.steps  # type: ignore[assignment]  # an attribute of its own, not a module
     scores = evaluation.evaluate(learner, tasks, shape, setting.episodes, setting.seed, torch.device(device))
     headline = evaluation.HEADLINE[learner.kind]
     bar = with_bar(scores, setting.episodes, 0, lambda episode: f"{headline} {episode[headline]:.3f}")
     return evaluation.summarise(list(bar))
+
+
+def _check(setting: Setting, learner: Learner, tasks: Tasks) -> None:
+    """Raise ValueError when the model cannot be measured so."""
+    if tasks.kind is not learner.kind:
+        raise ValueError(f"{setting.model} is for {learner.kind}, and {setting.split} is {tasks.kind}")
+    if learner.max_ways is not None and setting.ways > learner.max_ways:
+        raise ValueError(f"{setting.model} takes at most {learner.max_ways} ways, not {setting.ways}")
+    if setting.steps is not None and not hasattr(learner, "adapt_steps"):
+        raise ValueError(f"{setting.model} takes no inner steps: leave --steps out")
 
 
 def _print(setting: Setting, weights: Path, figures: list[Figure], device: str, *, as_json: bool) -> None:
@@ -73,9 +84,9 @@ def _print(setting: Setting, weights: Path, figures: list[Figure], device: str, 
 
 
 def _title(setting: Setting) -> str:
-    steps = f", {setting.steps} steps" if setting.steps else ""
+    steps = f", inner steps {setting.steps}" if setting.steps else ""
     if setting.split == "sinusoid":
-        return f"sinusoid, K={setting.shots}{steps}"
+        return f"K={setting.shots}{steps}"
     within = ", within one alphabet" if setting.within_alphabet else ""
     return f"{setting.split}{within}, {setting.ways}-way {setting.shots}-shot{steps}"
 

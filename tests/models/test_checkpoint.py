@@ -42,10 +42,6 @@ def test_a_loaded_learner_is_frozen_and_in_eval_mode(path):
     assert not any(parameter.requires_grad for parameter in learner.parameters())
 
 
-def test_options_may_be_overridden_when_loading(path):
-    assert checkpoint.load(path, adapt_steps=9).adapt_steps == 9
-
-
 def test_the_header_returns_as_it_was_given(path):
     header = {"seed": 3, "notes": ["a", {"b": None}], "loss": 0.5}
     checkpoint.save(path, SMALL, {"x": torch.ones(2)}, **header)

@@ -1,0 +1,65 @@
+"""The commands, as a person types them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HANDFUL = Path(sys.executable).parent / "handful"
+
+
+def handful(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([HANDFUL, *words], cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    done = handful("train", "sinusoid", "--steps", "20", "--every", "10", folder=folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_training_writes_a_checkpoint_its_card_and_its_curve(trained):
+    card = json.loads((trained / "runs/sinusoid.json").read_text())
+    assert card["training"]["command"] == "handful train sinusoid --steps 20"
+    assert (trained / "runs/sinusoid.safetensors").stat().st_size > 0
+    assert (trained / "runs/sinusoid.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_same_seed_gives_the_same_figure_and_its_command(trained):
+    words = "evaluate sinusoid --models runs --split sinusoid --shots 5 --episodes 20 --json".split()
+    first, second, other = (handful(*words, "--seed", seed, folder=trained).stdout for seed in ("3", "3", "4"))
+    assert first == second != other
+    figure = json.loads(first)["figures"][0]
+    assert (figure["metric"], figure["episodes"]) == ("mse", 20)
+    assert (
+        figure["command"] == "handful evaluate sinusoid --split sinusoid --shots 5 --queries 5 --episodes 20 --seed 3"
+    )
+
+
+def test_a_recorded_figure_stands_in_the_card_once(trained):
+    words = "evaluate sinusoid --models runs --split sinusoid --episodes 5 --record".split()
+    for _ in range(2):
+        assert handful(*words, folder=trained).returncode == 0
+    figures = json.loads((trained / "runs/sinusoid.json").read_text())["figures"]
+    assert [figure["metric"] for figure in figures] == ["mse", "mae"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("train nothing", "no recipe is called 'nothing'"),
+        ("train glyphs", "--data"),
+        ("evaluate sinusoid --models runs --split moons", "no split is called 'moons'"),
+        ("evaluate nothing --models runs --split sinusoid", "nothing.safetensors"),
+        ("train sinusoid --steps 30", "another recipe or seed"),
+    ],
+)
+def test_what_is_asked_wrongly_is_said_in_a_line(trained, words, said):
+    done = handful(*words.split(), folder=trained)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
