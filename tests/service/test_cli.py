@@ -30,7 +30,19 @@ def test_training_writes_a_checkpoint_its_card_and_its_curve(trained):
 
 
 def test_the_same_seed_gives_the_same_figure_and_its_command(trained):
-    words = "evaluate sinusoid --models runs --split sinusoid --shots 5 --episodes 20 --json".split()
+    words = [
+        "evaluate",
+        "sinusoid",
+        "--models",
+        "runs",
+        "--split",
+        "sinusoid",
+        "--shots",
+        "5",
+        "--episodes",
+        "20",
+        "--json",
+    ]
     first, second, other = (handful(*words, "--seed", seed, folder=trained).stdout for seed in ("3", "3", "4"))
     assert first == second != other
     figure = json.loads(first)["figures"][0]
@@ -41,7 +53,7 @@ def test_the_same_seed_gives_the_same_figure_and_its_command(trained):
 
 
 def test_a_recorded_figure_stands_in_the_card_once(trained):
-    words = "evaluate sinusoid --models runs --split sinusoid --episodes 5 --record".split()
+    words = ["evaluate", "sinusoid", "--models", "runs", "--split", "sinusoid", "--episodes", "5", "--record"]
     for _ in range(2):
         assert handful(*words, folder=trained).returncode == 0
     figures = json.loads((trained / "runs/sinusoid.json").read_text())["figures"]
