@@ -10,14 +10,14 @@ import pytest
 HANDFUL = Path(sys.executable).parent / "handful"
 
 
-def handful(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([HANDFUL, *words], cwd=folder, capture_output=True, text=True, check=False)
+def handful(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([HANDFUL, *command.split()], cwd=folder, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
-    done = handful("train", "sinusoid", "--steps", "20", "--every", "10", folder=folder)
+    done = handful("train sinusoid --steps 20 --every 10", folder)
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -30,20 +30,8 @@ def test_training_writes_a_checkpoint_its_card_and_its_curve(trained):
 
 
 def test_the_same_seed_gives_the_same_figure_and_its_command(trained):
-    words = [
-        "evaluate",
-        "sinusoid",
-        "--models",
-        "runs",
-        "--split",
-        "sinusoid",
-        "--shots",
-        "5",
-        "--episodes",
-        "20",
-        "--json",
-    ]
-    first, second, other = (handful(*words, "--seed", seed, folder=trained).stdout for seed in ("3", "3", "4"))
+    command = "evaluate sinusoid --models runs --split sinusoid --shots 5 --episodes 20 --json --seed"
+    first, second, other = (handful(f"{command} {seed}", trained).stdout for seed in (3, 3, 4))
     assert first == second != other
     figure = json.loads(first)["figures"][0]
     assert (figure["metric"], figure["episodes"]) == ("mse", 20)
@@ -53,15 +41,15 @@ def test_the_same_seed_gives_the_same_figure_and_its_command(trained):
 
 
 def test_a_recorded_figure_stands_in_the_card_once(trained):
-    words = ["evaluate", "sinusoid", "--models", "runs", "--split", "sinusoid", "--episodes", "5", "--record"]
     for _ in range(2):
-        assert handful(*words, folder=trained).returncode == 0
+        recorded = handful("evaluate sinusoid --models runs --split sinusoid --episodes 5 --record", trained)
+        assert recorded.returncode == 0, recorded.stderr
     figures = json.loads((trained / "runs/sinusoid.json").read_text())["figures"]
     assert [figure["metric"] for figure in figures] == ["mse", "mae"]
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("command", "said"),
     [
         ("train nothing", "no recipe is called 'nothing'"),
         ("train glyphs", "--data"),
@@ -70,8 +58,8 @@ def test_a_recorded_figure_stands_in_the_card_once(trained):
         ("train sinusoid --steps 30", "another recipe or seed"),
     ],
 )
-def test_what_is_asked_wrongly_is_said_in_a_line(trained, words, said):
-    done = handful(*words.split(), folder=trained)
+def test_what_is_asked_wrongly_is_said_in_a_line(trained, command, said):
+    done = handful(command, trained)
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr
