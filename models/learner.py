@@ -3,8 +3,8 @@
     adapt(support) -> state          predict(state, query) -> logits or values
 
 Pure means that nothing is written to `self`, to buffers or to the arguments, so one learner serves any number of
-clients at once, and a state can be stored, moved and replayed. Learners are written for ONE client; `functional.py`
-batches them from outside.
+clients, and a state can be stored, moved and replayed. It does not mean thread-safe: give each thread a learner of its
+own. Learners are written for ONE client; `functional.py` batches them from outside.
 """
 
 from abc import ABC, abstractmethod

@@ -78,10 +78,9 @@ class Catalogue(Mapping[str, Card]):
     """The cards of a folder by name. Reads no weights beyond their hash."""
 
     def __init__(self, folder: Path) -> None:
-        paths = sorted(folder.glob("*.safetensors"))
-        self._cards = {path.stem: _read(path) for path in paths}
+        self._cards = {path.stem: _read(path) for path in sorted(folder.glob("*.json"))}
         if not self._cards:
-            raise FileNotFoundError(f"{folder} holds no model: a NAME.safetensors with a NAME.json beside it")
+            raise FileNotFoundError(f"{folder} holds no model: a card NAME.json with NAME.safetensors beside it")
 
     def __getitem__(self, name: str) -> Card:
         try:
@@ -97,7 +96,6 @@ class Catalogue(Mapping[str, Card]):
         return len(self._cards)
 
 
-def _read(weights: Path) -> Card:
-    card = Card.read(weights.with_suffix(".json"))
-    digest = hashlib.sha256(weights.read_bytes()).hexdigest()[:16]
-    return card.model_copy(update={"checkpoint": digest, "name": weights.stem})
+def _read(path: Path) -> Card:
+    digest = hashlib.sha256(path.with_suffix(".safetensors").read_bytes()).hexdigest()[:16]
+    return Card.read(path).model_copy(update={"checkpoint": digest, "name": path.stem})

@@ -47,12 +47,18 @@ EXPIRIES_KEY = "handful:expiries"
 """A sorted set of the keys of clients that asked to be forgotten, by the time, in seconds since 1970."""
 
 
+CONNECTIONS = 64
+"""To Redis, at most; a request more waits for one."""
+
+
 class Store:
     """The clients in one Redis. Every method raises Unavailable when Redis is away, and UnknownClient as it says."""
 
     def __init__(self, url: str, *, timeout_s: float, state_ttl_s: int) -> None:
         retry = Retry(NoBackoff(), 1)  # a pooled connection may have died with a Redis that is back by now
-        self._redis = redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=retry)
+        waits = {"timeout": timeout_s, "socket_timeout": timeout_s, "socket_connect_timeout": timeout_s}
+        pool = redis.BlockingConnectionPool.from_url(url, max_connections=CONNECTIONS, retry=retry, **waits)
+        self._redis = redis.Redis.from_pool(pool)
         self._state_ttl_s = state_ttl_s
 
     async def ping(self) -> None:

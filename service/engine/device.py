@@ -32,7 +32,11 @@ class PredictWork(NamedTuple):
 
 
 class Device:
-    """The learners of a folder, in memory. Every batch is of one model and of arrays that stack."""
+    """The learners of a folder, in memory. Every batch is of one model and of arrays that stack.
+
+    For one thread: torch's `functional_call` puts a client's weights into the learner while it runs. A thread more
+    needs a Device more.
+    """
 
     def __init__(self, names: Sequence[str], settings: Settings) -> None:
         torch.set_num_threads(settings.threads)

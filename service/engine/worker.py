@@ -23,9 +23,9 @@ class Worker:
 
     def __init__(self, models: Sequence[str], settings: Settings) -> None:
         self._settings = settings
-        self._device = Device(models, settings)
         limits = Limits(settings.queue, settings.batch_jobs, settings.batch_examples)
-        self._adapts = Lane("adapt", self._device.adapt, limits)
+        self._adapts = Lane("adapt", Device(models, settings).adapt, limits)
+        self._device = Device(models, settings)
         self._predicts = Lane("predict", self._device.predict, limits)
         self._states: ByteCache[State] = ByteCache(settings.state_cache_bytes)
 
