@@ -56,6 +56,7 @@ class Run:
         _check_norms(self.learner, recipe.tasks_per_step)
         self.optimiser = torch.optim.Adam(self.learner.parameters())
         self.progress = Progress()
+        self._whole = True  # no step is half taken: what an interrupt in the middle leaves is not worth keeping
         if self.resume_path.exists():
             self._resume()
         elif start is not None:
@@ -74,7 +75,8 @@ class Run:
                     self._save()
                 yield self.progress
         finally:
-            self._save()
+            if self._whole:
+                self._save()
 
     def _step(self, training: Tasks) -> None:
         first = self.progress.step * self.recipe.tasks_per_step
@@ -83,8 +85,10 @@ class Run:
         self.optimiser.zero_grad()
         torch.autograd.backward(loss)
         self._set_rate()
+        self._whole = False
         self.optimiser.step()
         self.progress.step += 1
+        self._whole = True
         self.progress.loss = 0.98 * self.progress.loss + 0.02 * loss.item() if first else loss.item()
 
     def _draw(self, training: Tasks, index: int) -> Episode:

@@ -1,1 +1,1 @@
-"""HTTP, storage and batching. Only `engine/device.py` and the training commands know torch."""
+"""HTTP, storage and batching. Only the worker and the training commands know torch."""

@@ -3,17 +3,17 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from importlib.metadata import version
 
 from fastapi import FastAPI
 
 from service import problems
-from service.cards import Catalogue
+from service.cards import Card, Catalogue
 from service.clients import Clients
 from service.embedded import embedded_valkey
 from service.engine.contract import Engine
-from service.errors import Unavailable
+from service.errors import DeadlineExceeded
 from service.health import warm_up
 from service.limits import BodyLimit, Measured
 from service.routes import adapt, clients, health, models, predict
@@ -45,7 +45,7 @@ def create_app(settings: Settings, catalogue: Catalogue, engine: Engine) -> Fast
             store = Store(url, timeout_s=settings.redis_timeout_s, state_ttl_s=settings.state_ttl_s)
             stack.push_async_callback(store.close)
             for card in catalogue.values():
-                await warm_up(engine, card)
+                await _warm_up(engine, card)
             app.state.store = store
             sweeping = asyncio.create_task(_sweep(store))
             stack.callback(sweeping.cancel)
@@ -67,10 +67,19 @@ def create_app(settings: Settings, catalogue: Catalogue, engine: Engine) -> Fast
     return app
 
 
+async def _warm_up(engine: Engine, card: Card) -> None:
+    """However long it takes: with `compile` set it takes minutes."""
+    while True:
+        with suppress(DeadlineExceeded):
+            await warm_up(engine, card)
+            return
+        log.warning("%s is still warming up", card.name)
+
+
 async def _sweep(store: Store) -> None:
     while True:
         try:
             await store.sweep()
-        except Unavailable:
-            log.warning("the store does not answer; expired clients are removed later")
+        except Exception:
+            log.exception("expired clients were not removed; tried again in %d s", SWEEP_S)
         await asyncio.sleep(SWEEP_S)

@@ -55,7 +55,9 @@ def train(
 def evaluate(
     model: Annotated[str, typer.Argument(help="A model of the folder --models.")],
     data: Data = None,
-    split: Annotated[str, typer.Option(help="vinyals-test, alphabets-test, sinusoid, ...")] = "vinyals-test",
+    split: Annotated[
+        str | None, typer.Option(help="vinyals-test, alphabets-test, sinusoid, ...; else vinyals-test or sinusoid.")
+    ] = None,
     within_alphabet: Annotated[bool, typer.Option(help="Draw the classes of an episode from one alphabet.")] = False,
     ways: Annotated[int, typer.Option(min=2)] = 5,
     shots: Annotated[int, typer.Option(min=1)] = 1,
@@ -70,8 +72,9 @@ def evaluate(
     record: Annotated[bool, typer.Option(help="Write the figure into the model's card.")] = False,
 ) -> None:
     """Measure a model on episodes: mean and 95 % interval, and all that is needed to make the figure again."""
-    from service.evaluation import Setting, evaluate  # noqa: PLC0415
+    from service.evaluation import Setting, default_split, evaluate  # noqa: PLC0415
 
+    split = split or default_split(model, models)
     setting = Setting(model, split, within_alphabet, ways, shots, queries, episodes, steps, seed)
     evaluate(setting, data, models, device=device, threads=threads, as_json=as_json, record=record)
 

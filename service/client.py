@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import httpx
 
@@ -58,7 +59,7 @@ class Handful:
 
     def forget(self, client_id: str) -> None:
         """Remove a client."""
-        _answer(self._http.delete(f"/clients/{client_id}"))
+        _answer(self._http.delete(f"/clients/{quote(client_id, safe='')}"))
 
 
 class AsyncHandful:
@@ -85,7 +86,7 @@ class AsyncHandful:
 
     async def forget(self, client_id: str) -> None:
         """As `Handful.forget`."""
-        _answer(await self._http.delete(f"/clients/{client_id}"))
+        _answer(await self._http.delete(f"/clients/{quote(client_id, safe='')}"))
 
 
 def _headers(api_key: str | None) -> dict[str, str]:

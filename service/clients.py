@@ -14,7 +14,7 @@ from service import metrics
 from service.cards import Card
 from service.engine.contract import Array, Arrays, Engine, StateNotHeld, SupportSet
 from service.errors import Conflict, TooManyWays, Unavailable, Unprocessable
-from service.inputs import Classes, class_indices, decode_inputs, regression_targets
+from service.inputs import Classes, check_labels, class_indices, decode_inputs, regression_targets
 from service.records import ClientKey, Draft, Record, StateKey
 from service.settings import Settings
 from service.store import Store, VersionMoved
@@ -101,10 +101,12 @@ class Clients:
         fields = [f"inputs[{i}]" for i in range(len(raw))]
         queries = await asyncio.to_thread(decode_inputs, card, raw, fields, self._settings)
         clock.lap("decode")
-        key = StateKey(client, record.life, record.version, card.checkpoint)
+        key = _state_key(client, record, card)
         try:
             answers = await self._engine.predict(card.name, key, queries)
+            metrics.state_cache.labels("hit").inc()
         except StateNotHeld:
+            metrics.state_cache.labels("miss").inc()
             self._engine.hold(key, await self._fetch(key, card, record))
             answers = await self._engine.predict(card.name, key, queries)
         clock.lap("predict")
@@ -120,7 +122,9 @@ class Clients:
 
     async def forget(self, client: ClientKey) -> None:
         """Remove all that is stored of a client. Raises UnknownClient."""
-        await self._store.forget(client)
+        record = await self._store.forget(client)
+        if record.model in self._catalogue:
+            self._engine.drop(_state_key(client, record, self._catalogue[record.model]))
 
     async def _learn(
         self,
@@ -138,7 +142,7 @@ class Clients:
         stored = {"inputs": support.inputs, "targets": support.targets}
         draft = Draft(secrets.token_hex(8), card.name, card.checkpoint, classes, stored, state, expires_at)
         record = await self._store.commit(client, draft, after=after)
-        self._engine.hold(StateKey(client, record.life, record.version, card.checkpoint), state)
+        self._engine.hold(_state_key(client, record, card), state)
         clock.lap("store")
         return Adapted(record, sum(value.nbytes for value in state.values()), clock.laps_ms)
 
@@ -211,15 +215,23 @@ class Clock:
         self.laps_ms[name], self._last = round((now - self._last) * 1000, 3), now
 
 
+def _state_key(client: ClientKey, record: Record, card: Card) -> StateKey:
+    return StateKey(client, record.life, record.version, card.checkpoint)
+
+
 def _expiry(ttl_s: int | None) -> datetime | None:
     return None if ttl_s is None else datetime.now(UTC) + timedelta(seconds=ttl_s)
 
 
 def _join(record: Record, stored: Arrays, new: Taught) -> Taught:
-    """The new examples and those that are stored, with their labels as they were sent."""
+    """The stored examples and the new ones behind them, with labels as they were sent."""
+    if new.inputs.shape[1:] != stored["inputs"].shape[1:]:
+        raise Conflict("The client's examples were made for another input size of this model: replace them all.")
     targets = stored["targets"]
     labels = [record.classes[t] for t in targets] if record.classes else targets.tolist()
-    if record.classes and new.labels and type(new.labels[0]) is not type(record.classes[0]):
-        kind = "strings" if isinstance(record.classes[0], str) else "integers"
-        raise Unprocessable(f"support[0].label: this client's labels are {kind}.", field="support[0].label")
-    return Taught(np.concatenate([new.inputs, stored["inputs"]]), [*new.labels, *labels])
+    if record.classes:
+        check_labels(new.labels)
+        if type(new.labels[0]) is not type(record.classes[0]):
+            kind = "strings" if isinstance(record.classes[0], str) else "integers"
+            raise Unprocessable(f"support[0].label: this client's labels are {kind}.", field="support[0].label")
+    return Taught(np.concatenate([stored["inputs"], new.inputs]), [*labels, *new.labels])

@@ -30,6 +30,11 @@ class Setting(NamedTuple):
     seed: int
 
 
+def default_split(model: str, models: Path) -> str:
+    """The test tasks of the kind that a model is for."""
+    return "sinusoid" if Card.read(models / f"{model}.json").kind == "regression" else "vinyals-test"
+
+
 def evaluate(
     setting: Setting, data: Path | None, models: Path, *, device: str, threads: int, as_json: bool, record: bool
 ) -> None:

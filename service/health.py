@@ -4,7 +4,7 @@ import numpy as np
 
 from service.cards import Card, ImageInput
 from service.engine.contract import Array, Engine, SupportSet
-from service.errors import HandfulError, Unavailable
+from service.errors import Busy, HandfulError, Unavailable
 from service.store import Store
 
 
@@ -15,6 +15,8 @@ async def check(store: Store, engine: Engine, card: Card) -> None:
         raise Unavailable("The device worker is not running.")
     try:
         await warm_up(engine, card)
+    except Busy:
+        return  # it works, and has much to do
     except HandfulError as error:
         raise Unavailable(f"The device worker did not answer a probe: {error.detail}") from error
 

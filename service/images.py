@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from service.errors import Unprocessable
+from service.errors import HandfulError, Unprocessable
 
 FORMATS = ("PNG", "JPEG")
 Image.preinit()  # reads the formats' modules now, so that the first request need not
@@ -20,18 +20,39 @@ FAINT = 0.5
 SPECK = 0.02
 """Below this there is no ink at all, only the noise of a JPEG."""
 
+ENOUGH = 512
+"""Pixels of a side that no model has use for more of."""
+
 Grey = NDArray[np.float32]
 
 
-def decode_image(raw: Any, size: int, max_pixels: int, field: str) -> NDArray[np.uint8]:
+class Pixels:
+    """What the images of one request may take together, each counted as the square that it is padded to."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self._left = limit, limit
+
+    def take(self, width: int, height: int, field: str) -> None:
+        """Count an image, before it is decoded. Raises Unprocessable when it is too much."""
+        side = max(width, height)
+        self._left -= side * side
+        if self._left < 0:
+            raise Unprocessable(
+                f"{field}: {width} x {height} takes a square of {side * side} pixels; for all images of a request the "
+                f"limit is {self._limit}, and {self._left + side * side} were left. Send smaller images, or fewer.",
+                field=field,
+            )
+
+
+def decode_image(raw: Any, size: int, pixels: Pixels, field: str) -> NDArray[np.uint8]:
     """Base64 PNG or JPEG, or rows of numbers (lists or an array), to (1, size, size) of ink, 0 to 255.
 
     Raises Unprocessable, naming `field`.
     """
     if isinstance(raw, str):
-        grey = _open(_unbase64(raw, field), max_pixels, field)
+        grey = _open(_unbase64(raw, field), pixels, field)
     elif isinstance(raw, (list, np.ndarray)):
-        grey = _numbers(raw, max_pixels, field)
+        grey = _numbers(raw, pixels, field)
     else:
         raise Unprocessable(
             f"{field}: an image is a base64 string (PNG or JPEG) or rows of numbers, not {_json_type(raw)}.",
@@ -50,24 +71,15 @@ def _unbase64(text: str, field: str) -> bytes:
         ) from error
 
 
-def _open(encoded: bytes, max_pixels: int, field: str) -> Grey:
+def _open(encoded: bytes, pixels: Pixels, field: str) -> Grey:
     try:
         image = Image.open(io.BytesIO(encoded), formats=FORMATS)
-        _check_pixels(image.width, image.height, max_pixels, field)
+        pixels.take(image.width, image.height, field)
         return _grey(ImageOps.exif_transpose(image))
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
+    except HandfulError:
+        raise
+    except Exception as error:  # what a decoder says of broken files is of many types
         raise Unprocessable(f"{field}: not a whole PNG or JPEG image.", field=field) from error
-
-
-def _check_pixels(width: int, height: int, max_pixels: int, field: str) -> None:
-    """The limit holds for the square that the image is padded to."""
-    side = max(width, height)
-    if side * side > max_pixels:
-        raise Unprocessable(
-            f"{field}: {width} x {height} takes a square of {side * side} pixels; the limit is {max_pixels}. "
-            "Send a smaller image.",
-            field=field,
-        )
 
 
 def _grey(image: Image.Image) -> Grey:
@@ -75,8 +87,9 @@ def _grey(image: Image.Image) -> Grey:
     if image.mode.startswith(("I", "F")):
         return np.asarray(image, dtype=np.float32) * (255 / 65535)
     if not image.has_transparency_data:
-        return np.asarray(image.convert("L"), dtype=np.float32)
-    brightness, alpha = (np.asarray(band, dtype=np.float32) for band in image.convert("RGBA").convert("LA").split())
+        return np.asarray(_reduced(image.convert("L")), dtype=np.float32)
+    both = _reduced(image.convert("RGBA").convert("LA"))
+    brightness, alpha = (np.asarray(band, dtype=np.float32) for band in both.split())
     opaque = alpha / np.float32(255)
     ink = (brightness * opaque).sum() / max(float(opaque.sum()), 1.0)
     paper = np.float32(255 if ink < 128 else 0)
@@ -84,14 +97,19 @@ def _grey(image: Image.Image) -> Grey:
     return blended
 
 
-def _numbers(rows: list[Any] | NDArray[Any], max_pixels: int, field: str) -> Grey:
+def _reduced(image: Image.Image) -> Image.Image:
+    """A large image at whole fractions of its size, by areas: what follows would take eight times its memory."""
+    return image.reduce(max(1, max(image.size) // ENOUGH))
+
+
+def _numbers(rows: list[Any] | NDArray[Any], pixels: Pixels, field: str) -> Grey:
     try:
         grey = np.array(rows)
     except (ValueError, OverflowError) as error:
         raise Unprocessable(f"{field}: the rows of an image are numbers, and of one length.", field=field) from error
     if grey.dtype.kind not in "iuf" or grey.ndim != 2 or 0 in grey.shape:
         raise Unprocessable(f"{field}: an image is rows of numbers, all of one length.", field=field)
-    _check_pixels(grey.shape[1], grey.shape[0], max_pixels, field)
+    pixels.take(grey.shape[1], grey.shape[0], field)
     if not np.isfinite(grey).all():
         raise Unprocessable(f"{field}: holds NaN or an infinite number.", field=field)
     if grey.min() < 0 or grey.max() > 255:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from service.cards import Card, ImageInput, VectorInput
 from service.errors import Unprocessable
-from service.images import decode_image
+from service.images import Pixels, decode_image
 from service.settings import Settings
 
 LARGEST = 1e30
@@ -25,7 +25,7 @@ def decode_inputs(card: Card, raw: Sequence[Any], fields: Sequence[str], setting
     """Inputs as the card says, stacked: images (n, 1, size, size) uint8 ink, or vectors (n, length) float32."""
     match card.input:
         case ImageInput(size=size):
-            pixels = settings.max_image_pixels
+            pixels = Pixels(settings.max_image_pixels)
             return np.stack([decode_image(one, size, pixels, field) for one, field in zip(raw, fields, strict=True)])
         case VectorInput(length=length):
             return np.stack([_vector(one, length, field) for one, field in zip(raw, fields, strict=True)])
@@ -64,7 +64,7 @@ def check_labels(labels: Sequence[Label]) -> None:
 
 
 def _vector(raw: Any, length: int, field: str) -> NDArray[np.float32]:
-    plain = raw.tolist() if isinstance(raw, np.ndarray) else raw
+    plain = raw.tolist() if isinstance(raw, (np.ndarray, np.generic)) else raw
     numbers = plain if isinstance(plain, list) else [plain]
     if not all(isinstance(number, (int, float)) and not isinstance(number, bool) for number in numbers):
         raise Unprocessable(f"{field}: takes {_expected(length)}, and nothing else.", field=field)

@@ -50,4 +50,6 @@ class Settings(BaseSettings):
     max_examples: int = Field(2000, ge=2, description="Examples of one client, at most.")
     max_ways: int = Field(256, ge=2, description="Classes of one client, at most, whatever the model takes.")
     max_queries: int = Field(1000, ge=1, description="Inputs of one /predict, at most.")
-    max_image_pixels: int = Field(16_000_000, ge=784, description="Pixels of one image, at most; read before decoding.")
+    max_image_pixels: int = Field(
+        64_000_000, ge=784, description="Pixels of a request's images together, at most; read before decoding."
+    )

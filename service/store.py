@@ -4,6 +4,7 @@ The support set is the truth and is kept; the state is a cache, and expires. All
 that a Redis Cluster holds them in one slot and one transaction can write them.
 """
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from datetime import UTC, datetime
 import redis.asyncio as redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError, WatchError
+from redis.exceptions import OutOfMemoryError, RedisError, WatchError
 from safetensors.numpy import load, save
 
 from service.errors import Unavailable, UnknownClient
@@ -46,6 +47,8 @@ def index_key(tenant: str) -> str:
 EXPIRIES_KEY = "handful:expiries"
 """A sorted set of the keys of clients that asked to be forgotten, by the time, in seconds since 1970."""
 
+
+log = logging.getLogger(__name__)
 
 CONNECTIONS = 64
 """To Redis, at most; a request more waits for one."""
@@ -110,15 +113,19 @@ class Store:
         With `after`, the version must follow that one; else VersionMoved is raised and nothing is written.
         """
         async with _reporting():
-            if draft.expires_at is not None:
-                await self._redis.zadd(EXPIRIES_KEY, {":".join(client): draft.expires_at.timestamp()})
+            await self._note_expiry(client, draft.expires_at)
             while True:
                 try:
                     record = await self._try_commit(client, draft, after)
                 except WatchError:
                     continue  # another adapt was written meanwhile, so somebody gets on
                 await self._redis.zadd(index_key(client.tenant), {client.client_id: 0})
+                await self._note_expiry(client, record.expires_at)  # again: a sweep may have come between
                 return record
+
+    async def _note_expiry(self, client: ClientKey, expires_at: datetime | None) -> None:
+        if expires_at is not None:
+            await self._redis.zadd(EXPIRIES_KEY, {":".join(client): expires_at.timestamp()})
 
     async def _try_commit(self, client: ClientKey, draft: Draft, after: Record | None) -> Record:
         async with self._redis.pipeline() as pipe:
@@ -139,14 +146,14 @@ class Store:
             await pipe.execute()
             return record
 
-    async def forget(self, client: ClientKey) -> None:
-        """Remove a client: its record, its support set, its state. Raises UnknownClient."""
+    async def forget(self, client: ClientKey) -> Record:
+        """Remove a client: its record, which is returned, its support set, its state. Raises UnknownClient."""
         async with _reporting():
             record = await self._redis.get(record_key(client))
             await self._redis.zrem(EXPIRIES_KEY, ":".join(client))
             await self._redis.delete(record_key(client), support_key(client), state_key(client))
             await self._unlist(client)
-        _parse(client, record)
+        return _parse(client, record)
 
     async def sweep(self) -> None:
         """Remove the clients whose time has come; until then they only look gone.
@@ -173,8 +180,8 @@ class Store:
                 if record is None or record.expired():
                     pipe.delete(record_key(client), support_key(client), state_key(client))
                 await pipe.execute()
-            if record is not None and record.expires_at is not None and not record.expired():
-                await self._redis.zadd(EXPIRIES_KEY, {member: record.expires_at.timestamp()})
+            if record is not None and not record.expired():
+                await self._note_expiry(client, record.expires_at)
             await self._unlist(client)
             return True
         return False
@@ -244,5 +251,9 @@ async def _reporting() -> AsyncIterator[None]:
         yield
     except WatchError:
         raise
+    except OutOfMemoryError as error:
+        log.error("Redis is full: %s", error)
+        raise Unavailable("The store is full: nothing was changed. Forget clients, or give it more memory.") from error
     except (RedisError, OSError, TimeoutError) as error:
+        log.warning("Redis failed: %s: %s", type(error).__name__, error)
         raise Unavailable(f"The store does not answer ({type(error).__name__}): try again.") from error

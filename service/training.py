@@ -26,8 +26,7 @@ def train(
     recipe = recipe_of(model, steps=steps)
     training = open_tasks(recipe.data, data, augment=recipe.augment)
     validation = open_tasks(recipe.validation, data) if recipe.validation else None
-    start = out / f"{recipe.start}.safetensors" if recipe.start else None
-    run = Run(recipe, out, model, seed=seed, device=device, start=start)
+    run = Run(recipe, out, model, seed=seed, device=device, start=_start(model, recipe, out))
     headline = HEADLINE[training.kind]
     looks = run.train(training, validation, every=every)
     for _ in with_bar(looks, recipe.steps, run.progress.step, lambda progress: _note(progress, headline)):
@@ -38,6 +37,16 @@ def train(
     Console().print(f"Wrote {out / model}.safetensors, .json (its card) and .png (the curve).")
 
 
+def _start(model: str, recipe: Recipe, out: Path) -> Path | None:
+    """The checkpoint to start from. Raises ValueError when it has not been trained."""
+    if recipe.start is None:
+        return None
+    path = out / f"{recipe.start}.safetensors"
+    if not path.is_file():
+        raise ValueError(f"{model} starts from {path}, which is not there: first handful train {recipe.start}")
+    return path
+
+
 def _note(progress: Progress, headline: str) -> str:
     score = f", {headline} {progress.scores[-1][1]:.4f}" if progress.scores else ""
     return f"loss {progress.loss:.4f}{score}"
@@ -46,7 +55,7 @@ def _note(progress: Progress, headline: str) -> str:
 def _card(model: str, recipe: Recipe, progress: Progress, how: dict[str, Any]) -> Card:
     learner = checkpoint.build(recipe.spec)
     training = {
-        "command": _command(model, recipe),
+        "command": _command(model, recipe, how["seed"]),
         "data": recipe.data,
         "validation": recipe.validation or "none: every class is trained on, and the last weights are kept",
         "recipe": asdict(recipe),
@@ -72,7 +81,8 @@ def _card(model: str, recipe: Recipe, progress: Progress, how: dict[str, Any]) -
     return Card.model_validate(card)
 
 
-def _command(model: str, recipe: Recipe) -> str:
+def _command(model: str, recipe: Recipe, seed: int) -> str:
     data = "" if recipe.data == "sinusoid" else " --data omniglot.npz"
     steps = "" if recipe.steps == RECIPES[model].steps else f" --steps {recipe.steps}"
-    return f"handful train {model}{data}{steps}"
+    before = f"{_command(recipe.start, RECIPES[recipe.start], seed)} && " if recipe.start else ""
+    return f"{before}handful train {model}{data}{steps} --seed {seed}"

@@ -26,12 +26,13 @@ class ByteCache(Generic[Value]):
 
     def put(self, key: Hashable, value: Value, size: int) -> None:
         """Hold a value of `size` bytes, at the cost of others. The latest is always held, even alone above capacity."""
-        self._drop(key)
+        self.drop(key)
         self._entries[key] = (value, size)
         self.bytes += size
         while self.bytes > self.capacity and len(self._entries) > 1:
-            self._drop(next(iter(self._entries)))
+            self.drop(next(iter(self._entries)))
 
-    def _drop(self, key: Hashable) -> None:
+    def drop(self, key: Hashable) -> None:
+        """Hold a value no longer."""
         _, size = self._entries.pop(key, (None, 0))
         self.bytes -= size

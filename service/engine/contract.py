@@ -36,6 +36,10 @@ class Engine(Protocol):
         """Keep a state on the device for as long as it is useful."""
         ...
 
+    def drop(self, key: Hashable) -> None:
+        """Hold a state no longer."""
+        ...
+
     def alive(self) -> bool:
         """Whether the worker works."""
         ...

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -136,6 +137,5 @@ def _settle(answer: "asyncio.Future[Result]", outcome: Result | Exception) -> No
         else:
             answer.set_result(outcome)
 
-    loop = answer.get_loop()
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(settle)
+    with suppress(RuntimeError):  # the event loop has closed, and nobody waits
+        answer.get_loop().call_soon_threadsafe(settle)

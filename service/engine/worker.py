@@ -52,7 +52,6 @@ class Worker:
     async def predict(self, model: str, key: Hashable, queries: Array) -> Array:
         """Logits (q, ways) or values (q, outputs) from the state held under `key`. Raises StateNotHeld."""
         state = self._states.get(key)
-        metrics.state_cache.labels("miss" if state is None else "hit").inc()
         if state is None:
             raise StateNotHeld
         size = bucket(len(queries))
@@ -64,6 +63,10 @@ class Worker:
         placed = self._device.place(state)
         self._states.put(key, placed, sum(value.nbytes for value in placed.values()))
         metrics.state_cache_bytes.set(self._states.bytes)
+
+    def drop(self, key: Hashable) -> None:
+        """Hold a state no longer."""
+        self._states.drop(key)
 
     async def _wait(self, answer: "asyncio.Future[Result]") -> Result:
         try:

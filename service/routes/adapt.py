@@ -8,10 +8,10 @@ from service import errors
 from service.problems import responses
 from service.records import ClientKey
 from service.routes.bodies import body_of, documented
-from service.routes.dependencies import Tenant, UseCases
+from service.routes.dependencies import KEY_SCHEMES, Tenant, UseCases
 from service.schemas import AdaptRequest, AdaptResponse
 
-router = APIRouter(tags=["clients"])
+router = APIRouter(tags=["clients"], dependencies=KEY_SCHEMES)
 
 FAILURES = responses(
     errors.BadRequest,
@@ -32,7 +32,7 @@ FAILURES = responses(
 
 @router.post("/adapt", operation_id="adapt", responses=FAILURES, openapi_extra=documented(AdaptRequest))
 async def adapt(
-    body: Annotated[AdaptRequest, body_of(AdaptRequest)], clients: UseCases, tenant: Tenant
+    tenant: Tenant, clients: UseCases, body: Annotated[AdaptRequest, body_of(AdaptRequest)]
 ) -> AdaptResponse:
     """Make, replace or extend a client's model from labelled examples. Answered 200, it survives a crash."""
     client = ClientKey(tenant, body.client_id)

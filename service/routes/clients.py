@@ -6,10 +6,10 @@ from fastapi import APIRouter, Query
 
 from service import errors
 from service.problems import responses
-from service.routes.dependencies import Client, Tenant, UseCases
+from service.routes.dependencies import KEY_SCHEMES, Client, Tenant, UseCases
 from service.schemas import CLIENT_ID, ClientInfo, ClientPage
 
-router = APIRouter(prefix="/clients", tags=["clients"])
+router = APIRouter(prefix="/clients", tags=["clients"], dependencies=KEY_SCHEMES)
 
 FAILURES = responses(errors.Unauthorized, errors.Unprocessable, errors.Unavailable)
 FAILURES_OF_ONE = responses(errors.Unauthorized, errors.UnknownClient, errors.Unprocessable, errors.Unavailable)

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import Depends, Path, Request
+from fastapi.security import APIKeyHeader, HTTPBearer
 
 from service.auth import tenant_of
 from service.cards import Catalogue
@@ -23,6 +24,7 @@ def _catalogue(request: Request) -> Catalogue:
 
 
 def _tenant(request: Request) -> str:
+    """Reads the headers itself: of the two schemes either will do."""
     settings: Settings = request.app.state.settings
     return tenant_of(request, settings.api_keys)
 
@@ -30,6 +32,9 @@ def _tenant(request: Request) -> str:
 UseCases = Annotated[Clients, Depends(_clients)]
 Models = Annotated[Catalogue, Depends(_catalogue)]
 Tenant = Annotated[str, Depends(_tenant)]
+
+KEY_SCHEMES = [Depends(HTTPBearer(auto_error=False)), Depends(APIKeyHeader(name="X-API-Key", auto_error=False))]
+"""For OpenAPI, so that /docs asks for a key."""
 
 
 def _client(tenant: Tenant, client_id: Annotated[str, Path(pattern=CLIENT_ID)]) -> ClientKey:

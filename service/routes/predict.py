@@ -12,10 +12,10 @@ from service.inputs import Classes
 from service.problems import responses
 from service.records import ClientKey
 from service.routes.bodies import body_of, documented
-from service.routes.dependencies import Tenant, UseCases
+from service.routes.dependencies import KEY_SCHEMES, Tenant, UseCases
 from service.schemas import Classified, PredictRequest, PredictResponse, Regressed
 
-router = APIRouter(tags=["clients"])
+router = APIRouter(tags=["clients"], dependencies=KEY_SCHEMES)
 
 FAILURES = responses(
     errors.BadRequest,
@@ -34,7 +34,7 @@ FAILURES = responses(
 
 @router.post("/predict", operation_id="predict", responses=FAILURES, openapi_extra=documented(PredictRequest))
 async def predict(
-    body: Annotated[PredictRequest, body_of(PredictRequest)], clients: UseCases, tenant: Tenant
+    tenant: Tenant, clients: UseCases, body: Annotated[PredictRequest, body_of(PredictRequest)]
 ) -> PredictResponse:
     """Answer inputs from the client's adapted model."""
     answered = await clients.predict(ClientKey(tenant, body.client_id), body.inputs)

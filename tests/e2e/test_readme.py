@@ -2,9 +2,11 @@
 
 import json
 import re
+import signal
 import subprocess
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.e2e.server import Server
@@ -31,6 +33,18 @@ def test_curl_lines_give_the_answers_of_the_readme(server):
         reply = subprocess.run(["bash", "-c", local], cwd=ROOT, capture_output=True, text=True, check=True)
         assert json.loads(reply.stdout).keys() == json.loads(answer).keys()
         assert comparable(json.loads(reply.stdout)) == comparable(json.loads(answer))
+
+
+def test_after_sigkill_a_client_is_answered_as_before(server):
+    ask = {"url": f"{server.url}/predict", "json": {"client_id": "alice", "inputs": queries()}, "timeout": 60}
+    before = httpx.post(**ask).json()
+    server.stop(signal.SIGKILL)
+    server.start()
+    assert comparable(httpx.post(**ask).json()) == comparable(before)
+
+
+def queries() -> list[str]:
+    return json.loads((ROOT / "examples/predict.json").read_text())["inputs"]
 
 
 def comparable(answer: dict) -> dict:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from service.images import decode_image
+from service.images import Pixels, decode_image
 from tests.service.drawings import draw, encoded, ink
 
 INK = ink("Z")
@@ -15,7 +15,7 @@ DARK = Image.eval(LIGHT, lambda value: 255 - value)
 
 
 def decode(raw: object, max_pixels: int = 1_000_000) -> np.ndarray:
-    return decode_image(raw, 28, max_pixels, "inputs[0]")
+    return decode_image(raw, 28, Pixels(max_pixels), "inputs[0]")
 
 
 def on_nothing(shade: int) -> Image.Image:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.errors import Unprocessable
-from service.images import decode_image
+from service.images import Pixels, decode_image
 from tests.service.drawings import draw, encoded
 
 PNG = base64.b64decode(encoded(draw("L")))
@@ -20,7 +20,7 @@ A_FEW = settings(max_examples=100, deadline=None, derandomize=True)
 
 
 def decode(raw: object, max_pixels: int = 1_000_000) -> np.ndarray:
-    return decode_image(raw, 28, max_pixels, "inputs[3]")
+    return decode_image(raw, 28, Pixels(max_pixels), "inputs[3]")
 
 
 def png_claiming(width: int, height: int) -> str:
@@ -141,3 +141,11 @@ def test_a_damaged_image_is_decoded_or_refused(image, data):
     for _ in range(data.draw(st.integers(1, 4))):
         damaged[data.draw(st.integers(0, len(image) - 1))] = data.draw(st.integers(0, 255))
     assert decodes_or_refuses(base64.b64encode(damaged).decode())
+
+
+def test_the_images_of_a_request_share_the_limit():
+    pixels = Pixels(1_000_000)
+    for side in (600, 600):
+        pixels.take(side, side, "inputs[0]")
+    with pytest.raises(Unprocessable, match="and 280000 were left"):
+        pixels.take(600, 600, "inputs[2]")
