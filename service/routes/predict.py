@@ -1,6 +1,6 @@
 """POST /predict."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter
@@ -64,9 +64,14 @@ def softmax(logits: Array) -> Array:
 
 def _classified(probabilities: Array, classes: Classes) -> Classified:
     best = int(probabilities.argmax())
-    named = {str(label): float(p) for label, p in zip(classes, probabilities, strict=True)}
-    return Classified(label=classes[best], probability=float(probabilities[best]), probabilities=named)
+    named = {str(label): _number(p) for label, p in zip(classes, probabilities, strict=True)}
+    return Classified(label=classes[best], probability=_number(probabilities[best]), probabilities=named)
 
 
 def _regressed(values: Array) -> Regressed:
-    return Regressed(value=float(values[0]) if len(values) == 1 else [float(value) for value in values])
+    return Regressed(value=_number(values[0]) if len(values) == 1 else [_number(value) for value in values])
+
+
+def _number(value: np.floating[Any]) -> float:
+    """With the digits that a float32 has, and not the nine more that JSON would write of it."""
+    return float(str(np.float32(value)))
