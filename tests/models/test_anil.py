@@ -1,5 +1,7 @@
 """ANIL against gradient descent on the head, written by hand."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -20,7 +22,7 @@ over_kinds = pytest.mark.parametrize("spec", [CLASSIFY, REGRESS], ids=["classifi
 
 def learner_of(spec: Spec, **options: object) -> Learner:
     torch.manual_seed(0)
-    return build(spec, **options).double()
+    return build(replace(spec, learner_options=spec.learner_options | options)).double()
 
 
 def by_hand(learner: Learner, full: Support, steps: int) -> State:

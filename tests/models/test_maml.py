@@ -2,6 +2,7 @@
 
 import copy
 from collections import OrderedDict
+from dataclasses import replace
 
 import higher
 import pytest
@@ -25,7 +26,7 @@ over_kinds = pytest.mark.parametrize("spec", [CLASSIFY, REGRESS, IMAGES], ids=["
 
 def learner_of(spec: Spec, **options: object) -> Learner:
     torch.manual_seed(0)
-    return build(spec, **options).double()
+    return build(replace(spec, learner_options=spec.learner_options | options)).double()
 
 
 def episode_of(spec: Spec) -> Episode:
