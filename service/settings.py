@@ -16,7 +16,7 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{64}$", to_lower
 class Settings(BaseSettings):
     """Frozen; each field says its unit and has its bounds."""
 
-    model_config = SettingsConfigDict(env_prefix="HANDFUL_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="HANDFUL_", frozen=True, extra="forbid")
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")

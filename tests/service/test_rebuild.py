@@ -148,7 +148,7 @@ async def test_states_of_an_older_checkpoint_are_made_anew(clients, store, setti
 
 
 def test_with_a_valkey_of_its_own_the_service_starts_again_where_it_stopped(zoo, tmp_path):
-    settings = Settings(models=zoo, data=tmp_path / "data")
+    settings = Settings(models=zoo, store_dir=tmp_path / "data")
     asked = {"client_id": "alice", "inputs": ASKED}
     with working(settings) as worker, serving(settings, worker) as api:
         api.post("/adapt", json={"client_id": "alice", "support": letters("LVZ")})
