@@ -15,7 +15,7 @@ from service.embedded import embedded_valkey
 from service.engine.contract import Engine
 from service.errors import DeadlineExceeded
 from service.health import warm_up
-from service.limits import BodyLimit, Measured
+from service.middleware import BodyLimit, Measured
 from service.routes import adapt, clients, health, models, predict
 from service.settings import Settings
 from service.store import Store

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from service import metrics
+from service.arrays import Array, Arrays
 from service.cards import Card
-from service.engine.contract import Array, Arrays, Engine, StateNotHeld, SupportSet
+from service.engine.contract import Engine, StateNotHeld, SupportSet
 from service.errors import Conflict, TooManyWays, Unavailable, Unprocessable
 from service.inputs import Classes, check_labels, class_indices, decode_inputs, regression_targets
 from service.records import ClientKey, Draft, Record, StateKey

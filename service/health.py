@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from service.arrays import Array
 from service.cards import Card, ImageInput
-from service.engine.contract import Array, Engine, SupportSet
+from service.engine.contract import Engine, SupportSet
 from service.errors import Busy, HandfulError, Unavailable
 from service.store import Store
 

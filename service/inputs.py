@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from service.arrays import Array
 from service.cards import Card, ImageInput, VectorInput
 from service.errors import Unprocessable
 from service.images import Pixels, decode_image
@@ -15,7 +16,6 @@ from service.settings import Settings
 LARGEST = 1e30
 """Of a number in a vector: its square would be beyond float32 long before."""
 
-Array = NDArray[Any]
 Label = Any
 """As it came: a string or an integer; for regression a number or a list of numbers."""
 Classes = list[str] | list[int]

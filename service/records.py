@@ -3,12 +3,11 @@
 import math
 import secrets
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from numpy.typing import NDArray
 from pydantic import BaseModel
 
-Arrays = dict[str, NDArray[Any]]
+from service.arrays import Arrays
 
 
 class ClientKey(NamedTuple):

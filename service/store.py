@@ -15,8 +15,9 @@ from redis.backoff import NoBackoff
 from redis.exceptions import OutOfMemoryError, RedisError, WatchError
 from safetensors.numpy import load, save
 
+from service.arrays import Arrays
 from service.errors import Unavailable, UnknownClient
-from service.records import Arrays, ClientKey, Draft, Record, StateKey, next_record
+from service.records import ClientKey, Draft, Record, StateKey, next_record
 
 
 class VersionMoved(Exception):

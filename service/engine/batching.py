@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from service.engine.contract import Array, Arrays
+from service.arrays import Array, Arrays
 
 
 def bucket(count: int) -> int:

@@ -1,12 +1,9 @@
 """What the use cases ask of an engine; imports no torch, so that the API can do without."""
 
 from collections.abc import Hashable
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
-from numpy.typing import NDArray
-
-Array = NDArray[Any]
-Arrays = dict[str, Array]
+from service.arrays import Array, Arrays
 
 
 class SupportSet(NamedTuple):

@@ -10,8 +10,9 @@ from torch import Tensor
 from models import checkpoint
 from models.functional import adapt_many, predict_many
 from models.learner import Learner, State, Support
+from service.arrays import Array, Arrays
 from service.engine.batching import mask, pad_and_stack, split
-from service.engine.contract import Array, Arrays, SupportSet
+from service.engine.contract import SupportSet
 from service.errors import Diverged
 from service.settings import Settings
 

@@ -6,9 +6,10 @@ from typing import TypeVar
 
 from models.learner import State
 from service import metrics
+from service.arrays import Array, Arrays
 from service.engine.batching import bucket
 from service.engine.cache import ByteCache
-from service.engine.contract import Array, Arrays, StateNotHeld, SupportSet
+from service.engine.contract import StateNotHeld, SupportSet
 from service.engine.device import AdaptWork, Device, PredictWork
 from service.engine.lane import Lane, Limits
 from service.errors import DeadlineExceeded

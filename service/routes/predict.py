@@ -6,8 +6,8 @@ import numpy as np
 from fastapi import APIRouter
 
 from service import errors
+from service.arrays import Array
 from service.clients import Answered
-from service.engine.contract import Array
 from service.inputs import Classes
 from service.problems import responses
 from service.records import ClientKey

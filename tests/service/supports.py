@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from service.records import Arrays, ClientKey, Draft, Record, StateKey
+from service.arrays import Arrays
+from service.records import ClientKey, Draft, Record, StateKey
 
 CHECKPOINT = "0123456789abcdef"
 ALICE = ClientKey("acme", "alice")

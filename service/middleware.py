@@ -1,4 +1,4 @@
-"""Refuse a body that is too large before it is read, and count what is answered."""
+"""Around every request: a limit on its body, and a count of its answer."""
 
 import time
 
