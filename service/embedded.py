@@ -54,6 +54,12 @@ async def embedded_valkey(data: Path) -> AsyncIterator[str]:
             await asyncio.to_thread(server.stop)
 
 
+def check_free(data: Path) -> None:
+    """Raise DataInUse now, where it can be said in a line, rather than while the service starts."""
+    with _held(data):
+        pass
+
+
 async def _keep_running(server: Any) -> None:
     while True:
         await asyncio.sleep(WATCH_S)

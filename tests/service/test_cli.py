@@ -1,6 +1,8 @@
 """The commands, as a person types them."""
 
+import fcntl
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -63,3 +65,17 @@ def test_what_is_asked_wrongly_is_said_in_a_line(trained, command, said):
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_data_folder_in_use_is_said_in_a_line(trained):
+    with (trained / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = subprocess.run(
+            [HANDFUL, "serve"],
+            env=os.environ | {"HANDFUL_STORE_DIR": str(trained)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    assert "HANDFUL_STORE_DIR" in done.stderr
