@@ -68,6 +68,7 @@ class Worker:
     def drop(self, key: Hashable) -> None:
         """Hold a state no longer."""
         self._states.drop(key)
+        metrics.state_cache_bytes.set(self._states.bytes)
 
     async def _wait(self, answer: "asyncio.Future[Result]") -> Result:
         try:
