@@ -3,12 +3,13 @@
 import math
 from collections.abc import Iterator
 from statistics import fmean, stdev
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from models.learner import Kind, Learner
-from models.tasks.episode import Episode, Shape, Tasks, rng_of, to_device
+from models.learner import Episode, Kind, Learner
+from models.tasks.episode import Shape, Tasks, rng_of, to_device
 
 Scores = dict[str, float]
 """What one episode scored, the headline first: accuracy and macro F1 (0 to 1), or MSE and MAE."""
@@ -16,24 +17,48 @@ Scores = dict[str, float]
 HEADLINE = {Kind.CLASSIFICATION: "accuracy", Kind.REGRESSION: "mse"}
 
 
+class Answered(NamedTuple):
+    """A learner's answers to an episode's queries, logits (q, ways) or values (q, outputs), and the right ones."""
+
+    answers: Tensor
+    targets: Tensor
+
+
+def answer(learner: Learner, episode: Episode) -> Answered:
+    """Adapt to one episode's support and answer its queries."""
+    return Answered(learner.predict(learner.adapt(episode.support), episode.query), episode.targets)
+
+
+def answer_all(
+    learner: Learner, tasks: Tasks, shape: Shape, episodes: int, seed: int, device: torch.device
+) -> Iterator[Answered]:
+    """The answers to each of `episodes` episodes. The same seed draws the same episodes."""
+    with torch.no_grad():
+        for index in range(episodes):
+            yield answer(learner, to_device(tasks.episode(rng_of(seed, index), shape), device))
+
+
 def evaluate(
     learner: Learner, tasks: Tasks, shape: Shape, episodes: int, seed: int, device: torch.device
 ) -> Iterator[Scores]:
-    """The scores of each of `episodes` episodes. The same seed draws the same episodes."""
-    with torch.no_grad():
-        for index in range(episodes):
-            yield score(learner, to_device(tasks.episode(rng_of(seed, index), shape), device))
+    """The scores of each of `episodes` episodes."""
+    return (judge(learner.kind, answered) for answered in answer_all(learner, tasks, shape, episodes, seed, device))
 
 
 def score(learner: Learner, episode: Episode) -> Scores:
-    """Adapt to one episode's support and judge the answers to its queries."""
-    answers = learner.predict(learner.adapt(episode.support), episode.query)
-    if learner.kind is Kind.REGRESSION:
-        error = answers - episode.targets
+    """The scores of a learner on one episode."""
+    return judge(learner.kind, answer(learner, episode))
+
+
+def judge(kind: Kind, answered: Answered) -> Scores:
+    """The scores of the answers to one episode."""
+    answers, targets = answered
+    if kind is Kind.REGRESSION:
+        error = answers - targets
         return {"mse": error.square().mean().item(), "mae": error.abs().mean().item()}
     given = answers.argmax(-1)
-    accuracy = (given == episode.targets).float().mean().item()
-    return {"accuracy": accuracy, "macro_f1": macro_f1(given, episode.targets, episode.support.ways)}
+    accuracy = (given == targets).float().mean().item()
+    return {"accuracy": accuracy, "macro_f1": macro_f1(given, targets, answers.shape[-1])}
 
 
 def macro_f1(given: Tensor, targets: Tensor, ways: int) -> float:

@@ -1,27 +1,11 @@
-"""Pure functions that learners and trainings share: masked losses, the inner loop, and batching over clients."""
-
-from collections.abc import Callable
+"""Pure functions that learners share: prototypes and distances, and batching over clients."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.learner import Kind, Learner, State, Support
-
-Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
-
-
-def cross_entropy(logits: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
-    """Mean cross-entropy of (n, ways) logits over the unmasked examples."""
-    return _masked_mean(F.cross_entropy(logits, targets, reduction="none"), mask)
-
-
-def squared_error(values: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
-    """Mean squared error of (n, outputs) values over the unmasked examples, without a factor 1/2."""
-    return _masked_mean((values - targets).square().mean(-1), mask)
-
-
-LOSSES: dict[Kind, Loss] = {Kind.CLASSIFICATION: cross_entropy, Kind.REGRESSION: squared_error}
+from models.learner import Episode, Learner, State, Support
+from models.losses import at_least_float32, cross_entropy
 
 
 def class_means(features: Tensor, support: Support) -> Tensor:
@@ -44,20 +28,24 @@ def squared_distances(points: Tensor, centres: Tensor) -> Tensor:
         return points.square().sum(-1, keepdim=True) - 2 * points @ centres.T + centres.square().sum(-1)
 
 
-def gradient_steps(
-    loss: Callable[[State], Tensor], params: State, rate: float, steps: int, *, first_order: bool
-) -> State:
-    """The inner loop: `steps` of plain gradient descent on `loss` from `params`, which stay as they are.
+def all_pairs_loss(logits: Tensor) -> Tensor:
+    """The outer loss with every example of an episode in turn as its class's only support, the others as queries.
 
-    The result is differentiable with respect to `params` through the steps, unless `first_order` treats every
-    gradient as a constant (FOMAML).
+    One pass through the encoder gives as many episodes as a class has examples (Laenen and Bertinetto 2021,
+    arXiv:2012.09831). `logits` (classes, examples, examples, classes): of query v of class c, against support w of
+    class k, at [c, v, w, k].
     """
-    for _ in range(steps):
-        gradients = torch.func.grad(loss)(params)
-        if first_order:
-            gradients = {name: gradient.detach() for name, gradient in gradients.items()}
-        params = {name: value - rate * gradients[name] for name, value in params.items()}
-    return params
+    classes, examples = logits.shape[:2]
+    others = ~torch.eye(examples, dtype=torch.bool, device=logits.device)
+    targets = torch.arange(classes, device=logits.device)[:, None, None].expand(logits.shape[:3])
+    return cross_entropy(logits.flatten(0, 2), targets.flatten(), others.expand(logits.shape[:3]).flatten())
+
+
+def examples_by_class(episode: Episode) -> Tensor:
+    """All inputs of an episode, (ways, shots + queries, *input). It must have equally many examples of each class,
+    in the order of the classes, as `tasks` draws them."""
+    drawn = (episode.support.inputs, episode.query)
+    return torch.cat([inputs.reshape(episode.support.ways, -1, *inputs.shape[1:]) for inputs in drawn], 1)
 
 
 def adapt_many(learner: Learner, supports: Support) -> State:
@@ -78,12 +66,3 @@ def predict_many(learner: Learner, states: State, queries: Tensor) -> Tensor:
 def _exactly(like: Tensor) -> torch.autocast:
     """Autocast off: what an encoder may round, sums of squares may not."""
     return torch.autocast(like.device.type, enabled=False)
-
-
-def at_least_float32(values: Tensor) -> Tensor:
-    """Rounded encodings as numbers to reckon with; float64 stays."""
-    return values.to(torch.promote_types(values.dtype, torch.float32))
-
-
-def _masked_mean(values: Tensor, mask: Tensor) -> Tensor:
-    return (values * mask).sum() / mask.sum()

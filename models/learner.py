@@ -11,7 +11,10 @@ from abc import ABC, abstractmethod
 from enum import StrEnum
 from typing import ClassVar, NamedTuple
 
+import torch
 from torch import Tensor, nn
+
+from models.losses import cross_entropy, squared_error
 
 State = dict[str, Tensor]
 """What adaptation makes of a support set: a flat dict of finite, contiguous tensors that own their memory."""
@@ -39,6 +42,14 @@ class Support(NamedTuple):
     ways: int
 
 
+class Episode(NamedTuple):
+    """One task: learn from `support`, answer `query` (q, *input), be judged by `targets` (q,) or (q, outputs)."""
+
+    support: Support
+    query: Tensor
+    targets: Tensor
+
+
 class Learner(nn.Module, ABC):
     """An algorithm with meta-trained weights. `eval()` mode is what is served; `train()` mode is for meta-training."""
 
@@ -62,3 +73,22 @@ class Learner(nn.Module, ABC):
     @abstractmethod
     def predict(self, state: State, query: Tensor) -> Tensor:
         """Answer `query` (q, *input) with logits (q, ways), or with values (q, outputs) for regression."""
+
+    def loss(self, answers: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
+        """The mean loss of answers over the unmasked examples."""
+        lost = cross_entropy if self.kind is Kind.CLASSIFICATION else squared_error
+        return lost(answers, targets, mask)
+
+    def outer_loss(self, episode: Episode, done: float) -> Tensor:
+        """What meta-training minimises: what is lost on an episode's queries after adapting to its support.
+
+        A learner whose outer step is another overrides it. `done` is the share of the training that is behind, 0 to 1,
+        for what changes on the way.
+        """
+        answers = self.predict(self.adapt(episode.support), episode.query)
+        return self.loss(answers, episode.targets, everyone(episode.targets))
+
+
+def everyone(targets: Tensor) -> Tensor:
+    """The mask of a set without padding."""
+    return torch.ones(len(targets), dtype=torch.bool, device=targets.device)

@@ -13,8 +13,9 @@ from PIL import Image
 
 from models import checkpoint
 from models.evaluation import score
+from models.learner import Episode
 from models.tasks import open_tasks
-from models.tasks.episode import Episode, Shape, rng_of
+from models.tasks.episode import Shape, rng_of
 from service.settings import ZOO
 from tests.data import OMNIGLOT, needs_omniglot
 from tests.e2e.server import Server

@@ -8,9 +8,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from models.checkpoint import Spec, build
-from models.learner import Learner, State, Support
-from models.tasks.episode import Episode
-from models.training import episode_loss
+from models.learner import Episode, Learner, State, Support
 from tests.models.learners import STRIDED, query, support
 
 CLASSIFY = Spec("anil", "conv4", {"outputs": 4, "rate": 0.5, "steps": 3}, STRIDED)
@@ -66,7 +64,7 @@ def test_the_meta_gradient_goes_through_the_inner_loop_into_every_weight(spec):
     learner, asked = learner_of(spec), support(spec, [2, 2, 2], 1, torch.float64)
     full = support(spec, [1, 2, 3], 0, torch.float64)
     through_descent = meta_gradient(learner, outer_loss(learner, by_hand(learner, full, 3), asked))
-    through_learner = meta_gradient(learner, episode_loss(learner, Episode(full, asked.inputs, asked.targets)))
+    through_learner = meta_gradient(learner, learner.outer_loss(Episode(full, asked.inputs, asked.targets), 0.0))
     assert_close(through_learner, through_descent, rtol=1e-5, atol=1e-7)
     assert all(gradient.abs().sum() > 0 for gradient in through_learner)
 
@@ -77,7 +75,7 @@ def test_first_order_gives_another_meta_gradient_and_the_same_state(spec):
     second, first = learner_of(spec), learner_of(spec, first_order=True)
     assert_close(first.adapt(full), second.adapt(full))
     episode = Episode(full, asked.inputs, asked.targets)
-    full_gradient, without = (meta_gradient(one, episode_loss(one, episode)) for one in (second, first))
+    full_gradient, without = (meta_gradient(one, one.outer_loss(episode, 0.0)) for one in (second, first))
     assert not torch.allclose(full_gradient[0], without[0], rtol=0.01)
 
 

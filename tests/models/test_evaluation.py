@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from models.evaluation import HEADLINE, evaluate, macro_f1, score, summarise
-from models.learner import Kind, Support
+from models.learner import Episode, Kind, Support
 from models.learners.protonet import ProtoNet
-from models.tasks.episode import Episode, Shape
+from models.tasks.episode import Shape
 from models.tasks.sinusoid import Sinusoid
 from tests.models.learners import TABLE, fresh
 from tests.models.trainings import Blobs
