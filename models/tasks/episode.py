@@ -1,28 +1,28 @@
-"""Episodes, and the drawing of them: N classes, K support and Q query examples of each."""
+"""How episodes are drawn: N classes, K support and Q query examples of each."""
 
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from models.learner import Kind, Support
-
-
-class Episode(NamedTuple):
-    """One task: learn from `support`, answer `query` (q, *input), be judged by `targets` (q,) or (q, outputs)."""
-
-    support: Support
-    query: Tensor
-    targets: Tensor
+from models.learner import Episode, Kind, Support
 
 
 class Shape(NamedTuple):
-    """The size of an episode. For regression `ways` is 0, `shots` and `queries` count points."""
+    """The size of an episode. For regression `ways` is 0, `shots` and `queries` count points.
+
+    `alike` is the chance that its classes are drawn to be look-alikes.
+    """
 
     ways: int
     shots: int
     queries: int
+    alike: float = 0.0
+
+    def towards(self, harder: "Shape", share: float) -> "Shape":
+        """A step of a curriculum: so far on the way from this shape to a harder one; 0 is this, 1 that."""
+        ways, shots, queries, alike = (easy + share * (hard - easy) for easy, hard in zip(self, harder, strict=True))
+        return Shape(round(ways), round(shots), round(queries), alike)
 
 
 class Tasks(Protocol):

@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from models.learner import Kind, Support
-from models.tasks.episode import Episode, Shape
+from models.learner import Episode, Kind, Support
+from models.tasks.episode import Shape
 
 
 class Sinusoid:

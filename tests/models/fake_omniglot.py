@@ -9,9 +9,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-ALPHABETS = {f"Background_{letter}": 3 for letter in "ABCDEFGHIJ"} | {"Evaluation_(X)": 4, "Evaluation_Y": 2}
+KINDRED = ("Balinese", "Cyrillic", "Greek")  # one of each part of the scripts split
+ALPHABETS = dict.fromkeys((*KINDRED, *(f"Other_{letter}" for letter in "ABCDEFG")), 3) | {
+    "Evaluation_(X)": 4,
+    "Evaluation_Y": 2,
+}
 NAMES = [f"{name}/character{i:02}" for name, count in ALPHABETS.items() for i in range(1, count + 1)]
-BACKGROUND = [name.startswith("Background") for name in NAMES]
+BACKGROUND = [not name.startswith("Evaluation") for name in NAMES]
 DRAWINGS, SIDE = 20, 105
 
 

@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from models.tasks import omniglot
+from models.tasks.characters import Characters, load, shrink
 from models.tasks.episode import Shape, rng_of
-from models.tasks.omniglot import SPLITS, Omniglot, load, shrink, tasks
+from models.tasks.omniglot import Omniglot, tasks
+from models.tasks.splits import SPLITS
 from tests.models import fake_omniglot
 from tests.models.fake_omniglot import NAMES
 
@@ -22,7 +23,7 @@ def forms(tmp_path_factory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def data(forms) -> omniglot.Characters:
+def data(forms) -> Characters:
     return load(forms["npz"])
 
 
@@ -71,12 +72,12 @@ def test_the_vinyals_split_is_the_list_beside_the_data(forms, form):
 def test_rotations_are_classes_in_vinyals_and_otherwise_in_training_only(forms):
     for split in SPLITS:
         found = tasks(forms["npz"], split)
-        turns = 1 if split in ("alphabets-val", "alphabets-test") else 4
+        turns = 4 if split.startswith("vinyals") or "train" in split else 1
         assert len(found.classes) == turns * len(characters(found)), split
 
 
 def test_a_rotated_class_shows_the_drawings_of_its_character_turned(data):
-    turned = Omniglot(data, np.array([0]), rotations=True)
+    turned = Omniglot(data, np.array([0]), forms=4)
     for index, (_, turn) in enumerate(turned.classes):
         drawn = turned._draw(rng_of(0, 0), index, 20)
         upright = turned._draw(rng_of(0, 0), 0, 20)
@@ -84,7 +85,7 @@ def test_a_rotated_class_shows_the_drawings_of_its_character_turned(data):
 
 
 def test_an_episode_holds_different_drawings_of_each_class_in_its_place(data):
-    episode = Omniglot(data, np.arange(6), rotations=False).episode(rng_of(0, 3), Shape(4, 2, 3))
+    episode = Omniglot(data, np.arange(6), forms=1).episode(rng_of(0, 3), Shape(4, 2, 3))
     support, query, targets = episode
     assert support.inputs.shape == (8, 1, 28, 28)
     assert query.shape == (12, 1, 28, 28)
@@ -97,23 +98,42 @@ def test_an_episode_holds_different_drawings_of_each_class_in_its_place(data):
     assert len(set.union(*classes)) == 4
 
 
-def origin(data: omniglot.Characters, image: torch.Tensor) -> tuple[int, int]:
+def origin(data: Characters, image: torch.Tensor) -> tuple[int, int]:
     """The character and the drawing that an image is of."""
     (found,) = np.argwhere((data.images == image.squeeze().numpy()).all((2, 3)))
     return int(found[0]), int(found[1])
 
 
 def test_an_episode_within_draws_one_alphabet(forms, data):
-    drawn, found = [], tasks(forms["npz"], "alphabets-trainval", within=True)
+    drawn, found = [], tasks(forms["npz"], "alphabets-val", within=True)
     for i in range(30):
-        episode = found.episode(rng_of(1, i), Shape(12, 1, 1))
-        upright = [
-            image for image in episode.support.inputs if (data.images == image.squeeze().numpy()).all((2, 3)).any()
-        ]
-        alphabets = {data.names[origin(data, image)[0]].split("/")[0] for image in upright}
+        episode = found.episode(rng_of(1, i), Shape(3, 1, 1))
+        alphabets = {data.names[origin(data, image)[0]].split("/")[0] for image in episode.support.inputs}
         assert len(alphabets) == 1
         drawn.append(alphabets.pop())
-    assert len(set(drawn)) > 5
+    assert len(set(drawn)) == 5
+
+
+def test_look_alikes_come_from_as_few_alphabets_as_hold_them(forms, data):
+    found = tasks(forms["npz"], "alphabets-val")
+    for i in range(10):
+        episode = found.episode(rng_of(1, i), Shape(6, 1, 1, alike=1.0))
+        assert len({data.names[origin(data, image)[0]].split("/")[0] for image in episode.query}) == 2
+
+
+def test_a_mirrored_class_is_another_class_with_the_drawings_mirrored(data):
+    mirrored = Omniglot(data, np.array([0]), forms=8)
+    upright = mirrored._draw(rng_of(0, 0), 0, 20)
+    np.testing.assert_array_equal(mirrored._draw(rng_of(0, 0), 4, 20), upright[..., ::-1])
+    assert len(mirrored.classes) == 8
+
+
+def test_without_labels_a_class_is_one_drawing_moved(forms, data):
+    found = tasks(forms["npz"], "vinyals-train", unlabelled=True, forms=1)
+    episode = found.episode(rng_of(0, 0), Shape(3, 1, 2))
+    sources = [origin(data, image) for image in (*episode.support.inputs, *episode.query)]
+    assert sources[3:] == [source for source in sources[:3] for _ in range(2)]
+    assert len(set(sources)) == 3
 
 
 def test_within_leaves_out_alphabets_that_are_too_small(forms, data):
@@ -123,7 +143,7 @@ def test_within_leaves_out_alphabets_that_are_too_small(forms, data):
         assert all(data.names[origin(data, image)[0]].startswith("Evaluation_(X)") for image in episode.query)
 
 
-@pytest.mark.parametrize("augment", [False, True])
+@pytest.mark.parametrize("augment", [None, "affine", "elastic"])
 def test_the_same_seed_gives_the_same_episode_and_another_another(forms, augment):
     found, shape = tasks(forms["npz"], "vinyals-train", augment=augment), Shape(5, 1, 1)
     first, same, other = (found.episode(rng_of(*key), shape) for key in ((3, 8), (3, 8), (3, 9)))
@@ -133,7 +153,7 @@ def test_the_same_seed_gives_the_same_episode_and_another_another(forms, augment
 
 def test_too_many_ways_or_shots_are_refused_with_the_limit(forms):
     found = tasks(forms["npz"], "alphabets-test")
-    with pytest.raises(ValueError, match=r"7 ways .* has 6"):
+    with pytest.raises(ValueError, match=r"7 ways .* there are 6"):
         found.episode(rng_of(0, 0), Shape(7, 1, 1))
     with pytest.raises(ValueError, match=r"shots \+ queries is 21, .* 20 drawings"):
         found.episode(rng_of(0, 0), Shape(2, 11, 10))

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from models.tasks import omniglot
-from models.tasks.omniglot import Characters, load, tasks
+from models.tasks.characters import Characters, load
+from models.tasks.omniglot import tasks
 from tests.data import OMNIGLOT, needs_omniglot
 
 pytestmark = needs_omniglot

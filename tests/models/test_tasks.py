@@ -5,9 +5,11 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from models.learner import Episode
 from models.tasks import SPLITS, open_tasks
 from models.tasks.augment import affine
-from models.tasks.episode import Episode, Shape, rng_of, stack, to_device
+from models.tasks.episode import Shape, rng_of, stack, to_device
+from models.tasks.noise import NoisyLabels
 from models.tasks.sinusoid import Sinusoid
 
 
@@ -90,3 +92,19 @@ def test_an_unknown_split_is_refused_with_those_there_are():
 def test_a_split_without_its_data_is_refused_with_what_to_give(split):
     with pytest.raises(ValueError, match=f"{split} .*omniglot.npz"):
         open_tasks(split, None)
+
+
+def test_noisy_labels_exchange_the_share_of_the_support_and_leave_the_queries():
+    shape, clean = Shape(0, 2000, 3), Sinusoid()
+    pure, noisy = clean.episode(rng_of(0, 0), shape), NoisyLabels(clean, 0.2).episode(rng_of(0, 0), shape)
+    moved = (pure.support.inputs != noisy.support.inputs).any(-1).float().mean()
+    assert 0.15 < moved < 0.25
+    assert_close(noisy.support.inputs.sort(0).values, pure.support.inputs.sort(0).values, rtol=0, atol=0)
+    assert_close((noisy.support.targets, noisy.query), (pure.support.targets, pure.query), rtol=0, atol=0)
+
+
+def test_a_curriculum_goes_from_its_shape_to_a_harder_one():
+    easy, hard = Shape(5, 1, 3), Shape(60, 1, 3, alike=0.5)
+    assert easy.towards(hard, 0.0) == easy
+    assert easy.towards(hard, 1.0) == hard
+    assert easy.towards(hard, 0.5) == Shape(32, 1, 3, 0.25)
