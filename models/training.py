@@ -17,10 +17,10 @@ from torch import Tensor
 
 from models import checkpoint
 from models.evaluation import HEADLINE, evaluate
-from models.functional import LOSSES, at_least_float32
-from models.learner import Kind, Learner, Support
+from models.learner import Episode, Kind, Learner
+from models.outer import outer_loss_of, processes, rank
 from models.recipes import Recipe
-from models.tasks.episode import Episode, Tasks, rng_of, stack, to_device
+from models.tasks.episode import Shape, Tasks, rng_of, to_device
 
 VALIDATION_EPISODES = 200
 VALIDATION_SEED = 1_000_003
@@ -53,19 +53,24 @@ class Run:
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(seed)
         self.learner = checkpoint.build(recipe.spec).to(self.device)
-        _check_norms(self.learner, recipe.tasks_per_step)
-        self.optimiser = torch.optim.Adam(self.learner.parameters())
+        _check(recipe, self.learner)
+        if recipe.tasks_per_step == 1:  # vmap does not know this format, which is the faster one for convolutions
+            self.learner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in torch's stubs
+        self.optimiser = _optimiser(self.learner, recipe)
+        self.outer_loss = outer_loss_of(self.learner)
         self.progress = Progress()
         self._whole = True  # no step is half taken: what an interrupt in the middle leaves is not worth keeping
         if self.resume_path.exists():
             self._resume()
         elif start is not None:
-            self._begin_with_encoder(start)
+            self._begin_with(start)
 
     def train(self, training: Tasks, validation: Tasks | None, *, every: int) -> Iterator[Progress]:
         """Train to the recipe's last step, yielding after each. Every `every` steps, and at the last, look at the
         validation tasks and save; save too when the iterator is closed."""
         started = time.monotonic() - self.progress.seconds
+        if self.recipe.steps == 0:
+            self._look(validation)
         try:
             while self.progress.step < self.recipe.steps:
                 self._step(training)
@@ -79,9 +84,7 @@ class Run:
                 self._save()
 
     def _step(self, training: Tasks) -> None:
-        first = self.progress.step * self.recipe.tasks_per_step
-        drawn = [self._draw(training, first + i) for i in range(self.recipe.tasks_per_step)]
-        loss = self._loss(drawn)
+        loss = self._loss(self._draw(training))
         self.optimiser.zero_grad()
         torch.autograd.backward(loss)
         self._set_rate()
@@ -89,26 +92,43 @@ class Run:
         self.optimiser.step()
         self.progress.step += 1
         self._whole = True
-        self.progress.loss = 0.98 * self.progress.loss + 0.02 * loss.item() if first else loss.item()
+        self.progress.loss = 0.98 * self.progress.loss + 0.02 * loss.item() if self.progress.step > 1 else loss.item()
 
-    def _draw(self, training: Tasks, index: int) -> Episode:
-        return to_device(training.episode(rng_of(self.seed, index), self.recipe.episode), self.device)
+    def _draw(self, training: Tasks) -> list[Episode]:
+        """This process's share of the step's episodes."""
+        share = self.recipe.tasks_per_step // processes()
+        first = self.progress.step * self.recipe.tasks_per_step + rank() * share
+        shape = self._shape()
+        drawn = (training.episode(rng_of(self.seed, first + i), shape) for i in range(share))
+        return [to_device(episode, self.device) for episode in drawn]
+
+    def _shape(self) -> Shape:
+        """The recipe's, or on the way to it: a curriculum arrives half way through the run."""
+        if self.recipe.curriculum is None:
+            return self.recipe.episode
+        return self.recipe.curriculum.towards(self.recipe.episode, min(1.0, 2 * self._done()))
 
     def _loss(self, episodes: list[Episode]) -> Tensor:
         self.learner.train()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16"):
-            if len(episodes) == 1:
-                return episode_loss(self.learner, episodes[0])
-            return mean_loss(self.learner, stack(episodes))
+            loss: Tensor = self.outer_loss(episodes, self._done())
+        return loss
+
+    def _done(self) -> float:
+        """The share of the run that is behind."""
+        return self.progress.step / self.recipe.steps
 
     def _set_rate(self) -> None:
-        """Cosine decay to zero over the run."""
-        rate = self.recipe.rate * (1 + math.cos(math.pi * self.progress.step / self.recipe.steps)) / 2
+        """Up in a hundredth of the run, and down to zero on a cosine."""
+        warmth = min(1.0, 100 * (self.progress.step + 1) / self.recipe.steps)
+        rate = self.recipe.rate * warmth * (1 + math.cos(math.pi * self._done())) / 2
         for group in self.optimiser.param_groups:
             group["lr"] = rate
 
     def _look(self, validation: Tasks | None) -> None:
         """Note the loss and the validation score; write the weights if they are the best so far."""
+        if rank():
+            return
         self.progress.losses.append((self.progress.step, self.progress.loss))
         if validation is not None:
             score = self._validate(validation)
@@ -125,6 +145,8 @@ class Run:
         return fmean(episode[HEADLINE[self.learner.kind]] for episode in scores)
 
     def _save(self) -> None:
+        if rank():
+            return
         weights = {f"learner.{name}": value for name, value in self.learner.state_dict().items()}
         moments = {
             f"optimiser.{index}.{name}": value
@@ -134,12 +156,13 @@ class Run:
         header = {"progress": asdict(self.progress), "run": self._identity()}
         checkpoint.save(self.resume_path, self.recipe.spec, weights | moments, **header)
 
-    def _begin_with_encoder(self, start: Path) -> None:
-        """Take a trained encoder; the head begins at zero, from where one inner step points it at the class means."""
-        for parameter in self.learner.get_submodule("head").parameters():
-            torch.nn.init.zeros_(parameter)
+    def _begin_with(self, start: Path) -> None:
+        """Take what a trained model has under the same name. A head that it does not have begins at zero, from where
+        one inner step points it at the class means."""
         tensors, _ = checkpoint.read(start)
-        self.learner.get_submodule("encoder").load_state_dict(_under("encoder.", tensors))
+        own = self.learner.state_dict()
+        heads = {name: torch.zeros_like(value) for name, value in own.items() if name.startswith("head.")}
+        self.learner.load_state_dict(own | heads | {name: tensors[name] for name in tensors.keys() & own.keys()})
 
     def _identity(self) -> dict[str, Any]:
         """What must be the same for a run to go on, as JSON keeps it."""
@@ -160,31 +183,23 @@ class Run:
         self.optimiser.load_state_dict(optimiser)
 
 
-def _check_norms(learner: Learner, tasks_per_step: int) -> None:
-    if tasks_per_step > 1 and any(isinstance(module, torch.nn.BatchNorm2d) for module in learner.modules()):
+def _optimiser(learner: Learner, recipe: Recipe) -> torch.optim.Optimizer:
+    """Adam; weight decay, apart from the gradient, for what multiplies: not for biases, norms, rates and scales."""
+    matrices = [parameter for parameter in learner.parameters() if parameter.ndim > 1]
+    others = [parameter for parameter in learner.parameters() if parameter.ndim <= 1]
+    groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW([group for group in groups if group["params"]])
+
+
+def _check(recipe: Recipe, learner: Learner) -> None:
+    """Raise ValueError for what cannot be trained so."""
+    if recipe.tasks_per_step > 1 and any(isinstance(module, torch.nn.BatchNorm2d) for module in learner.modules()):
         raise ValueError(
-            f"batch normalisation cannot keep its running statistics over {tasks_per_step} tasks computed as one: "
-            "take one task a step, or an encoder with norm='group'"
+            f"batch normalisation cannot keep its running statistics over {recipe.tasks_per_step} tasks computed as "
+            "one: take one task a step, or an encoder with norm='group'"
         )
-
-
-def episode_loss(learner: Learner, episode: Episode) -> Tensor:
-    """The outer loss of one episode: what is lost on its queries after adapting to its support."""
-    answers = learner.predict(learner.adapt(episode.support), episode.query)
-    everything = torch.ones(len(episode.targets), dtype=torch.bool, device=answers.device)
-    return LOSSES[learner.kind](at_least_float32(answers), episode.targets, everything)
-
-
-def mean_loss(learner: Learner, episodes: Episode) -> Tensor:
-    """The mean outer loss of stacked episodes, computed as one batch."""
-    ways = episodes.support.ways
-
-    def loss(inputs: Tensor, targets: Tensor, mask: Tensor, query: Tensor, answers: Tensor) -> Tensor:
-        return episode_loss(learner, Episode(Support(inputs, targets, mask, ways), query, answers))
-
-    support = episodes.support
-    losses: Tensor = torch.vmap(loss)(support.inputs, support.targets, support.mask, episodes.query, episodes.targets)
-    return losses.mean()
+    if recipe.tasks_per_step % processes():
+        raise ValueError(f"{recipe.tasks_per_step} tasks a step cannot be shared by {processes()} processes")
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -8,9 +8,11 @@ import torch
 from torch.testing import assert_close
 
 from models import checkpoint, training
+from models.learner import Episode, Kind
+from models.outer import mean_loss
 from models.tasks.episode import Shape, rng_of, stack
 from models.tasks.sinusoid import Sinusoid
-from models.training import Progress, Run, episode_loss, mean_loss
+from models.training import Progress, Run
 from tests.models.learners import TABLE
 from tests.models.trainings import Blobs, Training
 
@@ -18,6 +20,19 @@ WAVES = Training(TABLE["maml-sinusoid"], tasks=3, episode=Shape(0, 5, 5))
 GLYPHS = Training(TABLE["protonet-pool-batch"])
 INTERRUPTED = [(WAVES, Sinusoid()), (GLYPHS, Blobs())]
 over_trainings = pytest.mark.parametrize(("small", "tasks"), INTERRUPTED, ids=["maml waves", "protonet blobs"])
+
+
+class Watched:
+    """Tasks that note the shapes they were asked for."""
+
+    kind = Kind.CLASSIFICATION
+
+    def __init__(self, tasks, seen: list[Shape]) -> None:
+        self._tasks, self._seen = tasks, seen
+
+    def episode(self, rng, shape: Shape) -> Episode:
+        self._seen.append(shape)
+        return self._tasks.episode(rng, shape)
 
 
 @pytest.fixture(autouse=True)
@@ -123,13 +138,12 @@ def test_the_mean_loss_of_stacked_episodes_is_the_mean_of_each(name):
     learner = checkpoint.build(spec)
     shape = Shape(0, 5, 5) if "sinusoid" in name else Shape(3, 2, 2)
     episodes = [tasks.episode(rng_of(0, i), shape) for i in range(3)]
-    together = mean_loss(learner, stack(episodes))
-    apart = torch.stack([episode_loss(learner, episode) for episode in episodes]).mean()
+    together = mean_loss(learner, stack(episodes), 0.0)
+    apart = torch.stack([learner.outer_loss(episode, 0.0) for episode in episodes]).mean()
     assert_close(together, apart)
     parameters = list(learner.parameters())
-    assert_close(
-        torch.autograd.grad(together, parameters), torch.autograd.grad(apart, parameters), rtol=1e-3, atol=1e-5
-    )
+    gradients = [torch.autograd.grad(loss, parameters, materialize_grads=True) for loss in (together, apart)]
+    assert_close(*gradients, rtol=1e-3, atol=1e-5)
 
 
 def test_a_training_may_start_from_a_trained_encoder_with_its_head_at_zero(tmp_path):
@@ -138,3 +152,20 @@ def test_a_training_may_start_from_a_trained_encoder_with_its_head_at_zero(tmp_p
     run = Run(Training(TABLE["maml"]).recipe(), tmp_path, "test", start=start.weights_path)
     assert_close(dict(run.learner.encoder.state_dict()), dict(start.learner.encoder.state_dict()), rtol=0, atol=0)
     assert not any(value.any() for value in run.learner.head.state_dict().values())
+
+
+def test_what_needs_no_training_is_its_start(tmp_path):
+    start = Training(TABLE["protonet-stride-group"], steps=2).run(tmp_path / "start")
+    finish(start, Blobs())
+    run = Run(Training(TABLE["ridge"], steps=0).recipe(), tmp_path, "test", start=start.weights_path)
+    assert finish(run, Blobs()) == []
+    made = checkpoint.load(run.weights_path)
+    assert_close(dict(made.encoder.state_dict()), dict(start.learner.encoder.state_dict()), rtol=0, atol=0)
+
+
+def test_a_curriculum_begins_with_its_shape_and_ends_with_the_recipes(tmp_path):
+    recipe = replace(GLYPHS.recipe(), curriculum=Shape(2, 5, 3), episode=Shape(6, 5, 3), steps=4)
+    run, seen = Run(recipe, tmp_path, "test"), []
+    for _ in run.train(Watched(Blobs(), seen), None, every=100):
+        pass
+    assert [shape.ways for shape in seen] == [2, 4, 6, 6]

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from models.checkpoint import Spec
-from models.learner import Kind, Learner, Support
+from models.learner import Episode, Kind, Learner, Support
 from models.recipes import Recipe
-from models.tasks.episode import Episode, Shape, Tasks
+from models.tasks.episode import Shape, Tasks
 from models.training import Run
 
 THREE_WAYS = Shape(3, 5, 3)

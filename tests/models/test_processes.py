@@ -1,0 +1,38 @@
+"""Training by several processes, started by torchrun: the gradients are those of one."""
+
+import subprocess
+import sys
+
+import pytest
+from safetensors.torch import load_file
+from torch.testing import assert_close
+
+from tests.models.learners import TABLE
+from tests.models.one_step import main
+from tests.models.trainings import Training
+
+TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+
+
+@pytest.mark.parametrize("name", ["maml", "protonet-stride-group"])
+def test_two_processes_leave_the_gradients_of_one(name, tmp_path):
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    main(alone, name)
+    command = [*TORCHRUN, "-m", "tests.models.one_step", str(together), name]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    expected = load_file(alone / "gradients-0.safetensors")
+    assert any(gradient.abs().max() > 1e-4 for gradient in expected.values())
+    for rank in (0, 1):
+        assert_close(load_file(together / f"gradients-{rank}.safetensors"), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_only_the_first_process_writes(tmp_path):
+    command = [*TORCHRUN, "-m", "tests.models.one_step", str(tmp_path), "maml"]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    assert {path.name for path in tmp_path.iterdir() if "gradients" not in path.name} == {"test.resume.safetensors"}
+
+
+def test_tasks_that_the_processes_cannot_share_evenly_are_refused(monkeypatch, tmp_path):
+    monkeypatch.setattr("models.training.processes", lambda: 2)
+    with pytest.raises(ValueError, match="3 tasks a step cannot be shared by 2 processes"):
+        Training(TABLE["maml"], tasks=3).run(tmp_path)
