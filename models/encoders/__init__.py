@@ -2,7 +2,8 @@
 
 from models.encoders.conv4 import Conv4
 from models.encoders.mlp import MLP
+from models.encoders.resnet import ResNet
 
-Encoder = Conv4 | MLP
+Encoder = Conv4 | MLP | ResNet
 
-ENCODERS: dict[str, type[Encoder]] = {"conv4": Conv4, "mlp": MLP}
+ENCODERS: dict[str, type[Encoder]] = {"conv4": Conv4, "mlp": MLP, "resnet": ResNet}

@@ -17,11 +17,19 @@ class Conv4(nn.Module):
     they are frozen, so that no answer depends on a neighbour.
     `norm="group"`: group normalisation, within one example in either mode: for inner loops, which cannot keep
     running statistics. The published MAML normalises by the query batch, which a service must not do.
+    `dropout` leaves out that share of the features in `train()` mode.
     """
 
-    def __init__(self, channels: int = 1, width: int = 64, reduction: Reduction = "pool", norm: Norm = "batch") -> None:
+    def __init__(
+        self,
+        channels: int = 1,
+        width: int = 64,
+        reduction: Reduction = "pool",
+        norm: Norm = "batch",
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
-        self.features = width
+        self.features, self.dropout = width, nn.Dropout(dropout)
         self.blocks = nn.Sequential(
             _block(channels, width, reduction, norm), *(_block(width, width, reduction, norm) for _ in range(3))
         )
@@ -29,7 +37,12 @@ class Conv4(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Images (n, channels, 28, 28), ink 1 and paper 0, to features (n, width)."""
         features: Tensor = self.blocks(images)
-        return features.mean((-2, -1))
+        return self.dropout(features.mean((-2, -1)))
+
+    def maps(self, images: Tensor) -> Tensor:
+        """Images to feature maps (n, width, 3, 3), or 4 x 4 when strided: what the last block is given."""
+        maps: Tensor = self.blocks[:-1](images)
+        return maps
 
 
 def _block(inputs: int, outputs: int, reduction: Reduction, norm: Norm) -> nn.Sequential:

@@ -6,14 +6,16 @@ arXiv:1703.05175
 from torch import Tensor
 
 from models.encoders import Encoder
-from models.functional import class_means, squared_distances
-from models.learner import Learner, State, Support
+from models.functional import all_pairs_loss, class_means, examples_by_class, squared_distances
+from models.learner import Episode, Learner, State, Support
 
 
 class ProtoNet(Learner):
     """Each class is the mean of its embedded examples; a query belongs to the nearest (equation 1 and 2).
 
     Any number of classes and of examples a class, equal or not.
+    The outer loss is on all pairs of an episode's examples, where the paper has its queries against its support: the
+    same for 60-way 1-shot episodes, but several of them for one pass through the encoder.
     """
 
     algorithm = "Prototypical networks"
@@ -30,3 +32,11 @@ class ProtoNet(Learner):
     def predict(self, state: State, query: Tensor) -> Tensor:
         """Minus the squared Euclidean distances to the prototypes, (q, ways)."""
         return -squared_distances(self.encoder(query), state["prototypes"])
+
+    def outer_loss(self, episode: Episode, done: float) -> Tensor:
+        """On all pairs of the episode's examples."""
+        examples = examples_by_class(episode)
+        features = self.encoder(examples.flatten(0, 1))
+        grid = examples.shape[:2]
+        distances = squared_distances(features, features).reshape(*grid, *grid)
+        return all_pairs_loss(-distances.transpose(-1, -2))
