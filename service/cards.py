@@ -31,9 +31,16 @@ class Figure(BaseModel):
     setting: str
     metric: str
     mean: float = Field(description="Over episodes: a fraction for accuracy and macro F1, squared units for MSE.")
-    ci95: float = Field(description="Half width of the 95 % interval over episodes.")
+    ci95: float | None = Field(
+        None, description="Half width of the 95 % interval over episodes; none for what is one number of them all."
+    )
     episodes: int
     command: str
+    checkpoint: str = Field("", description="The weights that were measured, as `checkpoint` of the card names them.")
+
+    def value(self) -> str:
+        """As text."""
+        return f"{self.mean:.4f}" if self.ci95 is None else f"{self.mean:.4f} ± {self.ci95:.4f}"
 
 
 class Card(BaseModel):
@@ -51,6 +58,9 @@ class Card(BaseModel):
     max_ways: int | None = Field(None, description="Most classes that it takes; null: any number.")
     transductive: bool = Field(False, description="Whether an answer may depend on the request's other queries.")
     order_sensitive: bool = Field(False, description="Whether the order of the support may change the answers.")
+    temperature: float = Field(
+        1.0, gt=0, description="Logits are divided by it, so that probabilities hold; fitted on validation classes."
+    )
     training: dict[str, Any] = Field(description="Data, split, command, seed, time and machine.")
     figures: list[Figure] = Field(default_factory=list)
     limits: list[str] = Field(default_factory=list)

@@ -36,7 +36,7 @@ def serve(
 
 @app.command()
 def train(
-    model: Annotated[str, typer.Argument(help="A recipe of models/recipes.py: glyphs, sinusoid, ...")],
+    model: Annotated[str, typer.Argument(help="What to train: see handful recipes.")],
     data: Data = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps of the outer loop; else the recipe's.")] = None,
     out: Annotated[Path, typer.Option(help="Folder of the checkpoint, the card and the curve.")] = Path("runs"),
@@ -49,6 +49,14 @@ def train(
     from service.training import train  # noqa: PLC0415
 
     train(model, data, steps=steps, out=out, every=every, seed=seed, device=device, threads=threads)
+
+
+@app.command()
+def recipes() -> None:
+    """List what can be trained, in an order in which each comes after what it starts from."""
+    from models.recipes import RECIPES  # noqa: PLC0415
+
+    print("\n".join(RECIPES))
 
 
 @app.command()
@@ -80,6 +88,23 @@ def evaluate(
 
 
 @app.command()
+def calibrate(
+    model: Annotated[str, typer.Argument(help="A model of the folder --models.")],
+    data: Data = None,
+    device: Device = "cpu",
+    threads: Threads = 1,
+    models: Annotated[Path, typer.Option(help="Folder of checkpoints.")] = ZOO,
+) -> None:
+    """Fit the temperature of a model's probabilities on its validation classes, and write it into its card.
+
+    `handful train` has done so already.
+    """
+    from service.calibration import calibrate  # noqa: PLC0415
+
+    calibrate(models / f"{model}.json", data, device=device, threads=threads)
+
+
+@app.command()
 def models(as_json: Annotated[bool, typer.Option("--json", help="The whole cards, as JSON.")] = False) -> None:
     """List the models that are served, and how good they are."""
     catalogue = Catalogue(Settings().models)
@@ -88,7 +113,7 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="The whole cards
         return
     table = Table("model", "algorithm", "ways", "figures")
     for card in catalogue.values():
-        figures = "\n".join(f"{f.setting}: {f.metric} {f.mean:.4f} ± {f.ci95:.4f}" for f in card.figures)
+        figures = "\n".join(f"{f.setting}: {f.metric} {f.value()}" for f in card.figures)
         table.add_row(card.name, card.algorithm, str(card.max_ways or "any"), figures)
     Console().print(table)
 

@@ -9,6 +9,7 @@ import torch
 from rich.console import Console
 
 from models import checkpoint, evaluation
+from models.calibration import calibration_error
 from models.learner import Kind, Learner
 from models.tasks import open_tasks
 from models.tasks.episode import Shape, Tasks
@@ -29,6 +30,28 @@ class Setting(NamedTuple):
     steps: int | None
     seed: int
 
+    def title(self) -> str:
+        """As a heading."""
+        steps = f", inner steps {self.steps}" if self.steps else ""
+        if self.split == "sinusoid":
+            return f"K={self.shots}{steps}"
+        within = ", within one alphabet" if self.within_alphabet else ""
+        return f"{self.split}{within}, {self.ways}-way {self.shots}-shot{steps}"
+
+    def command(self) -> str:
+        """The command that makes the figure again."""
+        omniglot, wave = self.split != "sinusoid", self.split == "sinusoid"
+        options = [
+            "--data omniglot.npz" if omniglot else "",
+            f"--split {self.split}",
+            "--within-alphabet" if self.within_alphabet else "",
+            "" if wave else f"--ways {self.ways}",
+            f"--shots {self.shots} --queries {self.queries}",
+            f"--steps {self.steps}" if self.steps else "",
+            f"--episodes {self.episodes} --seed {self.seed}",
+        ]
+        return " ".join(["handful evaluate", self.model, *filter(None, options)])
+
 
 def default_split(model: str, models: Path) -> str:
     """The test tasks of the kind that a model is for."""
@@ -41,27 +64,38 @@ def evaluate(
     """Measure, print, and with `record` write the figures into the model's card."""
     torch.set_num_threads(threads)
     weights = models / f"{setting.model}.safetensors"
-    summary = _measure(setting, weights, data, device)
-    figures = [
-        Figure(setting=_title(setting), metric=metric, **value, episodes=setting.episodes, command=_command(setting))
-        for metric, value in summary.items()
-    ]
+    figures = measure(setting, weights, data, device)
     _print(setting, weights, figures, device, as_json=as_json)
     if record:
         Card.read(weights.with_suffix(".json")).with_figures(figures).write(weights.with_suffix(".json"))
 
 
-def _measure(setting: Setting, weights: Path, data: Path | None, device: str) -> dict[str, dict[str, float]]:
+def measure(setting: Setting, weights: Path, data: Path | None, device: str) -> list[Figure]:
+    """The figures of one setting: each score's mean and interval over episodes, and the calibration error."""
     learner = checkpoint.load(weights).to(device)
     tasks = open_tasks(setting.split, data, within=setting.within_alphabet)
-    shape = Shape(0 if tasks.kind is Kind.REGRESSION else setting.ways, setting.shots, setting.queries)
     _check(setting, learner, tasks)
     if setting.steps is not None:
         learner.adapt_steps = setting.steps  # type: ignore[assignment]  # an attribute of its own, not a module
-    scores = evaluation.evaluate(learner, tasks, shape, setting.episodes, setting.seed, torch.device(device))
+    answered = _answer(setting, learner, tasks, device)
+    summary = evaluation.summarise([evaluation.judge(learner.kind, one) for one in answered])
+    if learner.kind is Kind.CLASSIFICATION:
+        temperature = Card.read(weights.with_suffix(".json")).temperature
+        summary["calibration_error"] = {"mean": calibration_error(answered, temperature)}
+    about = {"setting": setting.title(), "episodes": setting.episodes, "command": setting.command()}
+    about["checkpoint"] = checkpoint.digest(weights)
+    return [Figure.model_validate(about | {"metric": metric} | value) for metric, value in summary.items()]
+
+
+def _answer(setting: Setting, learner: Learner, tasks: Tasks, device: str) -> list[evaluation.Answered]:
+    shape = Shape(0 if tasks.kind is Kind.REGRESSION else setting.ways, setting.shots, setting.queries)
+    answered = evaluation.answer_all(learner, tasks, shape, setting.episodes, setting.seed, torch.device(device))
     headline = evaluation.HEADLINE[learner.kind]
-    bar = with_bar(scores, setting.episodes, 0, lambda episode: f"{headline} {episode[headline]:.3f}")
-    return evaluation.summarise(list(bar))
+    return list(
+        with_bar(
+            answered, setting.episodes, 0, lambda one: f"{headline} {evaluation.judge(learner.kind, one)[headline]:.3f}"
+        )
+    )
 
 
 def _check(setting: Setting, learner: Learner, tasks: Tasks) -> None:
@@ -85,26 +119,4 @@ def _print(setting: Setting, weights: Path, figures: list[Figure], device: str, 
         print(json.dumps(about | {"figures": [figure.model_dump() for figure in figures]}, indent=2))
         return
     for figure in figures:
-        Console().print(f"{setting.model}, {figure.setting}: {figure.metric} {figure.mean:.4f} ± {figure.ci95:.4f}")
-
-
-def _title(setting: Setting) -> str:
-    steps = f", inner steps {setting.steps}" if setting.steps else ""
-    if setting.split == "sinusoid":
-        return f"K={setting.shots}{steps}"
-    within = ", within one alphabet" if setting.within_alphabet else ""
-    return f"{setting.split}{within}, {setting.ways}-way {setting.shots}-shot{steps}"
-
-
-def _command(setting: Setting) -> str:
-    omniglot, wave = setting.split != "sinusoid", setting.split == "sinusoid"
-    options = [
-        "--data omniglot.npz" if omniglot else "",
-        f"--split {setting.split}",
-        "--within-alphabet" if setting.within_alphabet else "",
-        "" if wave else f"--ways {setting.ways}",
-        f"--shots {setting.shots} --queries {setting.queries}",
-        f"--steps {setting.steps}" if setting.steps else "",
-        f"--episodes {setting.episodes} --seed {setting.seed}",
-    ]
-    return " ".join(["handful evaluate", setting.model, *filter(None, options)])
+        Console().print(f"{setting.model}, {figure.setting}: {figure.metric} {figure.value()}")

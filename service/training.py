@@ -1,6 +1,7 @@
 """handful train: the loop of `models`, with a progress bar, a card and a curve."""
 
 import platform
+from collections import deque
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,11 +10,12 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from models import checkpoint, curve
+from models import checkpoint, curve, outer
 from models.evaluation import HEADLINE
 from models.recipes import RECIPES, Recipe, recipe_of
 from models.tasks import open_tasks
 from models.training import Progress, Run
+from service.calibration import calibrate
 from service.cards import Card
 from service.progress import with_bar
 
@@ -21,20 +23,33 @@ from service.progress import with_bar
 def train(
     model: str, data: Path | None, *, steps: int | None, out: Path, every: int, seed: int, device: str, threads: int
 ) -> None:
-    """Train a recipe to its end and write checkpoint, card and curve into `out`."""
+    """Train a recipe to its end and write checkpoint, card and curve into `out`. Under `torchrun`, on every process;
+    the first one shows the progress and writes."""
     torch.set_num_threads(threads)
-    recipe = recipe_of(model, steps=steps)
-    training = open_tasks(recipe.data, data, augment=recipe.augment)
-    validation = open_tasks(recipe.validation, data) if recipe.validation else None
-    run = Run(recipe, out, model, seed=seed, device=device, start=_start(model, recipe, out))
-    headline = HEADLINE[training.kind]
-    looks = run.train(training, validation, every=every)
-    for _ in with_bar(looks, recipe.steps, run.progress.step, lambda progress: _note(progress, headline)):
-        pass
-    curve.draw(run.progress, f"{model}: {recipe.title}", headline, out / f"{model}.png")
-    card = _card(model, recipe, run.progress, {"seed": seed, "device": device, "threads": threads})
-    card.write(out / f"{model}.json")
-    Console().print(f"Wrote {out / model}.safetensors, .json (its card) and .png (the curve).")
+    with outer.joined(device) as own_device:
+        recipe = recipe_of(model, steps=steps)
+        training = open_tasks(recipe.data, data, **recipe.drawing)
+        validation = open_tasks(recipe.validation, data) if recipe.validation else None
+        run = Run(recipe, out, model, seed=seed, device=own_device, start=_start(model, recipe, out))
+        looks = run.train(training, validation, every=every)
+        if outer.rank():
+            deque(looks, maxlen=0)
+            return
+        headline = HEADLINE[training.kind]
+        deque(with_bar(looks, recipe.steps, run.progress.step, lambda progress: _note(progress, headline)), maxlen=0)
+    _report(model, recipe, run.progress, data, out, {"seed": seed, "device": device, "threads": threads})
+
+
+def _report(model: str, recipe: Recipe, progress: Progress, data: Path | None, out: Path, how: dict[str, Any]) -> None:
+    if progress.losses[-1][0]:
+        curve.draw(
+            progress, f"{model}: {recipe.title}", HEADLINE[checkpoint.build(recipe.spec).kind], out / f"{model}.png"
+        )
+    card = out / f"{model}.json"
+    _card(model, recipe, progress, how).write(card)
+    if recipe.validation:
+        calibrate(card, data, device=how["device"], threads=how["threads"])
+    Console().print(f"Wrote {out / model}.safetensors, .json (its card) and, if it was trained, .png (the curve).")
 
 
 def _start(model: str, recipe: Recipe, out: Path) -> Path | None:
