@@ -6,7 +6,6 @@ arXiv:1909.09157
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.functional import LOSSES
 from models.learner import State, Support
 from models.learners.maml import MAML
 
@@ -25,7 +24,7 @@ class ANIL(MAML):
         features = self.encoder(support.inputs)
 
         def loss(head: State) -> Tensor:
-            return LOSSES[self.kind](F.linear(features, **head), support.targets, support.mask)
+            return self.loss(F.linear(features, **head), support.targets, support.mask)
 
         return self.inner_loop(loss, self.head_rows(support.ways))
 

@@ -3,17 +3,15 @@
 arXiv:1703.03400
 """
 
-from collections.abc import Callable
-
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from models.descent import GradientLearner
 from models.encoders import Encoder
-from models.functional import LOSSES, gradient_steps
-from models.learner import Kind, Learner, State, Support
+from models.learner import Kind, State, Support
 
 
-class MAML(Learner):
+class MAML(GradientLearner):
     """The state is the whole network after `steps` of gradient descent on the support loss (algorithm 1).
 
     `rate` goes with a MEAN-reduced loss. The authors' code sums over N*K examples and divides by K, so that its
@@ -37,10 +35,9 @@ class MAML(Learner):
         adapt_steps: int | None = None,
         first_order: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(rate, steps, adapt_steps, first_order)
         self.kind = Kind(kind)
         self.max_ways = outputs if self.kind is Kind.CLASSIFICATION else None
-        self.rate, self.steps, self.adapt_steps, self.first_order = rate, steps, adapt_steps or steps, first_order
         self.encoder, self.head = encoder, nn.Linear(encoder.features, outputs)
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -50,25 +47,18 @@ class MAML(Learner):
 
     def adapt(self, support: Support) -> State:
         """Adapted weights of the encoder and of the head's rows in use, under their own names."""
-
-        def loss(params: State) -> Tensor:
-            answers = functional_call(self, params, (support.inputs,))
-            return LOSSES[self.kind](answers, support.targets, support.mask)
-
-        encoder = {f"encoder.{name}": value for name, value in self.encoder.named_parameters()}
-        head = {f"head.{name}": value for name, value in self.head_rows(support.ways).items()}
-        return self.inner_loop(loss, encoder | head)
+        return self.inner_loop(self.support_loss(support), self.initial(support.ways))
 
     def predict(self, state: State, query: Tensor) -> Tensor:
         """Logits (q, ways) or values (q, outputs) of the client's own network."""
         answers: Tensor = functional_call(self, state, (query,))
         return answers
 
+    def initial(self, ways: int) -> State:
+        """The weights from which a task of so many classes is adapted, by name; 0 for regression."""
+        encoder = {f"encoder.{name}": value for name, value in self.encoder.named_parameters()}
+        return encoder | {f"head.{name}": value for name, value in self.head_rows(ways).items()}
+
     def head_rows(self, ways: int) -> State:
         """The head's weight and bias for a task of so many classes; all of it for regression."""
         return {name: value[: ways or None] for name, value in self.head.named_parameters()}
-
-    def inner_loop(self, loss: Callable[[State], Tensor], params: State) -> State:
-        """Descend on the support loss, as often as this mode asks."""
-        steps = self.steps if self.training else self.adapt_steps
-        return gradient_steps(loss, params, self.rate, steps, first_order=self.first_order)

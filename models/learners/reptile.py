@@ -1,0 +1,53 @@
+"""Reptile: Nichol, Achiam, Schulman 2018, "On First-Order Meta-Learning Algorithms".
+
+arXiv:1803.02999
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from models.encoders import Encoder
+from models.learner import Episode, State, Support, everyone
+from models.learners.maml import MAML
+
+
+class Reptile(MAML):
+    """Learn each task for several steps, and move the initial weights towards where that led (algorithm 1).
+
+    Plain gradient descent in the inner loop, as in the paper's analysis, on all examples at each step; the authors'
+    runs on images take mini-batches, and Adam without momentum. In eval mode it is fine-tuning from those weights.
+    """
+
+    algorithm = "Reptile"
+    paper = "Nichol, Achiam, Schulman 2018, arXiv:1803.02999"
+
+    def __init__(self, encoder: Encoder, outputs: int, **options: Any) -> None:
+        super().__init__(encoder, outputs, first_order=True, **options)
+
+    def outer_loss(self, episode: Episode, done: float) -> Tensor:
+        """The queries' loss after learning, as a number whose gradient is `theta - adapted theta`.
+
+        There is no split in training: support and queries are learned together, so that the number is of examples
+        already seen. That gradient is what section 7 hands to an optimiser, which here is the loop's Adam; with SGD
+        of rate epsilon it is the move `theta + epsilon (adapted theta - theta)` of algorithm 1.
+        """
+        ways = episode.support.ways
+        with torch.no_grad():
+            adapted = self.adapt(all_examples(episode))
+            loss = self.loss(self.predict(adapted, episode.query), episode.targets, everyone(episode.targets))
+        pull = displacement(self.initial(ways), adapted)
+        return loss + pull - pull.detach()
+
+
+def all_examples(episode: Episode) -> Support:
+    """The support and the queries as one support."""
+    support = episode.support
+    inputs, targets = torch.cat([support.inputs, episode.query]), torch.cat([support.targets, episode.targets])
+    return Support(inputs, targets, torch.cat([support.mask, everyone(episode.targets)]), support.ways)
+
+
+def displacement(start: State, end: State) -> Tensor:
+    """A number whose gradient with respect to `start` is `start - end`."""
+    return torch.stack([(value * (value - end[name]).detach()).sum() for name, value in start.items()]).sum()
