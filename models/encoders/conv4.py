@@ -18,6 +18,8 @@ class Conv4(nn.Module):
     `norm="group"`: group normalisation, within one example in either mode: for inner loops, which cannot keep
     running statistics. The published MAML normalises by the query batch, which a service must not do.
     `dropout` leaves out that share of the features in `train()` mode.
+    `centred` features have mean 0 and one length. One gradient step from a head of zeros then makes the classifier of
+    nearest prototypes, which is where an inner loop is best begun.
     """
 
     def __init__(
@@ -27,22 +29,30 @@ class Conv4(nn.Module):
         reduction: Reduction = "pool",
         norm: Norm = "batch",
         dropout: float = 0.0,
+        centred: bool = False,
     ) -> None:
         super().__init__()
         self.features, self.dropout = width, nn.Dropout(dropout)
+        self.last = nn.LayerNorm(width, elementwise_affine=False) if centred else nn.Identity()
         self.blocks = nn.Sequential(
             _block(channels, width, reduction, norm), *(_block(width, width, reduction, norm) for _ in range(3))
         )
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (n, channels, 28, 28), ink 1 and paper 0, to features (n, width)."""
-        features: Tensor = self.blocks(images)
-        return self.dropout(features.mean((-2, -1)))
+        return self.features_of(self.maps(images))
 
     def maps(self, images: Tensor) -> Tensor:
         """Images to feature maps (n, width, 3, 3), or 4 x 4 when strided: what the last block is given."""
-        maps: Tensor = self.blocks[:-1](images)
+        maps = images
+        for block in list(self.blocks)[:-1]:
+            maps = block(maps)
         return maps
+
+    def features_of(self, maps: Tensor) -> Tensor:
+        """Such feature maps to features (n, width)."""
+        features: Tensor = self.dropout(self.last(self.blocks[-1](maps).mean((-2, -1))))
+        return features
 
 
 def _block(inputs: int, outputs: int, reduction: Reduction, norm: Norm) -> nn.Sequential:
