@@ -1,0 +1,102 @@
+"""Matching networks: Vinyals et al. 2016, "Matching Networks for One Shot Learning".
+
+arXiv:1606.04080
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.encoders import Encoder
+from models.learner import Learner, State, Support
+from models.losses import at_least_float32
+from models.recurrent import lstm_step
+
+
+class MatchingNet(Learner):
+    """A query's class probabilities are its attention over the support examples, summed by class (equation 1).
+
+    The attention is the softmax of cosines (section 2.1.1) times a learned scale, which the paper does not have:
+    cosines within -1 and 1 alone can never make a sharp choice.
+    It is a vote of examples, so a class with more of them gets more of it, as in the paper.
+    `full_context` embeds the examples in the light of each other, and the queries in the light of the examples, in
+    `attention_steps` steps (section 2.1.2, appendix A). The LSTM over the support makes its order matter.
+    """
+
+    algorithm = "Matching networks"
+    paper = "Vinyals, Blundell, Lillicrap, Kavukcuoglu, Wierstra 2016, arXiv:1606.04080"
+
+    def __init__(
+        self, encoder: Encoder, scale: float = 10.0, full_context: bool = False, attention_steps: int = 5
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
+        self.order_sensitive = full_context  # type: ignore[misc]  # an option decides
+        self.context = FullContext(encoder.features, attention_steps) if full_context else None
+
+    def adapt(self, support: Support) -> State:
+        """Embeddings (n, d) and one-hot labels (n, ways) of the examples; a label of padding is all zeros."""
+        embeddings = at_least_float32(self.encoder(support.inputs))
+        if self.context is not None:
+            embeddings = self.context.of_support(embeddings, support.mask)
+        labels = F.one_hot(support.targets, support.ways).to(embeddings.dtype) * support.mask.unsqueeze(-1)
+        return {"embeddings": embeddings, "labels": labels}
+
+    def predict(self, state: State, query: Tensor) -> Tensor:
+        """Logs of the class probabilities, (q, ways)."""
+        embeddings, labels = state["embeddings"], state["labels"]
+        asked = at_least_float32(self.encoder(query))
+        if self.context is not None:
+            asked = self.context.of_query(asked, embeddings, labels.any(-1))
+        cosines = F.normalize(asked, dim=-1) @ F.normalize(embeddings, dim=-1).T
+        return self.log_votes(cosines * self.log_scale.exp(), labels)
+
+    def log_votes(self, similarities: Tensor, labels: Tensor) -> Tensor:
+        """Logs of the softmax of similarities (q, n), summed by class: (q, ways)."""
+        by_class = torch.where(labels > 0, similarities.unsqueeze(-1), -torch.inf)
+        return by_class.logsumexp(1).log_softmax(-1)
+
+
+class FullContext(nn.Module):
+    """Full context embeddings (appendix A): an LSTM over the support in both directions, and one with attention over
+    the support for a query. Padding is passed over."""
+
+    def __init__(self, features: int, steps: int) -> None:
+        super().__init__()
+        self.steps = steps
+        self.ahead, self.back = (nn.LSTMCell(features, features) for _ in range(2))
+        self.attention = nn.LSTMCell(2 * features, features)
+
+    def of_support(self, features: Tensor, mask: Tensor) -> Tensor:
+        """g, (n, d): the hidden states of both directions added to the features (n, d) (A.2)."""
+        ahead = _hidden_states(self.ahead, features, mask)
+        back = _hidden_states(self.back, features.flip(0), mask.flip(0)).flip(0)
+        return features + ahead + back
+
+    def of_query(self, features: Tensor, support: Tensor, mask: Tensor) -> Tensor:
+        """f, (q, d): features (q, d) after reading from the support (n, d) so many times (A.1, equations 3 to 6).
+
+        What is read joins the inputs, where the paper has it beside the hidden state: both enter by a linear map, so
+        this is the same. The paper does not give h_0: it is the features.
+        """
+        hidden, memory = features, torch.zeros_like(features)
+        for _ in range(self.steps):
+            attention = torch.where(mask, hidden @ support.T, -torch.inf).softmax(-1)
+            inputs = torch.cat([features, attention @ support], -1)
+            hidden, memory = lstm_step(self.attention, inputs, hidden, memory)
+            hidden = hidden + features
+        return hidden
+
+
+def _hidden_states(cell: nn.LSTMCell, features: Tensor, mask: Tensor) -> Tensor:
+    """The hidden state after each of the features (n, d). Padding hands the state on as it came."""
+    hidden = memory = torch.zeros_like(features[0])
+    states = []
+    for inputs, real in zip(features, mask, strict=True):
+        following = lstm_step(cell, inputs, hidden, memory)
+        hidden, memory = torch.where(real, following[0], hidden), torch.where(real, following[1], memory)
+        states.append(hidden)
+    return torch.stack(states)
