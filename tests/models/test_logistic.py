@@ -1,0 +1,78 @@
+"""Logistic regression against L-BFGS, and against answers known by symmetry."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.testing import assert_close
+
+from models.checkpoint import Spec, build
+from models.learner import Episode, Support, everyone
+from models.learners.logistic import Logistic, logistic_regression
+from tests.models.learners import STRIDED, fresh, padded, query, support
+
+SPEC = Spec("logistic", "conv4", {}, STRIDED)
+
+
+def by_lbfgs(points: Tensor, targets: Tensor, ways: int, penalty: float) -> Tensor:
+    """Weights (d, ways) at the minimum."""
+    weights = torch.zeros(points.shape[1], ways, dtype=points.dtype, requires_grad=True)
+    optimiser = torch.optim.LBFGS(
+        [weights], max_iter=1000, tolerance_grad=1e-12, tolerance_change=0, line_search_fn="strong_wolfe"
+    )
+
+    def loss() -> Tensor:
+        optimiser.zero_grad()
+        lost = F.cross_entropy(points @ weights, targets, reduction="sum") + penalty / 2 * weights.square().sum()
+        lost.backward()
+        return lost
+
+    optimiser.step(loss)
+    return weights.detach()
+
+
+@pytest.mark.parametrize(("ways", "shots", "penalty"), [(2, 1, 1.0), (5, 1, 0.1), (5, 5, 1.0), (20, 5, 1.0)])
+def test_a_hundred_steps_end_where_lbfgs_ends(ways, shots, penalty):
+    generator = torch.Generator().manual_seed(ways)
+    means = torch.randn(ways, 1, 16, generator=generator, dtype=torch.float64)
+    noise = torch.randn(ways, shots, 16, generator=generator, dtype=torch.float64)
+    points = F.pad(F.normalize((means + noise).flatten(0, 1), dim=-1), (0, 1), value=1.0)
+    targets = torch.arange(ways).repeat_interleave(shots)
+    weights = logistic_regression(points, F.one_hot(targets).double(), penalty, 100)
+    assert_close(weights, by_lbfgs(points, targets, ways, penalty), rtol=0, atol=1e-3)
+
+
+def test_a_learner_is_logistic_regression_on_normalised_features():
+    learner, full, asked = fresh(SPEC, torch.float64), support(SPEC, [1, 3, 2], 0, torch.float64), query(SPEC, 4)
+    seen, new = (F.normalize(learner.encoder(inputs), dim=-1) for inputs in (full.inputs, asked.double()))
+    expected = by_lbfgs(F.pad(seen, (0, 1), value=1.0), full.targets, 3, 1.0)
+    answers = learner.predict(learner.adapt(padded(full, 4)), asked.double())
+    assert_close(answers, new @ expected[:-1] + expected[-1], rtol=0, atol=1e-6)
+
+
+def test_classes_that_nothing_tells_apart_are_equally_likely():
+    points = torch.ones(4, 3)
+    learner = Logistic(nn.Identity())
+    state = learner.adapt(Support(points, torch.tensor([0, 1, 0, 1]), everyone(points), 2))
+    assert_close(learner.predict(state, points).softmax(-1), torch.full((4, 2), 0.5))
+
+
+def test_the_class_with_more_examples_is_the_likelier_where_nothing_else_speaks():
+    points = torch.ones(5, 3)
+    learner = Logistic(nn.Identity(), penalty=1e-3, steps=1000)
+    state = learner.adapt(Support(points, torch.tensor([0, 0, 0, 0, 1]), everyone(points), 2))
+    assert_close(learner.predict(state, points[:1]).softmax(-1), torch.tensor([[0.8, 0.2]]), rtol=0, atol=1e-3)
+
+
+def test_a_strong_penalty_leaves_the_weights_at_zero():
+    learner, full = fresh(Spec("logistic", "conv4", {"penalty": 1e9}, STRIDED)), support(SPEC, [2, 2])
+    assert learner.adapt(full)["weights"].abs().max() < 1e-8
+
+
+def test_the_gradient_goes_through_the_descent_into_the_encoder():
+    torch.manual_seed(0)
+    learner = build(SPEC)
+    full, asked = support(SPEC, [1, 2, 2]), support(SPEC, [2, 2, 2], 1)
+    loss = learner.outer_loss(Episode(full, asked.inputs, asked.targets), 0.0)
+    for gradient in torch.autograd.grad(loss, list(learner.parameters())):
+        assert gradient.abs().sum() > 0
