@@ -1,8 +1,46 @@
 """One paper, one file."""
 
 from models.learner import Learner
+from models.learners.alfa import ALFA
 from models.learners.anil import ANIL
+from models.learners.cavia import CAVIA
+from models.learners.cosine import CosineProtoNet
+from models.learners.gnn import GraphNet
+from models.learners.logistic import Logistic
+from models.learners.lstm import LSTMMetaLearner
 from models.learners.maml import MAML
+from models.learners.maml_plus_plus import MAMLPlusPlus
+from models.learners.matching import MatchingNet
+from models.learners.meta_sgd import MetaSGD
+from models.learners.pmf import PMF
+from models.learners.progressive import Progressive
+from models.learners.proto_maml import ProtoMAML
 from models.learners.protonet import ProtoNet
+from models.learners.relation import RelationNet
+from models.learners.reptile import Reptile
+from models.learners.ridge import Ridge
+from models.learners.tim import TIM
+from models.learners.transformer import InContextTransformer
 
-LEARNERS: dict[str, type[Learner]] = {"protonet": ProtoNet, "maml": MAML, "anil": ANIL}
+LEARNERS: dict[str, type[Learner]] = {
+    "anil": ANIL,
+    "cosine": CosineProtoNet,
+    "maml": MAML,
+    "maml++": MAMLPlusPlus,
+    "alfa": ALFA,
+    "cavia": CAVIA,
+    "lstm": LSTMMetaLearner,
+    "meta-sgd": MetaSGD,
+    "reptile": Reptile,
+    "proto-maml": ProtoMAML,
+    "protonet": ProtoNet,
+    "matching": MatchingNet,
+    "ridge": Ridge,
+    "relation": RelationNet,
+    "logistic": Logistic,
+    "transformer": InContextTransformer,
+    "gnn": GraphNet,
+    "tim": TIM,
+    "pmf": PMF,
+    "progressive": Progressive,
+}

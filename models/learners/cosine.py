@@ -22,7 +22,7 @@ class CosineProtoNet(Learner):
     """A query belongs to the class whose mean direction is nearest, by cosine times a learned scale.
 
     `views`: an example is embedded in so many slightly moved versions of itself, the first of them unmoved, and the
-    mean is taken, for the support and the queries alike.
+    mean is taken, for the support and the queries alike; one view in `train()` mode, where drawings are augmented.
     """
 
     algorithm = "Cosine prototypes"
@@ -43,8 +43,9 @@ class CosineProtoNet(Learner):
 
     def directions(self, inputs: Tensor) -> Tensor:
         """Features (n, d) of length 1; the mean over the views of each input."""
-        features = at_least_float32(self.encoder(views_of(inputs, self.views).flatten(0, 1)))
-        each = F.normalize(features, dim=-1).reshape(self.views, len(inputs), -1)
+        views = 1 if self.training else self.views
+        features = at_least_float32(self.encoder(views_of(inputs, views).flatten(0, 1)))
+        each = F.normalize(features, dim=-1).reshape(views, len(inputs), -1)
         return F.normalize(each.mean(0), dim=-1)
 
     def scaled(self, cosines: Tensor) -> Tensor:

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from models.checkpoint import Spec, build
-from models.learner import Kind, Learner, Support
-from models.tasks.episode import Episode
+from models.learner import Episode, Kind, Learner, Support
 
 IMAGE = (1, 28, 28)
 POOLED = {"width": 16}
@@ -15,16 +14,55 @@ STRIDED = {"width": 16, "reduction": "stride", "norm": "group"}
 VECTOR = {"inputs": 1, "widths": [40, 40]}
 HEAD = {"outputs": 5, "rate": 0.5, "steps": 2, "adapt_steps": 5}
 WAVE = {"outputs": 1, "kind": "regression", "rate": 0.02, "steps": 3, "adapt_steps": 5}
+TOKENS = {"outputs": 5, "layers": 2, "heads": 2, "width": 32}
+GATES = {"forget_bias": [7.0, 7.0], "input_bias": [1.0, 1.0]}
 
 TABLE = {
     "protonet-pool-batch": Spec("protonet", "conv4", {}, POOLED),
     "protonet-stride-group": Spec("protonet", "conv4", {}, STRIDED),
+    "cosine": Spec("cosine", "conv4", {}, STRIDED),
+    "cosine-views": Spec("cosine", "conv4", {"views": 3}, STRIDED),
+    "cosine-resnet-batch": Spec("cosine", "resnet", {}, {"widths": [8, 16]}),
     "maml": Spec("maml", "conv4", HEAD, STRIDED),
     "maml-first-order": Spec("maml", "conv4", HEAD | {"first_order": True}, STRIDED),
     "maml-sinusoid": Spec("maml", "mlp", WAVE, VECTOR),
     "anil": Spec("anil", "conv4", HEAD, STRIDED),
     "anil-pool-batch": Spec("anil", "conv4", HEAD, POOLED),
     "anil-sinusoid": Spec("anil", "mlp", WAVE, VECTOR),
+    "proto-maml": Spec("proto-maml", "conv4", {"rate": 0.05, "steps": 2, "adapt_steps": 5}, STRIDED),
+    "meta-sgd": Spec("meta-sgd", "conv4", HEAD, STRIDED),
+    "meta-sgd-sinusoid": Spec("meta-sgd", "mlp", WAVE, VECTOR),
+    "reptile": Spec("reptile", "conv4", HEAD | {"steps": 5}, STRIDED),
+    "reptile-sinusoid": Spec("reptile", "mlp", WAVE | {"steps": 10, "adapt_steps": 20}, VECTOR),
+    "maml++": Spec("maml++", "conv4", HEAD | {"adapt_steps": 2}, STRIDED),
+    "maml++-sinusoid": Spec("maml++", "mlp", WAVE | {"adapt_steps": 3}, VECTOR),
+    "cavia": Spec("cavia", "conv4", HEAD | {"rate": 1.0, "steps": 8, "adapt_steps": 8}, STRIDED),
+    "cavia-sinusoid": Spec("cavia", "mlp", WAVE | {"rate": 1.0, "context": 4}, VECTOR | {"inputs": 1 + 4}),
+    "lstm": Spec("lstm", "conv4", {"outputs": 5, "steps": 2, "adapt_steps": 5, "units": 8} | GATES, STRIDED),
+    "lstm-sinusoid": Spec("lstm", "mlp", {"outputs": 1, "kind": "regression", "units": 8}, VECTOR),
+    "alfa": Spec("alfa", "conv4", HEAD | {"adapt_steps": 2}, STRIDED),
+    "alfa-sinusoid": Spec("alfa", "mlp", WAVE | {"adapt_steps": 3}, VECTOR),
+    "matching": Spec("matching", "conv4", {}, STRIDED),
+    "matching-pool-batch": Spec("matching", "conv4", {}, POOLED),
+    "matching-full-context": Spec("matching", "conv4", {"full_context": True, "attention_steps": 2}, STRIDED),
+    "ridge": Spec("ridge", "conv4", {"scale": 10.0}, STRIDED),
+    "ridge-pool-batch": Spec("ridge", "conv4", {"scale": 10.0, "normalised": True}, POOLED),
+    "ridge-sinusoid": Spec("ridge", "mlp", {"kind": "regression"}, VECTOR),
+    "relation": Spec("relation", "conv4", {}, STRIDED),
+    "relation-pool-batch": Spec("relation", "conv4", {}, POOLED),
+    "relation-sum": Spec("relation", "conv4", {"pooling": "sum"}, STRIDED),
+    "logistic": Spec("logistic", "conv4", {"steps": 30}, STRIDED),
+    "logistic-pool-batch": Spec("logistic", "conv4", {"steps": 30}, POOLED),
+    "transformer": Spec("transformer", "conv4", TOKENS, STRIDED),
+    "transformer-pool-batch": Spec("transformer", "conv4", TOKENS, POOLED),
+    "gnn": Spec("gnn", "conv4", {"outputs": 5, "width": 16}, STRIDED),
+    "gnn-pool-batch": Spec("gnn", "conv4", {"outputs": 5, "width": 16}, POOLED),
+    "tim": Spec("tim", "conv4", {"adapt_steps": 5}, STRIDED),
+    "tim-alpha-pool-batch": Spec("tim", "conv4", {"adapt_steps": 5, "alpha": 5.0}, POOLED),
+    "pmf": Spec("pmf", "conv4", {"copies": 2, "adapt_steps": 2}, STRIDED),
+    "pmf-pool-batch": Spec("pmf", "conv4", {"copies": 1, "adapt_steps": 2}, POOLED),
+    "progressive": Spec("progressive", "conv4", {"adapt_steps": 5}, STRIDED),
+    "progressive-pool-batch": Spec("progressive", "conv4", {"adapt_steps": 5}, POOLED),
 }
 
 
@@ -40,7 +78,10 @@ def fresh(spec: Spec, dtype: torch.dtype = torch.float32) -> Learner:
 
 
 def input_shape(spec: Spec) -> tuple[int, ...]:
-    return IMAGE if spec.encoder == "conv4" else (spec.encoder_options["inputs"],)
+    if spec.encoder != "mlp":
+        return IMAGE
+    context = spec.learner_options["context"] if spec.learner == "cavia" else 0  # which CAVIA adds to each vector
+    return (spec.encoder_options["inputs"] - context,)
 
 
 def support(spec: Spec, shots: Sequence[int], seed: int = 0, dtype: torch.dtype = torch.float32) -> Support:
