@@ -6,13 +6,13 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from models import checkpoint
 from models.calibration import fit_temperature
 from models.evaluation import Answered, answer_all
 from models.learner import Kind, Learner
 from models.tasks import SPLITS, open_tasks
 from models.tasks.episode import Shape, Tasks
 from service.cards import Card
+from service.evaluation import ready
 from service.progress import with_bar
 
 SHAPES = (Shape(5, 1, 5), Shape(5, 5, 5), Shape(20, 1, 5), Shape(20, 5, 5))
@@ -30,7 +30,7 @@ def calibrate(path: Path, data: Path | None, *, device: str, threads: int) -> No
     torch.set_num_threads(threads)
     card = Card.read(path)
     split = card.training["validation"]
-    learner = checkpoint.load(path.with_suffix(".safetensors")).to(device)
+    learner = ready(path.with_suffix(".safetensors"), device)
     if learner.kind is Kind.REGRESSION:
         return
     if split not in SPLITS:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -46,6 +46,10 @@ class Answered(NamedTuple):
     card: Card
     answers: Array
     timings_ms: dict[str, float]
+
+    def inference(self) -> Literal["inductive", "transductive"]:
+        """Whether the inputs were answered each by itself, or together; one alone is always answered by itself."""
+        return "transductive" if self.card.transductive and len(self.answers) > 1 else "inductive"
 
 
 class Clients:

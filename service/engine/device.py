@@ -72,6 +72,10 @@ class Device:
         rows = zip(answers.float().cpu().numpy(), works, strict=True)
         return [_finite(np.array(answer[: len(work.queries)])) for answer, work in rows]
 
+    def transductive(self, model: str) -> bool:
+        """Whether an answer depends on the other queries of its request, which then must be all that are with it."""
+        return self._learners[model].transductive
+
     def place(self, state: Arrays) -> State:
         """A state on the device."""
         return {name: torch.tensor(value, device=self._device) for name, value in state.items()}

@@ -56,7 +56,7 @@ class Worker:
         if state is None:
             raise StateNotHeld
         size = bucket(len(queries))
-        group = (model, size, tuple((name, value.shape) for name, value in state.items()))
+        group = self._predict_group(model, state, size)
         return await self._wait(self._predicts.submit(PredictWork(model, state, queries), group, size))
 
     def hold(self, key: Hashable, state: Arrays) -> None:
@@ -69,6 +69,12 @@ class Worker:
         """Hold a state no longer."""
         self._states.drop(key)
         metrics.state_cache_bytes.set(self._states.bytes)
+
+    def _predict_group(self, model: str, state: State, size: int) -> Hashable:
+        """Requests of equally shaped states and about as many queries; a transductive request alone, so unpadded."""
+        if self._device.transductive(model):
+            return object()
+        return model, size, tuple((name, value.shape) for name, value in state.items())
 
     async def _wait(self, answer: "asyncio.Future[Result]") -> Result:
         try:

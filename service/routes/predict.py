@@ -43,6 +43,7 @@ async def predict(
         client_id=record.client_id,
         model=record.model,
         version=record.version,
+        inference=answered.inference(),
         predictions=_predictions(answered),
         timings_ms=answered.timings_ms,
     )
@@ -52,7 +53,8 @@ def _predictions(answered: Answered) -> list[Classified] | list[Regressed]:
     classes = answered.record.classes
     if classes is None:
         return [_regressed(values) for values in answered.answers]
-    return [_classified(probabilities, classes) for probabilities in softmax(answered.answers)]
+    calibrated = softmax(answered.answers / answered.card.temperature)
+    return [_classified(probabilities, classes) for probabilities in calibrated]
 
 
 def softmax(logits: Array) -> Array:

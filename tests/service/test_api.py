@@ -2,12 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 import torch
 
 from models import checkpoint
 from models.learner import Support
-from tests.service.drawings import letters, png, wave
+from tests.service.drawings import ink, letters, png, wave
+from tests.service.zoo import TEMPERATURE
 
 
 def adapt(api, client_id="alice", support=None, **options):
@@ -47,6 +49,20 @@ def test_probabilities_are_of_every_class_and_sum_to_one(api):
     assert one["probabilities"].keys() == {"L", "V", "Z"}
     assert sum(one["probabilities"].values()) == pytest.approx(1)
     assert one["probability"] == max(one["probabilities"].values()) == one["probabilities"]["V"]
+
+
+def test_probabilities_are_the_learners_at_the_temperature_of_the_card(api, zoo):
+    """Told from the logits themselves: the log of two probabilities' ratio is the logits' difference over it."""
+    drawings = {letter: ink(letter) for letter in "LVZ"}
+    support = [{"input": (255 * drawing).tolist(), "label": letter} for letter, drawing in drawings.items()]
+    adapt(api, support=support)
+    [one] = predict(api, [(255 * ink("N")).tolist()]).json()["predictions"]
+
+    learner = checkpoint.load(zoo / "glyphs.safetensors")
+    inputs, asked = (torch.tensor(np.stack(each)).float()[:, None] for each in (list(drawings.values()), [ink("N")]))
+    state = learner.adapt(Support(inputs, torch.arange(3), torch.ones(3, dtype=torch.bool), 3))
+    expected = (learner.predict(state, asked)[0] / TEMPERATURE).softmax(-1).tolist()
+    assert list(one["probabilities"].values()) == pytest.approx(expected, rel=1e-3)
 
 
 @pytest.mark.parametrize("labels", [[7, -3], ["7", "-3"], ["ä b", "東"], [2**53 - 1, 0]])

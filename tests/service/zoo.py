@@ -1,14 +1,22 @@
 """The models that these tests serve: the architectures of the zoo with fresh weights, and a card each."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from models import checkpoint
-from models.recipes import RECIPES
+from models.checkpoint import Spec
+from models.recipes import RECIPES, Recipe
 from service.cards import Card
 
-MODELS = ("glyphs", "glyphs-maml", "sinusoid")
+FIVE_WAYS = Spec("maml", "conv4", {"outputs": 5, "rate": 2.0}, RECIPES["glyphs-maml"].spec.encoder_options)
+TEMPERATURE = 0.5
+MODELS = {
+    "glyphs": RECIPES["glyphs-protonet"],
+    "glyphs-maml": replace(RECIPES["glyphs-maml"], spec=FIVE_WAYS),
+    "sinusoid": RECIPES["sinusoid"],
+}
 
 
 def make_zoo(folder: Path, seed: int = 0) -> Path:
@@ -16,13 +24,13 @@ def make_zoo(folder: Path, seed: int = 0) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        for name in MODELS:
-            _make(folder, name)
+        for name, recipe in MODELS.items():
+            make_model(folder, name, recipe)
     return folder
 
 
-def _make(folder: Path, name: str) -> None:
-    recipe = RECIPES[name]
+def make_model(folder: Path, name: str, recipe: Recipe) -> None:
+    """A checkpoint of fresh weights and its card."""
     learner = checkpoint.build(recipe.spec)
     checkpoint.save(folder / f"{name}.safetensors", recipe.spec, learner.state_dict())
     card = {
@@ -34,6 +42,8 @@ def _make(folder: Path, name: str) -> None:
         "input": recipe.input,
         "max_ways": learner.max_ways,
         "outputs": recipe.outputs,
+        "transductive": learner.transductive,
+        "temperature": 1.0 if recipe.outputs else TEMPERATURE,
         "training": {"command": "none: fresh weights"},
     }
     Card.model_validate(card).write(folder / f"{name}.json")
