@@ -3,6 +3,7 @@
 import io
 import zipfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ class Characters(NamedTuple):
     background: NDArray[np.bool_]
 
 
+@cache
 def load(path: Path) -> Characters:
     """Read Omniglot from `omniglot.npz`, or from a folder that holds the official `images_background` and
     `images_evaluation`, as folders or as zip files."""

@@ -30,11 +30,13 @@ def test_a_learner_with_batch_norm_is_trained_one_task_at_a_time(recipe):
 
 
 @over_recipes
-def test_what_a_recipe_starts_from_has_the_same_encoder(recipe):
+def test_what_a_recipe_starts_from_has_the_same_weights_in_its_encoder(recipe):
     if recipe.start is None:
         pytest.skip("starts from nothing")
+    assert recipe.data == RECIPES[recipe.start].data
     start = RECIPES[recipe.start].spec
-    assert (start.encoder, start.encoder_options) == (recipe.spec.encoder, recipe.spec.encoder_options)
+    mine, theirs = (checkpoint.build(spec).encoder.state_dict() for spec in (recipe.spec, start))
+    assert {name: value.shape for name, value in mine.items()} == {name: value.shape for name, value in theirs.items()}
 
 
 def test_a_recipe_is_found_by_name_with_other_steps_if_given():
@@ -45,3 +47,8 @@ def test_a_recipe_is_found_by_name_with_other_steps_if_given():
 def test_an_unknown_recipe_is_refused_with_those_there_are():
     with pytest.raises(ValueError, match=r"'glyph'.*glyphs-maml"):
         recipe_of("glyph")
+
+
+def test_recipes_are_listed_after_what_they_start_from():
+    order = list(RECIPES)
+    assert all(order.index(recipe.start) < order.index(name) for name, recipe in RECIPES.items() if recipe.start)

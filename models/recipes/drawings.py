@@ -1,0 +1,74 @@
+"""What all recipes of drawings share, and the encoders that are trained from nothing."""
+
+from typing import Any
+
+from models.checkpoint import Spec
+from models.recipes.recipe import Recipe
+from models.tasks.episode import Shape
+
+STRIDED: dict[str, Any] = {"reduction": "stride", "norm": "group"}
+CENTRED = STRIDED | {"centred": True}
+LIMITS = ("Line drawings in one colour, about as large as the sheet: photographs mean nothing to it.",)
+
+
+def drawings(title: str, spec: Spec, *, steps: int, episode: Shape, split: str = "vinyals", **options: Any) -> Recipe:
+    """A recipe on Omniglot; chosen by 20-way 1-shot episodes of the validation classes."""
+    return Recipe(
+        title=title,
+        spec=spec,
+        data=f"{split}-train",
+        validation=f"{split}-val",
+        episode=episode,
+        validation_episode=Shape(20, 1, 5),
+        steps=steps,
+        limits=LIMITS,
+        drawing={"augment": "elastic"},
+        **options,
+    )
+
+
+def _many_ways(
+    title: str,
+    spec: Spec,
+    *,
+    steps: int,
+    split: str = "vinyals",
+    weight_decay: float = 0.02,
+    start: str | None = None,
+) -> Recipe:
+    """60 classes at a time, which generalises to fewer (Snell et al. 2017, table 4)."""
+    return drawings(
+        title,
+        spec,
+        steps=steps,
+        episode=Shape(60, 1, 3),
+        split=split,
+        tasks_per_step=1,
+        rate=2e-3,
+        weight_decay=weight_decay,
+        start=start,
+        precision="bfloat16",
+    )
+
+
+ENCODERS: dict[str, Recipe] = {
+    "glyphs": _many_ways(
+        "Characters of alphabets never seen, any number of classes and drawings",
+        Spec("cosine", "resnet", {"views": 3}),
+        steps=6_000,
+        split="alphabets",
+    ),
+    "glyphs-best": _many_ways(
+        "The most accurate on the Vinyals split", Spec("cosine", "resnet", {"views": 3}), steps=11_000
+    ),
+    "glyphs-protonet": _many_ways("Nearest prototype", Spec("protonet", "conv4"), steps=6_000, weight_decay=0.0),
+    "glyphs-strided": _many_ways(
+        "An encoder without statistics over a batch", Spec("protonet", "conv4", encoder_options=STRIDED), steps=6_000
+    ),
+    "glyphs-start": _many_ways(
+        "The same with centred features: what the gradient-based models start from",
+        Spec("protonet", "conv4", encoder_options=CENTRED),
+        steps=1_000,
+        start="glyphs-strided",
+    ),
+}

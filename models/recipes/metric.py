@@ -1,0 +1,49 @@
+"""The models that compare queries with the support, and those that put a head on a frozen encoder."""
+
+from typing import Any
+
+from models.checkpoint import Spec
+from models.recipes.drawings import drawings
+from models.recipes.recipe import Recipe
+from models.tasks.episode import Shape
+
+
+def _metric(learner: str, title: str, options: dict[str, Any] | None = None, *, steps: int = 1_000) -> Recipe:
+    """Trained 20-way 1-shot on the prototypical encoder, which goes on learning."""
+    return drawings(
+        title,
+        Spec(learner, "conv4", options or {}),
+        steps=steps,
+        episode=Shape(20, 1, 5),
+        tasks_per_step=1,
+        rate=3e-4,
+        precision="bfloat16",
+        start="glyphs-protonet",
+    )
+
+
+def _frozen(learner: str, title: str, options: dict[str, Any] | None = None) -> Recipe:
+    """No training of its own: the prototypical encoder as it is."""
+    spec = Spec(learner, "conv4", options or {})
+    shape = Shape(20, 1, 5)
+    return drawings(title, spec, steps=0, episode=shape, tasks_per_step=1, rate=0.0, start="glyphs-protonet")
+
+
+METRIC: dict[str, Recipe] = {
+    "glyphs-matching": _metric("matching", "Attention over the support"),
+    "glyphs-matching-fce": _metric(
+        "matching", "The same, each example seen in the light of all", {"full_context": True}
+    ),
+    "glyphs-relation": _metric("relation", "A learned comparison"),
+    "glyphs-gnn": _metric("gnn", "A graph of the support and one query"),
+    "glyphs-transformer": _metric("transformer", "The support read as context"),
+}
+
+TRANSFER: dict[str, Recipe] = {
+    "glyphs-pmf": _frozen("pmf", "Prototypes after fine-tuning on the client's own drawings"),
+    "glyphs-tim": _frozen("tim", "The queries of a request judged together"),
+    "glyphs-tim-alpha": _frozen("tim", "The same, for classes asked about unequally often", {"alpha": 5.0}),
+    "glyphs-progressive": _frozen("progressive", "A small column of the client's own beside a frozen one"),
+    "glyphs-ridge": _frozen("ridge", "Ridge regression on a frozen encoder: the baseline"),
+    "glyphs-logistic": _frozen("logistic", "Logistic regression on a frozen encoder: the baseline"),
+}

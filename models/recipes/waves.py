@@ -1,0 +1,47 @@
+"""The models that regress waves (Finn et al. 2017, section 5.1)."""
+
+from typing import Any
+
+from models.checkpoint import Spec
+from models.recipes.recipe import Recipe
+from models.tasks.episode import Shape
+
+
+def _wave(learner: str, title: str, options: dict[str, Any], *, steps: int, inputs: int = 1) -> Recipe:
+    return Recipe(
+        title=title,
+        spec=Spec(learner, "mlp", {"kind": "regression"} | options, {"inputs": inputs, "widths": [40, 40]}),
+        data="sinusoid",
+        validation="sinusoid",
+        episode=Shape(0, 5, 10),
+        validation_episode=Shape(0, 5, 5),
+        steps=steps,
+        tasks_per_step=25,
+        rate=1e-3,
+        input={"type": "vector", "length": 1},
+        outputs=1,
+        limits=("Waves of amplitude 0.1 to 5, phase 0 to pi and x from -5 to 5; elsewhere it guesses.",),
+    )
+
+
+ONE: dict[str, Any] = {"outputs": 1, "rate": 0.01, "steps": 1, "adapt_steps": 10}
+FIVE: dict[str, Any] = {"outputs": 1, "rate": 0.01, "steps": 5}
+CONTEXT = 5
+
+WAVES: dict[str, Recipe] = {
+    "sinusoid": _wave("maml", "Waves y = A sin(x - phase) from a handful of points", ONE, steps=70_000),
+    "sinusoid-anil": _wave("anil", "Waves, the last layer adapted", ONE, steps=8_000),
+    "sinusoid-reptile": _wave("reptile", "Waves, first order", FIVE | {"rate": 0.02, "adapt_steps": 10}, steps=4_000),
+    "sinusoid-meta-sgd": _wave("meta-sgd", "Waves, a learned rate for each weight", ONE, steps=8_000),
+    "sinusoid-maml-plus-plus": _wave("maml++", "Waves, learned rates for each layer and step", FIVE, steps=4_000),
+    "sinusoid-alfa": _wave("alfa", "Waves, rates and decay made from weights and gradients", FIVE, steps=4_000),
+    "sinusoid-lstm": _wave("lstm", "Waves, an LSTM takes the steps", {"outputs": 1, "steps": 5}, steps=4_000),
+    "sinusoid-cavia": _wave(
+        "cavia",
+        "Waves, five context numbers adapted",
+        ONE | {"rate": 1.0, "context": CONTEXT},
+        steps=8_000,
+        inputs=1 + CONTEXT,
+    ),
+    "sinusoid-ridge": _wave("ridge", "Waves, a closed-form head on meta-trained features", {}, steps=8_000),
+}
