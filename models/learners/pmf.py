@@ -33,7 +33,7 @@ class PMF(GradientLearner):
     paper = "Hu, Li, Stuehmer, Kim, Hospedales 2022, arXiv:2204.07305"
 
     def __init__(
-        self, encoder: Encoder, scale: float = 10.0, copies: int = 4, rate: float = 0.01, adapt_steps: int = 10
+        self, encoder: Encoder, scale: float = 10.0, copies: int = 4, rate: float = 0.001, adapt_steps: int = 10
     ) -> None:
         super().__init__(rate, steps=0, adapt_steps=adapt_steps, first_order=True)
         self.encoder, self.copies = encoder, copies

@@ -55,7 +55,7 @@ ENCODERS: dict[str, Recipe] = {
     "glyphs": _many_ways(
         "Characters of alphabets never seen, any number of classes and drawings",
         Spec("cosine", "resnet", {"views": 3}),
-        steps=6_000,
+        steps=4_500,
         split="alphabets",
     ),
     "glyphs-best": _many_ways(

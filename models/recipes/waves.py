@@ -30,18 +30,18 @@ CONTEXT = 5
 
 WAVES: dict[str, Recipe] = {
     "sinusoid": _wave("maml", "Waves y = A sin(x - phase) from a handful of points", ONE, steps=70_000),
-    "sinusoid-anil": _wave("anil", "Waves, the last layer adapted", ONE, steps=8_000),
-    "sinusoid-reptile": _wave("reptile", "Waves, first order", FIVE | {"rate": 0.02, "adapt_steps": 10}, steps=4_000),
-    "sinusoid-meta-sgd": _wave("meta-sgd", "Waves, a learned rate for each weight", ONE, steps=8_000),
-    "sinusoid-maml-plus-plus": _wave("maml++", "Waves, learned rates for each layer and step", FIVE, steps=4_000),
-    "sinusoid-alfa": _wave("alfa", "Waves, rates and decay made from weights and gradients", FIVE, steps=4_000),
-    "sinusoid-lstm": _wave("lstm", "Waves, an LSTM takes the steps", {"outputs": 1, "steps": 5}, steps=4_000),
+    "sinusoid-anil": _wave("anil", "Waves, the last layer adapted", ONE, steps=5_000),
+    "sinusoid-reptile": _wave("reptile", "Waves, first order", FIVE | {"rate": 0.02, "adapt_steps": 10}, steps=2_000),
+    "sinusoid-meta-sgd": _wave("meta-sgd", "Waves, a learned rate for each weight", ONE, steps=5_000),
+    "sinusoid-maml-plus-plus": _wave("maml++", "Waves, learned rates for each layer and step", FIVE, steps=2_000),
+    "sinusoid-alfa": _wave("alfa", "Waves, rates and decay made from weights and gradients", FIVE, steps=2_000),
+    "sinusoid-lstm": _wave("lstm", "Waves, an LSTM takes the steps", {"outputs": 1, "steps": 5}, steps=2_000),
     "sinusoid-cavia": _wave(
         "cavia",
         "Waves, five context numbers adapted",
         ONE | {"rate": 1.0, "context": CONTEXT},
-        steps=8_000,
+        steps=5_000,
         inputs=1 + CONTEXT,
     ),
-    "sinusoid-ridge": _wave("ridge", "Waves, a closed-form head on meta-trained features", {}, steps=8_000),
+    "sinusoid-ridge": _wave("ridge", "Waves, a closed-form head on meta-trained features", {}, steps=5_000),
 }

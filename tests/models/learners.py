@@ -31,7 +31,7 @@ TABLE = {
     "anil-sinusoid": Spec("anil", "mlp", WAVE, VECTOR),
     "proto-maml": Spec("proto-maml", "conv4", {"rate": 0.05, "steps": 2, "adapt_steps": 5}, STRIDED),
     "meta-sgd": Spec("meta-sgd", "conv4", HEAD, STRIDED),
-    "meta-sgd-sinusoid": Spec("meta-sgd", "mlp", WAVE, VECTOR),
+    "meta-sgd-sinusoid": Spec("meta-sgd", "mlp", WAVE | {"steps": 1, "adapt_steps": 1}, VECTOR),
     "reptile": Spec("reptile", "conv4", HEAD | {"steps": 5}, STRIDED),
     "reptile-sinusoid": Spec("reptile", "mlp", WAVE | {"steps": 10, "adapt_steps": 20}, VECTOR),
     "maml++": Spec("maml++", "conv4", HEAD | {"adapt_steps": 2}, STRIDED),
