@@ -58,8 +58,11 @@ class Learner(nn.Module, ABC):
 
     transductive: ClassVar[bool] = False
     """The answer to one query may depend on the other queries of the request."""
-    order_sensitive: ClassVar[bool] = False
+    order_sensitive: bool = False
     """The order of the support may change the answers."""
+
+    head_of_zeros: ClassVar[bool] = True
+    """When a training takes over another's encoder, a new head best begins at zero."""
 
     kind: Kind = Kind.CLASSIFICATION
     max_ways: int | None = None

@@ -161,7 +161,8 @@ class Run:
         one inner step points it at the class means."""
         tensors, _ = checkpoint.read(start)
         own = self.learner.state_dict()
-        heads = {name: torch.zeros_like(value) for name, value in own.items() if name.startswith("head.")}
+        zeroed = [name for name in own if name.startswith("head.") and self.learner.head_of_zeros]
+        heads = {name: torch.zeros_like(own[name]) for name in zeroed}
         self.learner.load_state_dict(own | heads | {name: tensors[name] for name in tensors.keys() & own.keys()})
 
     def _identity(self) -> dict[str, Any]:

@@ -40,7 +40,8 @@ class Conv4(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (n, channels, 28, 28), ink 1 and paper 0, to features (n, width)."""
-        return self.features_of(self.maps(images))
+        features: Tensor = self.dropout(self.last(self.blocks(images).mean((-2, -1))))
+        return features
 
     def maps(self, images: Tensor) -> Tensor:
         """Images to feature maps (n, width, 3, 3), or 4 x 4 when strided: what the last block is given."""
@@ -48,11 +49,6 @@ class Conv4(nn.Module):
         for block in list(self.blocks)[:-1]:
             maps = block(maps)
         return maps
-
-    def features_of(self, maps: Tensor) -> Tensor:
-        """Such feature maps to features (n, width)."""
-        features: Tensor = self.dropout(self.last(self.blocks[-1](maps).mean((-2, -1))))
-        return features
 
 
 def _block(inputs: int, outputs: int, reduction: Reduction, norm: Norm) -> nn.Sequential:

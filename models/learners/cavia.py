@@ -30,6 +30,7 @@ class CAVIA(MAML):
 
     algorithm = "CAVIA"
     paper = "Zintgraf, Shiarlis, Kurin, Hofmann, Whiteson 2019, arXiv:1810.03642"
+    head_of_zeros = False  # the gradient of the context passes through the head, which is not adapted
 
     def __init__(
         self, encoder: Conv4 | MLP, outputs: int, context: int = 100, rate: float = 1.0, **options: Any

@@ -34,7 +34,7 @@ class MatchingNet(Learner):
         super().__init__()
         self.encoder = encoder
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
-        self.order_sensitive = full_context  # type: ignore[misc]  # an option decides
+        self.order_sensitive = full_context
         self.context = FullContext(encoder.features, attention_steps) if full_context else None
 
     def adapt(self, support: Support) -> State:

@@ -43,9 +43,9 @@ GRADIENT: dict[str, Recipe] = {
     "glyphs-alfa": _gradient("alfa", "Rates and decay made from weights and gradients", STEPS),
     "glyphs-lstm": _gradient("lstm", "An LSTM takes the steps", GATES),
     "glyphs-cavia": replace(
-        _gradient("cavia", "A context vector adapted, to 5 classes", {"outputs": 5}, steps=1_200, rate=1e-3),
+        _gradient("cavia", "A context vector adapted, to 5 classes", {"outputs": 5, "steps": 5}, steps=600, rate=1e-3),
         episode=Shape(5, 1, 5),
         validation_episode=Shape(5, 1, 5),
-        tasks_per_step=16,
+        tasks_per_step=8,
     ),
 }

@@ -35,7 +35,7 @@ TABLE = {
     "reptile": Spec("reptile", "conv4", HEAD | {"steps": 5}, STRIDED),
     "reptile-sinusoid": Spec("reptile", "mlp", WAVE | {"steps": 10, "adapt_steps": 20}, VECTOR),
     "maml++": Spec("maml++", "conv4", HEAD | {"adapt_steps": 2}, STRIDED),
-    "maml++-sinusoid": Spec("maml++", "mlp", WAVE | {"adapt_steps": 3}, VECTOR),
+    "maml++-sinusoid": Spec("maml++", "mlp", WAVE | {"adapt_steps": 2, "steps": 2}, VECTOR),
     "cavia": Spec("cavia", "conv4", HEAD | {"rate": 1.0, "steps": 8, "adapt_steps": 8}, STRIDED),
     "cavia-sinusoid": Spec("cavia", "mlp", WAVE | {"rate": 1.0, "context": 4}, VECTOR | {"inputs": 1 + 4}),
     "lstm": Spec("lstm", "conv4", {"outputs": 5, "steps": 2, "adapt_steps": 5, "units": 8} | GATES, STRIDED),
