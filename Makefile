@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= $(HANDFUL_DATA)
 
-.PHONY: run test lint bench train
+.PHONY: run test lint bench train table
 
 run: $(VENV)/ready
 	$(BIN)/handful serve
@@ -21,10 +21,15 @@ lint: $(VENV)/ready
 bench: $(VENV)/ready
 	$(BIN)/python -m benchmarks.batching
 
-# All models of the zoo: make train DATA=omniglot.npz
+# All models of the zoo, those first that others start from: make train DATA=omniglot.npz
 train: $(VENV)/ready
-	for model in sinusoid glyphs glyphs-vinyals glyphs-maml-start glyphs-maml; do \
+	for model in $$($(BIN)/handful recipes); do \
 		$(BIN)/handful train $$model $(if $(DATA),--data $(DATA)) || exit 1; done
+
+# Measure what was not measured yet, and write docs/methods.md: make table DATA=omniglot.npz
+table: $(VENV)/ready
+	$(BIN)/python -m benchmarks.measure $(if $(DATA),--data $(DATA))
+	$(BIN)/python -m benchmarks.methods
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=...")'

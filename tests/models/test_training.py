@@ -154,6 +154,13 @@ def test_a_training_may_start_from_a_trained_encoder_with_its_head_at_zero(tmp_p
     assert not any(value.any() for value in run.learner.head.state_dict().values())
 
 
+def test_a_head_that_is_not_adapted_does_not_begin_at_zero(tmp_path):
+    start = Training(TABLE["protonet-stride-group"], steps=2).run(tmp_path / "start")
+    finish(start, Blobs())
+    run = Run(Training(TABLE["cavia"]).recipe(), tmp_path, "test", start=start.weights_path)
+    assert run.learner.head.weight.abs().max() > 0
+
+
 def test_what_needs_no_training_is_its_start(tmp_path):
     start = Training(TABLE["protonet-stride-group"], steps=2).run(tmp_path / "start")
     finish(start, Blobs())

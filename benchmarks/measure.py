@@ -1,0 +1,94 @@
+"""Measure the models of the zoo, all on the same episodes, and write the figures into their cards.
+
+make table DATA=omniglot.npz, or: python -m benchmarks.measure --data omniglot.npz [MODEL ...]
+
+1000 episodes each; a setting of which 1000 would take longer than `--seconds` is measured on the first 300, 100 or 30,
+and on more when it is run again with more time.
+"""
+
+import argparse
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from models import checkpoint
+from models.learner import Learner
+from service.cards import Card, Catalogue, Figure
+from service.evaluation import Setting, measure
+from service.settings import ZOO
+
+SHAPES = ((5, 1), (5, 5), (20, 1), (20, 5))
+QUERIES = 5
+EPISODES = (1000, 300, 100, 30)
+WAVE_SHOTS, WAVE_STEPS = (5, 10), (1, 5, 10)
+WAVE_QUERIES = 10
+
+
+def settings_of(card: Card, learner: Learner) -> Iterator[Setting]:
+    """What is measured of a model: the four settings of the field, or MSE by points and inner steps."""
+    if card.kind == "regression":
+        steps = WAVE_STEPS if hasattr(learner, "adapt_steps") else (None,)
+        for shots in WAVE_SHOTS:
+            for taken in steps:
+                yield Setting(card.name, "sinusoid", False, 0, shots, WAVE_QUERIES, EPISODES[0], taken, 0)
+        return
+    alphabets = card.training["data"].startswith("alphabets")
+    for ways, shots in SHAPES:
+        if ways <= (card.max_ways or ways):
+            split = "alphabets-test" if alphabets else "vinyals-test"
+            yield Setting(card.name, split, alphabets, ways, shots, QUERIES, EPISODES[0], None, 0)
+
+
+def measured(card: Card, setting: Setting) -> int:
+    """On how many episodes these weights were measured already."""
+    found = [f.episodes for f in card.figures if (f.setting, f.checkpoint) == (setting.title(), card.checkpoint)]
+    return max(found, default=0)
+
+
+def affordable(setting: Setting, weights: Path, data: Path | None, seconds: float) -> int:
+    """As many episodes as take about so long, judged by the first three."""
+    measure(setting._replace(episodes=1), weights, data, "cpu")  # reads the data, which is then in memory
+    started = time.monotonic()
+    measure(setting._replace(episodes=3), weights, data, "cpu")
+    each = (time.monotonic() - started) / 3
+    return next((episodes for episodes in EPISODES if episodes * each < seconds), EPISODES[-1])
+
+
+def measure_model(card: Card, folder: Path, data: Path | None, seconds: float) -> None:
+    """Measure what was not measured yet, or on fewer episodes; each figure stands in the card as soon as it is had."""
+    weights = folder / f"{card.name}.safetensors"
+    for setting in settings_of(card, checkpoint.load(weights)):
+        if measured(card, setting) == EPISODES[0]:
+            continue
+        episodes = affordable(setting, weights, data, seconds)
+        if episodes > measured(card, setting):
+            record(setting._replace(episodes=episodes), weights, data)
+
+
+def record(setting: Setting, weights: Path, data: Path | None) -> None:
+    """Measure one setting, and write its figures into the card."""
+    figures: list[Figure] = measure(setting, weights, data, "cpu")
+    card = weights.with_suffix(".json")
+    Card.read(card).with_figures(figures).write(card)
+    Console().print(f"{setting.model}, {figures[0].setting}: {figures[0].metric} {figures[0].value()}")
+
+
+def main() -> None:
+    """Measure the models named, or all."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("models", nargs="*")
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--folder", type=Path, default=ZOO)
+    parser.add_argument("--seconds", type=float, default=600)
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    catalogue = Catalogue(given.folder)
+    for name in given.models or catalogue:
+        measure_model(catalogue[name], given.folder, given.data, given.seconds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""What each option of the training loop does to the accuracy on validation classes: short trainings, alike but for one.
+
+python -m benchmarks.options --data omniglot.npz      writes docs/options.json, which docs/methods.md shows
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from statistics import fmean
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import torch
+from rich.console import Console
+
+from models.checkpoint import Spec, load
+from models.evaluation import evaluate, summarise
+from models.recipes import RECIPES, Recipe
+from models.tasks import open_tasks
+from models.tasks.episode import Shape
+from models.training import Run
+
+ROOT = Path(__file__).parents[1]
+FILE = ROOT / "docs/options.json"
+STEPS, EPISODES, SEEDS = 400, 300, (0,)
+TEST, SEED = Shape(20, 1, 5), 3_000_017
+BASE = replace(RECIPES["glyphs-strided"], steps=STEPS, validation=None, weight_decay=0.0, precision="float32")
+PLAIN = {"augment": "affine"}
+
+
+class Option(NamedTuple):
+    """One change of the base recipe. `measured` are the splits that show its effect."""
+
+    title: str
+    changes: dict[str, Any]
+    measured: tuple[str, ...] = ("vinyals-val",)
+
+
+def _dropout(recipe: Recipe) -> Spec:
+    return replace(recipe.spec, encoder_options=recipe.spec.encoder_options | {"dropout": 0.1})
+
+
+OPTIONS = {
+    "base": Option("none: 60-way 1-shot, rotations as classes, affine augmentation", {}),
+    "no-augmentation": Option("no augmentation", {"drawing": {}}),
+    "elastic": Option("elastic augmentation", {"drawing": {"augment": "elastic"}}),
+    "ways": Option("curriculum: from 10 ways to 60", {"curriculum": Shape(10, 1, 3)}),
+    "look-alikes": Option("look-alikes: half of the episodes of few alphabets", {"episode": Shape(60, 1, 3, 0.5)}),
+    "curriculum": Option(
+        "curriculum: from no look-alikes to half of the episodes",
+        {"curriculum": Shape(60, 1, 3), "episode": Shape(60, 1, 3, 0.5)},
+    ),
+    "weight-decay": Option("weight decay 0.02", {"weight_decay": 0.02}),
+    "dropout": Option("dropout 0.1 of the features", {"spec": _dropout(BASE)}),
+    "label-noise": Option("a tenth of the support wrongly labelled", {"drawing": PLAIN | {"label_noise": 0.1}}),
+    "no-rotations": Option("task augmentation off: upright characters only", {"drawing": PLAIN | {"forms": 1}}),
+    "mirrors": Option("task augmentation on: mirrored characters are classes too", {"drawing": PLAIN | {"forms": 8}}),
+    "unlabelled": Option(
+        "self-supervised: each image a class, its shots moved copies",
+        {"drawing": {"augment": "elastic", "unlabelled": True}},
+    ),
+    "shift": Option(
+        "domain shift: trained on six alphabets", {"data": "scripts-train"}, ("scripts-near", "scripts-far")
+    ),
+    "no-shift": Option(
+        "the same, trained on all background alphabets but five",
+        {"data": "alphabets-train"},
+        ("scripts-near", "scripts-far"),
+    ),
+}
+
+
+def main() -> None:
+    """Train and measure the options named, or all; those in the file already are left."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("options", nargs="*")
+    parser.add_argument("--data", type=Path, required=True)
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    for name in given.options or OPTIONS:
+        found = json.loads(FILE.read_text()) if FILE.exists() else {}
+        if name not in found:
+            FILE.write_text(json.dumps(found | {name: effect(OPTIONS[name], given.data)}, indent=2) + "\n")
+            Console().print(name, json.loads(FILE.read_text())[name])
+
+
+def effect(option: Option, data: Path) -> dict[str, dict[str, float]]:
+    """Accuracy on each split: the mean over seeds of training, and the interval over episodes of one."""
+    recipe = replace(BASE, **({"drawing": PLAIN} | option.changes))
+    per_seed = [list(scores(recipe, option.measured, data, seed)) for seed in SEEDS]
+    return {
+        split: {"mean": fmean(one["mean"] for one in found), "ci95": fmean(one["ci95"] for one in found)}
+        for split, found in zip(option.measured, zip(*per_seed, strict=True), strict=True)
+    }
+
+
+def scores(recipe: Recipe, splits: tuple[str, ...], data: Path, seed: int) -> Iterator[dict[str, float]]:
+    """Train once, and the accuracy on each split."""
+    training = open_tasks(recipe.data, data, **recipe.drawing)
+    with TemporaryDirectory() as folder:
+        run = Run(recipe, Path(folder), "option", seed=seed)
+        for _ in run.train(training, None, every=recipe.steps):
+            pass
+        learner = load(run.weights_path)
+    for split in splits:
+        found = evaluate(learner, open_tasks(split, data), TEST, EPISODES, SEED, torch.device("cpu"))
+        yield summarise(list(found))["accuracy"]
+
+
+def section() -> str:
+    """The table of docs/methods.md."""
+    found = json.loads(FILE.read_text())
+    lines = ["| option | classes | accuracy, % |\n", "| --- | --- | --- |\n"]
+    for name, splits in found.items():
+        for split, one in splits.items():
+            lines.append(f"| {OPTIONS[name].title} | {split} | {100 * one['mean']:.2f} ± {100 * one['ci95']:.2f} |\n")
+    return "".join(lines)
+
+
+if __name__ == "__main__":
+    main()
