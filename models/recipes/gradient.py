@@ -41,7 +41,7 @@ GRADIENT: dict[str, Recipe] = {
         "proto-maml", "Prototypes, then every weight adapted: any number of classes", {"rate": 0.01}
     ),
     "glyphs-alfa": _gradient("alfa", "Rates and decay made from weights and gradients", STEPS),
-    "glyphs-lstm": _gradient("lstm", "An LSTM takes the steps", GATES),
+    "glyphs-lstm": _gradient("lstm", "An LSTM takes the steps", GATES, steps=120),
     "glyphs-cavia": replace(
         _gradient("cavia", "A context vector adapted, to 5 classes", {"outputs": 5, "steps": 5}, steps=600, rate=1e-3),
         episode=Shape(5, 1, 5),

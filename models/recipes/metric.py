@@ -1,9 +1,10 @@
 """The models that compare queries with the support, and those that put a head on a frozen encoder."""
 
+from dataclasses import replace
 from typing import Any
 
 from models.checkpoint import Spec
-from models.recipes.drawings import drawings
+from models.recipes.drawings import LIMITS, drawings
 from models.recipes.recipe import Recipe
 from models.tasks.episode import Shape
 
@@ -34,8 +35,8 @@ METRIC: dict[str, Recipe] = {
     "glyphs-matching-fce": _metric(
         "matching", "The same, each example seen in the light of all", {"full_context": True}
     ),
-    "glyphs-relation": _metric("relation", "A learned comparison"),
-    "glyphs-gnn": _metric("gnn", "A graph of the support and one query"),
+    "glyphs-relation": _metric("relation", "A learned comparison", steps=600),
+    "glyphs-gnn": _metric("gnn", "A graph of the support and one query", steps=400),
     "glyphs-transformer": _metric("transformer", "The support read as context"),
 }
 
@@ -44,7 +45,13 @@ TUNING = {"copies": 2, "rate": 0.001, "adapt_steps": 3}
 
 TRANSFER: dict[str, Recipe] = {
     "glyphs-pmf": _frozen("pmf", "Prototypes after fine-tuning on the client's own drawings", TUNING),
-    "glyphs-tim": _frozen("tim", "The queries of a request judged together"),
+    "glyphs-tim": replace(
+        _frozen("tim", "The queries of a request judged together"),
+        limits=(
+            *LIMITS,
+            "Ask about all classes about equally often: a request of two queries is pushed to two classes.",
+        ),
+    ),
     "glyphs-tim-alpha": _frozen("tim", "The same, for classes asked about unequally often", {"alpha": 5.0}),
     "glyphs-progressive": _frozen("progressive", "A small column of the client's own beside a frozen one"),
     "glyphs-ridge": _frozen("ridge", "Ridge regression on a frozen encoder: the baseline", {"normalised": True}),
