@@ -7,6 +7,7 @@ and on more when it is run again with more time.
 """
 
 import argparse
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,6 +72,9 @@ def measure_model(card: Card, folder: Path, data: Path | None, seconds: float) -
 def record(setting: Setting, weights: Path, data: Path | None) -> None:
     """Measure one setting, and write its figures into the card."""
     figures: list[Figure] = measure(setting, weights, data, "cpu")
+    if not all(math.isfinite(figure.mean) for figure in figures):
+        Console().print(f"{setting.model}, {figures[0].setting}: diverges, and is left out")
+        return
     card = weights.with_suffix(".json")
     Card.read(card).with_figures(figures).write(card)
     Console().print(f"{setting.model}, {figures[0].setting}: {figures[0].metric} {figures[0].value()}")

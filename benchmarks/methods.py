@@ -5,6 +5,7 @@ python -m benchmarks.methods
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from matplotlib.figure import Figure as Picture
@@ -65,8 +66,15 @@ def drawing_table(cards: Sequence[Card]) -> str:
 
 def wave_table(cards: Sequence[Card]) -> str:
     """MSE of every model of waves, by points and inner steps."""
-    rows = [[f"`{card.name}`", *(number(card, title, "mse", 1, "{:.3f}") for title in WAVES)] for card in cards]
-    return table(["model", *(title.replace("inner steps", "steps") for title in WAVES)], rows)
+    header = ["model", *(title.replace("inner steps", "steps") for title in WAVES)]
+    return table(header, [[f"`{card.name}`", *map(partial(wave_cell, card), WAVES)] for card in cards])
+
+
+def wave_cell(card: Card, title: str) -> str:
+    """MSE after so many steps; that of a learner without steps stands where others have taken one."""
+    points, _, steps = title.partition(", ")
+    without = number(card, points, "mse", 1, "{:.3f}") if steps == "inner steps 1" else ""
+    return number(card, title, "mse", 1, "{:.3f}") or without
 
 
 def alphabet_table(catalogue: Catalogue) -> str:

@@ -24,7 +24,7 @@ from models.training import Run
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "docs/options.json"
-STEPS, EPISODES, SEEDS = 400, 300, (0,)
+STEPS, EPISODES, SEEDS = 250, 150, (0,)
 TEST, SEED = Shape(20, 1, 5), 3_000_017
 BASE = replace(RECIPES["glyphs-strided"], steps=STEPS, validation=None, weight_decay=0.0, precision="float32")
 PLAIN = {"augment": "affine"}

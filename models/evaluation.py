@@ -74,5 +74,6 @@ def summarise(scores: list[Scores]) -> dict[str, dict[str, float]]:
 
 
 def _interval(values: list[float]) -> dict[str, float]:
-    half = 1.96 * stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan
+    spread = stdev(values) if len(values) > 1 and all(map(math.isfinite, values)) else math.nan
+    half = 1.96 * spread / math.sqrt(len(values))
     return {"mean": fmean(values), "ci95": half}

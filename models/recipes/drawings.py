@@ -54,7 +54,7 @@ def _many_ways(
 ENCODERS: dict[str, Recipe] = {
     "glyphs": _many_ways(
         "Characters of alphabets never seen, any number of classes and drawings",
-        Spec("cosine", "resnet", {"views": 3}),
+        Spec("cosine", "resnet"),
         steps=4_500,
         split="alphabets",
     ),

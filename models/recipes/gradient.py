@@ -27,8 +27,6 @@ ONE_STEP = SLOTS | {"rate": 5.0}
 """From a head of zeros the first step moves the head alone, and may be long."""
 STEPS = SLOTS | {"rate": 0.1, "steps": 3}
 """The steps after it move the encoder too, which a rate of 1 destroys."""
-GATES = SLOTS | {"steps": 3, "forget_bias": [7.0, 8.0], "input_bias": [-2.0, -1.5]}
-"""Such rates, and hardly any decay of weights of which much is known."""
 
 GRADIENT: dict[str, Recipe] = {
     "glyphs-maml": _gradient("maml", "Every weight adapted, second order", ONE_STEP),
@@ -41,7 +39,6 @@ GRADIENT: dict[str, Recipe] = {
         "proto-maml", "Prototypes, then every weight adapted: any number of classes", {"rate": 0.01}
     ),
     "glyphs-alfa": _gradient("alfa", "Rates and decay made from weights and gradients", STEPS),
-    "glyphs-lstm": _gradient("lstm", "An LSTM takes the steps", GATES, steps=120),
     "glyphs-cavia": replace(
         _gradient("cavia", "A context vector adapted, to 5 classes", {"outputs": 5, "steps": 5}, steps=600, rate=1e-3),
         episode=Shape(5, 1, 5),

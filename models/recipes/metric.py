@@ -35,8 +35,10 @@ METRIC: dict[str, Recipe] = {
     "glyphs-matching-fce": _metric(
         "matching", "The same, each example seen in the light of all", {"full_context": True}
     ),
-    "glyphs-relation": _metric("relation", "A learned comparison", steps=600),
-    "glyphs-gnn": _metric("gnn", "A graph of the support and one query", steps=400),
+    "glyphs-relation": replace(
+        _metric("relation", "A learned comparison", steps=1_200), episode=Shape(5, 1, 5), rate=1e-3
+    ),
+    "glyphs-gnn": replace(_metric("gnn", "A graph of the support and one query", steps=300), episode=Shape(20, 1, 1)),
     "glyphs-transformer": _metric("transformer", "The support read as context"),
 }
 

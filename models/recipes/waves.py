@@ -1,5 +1,6 @@
 """The models that regress waves (Finn et al. 2017, section 5.1)."""
 
+from dataclasses import replace
 from typing import Any
 
 from models.checkpoint import Spec
@@ -30,18 +31,24 @@ CONTEXT = 5
 
 WAVES: dict[str, Recipe] = {
     "sinusoid": _wave("maml", "Waves y = A sin(x - phase) from a handful of points", ONE, steps=70_000),
-    "sinusoid-anil": _wave("anil", "Waves, the last layer adapted", ONE, steps=5_000),
-    "sinusoid-reptile": _wave("reptile", "Waves, first order", FIVE | {"rate": 0.02, "adapt_steps": 10}, steps=2_000),
-    "sinusoid-meta-sgd": _wave("meta-sgd", "Waves, a learned rate for each weight", ONE, steps=5_000),
-    "sinusoid-maml-plus-plus": _wave("maml++", "Waves, learned rates for each layer and step", FIVE, steps=2_000),
-    "sinusoid-alfa": _wave("alfa", "Waves, rates and decay made from weights and gradients", FIVE, steps=2_000),
-    "sinusoid-lstm": _wave("lstm", "Waves, an LSTM takes the steps", {"outputs": 1, "steps": 5}, steps=2_000),
+    "sinusoid-anil": _wave("anil", "Waves, the last layer adapted", ONE, steps=3_000),
+    "sinusoid-reptile": _wave("reptile", "Waves, first order", FIVE | {"rate": 0.02, "adapt_steps": 10}, steps=1_500),
+    "sinusoid-meta-sgd": _wave(
+        "meta-sgd", "Waves, a learned rate for each weight", ONE | {"adapt_steps": 1}, steps=3_000
+    ),
+    "sinusoid-maml-plus-plus": _wave("maml++", "Waves, learned rates for each layer and step", FIVE, steps=1_500),
+    "sinusoid-alfa": _wave("alfa", "Waves, rates and decay made from weights and gradients", FIVE, steps=1_500),
+    "sinusoid-lstm": replace(
+        _wave("lstm", "Waves, an LSTM takes the steps", {"outputs": 1, "steps": 5, "units": 8}, steps=300),
+        tasks_per_step=8,
+        rate=1e-2,
+    ),
     "sinusoid-cavia": _wave(
         "cavia",
         "Waves, five context numbers adapted",
-        ONE | {"rate": 1.0, "context": CONTEXT},
-        steps=5_000,
+        ONE | {"rate": 1.0, "context": CONTEXT, "adapt_steps": 1},
+        steps=3_000,
         inputs=1 + CONTEXT,
     ),
-    "sinusoid-ridge": _wave("ridge", "Waves, a closed-form head on meta-trained features", {}, steps=5_000),
+    "sinusoid-ridge": _wave("ridge", "Waves, a closed-form head on meta-trained features", {}, steps=3_000),
 }

@@ -83,3 +83,9 @@ def test_every_score_has_its_own_interval():
 
 def test_one_episode_has_no_interval():
     assert math.isnan(summarise([{"accuracy": 1.0}])["accuracy"]["ci95"])
+
+
+def test_what_diverged_has_no_interval():
+    summary = summarise([{"mse": 1.0}, {"mse": math.inf}])["mse"]
+    assert summary["mean"] == math.inf
+    assert math.isnan(summary["ci95"])

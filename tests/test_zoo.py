@@ -1,0 +1,54 @@
+"""The models that ship: each is what its recipe makes, and its figures are of the weights beside its card."""
+
+import pytest
+
+from benchmarks import methods
+from models import checkpoint
+from models.learner import Kind
+from models.recipes import RECIPES
+from service.cards import Catalogue
+from service.settings import ZOO
+
+CATALOGUE = Catalogue(ZOO)
+NOT_SHIPPED = {"glyphs-strided", "glyphs-start"}
+"""Only others begin with it."""
+over_models = pytest.mark.parametrize("name", list(CATALOGUE))
+
+
+def test_every_recipe_has_its_model_and_every_model_its_recipe():
+    assert set(CATALOGUE) == set(RECIPES) - NOT_SHIPPED
+
+
+@over_models
+def test_a_model_is_what_its_recipe_makes(name):
+    _, header = checkpoint.read(ZOO / f"{name}.safetensors")
+    assert header["spec"] == RECIPES[name].spec
+    assert CATALOGUE[name].training["data"] == RECIPES[name].data
+
+
+@over_models
+def test_a_card_says_of_its_model_what_the_learner_says(name):
+    card, learner = CATALOGUE[name], checkpoint.load(ZOO / f"{name}.safetensors")
+    said = (card.algorithm, card.paper, card.kind, card.max_ways, card.transductive, card.order_sensitive)
+    assert said == (
+        learner.algorithm, learner.paper, learner.kind, learner.max_ways, learner.transductive, learner.order_sensitive
+    )  # fmt: skip
+
+
+@over_models
+def test_figures_were_measured_on_the_weights_that_ship(name):
+    card = CATALOGUE[name]
+    assert card.figures
+    assert {figure.checkpoint for figure in card.figures} == {card.checkpoint}
+
+
+@over_models
+def test_the_probabilities_of_a_classifier_are_calibrated(name):
+    card = CATALOGUE[name]
+    assert card.kind == Kind.REGRESSION or card.temperature != 1.0
+
+
+def test_the_page_and_the_readme_show_the_figures_of_the_cards():
+    page, readme = methods.PAGE.read_text(), methods.README.read_text()
+    assert methods.page(CATALOGUE, page) == page
+    assert methods.readme(CATALOGUE, readme) == readme
