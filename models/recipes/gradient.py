@@ -30,7 +30,9 @@ STEPS = SLOTS | {"rate": 0.1, "steps": 3}
 
 GRADIENT: dict[str, Recipe] = {
     "glyphs-maml": _gradient("maml", "Every weight adapted, second order", ONE_STEP),
-    "glyphs-fomaml": _gradient("maml", "Every weight adapted, first order", ONE_STEP | {"first_order": True}),
+    "glyphs-fomaml": _gradient(
+        "maml", "Every weight adapted, first order", ONE_STEP | {"first_order": True}, steps=100, rate=3e-5
+    ),
     "glyphs-anil": _gradient("anil", "The head adapted", STEPS | {"rate": 0.3}),
     "glyphs-reptile": _gradient("reptile", "Every weight adapted, support and queries learned alike", STEPS),
     "glyphs-meta-sgd": _gradient("meta-sgd", "Every weight adapted at a learned rate of its own", ONE_STEP),
