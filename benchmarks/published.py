@@ -40,7 +40,7 @@ REMARKS: dict[str, str] = {
     "glyphs-gnn": "300 episodes at 20-way 1-shot alone, and asked at 5-way and 5-shot all the same.",
     "glyphs-transformer": "1,000 episodes at 20-way 1-shot alone.",
     "glyphs-maml": SHORT + " Query statistics, which the published figure has, are worth 1 to 2 points more.",
-    "glyphs-fomaml": "94 before any training: prototypes stand still while the encoder moves, and it drifts away.",
+    "glyphs-fomaml": "training harms its start: in first order, prototypes stand still while the encoder moves.",
     "glyphs-anil": SHORT,
     "glyphs-meta-sgd": SHORT,
     "glyphs-maml-plus-plus": SHORT,

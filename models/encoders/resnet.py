@@ -8,7 +8,7 @@ class ResNet(nn.Module):
 
     With widths 64, 128, 256: 28-14-14-7-4, averaged to 256 features; 1.2 M weights and 40 M multiplications a drawing.
     The ResNet-12 of the few-shot literature has four blocks of three convolutions and begins at full resolution,
-    which for 28x28 line drawings costs ten times as much.
+    which costs far more.
     Batch normalisation: running statistics are written in `train()` mode only.
     """
 
