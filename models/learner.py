@@ -61,9 +61,6 @@ class Learner(nn.Module, ABC):
     order_sensitive: bool = False
     """The order of the support may change the answers."""
 
-    head_of_zeros: ClassVar[bool] = True
-    """When a training takes over another's encoder, a new head best begins at zero."""
-
     kind: Kind = Kind.CLASSIFICATION
     max_ways: int | None = None
     """Size of a fixed head, whose rows mean nothing before labels are given: permuting the classes permutes the

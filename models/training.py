@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -119,11 +120,19 @@ class Run:
         return self.progress.step / self.recipe.steps
 
     def _set_rate(self) -> None:
-        """Up in a hundredth of the run, and down to zero on a cosine."""
-        warmth = min(1.0, 100 * (self.progress.step + 1) / self.recipe.steps)
-        rate = self.recipe.rate * warmth * (1 + math.cos(math.pi * self._done())) / 2
+        """Up in a hundredth of the run, and down to zero on a cosine; the same again after a restart (Loshchilov,
+        Hutter 2017, arXiv:1608.03983)."""
+        begin, end = self._cycle()
+        gone, length = self.progress.step - begin, end - begin
+        warmth = min(1.0, 100 * (gone + 1) / length)
+        rate = self.recipe.rate * warmth * (1 + math.cos(math.pi * gone / length)) / 2
         for group in self.optimiser.param_groups:
             group["lr"] = rate
+
+    def _cycle(self) -> tuple[int, int]:
+        """Between which steps the rate goes up and down once: the restarts around the present step."""
+        marks = [0, *self.recipe.restarts, self.recipe.steps]
+        return next((begin, end) for begin, end in pairwise(marks) if self.progress.step < end)
 
     def _look(self, validation: Tasks | None) -> None:
         """Note the loss and the validation score; write the weights if they are the best so far."""
@@ -157,13 +166,10 @@ class Run:
         checkpoint.save(self.resume_path, self.recipe.spec, weights | moments, **header)
 
     def _begin_with(self, start: Path) -> None:
-        """Take what a trained model has under the same name. A head that it does not have begins at zero, from where
-        one inner step points it at the class means."""
+        """Take what a trained model has under the same name."""
         tensors, _ = checkpoint.read(start)
         own = self.learner.state_dict()
-        zeroed = [name for name in own if name.startswith("head.") and self.learner.head_of_zeros]
-        heads = {name: torch.zeros_like(own[name]) for name in zeroed}
-        self.learner.load_state_dict(own | heads | {name: tensors[name] for name in tensors.keys() & own.keys()})
+        self.learner.load_state_dict(own | {name: tensors[name] for name in tensors.keys() & own.keys()})
 
     def _identity(self) -> dict[str, Any]:
         """What must be the same for a run to go on, as JSON keeps it."""

@@ -18,8 +18,10 @@ class Conv4(nn.Module):
     `norm="group"`: group normalisation, within one example in either mode: for inner loops, which cannot keep
     running statistics. The published MAML normalises by the query batch, which a service must not do.
     `dropout` leaves out that share of the features in `train()` mode.
-    `centred` features have mean 0 and one length. One gradient step from a head of zeros then makes the classifier of
-    nearest prototypes, which is where an inner loop is best begun.
+    `centred`: features have mean 0 and standard deviation `scale`, so all one length. One gradient step from a head of
+    zeros then makes the classifier of nearest prototypes, which is where an inner loop is best begun. That step
+    turns with the square of `scale`, but the encoder's part in the next ones does not: a large scale with a small
+    inner rate fits the head well and moves the encoder gently.
     """
 
     def __init__(
@@ -30,9 +32,10 @@ class Conv4(nn.Module):
         norm: Norm = "batch",
         dropout: float = 0.0,
         centred: bool = False,
+        scale: float = 1.0,
     ) -> None:
         super().__init__()
-        self.features, self.dropout = width, nn.Dropout(dropout)
+        self.features, self.scale, self.dropout = width, scale, nn.Dropout(dropout)
         self.last = nn.LayerNorm(width, elementwise_affine=False) if centred else nn.Identity()
         self.blocks = nn.Sequential(
             _block(channels, width, reduction, norm), *(_block(width, width, reduction, norm) for _ in range(3))
@@ -40,7 +43,7 @@ class Conv4(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (n, channels, 28, 28), ink 1 and paper 0, to features (n, width)."""
-        features: Tensor = self.dropout(self.last(self.blocks(images).mean((-2, -1))))
+        features: Tensor = self.dropout(self.scale * self.last(self.blocks(images).mean((-2, -1))))
         return features
 
     def maps(self, images: Tensor) -> Tensor:

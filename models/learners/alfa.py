@@ -26,9 +26,9 @@ class ALFA(MAML):
     algorithm = "ALFA"
     paper = "Baik, Choi, Choi, Kim, Lee 2020, arXiv:2011.00209"
 
-    def __init__(self, encoder: Encoder, outputs: int, **options: Any) -> None:
+    def __init__(self, encoder: Encoder, outputs: int | None = None, **options: Any) -> None:
         super().__init__(encoder, outputs, **options)
-        layers = len(list(self.parameters()))
+        layers = len(self.layers())
         last = nn.Linear(2 * layers, 2 * layers)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)

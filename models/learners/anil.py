@@ -26,7 +26,7 @@ class ANIL(MAML):
         def loss(head: State) -> Tensor:
             return self.loss(F.linear(features, **head), support.targets, support.mask)
 
-        return self.inner_loop(loss, self.head_rows(support.ways))
+        return self.inner_loop(loss, self.initial_head(support))
 
     def predict(self, state: State, query: Tensor) -> Tensor:
         """Logits (q, ways) or values (q, outputs) of the client's head on shared features."""

@@ -12,7 +12,7 @@ from torch.func import functional_call
 
 from models.encoders.conv4 import Conv4
 from models.encoders.mlp import MLP
-from models.learner import State
+from models.learner import State, Support
 from models.learners.maml import MAML
 
 LAST_NORM = "blocks.3.1"
@@ -30,7 +30,7 @@ class CAVIA(MAML):
 
     algorithm = "CAVIA"
     paper = "Zintgraf, Shiarlis, Kurin, Hofmann, Whiteson 2019, arXiv:1810.03642"
-    head_of_zeros = False  # the gradient of the context passes through the head, which is not adapted
+    head: nn.Linear
 
     def __init__(
         self, encoder: Conv4 | MLP, outputs: int, context: int = 100, rate: float = 1.0, **options: Any
@@ -41,13 +41,9 @@ class CAVIA(MAML):
             self.film = nn.Linear(context, 2 * encoder.features, bias=False)
             nn.init.normal_(self.film.weight, std=0.5)
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """The shared network before any adaptation: inputs (n, *input) to (n, outputs)."""
-        return self.predict(self.initial(0), inputs)
-
-    def initial(self, ways: int) -> State:
+    def initial(self, support: Support) -> State:
         """The context zero, and the head's bias, which is never adapted: predict learns the number of classes by it."""
-        return {"context": self.head.bias.new_zeros(self.context), "bias": self.head.bias[: ways or None]}
+        return {"context": self.head.bias.new_zeros(self.context), "bias": self.head.bias[: support.ways or None]}
 
     def update(self, number: int, params: State, gradients: State) -> State:
         """Descend in the context alone."""

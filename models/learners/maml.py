@@ -3,6 +3,7 @@
 arXiv:1703.03400
 """
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
@@ -18,8 +19,12 @@ class MAML(GradientLearner):
     0.4 (5-way) and 0.1 (20-way) are both a rate of 2.0 here.
     `first_order` drops the second derivatives from the meta-gradient (FOMAML, section 5.2).
     `steps` are taken in `train()` mode, `adapt_steps` (default: as many) in `eval()` mode.
-    A task with fewer classes than the head has outputs uses the head's first rows alone, which is the same as masking
-    the others with minus infinity in the inner loss and in the answer.
+    `outputs` None: no head is learned, and a task's begins at zero with a row for each of its classes. A learned head
+    only prefers some labels over others, which mean nothing before they are given; without one, any number of classes
+    is taken, and permuting them permutes the answers (Ye, Chao 2022, arXiv:2106.16245, "Unicorn"; Kao et al. 2022,
+    arXiv:2106.15367, the "zeroing trick"). Regression needs `outputs`.
+    A task with fewer classes than a learned head has outputs uses the head's first rows alone, which is the same as
+    masking the others with minus infinity in the inner loss and in the answer.
     """
 
     algorithm = "MAML"
@@ -28,7 +33,7 @@ class MAML(GradientLearner):
     def __init__(
         self,
         encoder: Encoder,
-        outputs: int,
+        outputs: int | None = None,
         kind: str = Kind.CLASSIFICATION,
         rate: float = 0.01,
         steps: int = 1,
@@ -37,28 +42,40 @@ class MAML(GradientLearner):
     ) -> None:
         super().__init__(rate, steps, adapt_steps, first_order)
         self.kind = Kind(kind)
+        if self.kind is Kind.REGRESSION and outputs is None:
+            raise ValueError("a regression needs to know its number of outputs")
         self.max_ways = outputs if self.kind is Kind.CLASSIFICATION else None
-        self.encoder, self.head = encoder, nn.Linear(encoder.features, outputs)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """The network that is adapted: inputs (n, *input) to (n, outputs)."""
-        answers: Tensor = self.head(self.encoder(inputs))
-        return answers
+        self.encoder, self.head = encoder, nn.Linear(encoder.features, outputs) if outputs else None
 
     def adapt(self, support: Support) -> State:
         """Adapted weights of the encoder and of the head's rows in use, under their own names."""
-        return self.inner_loop(self.support_loss(support), self.initial(support.ways))
+        return self.inner_loop(self.support_loss(support), self.initial(support))
 
     def predict(self, state: State, query: Tensor) -> Tensor:
         """Logits (q, ways) or values (q, outputs) of the client's own network."""
-        answers: Tensor = functional_call(self, state, (query,))
-        return answers
+        encoder = {name.removeprefix("encoder."): value for name, value in state.items() if name.startswith("encoder.")}
+        features = functional_call(self.encoder, encoder, (query,))
+        return F.linear(features, state["head.weight"], state["head.bias"])
 
-    def initial(self, ways: int) -> State:
-        """The weights from which a task of so many classes is adapted, by name; 0 for regression."""
+    def initial(self, support: Support) -> State:
+        """The weights from which a task is adapted, by name."""
         encoder = {f"encoder.{name}": value for name, value in self.encoder.named_parameters()}
-        return encoder | {f"head.{name}": value for name, value in self.head_rows(ways).items()}
+        return encoder | {f"head.{name}": value for name, value in self.initial_head(support).items()}
 
-    def head_rows(self, ways: int) -> State:
-        """The head's weight and bias for a task of so many classes; all of it for regression."""
-        return {name: value[: ways or None] for name, value in self.head.named_parameters()}
+    def initial_head(self, support: Support) -> State:
+        """The head's `weight` (rows, d) and `bias` (rows,) for the classes of a task; all of it for regression."""
+        return self.head_rows(support.ways)
+
+    def head_rows(self, rows: int) -> State:
+        """So many rows of the head; 0 for all of it."""
+        if self.head is not None:
+            return {name: value[: rows or None] for name, value in self.head.named_parameters()}
+        like = next(self.encoder.parameters())
+        return {"weight": like.new_zeros(rows, self.encoder.features), "bias": like.new_zeros(rows)}
+
+    def layers(self) -> State:
+        """What is adapted, by name, for learners that have something of their own for each; of a head that is not
+        learned one row, since its rows are alike."""
+        encoder = {f"encoder.{name}": value for name, value in self.encoder.named_parameters()}
+        head = self.head_rows(0 if self.head is not None else 1)
+        return encoder | {f"head.{name}": value for name, value in head.items()}

@@ -32,7 +32,7 @@ class MAMLPlusPlus(MAML):
     def __init__(
         self,
         encoder: Encoder,
-        outputs: int,
+        outputs: int | None = None,
         rate: float = 0.1,
         steps: int = 5,
         annealing: float = 0.1,
@@ -40,7 +40,7 @@ class MAMLPlusPlus(MAML):
     ) -> None:
         super().__init__(encoder, outputs, rate=rate, steps=steps, **options)
         self.annealing = annealing
-        rates = {key_of(name): torch.full((steps,), rate) for name, _ in self.named_parameters()}
+        rates = {key_of(name): torch.full((steps,), rate) for name in self.layers()}
         self.rates = nn.ParameterDict(rates)
 
     def update(self, number: int, params: State, gradients: State) -> State:
@@ -50,7 +50,7 @@ class MAMLPlusPlus(MAML):
 
     def outer_loss(self, episode: Episode, done: float) -> Tensor:
         """The weighted sum of the query losses after each step; steps of no weight are not asked."""
-        loss, state = self.support_loss(episode.support), self.initial(episode.support.ways)
+        loss, state = self.support_loss(episode.support), self.initial(episode.support)
         losses = []
         for number, weight in enumerate(self.step_weights(done)):
             state = self.step(number, loss, state)

@@ -6,7 +6,7 @@ arXiv:1707.09835
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from models.encoders import Encoder
 from models.learner import State
@@ -24,15 +24,20 @@ class MetaSGD(MAML):
     algorithm = "Meta-SGD"
     paper = "Li, Zhou, Chen, Li 2017, arXiv:1707.09835"
 
-    def __init__(self, encoder: Encoder, outputs: int, **options: Any) -> None:
+    def __init__(self, encoder: Encoder, outputs: int | None = None, **options: Any) -> None:
         super().__init__(encoder, outputs, **options)
-        rates = {key_of(name): torch.full((value.numel(),), self.rate) for name, value in self.named_parameters()}
+        rates = {key_of(name): torch.full((value.numel(),), self.rate) for name, value in self.layers().items()}
         self.rates = nn.ParameterDict(rates)
 
     def update(self, number: int, params: State, gradients: State) -> State:
-        """Descend by each coordinate's own rate. The rows of a head come first, and so do their rates."""
-        rates = {name: self.rates[key_of(name)][: value.numel()].view_as(value) for name, value in params.items()}
-        return {name: value - rates[name] * gradients[name] for name, value in params.items()}
+        """Descend by each coordinate's own rate. The rows of a learned head come first, and so do their rates; the
+        rows of a head of zeros share theirs."""
+        return {name: value - self.rates_of(name, value) * gradients[name] for name, value in params.items()}
+
+    def rates_of(self, name: str, value: Tensor) -> Tensor:
+        """The rates of a weight, which broadcast to its shape."""
+        rates: Tensor = self.rates[key_of(name)]
+        return rates[: value.numel()].view(-1, *value.shape[1:])
 
 
 def key_of(name: str) -> str:

@@ -3,17 +3,15 @@
 arXiv:1903.03096
 """
 
-import torch.nn.functional as F
-from torch import Tensor
-from torch.func import functional_call
+from typing import Any
 
-from models.descent import GradientLearner
 from models.encoders import Encoder
 from models.functional import class_means
 from models.learner import State, Support
+from models.learners.maml import MAML
 
 
-class ProtoMAML(GradientLearner):
+class ProtoMAML(MAML):
     """MAML whose head begins as a prototypical network (section 3.2), so that it takes any number of classes.
 
     With c the mean feature of a class, its row of the head begins at weight 2c and bias -|c|^2: the logits are then
@@ -26,26 +24,10 @@ class ProtoMAML(GradientLearner):
     algorithm = "Proto-MAML"
     paper = "Triantafillou, Zhu, Dumoulin, Lamblin et al. 2020, arXiv:1903.03096"
 
-    def __init__(
-        self,
-        encoder: Encoder,
-        rate: float = 0.01,
-        steps: int = 1,
-        adapt_steps: int | None = None,
-        first_order: bool = False,
-    ) -> None:
-        super().__init__(rate, steps, adapt_steps, first_order)
-        self.encoder = encoder
+    def __init__(self, encoder: Encoder, **options: Any) -> None:
+        super().__init__(encoder, outputs=None, **options)
 
-    def adapt(self, support: Support) -> State:
-        """Adapted weights of the encoder under their own names, and `head.weight` (ways, d), `head.bias` (ways,)."""
+    def initial_head(self, support: Support) -> State:
+        """Rows made of the class means."""
         means = class_means(self.encoder(support.inputs), support)
-        head = {"head.weight": 2 * means, "head.bias": -means.square().sum(-1)}
-        encoder = {f"encoder.{name}": value for name, value in self.encoder.named_parameters()}
-        return self.inner_loop(self.support_loss(support), encoder | head)
-
-    def predict(self, state: State, query: Tensor) -> Tensor:
-        """Logits (q, ways) of the client's own encoder and head."""
-        encoder = {name.removeprefix("encoder."): value for name, value in state.items() if name.startswith("encoder.")}
-        features = functional_call(self.encoder, encoder, (query,))
-        return F.linear(features, state["head.weight"], state["head.bias"])
+        return {"weight": 2 * means, "bias": -means.square().sum(-1)}

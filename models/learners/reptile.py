@@ -23,7 +23,7 @@ class Reptile(MAML):
     algorithm = "Reptile"
     paper = "Nichol, Achiam, Schulman 2018, arXiv:1803.02999"
 
-    def __init__(self, encoder: Encoder, outputs: int, **options: Any) -> None:
+    def __init__(self, encoder: Encoder, outputs: int | None = None, **options: Any) -> None:
         super().__init__(encoder, outputs, first_order=True, **options)
 
     def outer_loss(self, episode: Episode, done: float) -> Tensor:
@@ -33,11 +33,10 @@ class Reptile(MAML):
         already seen. That gradient is what section 7 hands to an optimiser, which here is the loop's Adam; with SGD
         of rate epsilon it is the move `theta + epsilon (adapted theta - theta)` of algorithm 1.
         """
-        ways = episode.support.ways
         with torch.no_grad():
             adapted = self.adapt(all_examples(episode))
             loss = self.loss(self.predict(adapted, episode.query), episode.targets, everyone(episode.targets))
-        pull = displacement(self.initial(ways), adapted)
+        pull = displacement(self.initial(episode.support), adapted)
         return loss + pull - pull.detach()
 
 

@@ -41,10 +41,6 @@ class Ridge(Learner):
         self.log_ridge = nn.Parameter(torch.tensor(math.log(ridge)))
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """What it answers before it has seen an example, (n, 1): zero, to which the ridge shrinks."""
-        return inputs.new_zeros(len(inputs), 1)
-
     def adapt(self, support: Support) -> State:
         """Weights (d + 1, ways), or (d + 1, outputs) for regression; the last row is the intercept."""
         points, kept = self.points(support.inputs), support.mask.unsqueeze(-1)

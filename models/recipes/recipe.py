@@ -22,6 +22,8 @@ class Recipe:
     rate: float
     drawing: dict[str, Any] = field(default_factory=dict)
     """How training episodes are drawn: options of `tasks.open_tasks`."""
+    restarts: tuple[int, ...] = ()
+    """The steps before which the learning rate, almost zero by then, goes up again."""
     curriculum: Shape | None = None
     """The shape of the first episodes; half way through the run they are of `episode`'s."""
     weight_decay: float = 0.0

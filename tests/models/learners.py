@@ -1,5 +1,6 @@
 """The table of every learner that must obey the laws, and random data of the kind that each one takes."""
 
+from collections import OrderedDict
 from collections.abc import Sequence
 
 import torch
@@ -13,6 +14,7 @@ POOLED = {"width": 16}
 STRIDED = {"width": 16, "reduction": "stride", "norm": "group"}
 VECTOR = {"inputs": 1, "widths": [40, 40]}
 HEAD = {"outputs": 5, "rate": 0.5, "steps": 2, "adapt_steps": 5}
+ANY_WAYS = {"rate": 0.5, "steps": 2}
 WAVE = {"outputs": 1, "kind": "regression", "rate": 0.02, "steps": 3, "adapt_steps": 5}
 TOKENS = {"outputs": 5, "layers": 2, "heads": 2, "width": 32}
 GATES = {"forget_bias": [7.0, 7.0], "input_bias": [1.0, 1.0]}
@@ -24,23 +26,29 @@ TABLE = {
     "cosine-views": Spec("cosine", "conv4", {"views": 3}, STRIDED),
     "cosine-resnet-batch": Spec("cosine", "resnet", {}, {"widths": [8, 16]}),
     "maml": Spec("maml", "conv4", HEAD, STRIDED),
+    "maml-any-ways": Spec("maml", "conv4", ANY_WAYS, STRIDED),
     "maml-first-order": Spec("maml", "conv4", HEAD | {"first_order": True}, STRIDED),
     "maml-sinusoid": Spec("maml", "mlp", WAVE, VECTOR),
     "anil": Spec("anil", "conv4", HEAD, STRIDED),
+    "anil-any-ways": Spec("anil", "conv4", ANY_WAYS, STRIDED),
     "anil-pool-batch": Spec("anil", "conv4", HEAD, POOLED),
     "anil-sinusoid": Spec("anil", "mlp", WAVE, VECTOR),
     "proto-maml": Spec("proto-maml", "conv4", {"rate": 0.05, "steps": 2, "adapt_steps": 5}, STRIDED),
     "meta-sgd": Spec("meta-sgd", "conv4", HEAD, STRIDED),
+    "meta-sgd-any-ways": Spec("meta-sgd", "conv4", ANY_WAYS, STRIDED),
     "meta-sgd-sinusoid": Spec("meta-sgd", "mlp", WAVE | {"steps": 1, "adapt_steps": 1}, VECTOR),
     "reptile": Spec("reptile", "conv4", HEAD | {"steps": 5}, STRIDED),
+    "reptile-any-ways": Spec("reptile", "conv4", ANY_WAYS | {"rate": 0.2, "steps": 5}, STRIDED),
     "reptile-sinusoid": Spec("reptile", "mlp", WAVE | {"steps": 10, "adapt_steps": 20}, VECTOR),
     "maml++": Spec("maml++", "conv4", HEAD | {"adapt_steps": 2}, STRIDED),
+    "maml++-any-ways": Spec("maml++", "conv4", ANY_WAYS, STRIDED),
     "maml++-sinusoid": Spec("maml++", "mlp", WAVE | {"adapt_steps": 2, "steps": 2}, VECTOR),
     "cavia": Spec("cavia", "conv4", HEAD | {"rate": 1.0, "steps": 8, "adapt_steps": 8}, STRIDED),
     "cavia-sinusoid": Spec("cavia", "mlp", WAVE | {"rate": 1.0, "context": 4}, VECTOR | {"inputs": 1 + 4}),
     "lstm": Spec("lstm", "conv4", {"outputs": 5, "steps": 2, "adapt_steps": 5, "units": 8} | GATES, STRIDED),
     "lstm-sinusoid": Spec("lstm", "mlp", {"outputs": 1, "kind": "regression", "units": 8}, VECTOR),
     "alfa": Spec("alfa", "conv4", HEAD | {"adapt_steps": 2}, STRIDED),
+    "alfa-any-ways": Spec("alfa", "conv4", ANY_WAYS, STRIDED),
     "alfa-sinusoid": Spec("alfa", "mlp", WAVE | {"adapt_steps": 3}, VECTOR),
     "matching": Spec("matching", "conv4", {}, STRIDED),
     "matching-pool-batch": Spec("matching", "conv4", {}, POOLED),
@@ -75,6 +83,11 @@ def fresh(spec: Spec, dtype: torch.dtype = torch.float32) -> Learner:
             nn.init.normal_(module.running_mean, std=0.2)
             nn.init.uniform_(module.running_var, 0.2, 2.0)
     return learner.eval().requires_grad_(False)
+
+
+def network_of(learner: Learner) -> nn.Sequential:
+    """The encoder and the learned head as a plain network, whose weights have the names of a state."""
+    return nn.Sequential(OrderedDict(encoder=learner.encoder, head=learner.head))
 
 
 def input_shape(spec: Spec) -> tuple[int, ...]:

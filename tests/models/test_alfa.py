@@ -7,7 +7,7 @@ from torch.testing import assert_close
 
 from models.checkpoint import Spec
 from models.learner import Learner
-from tests.models.learners import STRIDED, support
+from tests.models.learners import STRIDED, network_of, support
 from tests.models.test_maml import episode_of, learner_of, matches_finite_differences, meta_gradient
 
 CLASSIFY = Spec("alfa", "mlp", {"outputs": 3, "rate": 0.5, "steps": 2}, {"inputs": 3, "widths": [6, 5]})
@@ -43,7 +43,7 @@ def test_every_step_decays_and_descends_as_the_generator_says(spec):
     first, _, second = learner.generator
     count = len(weights)
     for step in range(2):
-        answers = torch.func.functional_call(learner, weights, full.inputs)
+        answers = torch.func.functional_call(network_of(learner), weights, full.inputs)
         gradients = torch.autograd.grad(loss(answers, full.targets), list(weights.values()))
         means = torch.tensor([one.mean().item() for one in [*weights.values(), *gradients]], dtype=torch.float64)
         made = second.weight @ (first.weight @ means + first.bias).clamp(min=0) + second.bias
@@ -69,8 +69,8 @@ def test_the_generator_learns_from_the_first_outer_step(spec):
 
 def test_two_tasks_are_adapted_with_different_step_sizes():
     learner = with_drawn_generator(IMAGES)
-    loss, start = learner.support_loss, learner.initial(3)
     one, other = (support(IMAGES, [1, 1, 1], seed, torch.float64) for seed in (0, 1))
+    loss, start = learner.support_loss, learner.initial(one)
     made = [learner.hyperparameters(0, start, torch.func.grad(loss(task))(start)) for task in (one, other)]
     assert not torch.allclose(made[0][0], made[1][0])
     assert not torch.allclose(made[0][1], made[1][1])

@@ -11,7 +11,7 @@ from torch.testing import assert_close
 from models.checkpoint import Spec
 from models.learner import Episode, Learner, State, Support
 from models.learners.lstm import preprocessed
-from tests.models.learners import STRIDED, support
+from tests.models.learners import STRIDED, network_of, support
 from tests.models.test_maml import episode_of, learner_of, meta_gradient
 
 CLASSIFY = Spec("lstm", "mlp", {"outputs": 3, "steps": 3}, {"inputs": 3, "widths": [6, 5]})
@@ -41,7 +41,7 @@ def by_hand(learner: Learner, full: Support) -> State:
     cells: dict[str, tuple[Tensor, Tensor]] = {}
     gates = {name: torch.zeros(2, value.numel(), dtype=torch.float64) for name, value in weights.items()}
     for _ in range(learner.steps):
-        answers = torch.func.functional_call(learner, weights, full.inputs)
+        answers = torch.func.functional_call(network_of(learner), weights, full.inputs)
         lost = F.cross_entropy(answers, full.targets) if full.ways else F.mse_loss(answers, full.targets)
         gradients = torch.autograd.grad(lost, list(weights.values()), retain_graph=True)
         for (name, value), gradient in zip(list(weights.items()), gradients, strict=True):
@@ -66,7 +66,7 @@ def test_the_adapted_weights_equal_those_of_torchs_cell(spec):
 @over_kinds
 def test_the_meta_gradient_is_that_of_torchs_cell_with_constant_gradients_and_losses(spec):
     learner, (full, asked, targets) = with_drawn_gates(spec), episode_of(spec)
-    answers = torch.func.functional_call(learner, by_hand(learner, full), asked)
+    answers = torch.func.functional_call(network_of(learner), by_hand(learner, full), asked)
     loss = F.cross_entropy(answers, targets) if full.ways else F.mse_loss(answers, targets)
     names, parameters = zip(*learner.named_parameters(), strict=True)
     expected = dict(zip(names, torch.autograd.grad(loss, parameters), strict=True))

@@ -1,7 +1,6 @@
 """MAML: its second order against finite differences, its inner loop against `higher` and the authors' conventions."""
 
 import copy
-from collections import OrderedDict
 from dataclasses import replace
 
 import higher
@@ -13,7 +12,7 @@ from torch.testing import assert_close
 
 from models.checkpoint import Spec, build
 from models.learner import Episode, Learner, State, Support
-from tests.models.learners import IMAGE, STRIDED, fresh, query, support
+from tests.models.learners import IMAGE, STRIDED, fresh, network_of, query, support
 
 CLASSIFY = Spec("maml", "mlp", {"outputs": 3, "rate": 0.5}, {"inputs": 3, "widths": [6, 5]})
 REGRESS = Spec("maml", "mlp", {"outputs": 1, "kind": "regression", "rate": 0.1}, {"inputs": 2, "widths": [6, 5]})
@@ -89,7 +88,7 @@ def test_the_second_derivatives_are_what_first_order_leaves_out(spec):
 @pytest.mark.parametrize("steps", [1, 3])
 def test_adapted_weights_and_meta_gradient_equal_those_of_higher(spec, steps):
     learner, episode = learner_of(spec, steps=steps), episode_of(spec)
-    network = nn.Sequential(OrderedDict(encoder=learner.encoder, head=learner.head))
+    network = network_of(learner)
     descent = torch.optim.SGD(network.parameters(), lr=learner.rate)
     loss = F.mse_loss if episode.support.ways == 0 else F.cross_entropy
     with higher.innerloop_ctx(network, descent, copy_initial_weights=False) as (inner, inner_descent):
@@ -101,9 +100,9 @@ def test_adapted_weights_and_meta_gradient_equal_those_of_higher(spec, steps):
     assert_close(meta_gradient(learner, episode), expected, rtol=1e-5, atol=1e-7)
 
 
-def descend(learner: Learner, loss, rate: float, steps: int) -> Learner:
+def descend(learner: Learner, loss, rate: float, steps: int) -> nn.Module:
     """A copy of the network after plain gradient descent on `loss(network)`, written without models/."""
-    network = copy.deepcopy(learner)
+    network = copy.deepcopy(network_of(learner))
     for _ in range(steps):
         gradients = torch.autograd.grad(loss(network), list(network.parameters()))
         for parameter, gradient in zip(network.parameters(), gradients, strict=True):
@@ -116,7 +115,7 @@ def test_rate_two_is_the_authors_rate_on_a_loss_summed_and_divided_by_shots(ways
     shots, spec = 2, Spec("maml", "conv4", {"outputs": ways, "rate": 2.0}, STRIDED)
     learner, full = learner_of(spec), support(spec, [2] * ways, 0, torch.float64)
 
-    def authors_loss(network: Learner) -> Tensor:
+    def authors_loss(network: nn.Module) -> Tensor:
         return F.cross_entropy(network(full.inputs), full.targets, reduction="sum") / shots
 
     expected = descend(learner, authors_loss, authors_rate, steps=1)
@@ -129,7 +128,7 @@ def test_fewer_classes_than_outputs_equals_masking_the_others_with_minus_infinit
     learner, full = learner_of(spec), support(spec, [2] * ways, 0, torch.float64)
     asked, unused = query(spec, 4, 1, torch.float64), torch.arange(5) >= ways
 
-    def masked_loss(network: Learner) -> Tensor:
+    def masked_loss(network: nn.Module) -> Tensor:
         return F.cross_entropy(network(full.inputs).masked_fill(unused, -torch.inf), full.targets)
 
     expected = descend(learner, masked_loss, rate=0.5, steps=3)(asked).masked_fill(unused, -torch.inf)
@@ -162,3 +161,19 @@ def test_a_masked_example_has_no_part_in_the_inner_loss():
     alone = Support(full.inputs[kept], full.targets[kept], full.mask[kept], full.ways)
     assert_close(learner.adapt(full._replace(mask=kept)), learner.adapt(alone), rtol=1e-4, atol=1e-6)
     assert full.inputs.shape[1:] == IMAGE
+
+
+def test_the_first_step_from_a_head_of_zeros_points_each_row_at_its_class():
+    learner, full = learner_of(replace(CLASSIFY, learner_options={"rate": 1.0})), episode_of(CLASSIFY).support
+    state, features = learner.adapt(full), learner.encoder(full.inputs)
+    chances = torch.full((len(full.targets), 3), 1 / 3, dtype=torch.float64)
+    pull = (F.one_hot(full.targets, 3) - chances) / len(full.targets)
+    assert_close(state["head.weight"], pull.T @ features, rtol=1e-9, atol=1e-12)
+    assert_close(state["head.bias"], pull.sum(0), rtol=1e-9, atol=1e-12)
+    own = dict(learner.encoder.named_parameters())
+    assert_close({name: state[f"encoder.{name}"] for name in own}, own, rtol=0, atol=0)
+
+
+def test_a_regression_must_say_how_many_numbers_it_answers():
+    with pytest.raises(ValueError, match="outputs"):
+        learner_of(replace(REGRESS, learner_options={"kind": "regression"}))

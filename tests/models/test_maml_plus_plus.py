@@ -7,7 +7,7 @@ from torch.testing import assert_close
 
 from models.checkpoint import Spec
 from models.learner import Learner
-from tests.models.learners import STRIDED
+from tests.models.learners import STRIDED, network_of
 from tests.models.test_maml import descend, episode_of, learner_of, matches_finite_differences, meta_gradient
 
 CLASSIFY = Spec("maml++", "mlp", {"outputs": 3, "rate": 0.5, "steps": 3}, {"inputs": 3, "widths": [6, 5]})
@@ -41,7 +41,7 @@ def test_each_step_has_its_rate_for_each_layer(spec):
     learner, full = with_drawn_rates(spec), episode_of(spec).support
     weights = {name: value for name, value in learner.named_parameters() if not name.startswith("rates.")}
     for step in range(3):
-        answers = torch.func.functional_call(learner, weights, full.inputs)
+        answers = torch.func.functional_call(network_of(learner), weights, full.inputs)
         gradients = torch.autograd.grad(loss_of(full.ways)(answers, full.targets), list(weights.values()))
         rates = [learner.rates[name.replace(".", "-")][step] for name in weights]
         weights = {

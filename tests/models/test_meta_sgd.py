@@ -8,7 +8,7 @@ from torch.testing import assert_close
 
 from models.checkpoint import Spec
 from models.learner import Learner
-from tests.models.learners import STRIDED, support
+from tests.models.learners import STRIDED, network_of, support
 from tests.models.test_maml import episode_of, learner_of, matches_finite_differences, meta_gradient
 
 CLASSIFY = Spec("meta-sgd", "mlp", {"outputs": 3, "rate": 0.5}, {"inputs": 3, "widths": [6, 5]})
@@ -37,7 +37,7 @@ def test_a_step_is_the_gradient_times_the_rates_coordinate_by_coordinate(spec):
     learner, full = with_drawn_rates(spec), episode_of(spec).support
     weights = {name: value for name, value in learner.named_parameters() if not name.startswith("rates.")}
     loss = F.cross_entropy if full.ways else F.mse_loss
-    gradients = torch.autograd.grad(loss(learner(full.inputs), full.targets), list(weights.values()))
+    gradients = torch.autograd.grad(loss(network_of(learner)(full.inputs), full.targets), list(weights.values()))
     expected = {
         name: value - learner.rates[name.replace(".", "-")].reshape(value.shape) * gradient
         for (name, value), gradient in zip(weights.items(), gradients, strict=True)

@@ -146,19 +146,21 @@ def test_the_mean_loss_of_stacked_episodes_is_the_mean_of_each(name):
     assert_close(*gradients, rtol=1e-3, atol=1e-5)
 
 
-def test_a_training_may_start_from_a_trained_encoder_with_its_head_at_zero(tmp_path):
+def test_a_training_may_start_from_a_trained_encoder(tmp_path):
     start = Training(TABLE["protonet-stride-group"], steps=2).run(tmp_path / "start")
     finish(start, Blobs())
     run = Run(Training(TABLE["maml"]).recipe(), tmp_path, "test", start=start.weights_path)
     assert_close(dict(run.learner.encoder.state_dict()), dict(start.learner.encoder.state_dict()), rtol=0, atol=0)
-    assert not any(value.any() for value in run.learner.head.state_dict().values())
 
 
-def test_a_head_that_is_not_adapted_does_not_begin_at_zero(tmp_path):
-    start = Training(TABLE["protonet-stride-group"], steps=2).run(tmp_path / "start")
-    finish(start, Blobs())
-    run = Run(Training(TABLE["cavia"]).recipe(), tmp_path, "test", start=start.weights_path)
-    assert run.learner.head.weight.abs().max() > 0
+def test_the_rate_falls_to_nothing_before_a_restart_and_at_the_end(tmp_path):
+    recipe = replace(Training(TABLE["protonet-stride-group"], steps=20).recipe(), restarts=(12,))
+    run = Run(recipe, tmp_path, "test")
+    rates = [run.optimiser.param_groups[0]["lr"] for _ in run.train(Blobs(), None, every=100)]
+    for cycle in (rates[:12], rates[12:]):
+        assert cycle[0] == recipe.rate
+        assert cycle == sorted(cycle, reverse=True)
+        assert cycle[-1] < 0.05 * recipe.rate
 
 
 def test_what_needs_no_training_is_its_start(tmp_path):
