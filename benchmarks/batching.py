@@ -43,10 +43,10 @@ def calls(worker: Worker, card: Card) -> dict[str, Call]:
     support = made_up(card)
 
     async def adapt(client: int) -> None:
-        worker.hold(client, await worker.adapt(card.name, support))
+        worker.hold(str(client), await worker.adapt(card.name, support))
 
     async def predict(client: int) -> None:
-        await worker.predict(card.name, client, support.inputs[:QUERIES])
+        await worker.predict(card.name, str(client), support.inputs[:QUERIES])
 
     return {"adapt": adapt, "predict": predict}
 

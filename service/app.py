@@ -3,18 +3,15 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
 
 from service import problems
-from service.cards import Card, Catalogue
+from service.cards import Catalogue
 from service.clients import Clients
-from service.embedded import embedded_valkey
 from service.engine.contract import Engine
-from service.errors import DeadlineExceeded
-from service.health import warm_up
 from service.middleware import BodyLimit, Measured
 from service.routes import adapt, clients, health, models, predict
 from service.settings import Settings
@@ -29,8 +26,10 @@ SWEEP_S = 60
 """Between two removals of expired clients. Until it comes they are answered as gone."""
 
 
-def create_app(settings: Settings, catalogue: Catalogue, engine: Engine) -> FastAPI:
-    """The service over an engine that has started, with a Redis of its own unless the settings name one.
+def create_app(
+    settings: Settings, redis_url: str, catalogue: Catalogue, engine: AbstractAsyncContextManager[Engine]
+) -> FastAPI:
+    """The service over an engine, which lives as long as the service runs.
 
     Raises UnknownModel when the default model is not in the catalogue.
     """
@@ -39,17 +38,12 @@ def create_app(settings: Settings, catalogue: Catalogue, engine: Engine) -> Fast
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            url = settings.redis_url
-            if url is None:
-                url = await stack.enter_async_context(embedded_valkey(settings.store_dir))
-            store = Store(url, timeout_s=settings.redis_timeout_s, state_ttl_s=settings.state_ttl_s)
+            store = Store(redis_url, timeout_s=settings.redis_timeout_s, state_ttl_s=settings.state_ttl_s)
             stack.push_async_callback(store.close)
-            for card in catalogue.values():
-                await _warm_up(engine, card)
-            app.state.store = store
+            app.state.store, app.state.engine = store, await stack.enter_async_context(engine)
             sweeping = asyncio.create_task(_sweep(store))
             stack.callback(sweeping.cancel)
-            app.state.clients = Clients(catalogue, engine, store, settings)
+            app.state.clients = Clients(catalogue, app.state.engine, store, settings)
             yield
 
     app = FastAPI(
@@ -58,22 +52,13 @@ def create_app(settings: Settings, catalogue: Catalogue, engine: Engine) -> Fast
         version=version("handful"),
         lifespan=lifespan,
     )
-    app.state.settings, app.state.catalogue, app.state.engine, app.state.probed = settings, catalogue, engine, default
+    app.state.settings, app.state.catalogue, app.state.probed = settings, catalogue, default
     for router in ROUTERS:
         app.include_router(router)
     problems.install(app)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(Measured)
     return app
-
-
-async def _warm_up(engine: Engine, card: Card) -> None:
-    """However long it takes: with `compile` set it takes minutes."""
-    while True:
-        with suppress(DeadlineExceeded):
-            await warm_up(engine, card)
-            return
-        log.warning("%s is still warming up", card.name)
 
 
 async def _sweep(store: Store) -> None:

@@ -1,4 +1,4 @@
-"""The console script: handful serve | train | evaluate | models. Signatures only; each command imports its work."""
+"""The console script `handful`. Signatures only; each command imports its work."""
 
 import json
 from pathlib import Path
@@ -26,12 +26,40 @@ Threads = Annotated[int, typer.Option(min=1, help="Torch threads.")]
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; else HANDFUL_HOST, else 127.0.0.1.")] = None,
     port: Annotated[int | None, typer.Option(help="Port; else HANDFUL_PORT, else 8000.")] = None,
+    api_processes: Annotated[int | None, typer.Option(help="Processes that speak HTTP; else 1.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Device workers; else 1.")] = None,
 ) -> None:
     """Serve the models over HTTP. Every setting is an environment variable: see service/settings.py."""
     from service.serve import serve  # noqa: PLC0415
 
-    given = {"host": host, "port": port}
+    given = {"host": host, "port": port, "api_processes": api_processes, "worker_processes": workers}
     serve(Settings.model_validate({name: value for name, value in given.items() if value is not None}))
+
+
+Fd = Annotated[int | None, typer.Option(hidden=True, help="A listening socket that was inherited.")]
+WithParent = Annotated[bool, typer.Option("--with-parent", hidden=True, help="End when standard input does.")]
+
+
+@app.command()
+def api(fd: Fd = None, with_parent: WithParent = False) -> None:
+    """Run one API process, for workers and a Redis elsewhere: HANDFUL_WORKER_URLS, HANDFUL_REDIS_URL."""
+    from service.api import run  # noqa: PLC0415
+    from service.supervisor import end_with_parent  # noqa: PLC0415
+
+    if with_parent:
+        end_with_parent()
+    run(Settings(), fd)
+
+
+@app.command()
+def worker(with_parent: WithParent = False) -> None:
+    """Run one device worker, for API processes elsewhere: HANDFUL_LISTEN, HANDFUL_WORKER_SECRET."""
+    from service.device_worker import work  # noqa: PLC0415
+    from service.supervisor import end_with_parent  # noqa: PLC0415
+
+    if with_parent:
+        end_with_parent()
+    work(Settings())
 
 
 @app.command()

@@ -108,12 +108,12 @@ class Clients:
         clock.lap("decode")
         key = _state_key(client, record, card)
         try:
-            answers = await self._engine.predict(card.name, key, queries)
+            answers = await self._engine.predict(card.name, held_as(key), queries)
             metrics.state_cache.labels("hit").inc()
         except StateNotHeld:
             metrics.state_cache.labels("miss").inc()
-            self._engine.hold(key, await self._fetch(key, card, record))
-            answers = await self._engine.predict(card.name, key, queries)
+            state = await self._fetch(key, card, record)
+            answers = await self._engine.predict(card.name, held_as(key), queries, state)
         clock.lap("predict")
         return Answered(record, card, answers, clock.laps_ms)
 
@@ -129,7 +129,7 @@ class Clients:
         """Remove all that is stored of a client. Raises UnknownClient."""
         record = await self._store.forget(client)
         if record.model in self._catalogue:
-            self._engine.drop(_state_key(client, record, self._catalogue[record.model]))
+            self._engine.drop(held_as(_state_key(client, record, self._catalogue[record.model])))
 
     async def _learn(
         self,
@@ -147,7 +147,7 @@ class Clients:
         stored = {"inputs": support.inputs, "targets": support.targets}
         draft = Draft(secrets.token_hex(8), card.name, card.checkpoint, classes, stored, state, expires_at)
         record = await self._store.commit(client, draft, after=after)
-        self._engine.hold(_state_key(client, record, card), state)
+        self._engine.hold(held_as(_state_key(client, record, card)), state)
         clock.lap("store")
         return Adapted(record, sum(value.nbytes for value in state.values()), clock.laps_ms)
 
@@ -222,6 +222,11 @@ class Clock:
 
 def _state_key(client: ClientKey, record: Record, card: Card) -> StateKey:
     return StateKey(client, record.life, record.version, card.checkpoint)
+
+
+def held_as(key: StateKey) -> str:
+    """The key as the engine knows it. No part of it has a slash."""
+    return "/".join([*key.client, key.life, str(key.version), key.checkpoint])
 
 
 def _expiry(ttl_s: int | None) -> datetime | None:

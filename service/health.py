@@ -25,9 +25,8 @@ async def check(store: Store, engine: Engine, card: Card) -> None:
 async def warm_up(engine: Engine, card: Card) -> None:
     """One adapt and one predict on made-up examples."""
     support = _made_up(card)
-    key = ("probe", card.name)
-    engine.hold(key, await engine.adapt(card.name, support))
-    await engine.predict(card.name, key, support.inputs)
+    state = await engine.adapt(card.name, support)
+    await engine.predict(card.name, f"probe/{card.name}", support.inputs, state)
 
 
 def _made_up(card: Card) -> SupportSet:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, SecretStr, StringConstraints
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ZOO = Path(__file__).parent.parent / "models" / "zoo"
@@ -28,12 +28,30 @@ class Settings(BaseSettings):
     default_model: str = Field("glyphs", description="The model of an /adapt that names none.")
 
     redis_url: str | None = Field(
-        None, description="redis://, rediss:// or unix:// URL. None: an embedded Valkey, its file kept in `store_dir`."
+        None,
+        description="redis://, rediss:// or unix:// URL. None: handful serve starts an embedded Valkey, whose file is "
+        "kept in `store_dir`.",
     )
     redis_timeout_s: float = Field(2.0, gt=0, description="Seconds to wait for Redis before answering 503.")
     store_dir: Path = Field(Path("data"), description="Folder of the embedded Valkey's append-only file.")
     state_ttl_s: int = Field(
         7 * 24 * 3600, ge=1, description="Seconds that an unused state stays in Redis; then it is made again."
+    )
+
+    api_processes: int = Field(1, ge=1, description="Processes that speak HTTP, which handful serve starts.")
+    worker_processes: int = Field(1, ge=0, description="Device workers that handful serve starts.")
+    worker_urls: list[str] = Field(
+        [], description="Workers elsewhere: tcp://host:port or unix:///path, as a JSON list."
+    )
+    listen: str = Field("tcp://127.0.0.1:8100", description="Where handful worker listens: tcp:// or unix:// URL.")
+    worker_secret: SecretStr = Field(
+        SecretStr(""), description="What API processes and workers on tcp:// must both know; not sent over the wire."
+    )
+    stall_s: float = Field(
+        600, gt=0, description="Seconds that a batch may run; then the worker ends, to be started again."
+    )
+    worker_metrics_port: int | None = Field(
+        None, ge=1, le=65535, description="Where handful worker, run by itself, shows its metrics."
     )
 
     device: str = Field("cpu", description="Device of the worker: cpu, cuda, cuda:1, ...")

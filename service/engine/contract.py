@@ -1,6 +1,5 @@
 """What the use cases ask of an engine; imports no torch, so that the API can do without."""
 
-from collections.abc import Hashable
 from typing import NamedTuple, Protocol
 
 from service.arrays import Array, Arrays
@@ -15,7 +14,7 @@ class SupportSet(NamedTuple):
 
 
 class StateNotHeld(Exception):
-    """The state is not on the device: `hold` it first."""
+    """The state is not on the device: it has to come with the queries."""
 
 
 class Engine(Protocol):
@@ -25,18 +24,19 @@ class Engine(Protocol):
         """The state that a support set gives."""
         ...
 
-    async def predict(self, model: str, key: Hashable, queries: Array) -> Array:
-        """Logits (q, ways) or values (q, outputs) from the state held under `key`. Raises StateNotHeld."""
+    async def predict(self, model: str, key: str, queries: Array, state: Arrays | None = None) -> Array:
+        """Logits (q, ways) or values (q, outputs) from the state held under `key`, or from `state`, which is held from
+        then on. Raises StateNotHeld when there is neither."""
         ...
 
-    def hold(self, key: Hashable, state: Arrays) -> None:
+    def hold(self, key: str, state: Arrays) -> None:
         """Keep a state on the device for as long as it is useful."""
         ...
 
-    def drop(self, key: Hashable) -> None:
+    def drop(self, key: str) -> None:
         """Hold a state no longer."""
         ...
 
     def alive(self) -> bool:
-        """Whether the worker works."""
+        """Whether a worker works and has warmed up."""
         ...

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
@@ -45,6 +46,7 @@ class Lane(Generic[Work, Result]):
         self._queue: deque[Job[Work, Result]] = deque()
         self._changed = threading.Condition()
         self._closing = False
+        self._batch_began: float | None = None
         self._thread = threading.Thread(target=self._work, name=f"lane-{name}", daemon=True)
 
     def start(self) -> None:
@@ -61,6 +63,11 @@ class Lane(Generic[Work, Result]):
     def alive(self) -> bool:
         """Whether the thread works."""
         return self._thread.is_alive() and not self._closing
+
+    def stuck_for(self) -> float:
+        """Seconds since the batch in hand began; 0 when there is none."""
+        began = self._batch_began
+        return 0.0 if began is None else time.monotonic() - began
 
     def submit(self, work: Work, group: Hashable, cost: int) -> "asyncio.Future[Result]":
         """Queue work from an event loop; cancelling the future takes it out again. Raises Busy, Unavailable."""
@@ -80,7 +87,9 @@ class Lane(Generic[Work, Result]):
     def _work(self) -> None:
         while batch := self._take():
             metrics.batch_size.labels(self.name).observe(len(batch))
+            self._batch_began = time.monotonic()
             self._answer(batch)
+            self._batch_began = None
 
     def _take(self) -> list[Job[Work, Result]]:
         """The next batch; nothing when closing."""

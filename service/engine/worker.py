@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Hashable, Sequence
-from typing import TypeVar
 
 from models.learner import State
 from service import metrics
@@ -10,12 +9,10 @@ from service.arrays import Array, Arrays
 from service.engine.batching import bucket
 from service.engine.cache import ByteCache
 from service.engine.contract import StateNotHeld, SupportSet
+from service.engine.deadline import within
 from service.engine.device import AdaptWork, Device, PredictWork
 from service.engine.lane import Lane, Limits
-from service.errors import DeadlineExceeded
 from service.settings import Settings
-
-Result = TypeVar("Result")
 
 
 class Worker:
@@ -40,32 +37,45 @@ class Worker:
         self._adapts.close()
         self._predicts.close()
 
+    def stuck_for(self) -> float:
+        """Seconds that the longest batch in hand has run for."""
+        return max(self._adapts.stuck_for(), self._predicts.stuck_for())
+
     def alive(self) -> bool:
         """Whether both lanes work."""
         return self._adapts.alive() and self._predicts.alive()
 
     async def adapt(self, model: str, support: SupportSet) -> Arrays:
         """The state that a support set gives."""
-        size = bucket(len(support.inputs))
-        group = (model, support.ways, size)
-        return await self._wait(self._adapts.submit(AdaptWork(model, support), group, size))
+        return await within(self._settings.deadline_s, self.submit_adapt(model, support))
 
-    async def predict(self, model: str, key: Hashable, queries: Array) -> Array:
-        """Logits (q, ways) or values (q, outputs) from the state held under `key`. Raises StateNotHeld."""
+    async def predict(self, model: str, key: str, queries: Array, state: Arrays | None = None) -> Array:
+        """Logits (q, ways) or values (q, outputs) from the state held under `key`, or from `state`, which is held from
+        then on. Raises StateNotHeld when there is neither."""
+        if state is not None:
+            self.hold(key, state)
+        return await within(self._settings.deadline_s, self.submit_predict(model, key, queries))
+
+    def submit_adapt(self, model: str, support: SupportSet) -> "asyncio.Future[Arrays]":
+        """Queue an adapt; cancelling the future takes it out again."""
+        size = bucket(len(support.inputs))
+        return self._adapts.submit(AdaptWork(model, support), (model, support.ways, size), size)
+
+    def submit_predict(self, model: str, key: str, queries: Array) -> "asyncio.Future[Array]":
+        """Queue queries to a state that is held; cancelling the future takes them out again. Raises StateNotHeld."""
         state = self._states.get(key)
         if state is None:
             raise StateNotHeld
         size = bucket(len(queries))
-        group = self._predict_group(model, state, size)
-        return await self._wait(self._predicts.submit(PredictWork(model, state, queries), group, size))
+        return self._predicts.submit(PredictWork(model, state, queries), self._predict_group(model, state, size), size)
 
-    def hold(self, key: Hashable, state: Arrays) -> None:
+    def hold(self, key: str, state: Arrays) -> None:
         """Keep a state on the device; the least recently used ones make room."""
         placed = self._device.place(state)
         self._states.put(key, placed, sum(value.nbytes for value in placed.values()))
         metrics.state_cache_bytes.set(self._states.bytes)
 
-    def drop(self, key: Hashable) -> None:
+    def drop(self, key: str) -> None:
         """Hold a state no longer."""
         self._states.drop(key)
         metrics.state_cache_bytes.set(self._states.bytes)
@@ -75,13 +85,3 @@ class Worker:
         if self._device.transductive(model):
             return object()
         return model, size, tuple((name, value.shape) for name, value in state.items())
-
-    async def _wait(self, answer: "asyncio.Future[Result]") -> Result:
-        try:
-            async with asyncio.timeout(self._settings.deadline_s):
-                return await answer
-        except TimeoutError:
-            limit = self._settings.deadline_s
-            raise DeadlineExceeded(
-                f"The job waited for {limit:g} s, which is the limit; nothing was changed."
-            ) from None

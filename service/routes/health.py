@@ -1,9 +1,10 @@
 """GET /healthz, /readyz and /metrics. None asks for a key."""
 
 from fastapi import APIRouter, Request, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from service import errors
+from service import metrics as measured
 from service.health import check
 from service.problems import responses
 
@@ -27,4 +28,4 @@ async def readyz(request: Request) -> dict[str, str]:
 @router.get("/metrics", operation_id="metrics", include_in_schema=False)
 async def metrics() -> Response:
     """What Prometheus scrapes."""
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    return Response(measured.exposition(), media_type=CONTENT_TYPE_LATEST)

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import httpx
+import psutil
 
 START_S = 180
 
@@ -17,7 +18,7 @@ class Server:
     """`handful serve` on a free port, with its data in a folder that outlives it."""
 
     def __init__(self, data: Path, **settings: str) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = data.parent / f"{data.name}.log"
         environment = {f"HANDFUL_{name.upper()}": value for name, value in settings.items()}
@@ -29,11 +30,19 @@ class Server:
         command = [Path(sys.executable).parent / "handful", "serve"]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
+        self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        """Return once it is."""
         deadline = time.monotonic() + START_S
         while not self._ready():
             assert self._process.poll() is None, f"the server has ended:\n{self._log.read_text()}"
             assert time.monotonic() < deadline, f"the server is not ready:\n{self._log.read_text()}"
             time.sleep(0.1)
+
+    def children(self) -> list[psutil.Process]:
+        """The processes that it has started."""
+        return psutil.Process(self._process.pid).children(recursive=True)
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         """Send a signal and wait for the end."""
@@ -48,7 +57,7 @@ class Server:
             return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

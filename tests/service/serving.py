@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -36,7 +36,7 @@ class Server(uvicorn.Server):
 @contextmanager
 def serving(settings: Settings, engine: Engine, **options: Any) -> Iterator[httpx.Client]:
     """A client of the service that these settings make."""
-    app = create_app(settings, Catalogue(settings.models), engine)
+    app = create_app(settings, str(settings.redis_url), Catalogue(settings.models), nullcontext(engine))
     server = Server(uvicorn.Config(app, port=0, log_config=None, ws="none", lifespan="on"))
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -12,7 +12,7 @@ from service.records import ClientKey
 from service.settings import Settings
 from service.store import Store
 from tests.service.drawings import letters, png
-from tests.service.serving import serving, working
+from tests.service.serving import working
 from tests.service.zoo import make_zoo
 
 pytestmark = pytest.mark.anyio
@@ -145,14 +145,3 @@ async def test_states_of_an_older_checkpoint_are_made_anew(clients, store, setti
         await renewed.adapt(ALICE, None, SUPPORT, None)
         assert found == pytest.approx(await answers(renewed), abs=1e-4)
     assert found != pytest.approx(old, abs=1e-4)
-
-
-def test_with_a_valkey_of_its_own_the_service_starts_again_where_it_stopped(zoo, tmp_path):
-    settings = Settings(models=zoo, store_dir=tmp_path / "data")
-    asked = {"client_id": "alice", "inputs": ASKED}
-    with working(settings) as worker, serving(settings, worker) as api:
-        api.post("/adapt", json={"client_id": "alice", "support": letters("LVZ")})
-        before = api.post("/predict", json=asked).json()
-    with working(settings) as worker, serving(settings, worker) as api:
-        after = api.post("/predict", json=asked).json()
-    assert (after["version"], after["predictions"]) == (before["version"], before["predictions"])

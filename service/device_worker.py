@@ -1,0 +1,75 @@
+"""handful worker: the device worker as a process of its own."""
+
+import asyncio
+import logging
+import os
+import signal
+from contextlib import closing, suppress
+
+from prometheus_client import start_http_server
+
+from service.cards import Card, Catalogue
+from service.engine.listener import BEAT_S, Listener
+from service.engine.worker import Worker
+from service.errors import DeadlineExceeded
+from service.health import warm_up
+from service.settings import Settings
+from service.supervisor import log_to_stderr
+
+log = logging.getLogger(__name__)
+
+STALLED = 70
+"""The exit status of a worker whose device hangs."""
+
+
+def work(settings: Settings) -> None:
+    """Work until asked to stop. Raises ValueError when anybody on the network could ask for work."""
+    secret = settings.worker_secret.get_secret_value()
+    if settings.listen.startswith("tcp:") and not secret:
+        raise ValueError("Set HANDFUL_WORKER_SECRET: without it, whoever reaches the port could use the worker.")
+    if settings.worker_metrics_port is not None:
+        start_http_server(settings.worker_metrics_port)
+    log_to_stderr()
+    catalogue = Catalogue(settings.models)
+    worker = Worker(list(catalogue), settings)
+    worker.start()
+    with closing(worker):
+        asyncio.run(_serve(worker, catalogue, secret, settings))
+
+
+async def _serve(worker: Worker, catalogue: Catalogue, secret: str, settings: Settings) -> None:
+    models = {name: card.checkpoint for name, card in catalogue.items()}
+    listener, stopped = Listener(worker, models, secret), asyncio.Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(each, stopped.set)
+    async with await listener.listen(settings.listen), asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(one) for one in (_watch(worker, settings), listener.keep_beating())]
+        running.append(tasks.create_task(_warm_up_all(worker, catalogue, listener)))
+        await stopped.wait()
+        for task in running:
+            task.cancel()
+
+
+async def _warm_up_all(worker: Worker, catalogue: Catalogue, listener: Listener) -> None:
+    for card in catalogue.values():
+        await _warm_up(worker, card)
+    listener.set_ready()
+    log.info("the worker is ready: %d models", len(catalogue))
+
+
+async def _warm_up(worker: Worker, card: Card) -> None:
+    """However long it takes: with `compile` set it takes minutes."""
+    while True:
+        with suppress(DeadlineExceeded):
+            await warm_up(worker, card)
+            return
+        log.warning("%s is still warming up", card.name)
+
+
+async def _watch(worker: Worker, settings: Settings) -> None:
+    """A device that hangs cannot be freed from within: end, and be started again."""
+    while True:
+        await asyncio.sleep(BEAT_S)
+        if worker.stuck_for() > settings.stall_s:
+            log.critical("a batch has run for %g s: this worker ends", settings.stall_s)
+            os._exit(STALLED)

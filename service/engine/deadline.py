@@ -1,0 +1,18 @@
+"""How long a job may wait."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from service.errors import DeadlineExceeded
+
+Result = TypeVar("Result")
+
+
+async def within(seconds: float, answer: Awaitable[Result]) -> Result:
+    """The answer. Raises DeadlineExceeded, and cancels what it waited for, when it takes longer."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await answer
+    except TimeoutError:
+        raise DeadlineExceeded(f"The job waited for {seconds:g} s, which is the limit; nothing was changed.") from None

@@ -1,0 +1,105 @@
+"""The engine of an API process: the device workers, and which of them does what. Needs no torch."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from service.arrays import Array, Arrays
+from service.engine import wire
+from service.engine.contract import SupportSet
+from service.engine.deadline import within
+from service.engine.remote import Remote, WorkerLost
+from service.errors import Unavailable
+
+SPILL = 16
+"""Jobs more than wait for the least busy worker, at which the one that has a client's state is passed over."""
+
+Choice = Callable[[], Remote]
+
+
+class Pool:
+    """An Engine of several workers. An adapt goes to the least busy one, a predict to the one that has the state.
+
+    When a worker is lost, what waited for it is tried once more with another: adapting and predicting change nothing.
+    """
+
+    def __init__(self, remotes: Sequence[Remote], deadline_s: float) -> None:
+        self._remotes, self._deadline_s = remotes, deadline_s
+
+    async def adapt(self, model: str, support: SupportSet) -> Arrays:
+        """The state that a support set gives."""
+        inputs, targets = wire.pack(support.inputs), wire.pack(support.targets)
+
+        def message(number: int) -> wire.Message:
+            return wire.Adapt(number, model, inputs, targets, support.ways)
+
+        return wire.unpack_all(await within(self._deadline_s, self._ask(self._least_busy, message)))
+
+    async def predict(self, model: str, key: str, queries: Array, state: Arrays | None = None) -> Array:
+        """Logits (q, ways) or values (q, outputs) from the state held under `key`, or from `state`, which is held from
+        then on. Raises StateNotHeld when there is neither."""
+        packed, held = wire.pack(queries), None if state is None else wire.pack_all(state)
+
+        def message(number: int) -> wire.Message:
+            return wire.Predict(number, model, key, packed, held)
+
+        return wire.unpack(await within(self._deadline_s, self._ask(lambda: self._home_of(key), message)))
+
+    def hold(self, key: str, state: Arrays) -> None:
+        """Keep a state where predicts will look for it."""
+        if self.alive():
+            self._home_of(key).tell(wire.Hold(key, wire.pack_all(state)))
+
+    def drop(self, key: str) -> None:
+        """Hold a state no longer, anywhere."""
+        for remote in self._remotes:
+            remote.tell(wire.Drop(key))
+
+    def alive(self) -> bool:
+        """Whether a worker works and has warmed up."""
+        return self.size() > 0
+
+    def size(self) -> int:
+        """How many do."""
+        return sum(remote.ready for remote in self._remotes)
+
+    async def _ask(self, choose: Choice, message: Callable[[int], wire.Message]) -> Any:
+        try:
+            return await choose().ask(message)
+        except WorkerLost:
+            return await choose().ask(message)
+
+    def _ready(self) -> list[Remote]:
+        ready = [remote for remote in self._remotes if remote.ready]
+        if not ready:
+            raise Unavailable("No device worker is ready; one is started again within seconds.")
+        return ready
+
+    def _least_busy(self) -> Remote:
+        return min(self._ready(), key=lambda remote: remote.depth)
+
+    def _home_of(self, key: str) -> Remote:
+        """By rendezvous hashing: a worker more or less moves only its own share of the states."""
+        ready = self._ready()
+        if len(ready) == 1:
+            return ready[0]
+        home = max(ready, key=lambda remote: hashlib.blake2b(f"{remote.url} {key}".encode()).digest())
+        least = min(ready, key=lambda remote: remote.depth)
+        return least if home.depth > least.depth + SPILL else home
+
+
+@asynccontextmanager
+async def pool_of(
+    urls: Sequence[str], secret: str, models: Mapping[str, str], deadline_s: float
+) -> AsyncIterator[Pool]:
+    """A pool that stays connected to the workers at `urls`. `models`: names, and digests of checkpoints."""
+    remotes = [Remote(url, secret, models) for url in urls]
+    connections = [asyncio.create_task(remote.stay_connected()) for remote in remotes]
+    try:
+        yield Pool(remotes, deadline_s)
+    finally:
+        for connection in connections:
+            connection.cancel()
+        await asyncio.gather(*connections, return_exceptions=True)

@@ -1,0 +1,104 @@
+"""`handful serve` as it runs: its processes are killed, and the service comes back with all that it acknowledged."""
+
+import signal
+from collections.abc import Iterator
+
+import httpx
+import numpy as np
+import psutil
+import pytest
+
+from service.client import Handful
+from tests.e2e.server import Server
+from tests.service.zoo import make_zoo
+
+RNG = np.random.default_rng(0)
+DRAWINGS = [RNG.integers(0, 256, (28, 28)).tolist() for _ in range(4)]
+EXAMPLES = [(drawing, f"class {i % 2}") for i, drawing in enumerate(DRAWINGS)]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    models = make_zoo(tmp_path_factory.mktemp("zoo"))
+    server = Server(
+        tmp_path_factory.mktemp("e2e") / "data", models=str(models), api_processes="2", worker_processes="2"
+    )
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def handful(server: Server) -> Iterator[Handful]:
+    with Handful(server.url) as client:
+        yield client
+
+
+def processes(server: Server, command: str) -> list[psutil.Process]:
+    return [one for one in server.children() if command in one.cmdline()]
+
+
+def test_every_process_answers_for_every_client(server, handful):
+    handful.adapt("alice", EXAMPLES, model="glyphs-maml")
+    expected = handful.predict("alice", DRAWINGS)
+    for _ in range(10):
+        with Handful(server.url) as another:  # a connection of its own, and so perhaps another process
+            assert another.predict("alice", DRAWINGS) == expected
+
+
+@pytest.mark.parametrize("command", ["worker", "api"])
+def test_when_any_process_is_killed_the_service_comes_back_with_all_that_it_knew(server, handful, command):
+    handful.adapt("bob", EXAMPLES, model="glyphs-maml")
+    expected = handful.predict("bob", DRAWINGS)
+    for victim in processes(server, command):
+        victim.kill()
+        victim.wait(60)
+    server.wait_until_ready()
+    with Handful(server.url) as again:
+        assert again.predict("bob", DRAWINGS) == expected
+        assert again.adapt("bob", EXAMPLES)["version"] == 2
+        again.forget("bob")
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_started_again_it_knows_what_it_acknowledged(server, handful, how):
+    handful.adapt("dora", EXAMPLES)
+    expected = handful.predict("dora", DRAWINGS)
+    server.stop(how)
+    server.start()
+    with Handful(server.url) as again:
+        assert again.predict("dora", DRAWINGS) == expected
+
+
+def test_metrics_are_those_of_all_processes(server, handful):
+    before = counted(server)
+    for _ in range(6):
+        with Handful(server.url) as another:
+            another.adapt("carol", EXAMPLES)
+    assert counted(server) == before + 6
+    assert 'handful_batch_size_count{lane="adapt"}' in httpx.get(f"{server.url}/metrics").text
+
+
+def counted(server: Server) -> float:
+    lines = httpx.get(f"{server.url}/metrics").text.splitlines()
+    adapts = [line for line in lines if line.startswith("handful_http_requests_total") and "/adapt" in line]
+    return sum(float(line.split()[-1]) for line in adapts)
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_when_it_ends_it_leaves_no_process_behind(tmp_path, how):
+    server = Server(tmp_path / "data", models=str(make_zoo(tmp_path / "zoo")))
+    server.start()
+    family = server.children()
+    assert len(family) >= 2
+    server.stop(how)
+    left = [one for one in psutil.wait_procs(family, timeout=60)[1] if "valkey" not in one.name()]
+    assert not left
+    if how != signal.SIGKILL:  # a Valkey that was left alone is taken over by the next server
+        assert not psutil.wait_procs(family, timeout=0)[1]
+
+
+def test_what_cannot_start_says_why_and_ends(tmp_path):
+    server = Server(tmp_path / "data", models=str(make_zoo(tmp_path / "zoo")), device="nonsense")
+    with pytest.raises(AssertionError, match="nonsense"):
+        server.start()
