@@ -31,6 +31,8 @@ RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
 # 0.0.0.0 is the container's; who may reach it is for the publisher of its port to say.
 ENV PATH=/opt/handful/bin:$PATH \
     PYTHONUNBUFFERED=1 \
+    MALLOC_MMAP_THRESHOLD_=2000000000 \
+    MALLOC_TRIM_THRESHOLD_=4000000000 \
     HANDFUL_HOST=0.0.0.0
 # By number, so that Kubernetes' runAsNonRoot can tell.
 USER 10001:10001

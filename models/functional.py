@@ -55,11 +55,16 @@ def adapt_many(learner: Learner, supports: Support) -> State:
     def adapt(inputs: Tensor, targets: Tensor, mask: Tensor) -> State:
         return learner.adapt(Support(inputs, targets, mask, supports.ways))
 
-    return torch.vmap(adapt)(supports.inputs, supports.targets, supports.mask)
+    batch = (supports.inputs, supports.targets, supports.mask)
+    if len(supports.inputs) == 1:  # vmap of one costs up to twice the time
+        return {name: value.unsqueeze(0) for name, value in adapt(*(one[0] for one in batch)).items()}
+    return torch.vmap(adapt)(*batch)
 
 
 def predict_many(learner: Learner, states: State, queries: Tensor) -> Tensor:
     """Answer the queries (clients, q, *input) of a batch of clients, each from its own state."""
+    if len(queries) == 1:
+        return learner.predict({name: value[0] for name, value in states.items()}, queries[0]).unsqueeze(0)
     return torch.vmap(learner.predict)(states, queries)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from service import metrics
+from service import metrics, offload
 from service.arrays import Array, Arrays
 from service.cards import Card
 from service.engine.contract import Engine, StateNotHeld, SupportSet
@@ -104,7 +104,7 @@ class Clients:
         record = await self._store.record(client)
         card = self._served(record)
         fields = [f"inputs[{i}]" for i in range(len(raw))]
-        queries = await asyncio.to_thread(decode_inputs, card, raw, fields, self._settings)
+        queries = await offload.run(lambda: decode_inputs(card, raw, fields, self._settings), offload.size_of(raw))
         clock.lap("decode")
         key = _state_key(client, record, card)
         try:
@@ -173,7 +173,8 @@ class Clients:
     async def _decode(self, card: Card, raw: Sequence[tuple[Any, Any]]) -> Taught:
         self._check_count(len(raw), self._settings.max_examples, "support")
         fields = [f"support[{i}].input" for i in range(len(raw))]
-        inputs = await asyncio.to_thread(decode_inputs, card, [one for one, _ in raw], fields, self._settings)
+        given = [one for one, _ in raw]
+        inputs = await offload.run(lambda: decode_inputs(card, given, fields, self._settings), offload.size_of(given))
         return Taught(inputs, [label for _, label in raw])
 
     async def _fetch(self, key: StateKey, card: Card, record: Record) -> Arrays:

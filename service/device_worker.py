@@ -6,6 +6,7 @@ import os
 import signal
 from contextlib import closing, suppress
 
+import uvloop
 from prometheus_client import start_http_server
 
 from service.cards import Card, Catalogue
@@ -34,7 +35,7 @@ def work(settings: Settings) -> None:
     worker = Worker(list(catalogue), settings)
     worker.start()
     with closing(worker):
-        asyncio.run(_serve(worker, catalogue, secret, settings))
+        uvloop.run(_serve(worker, catalogue, secret, settings))
 
 
 async def _serve(worker: Worker, catalogue: Catalogue, secret: str, settings: Settings) -> None:

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 BACKLOG = 2048
 """Connections that wait while API processes are started again."""
 POLL_S = 0.2
+KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "2000000000", "MALLOC_TRIM_THRESHOLD_": "4000000000"}
+"""For glibc: large tensors are made again for every batch, and pages that were given back cost more than the sums."""
 
 
 def serve(settings: Settings) -> None:
@@ -70,7 +72,10 @@ def children(
         "HANDFUL_WORKER_URLS": json.dumps([*local, *settings.worker_urls]),
         "PROMETHEUS_MULTIPROC_DIR": str(folder),
     }
-    workers = [Child(f"Worker {i}", ["worker"], environment | {"HANDFUL_LISTEN": url}) for i, url in enumerate(local)]
+    workers = [
+        Child(f"Worker {i}", ["worker"], KEEP_MEMORY | environment | {"HANDFUL_LISTEN": url})
+        for i, url in enumerate(local)
+    ]
     fd = listening.fileno()
     apis = [Child(f"API {i}", ["api", "--fd", str(fd)], environment, [fd]) for i in range(settings.api_processes)]
     return workers, apis

@@ -8,7 +8,10 @@ import pytest
 LOADED = "import sys, {module}; print(*sorted({{'torch', 'models'}} & set(sys.modules)))"
 
 
-@pytest.mark.parametrize("module", ["service.api", "service.serve", "service.app", "service.health", "service.clients", "service.engine.pool"])
+@pytest.mark.parametrize(
+    "module",
+    ["service.api", "service.serve", "service.app", "service.health", "service.clients", "service.engine.pool"],
+)
 def test_the_api_imports_neither_torch_nor_models(module):
     done = subprocess.run(
         [sys.executable, "-c", LOADED.format(module=module)], capture_output=True, text=True, check=True

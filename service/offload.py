@@ -1,0 +1,26 @@
+"""Work that would hold up the event loop, in a thread; what is done sooner than a thread wakes up, at once."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+SMALL = 32_768
+"""Characters, bytes or numbers that are read in about a millisecond."""
+
+
+async def run(work: Callable[[], Result], size: int) -> Result:
+    """The result of `work` on input of this size."""
+    return work() if size <= SMALL else await asyncio.to_thread(work)
+
+
+def size_of(inputs: Sequence[Any]) -> int:
+    """About how much there is to decode: the characters of texts, the numbers of rows."""
+    return sum(_size(one) for one in inputs)
+
+
+def _size(one: Any) -> int:
+    if isinstance(one, list):
+        return sum(len(row) if isinstance(row, list) else 1 for row in one)
+    return len(one) if isinstance(one, str) else getattr(one, "size", 1)
