@@ -136,12 +136,12 @@ def _square(ink: Grey) -> Grey:
 
 def _shrink(ink: Grey, size: int) -> NDArray[np.uint8]:
     """Each pixel the mean of its area, as the training data was made."""
-    small = np.rint(ink * 255).astype(np.uint8)
+    small: NDArray[np.uint8] = np.rint(ink * 255).astype(np.uint8)
     if small.shape != (size, size):
         small = np.asarray(Image.fromarray(small).resize((size, size), Image.Resampling.BOX))
     peak = float(small.max()) / 255
     if SPECK < peak < FAINT:
-        return np.rint(small * (FAINT / peak)).astype(np.uint8)
+        small = np.rint(small * (FAINT / peak)).astype(np.uint8)
     return small
 
 

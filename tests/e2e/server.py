@@ -15,9 +15,10 @@ START_S = 180
 
 
 class Server:
-    """`handful serve` on a free port, with its data in a folder that outlives it."""
+    """`handful serve`, or another command, on a free port, with its data in a folder that outlives it."""
 
-    def __init__(self, data: Path, **settings: str) -> None:
+    def __init__(self, data: Path, command: str = "serve", **settings: str) -> None:
+        self._command = command
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = data.parent / f"{data.name}.log"
@@ -27,10 +28,14 @@ class Server:
 
     def start(self) -> None:
         """Start, and return once it is ready."""
-        command = [Path(sys.executable).parent / "handful", "serve"]
+        self.launch()
+        self.wait_until_ready()
+
+    def launch(self) -> None:
+        """Start."""
+        command = [Path(sys.executable).parent / "handful", self._command]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
-        self.wait_until_ready()
 
     def wait_until_ready(self) -> None:
         """Return once it is."""
@@ -43,6 +48,10 @@ class Server:
     def children(self) -> list[psutil.Process]:
         """The processes that it has started."""
         return psutil.Process(self._process.pid).children(recursive=True)
+
+    def end(self) -> tuple[int, str]:
+        """Wait until it ends by itself: its status and what it said."""
+        return self._process.wait(60), self._log.read_text()
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         """Send a signal and wait for the end."""

@@ -1,15 +1,18 @@
 """`handful serve` as it runs: its processes are killed, and the service comes back with all that it acknowledged."""
 
+import json
 import signal
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import httpx
 import numpy as np
 import psutil
 import pytest
 
-from service.client import Handful
-from tests.e2e.server import Server
+from service.client import Handful, RefusedError
+from tests.e2e.server import Server, free_port
+from tests.service.serving import url_of, valkey
 from tests.service.zoo import make_zoo
 
 RNG = np.random.default_rng(0)
@@ -96,6 +99,50 @@ def test_when_it_ends_it_leaves_no_process_behind(tmp_path, how):
     assert not left
     if how != signal.SIGKILL:  # a Valkey that was left alone is taken over by the next server
         assert not psutil.wait_procs(family, timeout=0)[1]
+
+
+def test_api_and_workers_run_apart_over_tcp_with_a_secret(tmp_path):
+    models, ports = str(make_zoo(tmp_path / "zoo")), [free_port(), free_port()]
+    urls = [f"tcp://127.0.0.1:{port}" for port in ports]
+    workers = [
+        Server(tmp_path / f"worker-{i}", "worker", models=models, listen=url, worker_secret="known")
+        for i, url in enumerate(urls)
+    ]
+    with ExitStack() as stack:
+        redis_url = url_of(stack.enter_context(valkey()))
+        for worker in workers:
+            stack.callback(worker.stop)
+            worker.launch()
+        settings = {"models": models, "redis_url": redis_url, "worker_urls": json.dumps(urls)}
+        api = Server(tmp_path / "api", "api", **settings, worker_secret="known")
+        stack.callback(api.stop)
+        api.start()
+        with Handful(api.url) as handful:
+            handful.adapt("alice", EXAMPLES, model="glyphs-maml")
+            expected = handful.predict("alice", DRAWINGS)
+            workers[0].stop(signal.SIGKILL)
+            assert handful.predict("alice", DRAWINGS) == expected
+            workers[1].stop(signal.SIGKILL)
+            assert httpx.get(f"{api.url}/readyz").status_code == 503
+            with pytest.raises(RefusedError) as refused:
+                handful.predict("alice", DRAWINGS)
+            assert (refused.value.status, refused.value.retry_after_s) == (503, 2)
+
+
+@pytest.mark.parametrize(("command", "settings", "missing"), [
+    ("worker", {"listen": "tcp://127.0.0.1:1"}, "HANDFUL_WORKER_SECRET"),
+    ("worker", {"listen": "nowhere"}, "tcp://host:port"),
+    ("api", {"redis_url": "redis://localhost"}, "HANDFUL_WORKER_URLS"),
+    ("api", {"worker_urls": '["tcp://localhost:1"]'}, "HANDFUL_REDIS_URL"),
+    ("serve", {"worker_processes": "0"}, "HANDFUL_WORKER_URLS"),
+    ("serve", {"default_model": "nonsense"}, "nonsense"),
+])  # fmt: skip
+def test_a_setting_that_is_missing_is_named(tmp_path, command, settings, missing):
+    server = Server(tmp_path / "data", command, models=str(make_zoo(tmp_path / "zoo")), **settings)
+    server.launch()
+    status, said = server.end()
+    assert status == 2
+    assert missing in said
 
 
 def test_what_cannot_start_says_why_and_ends(tmp_path):
