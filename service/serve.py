@@ -36,7 +36,8 @@ def serve(settings: Settings) -> None:
     if settings.worker_processes == 0 and not settings.worker_urls:
         raise ValueError("No worker: let handful serve start one, or set HANDFUL_WORKER_URLS.")
     _ = Catalogue(settings.models)[settings.default_model]
-    with socket.create_server((settings.host, settings.port), backlog=BACKLOG) as listening:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG) as listening:
         asyncio.run(_serve(settings, listening))
 
 
@@ -99,5 +100,5 @@ async def _announce(address: str, ready: asyncio.Event) -> None:
 def _address(listening: socket.socket) -> str:
     """An address at which this machine reaches the socket."""
     host, port = listening.getsockname()[:2]
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)
-    return f"http://{reachable}:{port}"
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"

@@ -110,7 +110,7 @@ class Remote:
             case wire.NotHeld():
                 self._settle(message.id, StateNotHeld())
             case wire.Failed():
-                self._settle(message.id, wire.ERRORS[message.code](message.detail))
+                self._settle(message.id, wire.ERRORS.get(message.code, Unavailable)(message.detail))
 
     def _prove(self, challenge: wire.Challenge) -> None:
         if challenge.version != wire.VERSION:

@@ -157,3 +157,14 @@ async def test_a_blocked_lane_does_not_stop_another(bench, lane_of):
     other.start()
     assert await other.submit("answer", "group", 1) == "answer"
     other.close()
+
+
+async def test_it_says_for_how_long_the_batch_in_hand_has_run(bench, lane_of):
+    lane = lane_of()
+    assert lane.stuck_for() == 0
+    answer = await bench.occupied_by(lane)
+    assert lane.stuck_for() > 0
+    bench.gate.set()
+    await answer
+    lane.close()
+    assert lane.stuck_for() == 0
