@@ -12,7 +12,7 @@ from service import problems
 from service.cards import Catalogue
 from service.clients import Clients
 from service.engine.contract import Engine
-from service.middleware import BodyLimit, Measured
+from service.middleware import Abandoned, BodyLimit, Measured
 from service.routes import adapt, clients, health, models, predict
 from service.settings import Settings
 from service.store import Store
@@ -56,6 +56,7 @@ def create_app(
     for router in ROUTERS:
         app.include_router(router)
     problems.install(app)
+    app.add_middleware(Abandoned)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(Measured)
     return app

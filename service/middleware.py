@@ -1,6 +1,8 @@
-"""Around every request: a limit on its body, and a count of its answer."""
+"""Around every request: a limit on its body, an end when its client leaves, and a count of its answer."""
 
+import asyncio
 import time
+from contextlib import suppress
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -48,6 +50,31 @@ def _replay(body: bytes, receive: Receive) -> Receive:
         return messages.pop() if messages else await receive()
 
     return replayed
+
+
+class Abandoned:
+    """Middleware: stops the work for a client that has left, which would hold up those that wait. Goes within
+    `BodyLimit`: the body is one message, and what comes after it is that the client has gone."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and cancel it when nobody waits for the answer."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        body = await receive()
+        answering = asyncio.ensure_future(self._app(scope, _replay(body["body"], receive), send))
+        leaving = asyncio.ensure_future(receive())
+        try:
+            await asyncio.wait((answering, leaving), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            leaving.cancel()
+            if not answering.done():
+                answering.cancel()
+        with suppress(asyncio.CancelledError):
+            await answering
 
 
 class Measured:
