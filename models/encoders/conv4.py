@@ -36,10 +36,12 @@ class Conv4(nn.Module):
     ) -> None:
         super().__init__()
         self.features, self.scale, self.dropout = width, scale, nn.Dropout(dropout)
+        self.centred, self.grouped_strides = centred, (reduction, norm) == ("stride", "group")
         self.last = nn.LayerNorm(width, elementwise_affine=False) if centred else nn.Identity()
         self.blocks = nn.Sequential(
             _block(channels, width, reduction, norm), *(_block(width, width, reduction, norm) for _ in range(3))
         )
+        self.names = tuple(name for name, _ in self.named_parameters())
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (n, channels, 28, 28), ink 1 and paper 0, to features (n, width)."""

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from models.descent import GradientLearner
+from models import native
+from models.descent import GradientLearner, Loss, SupportLoss
 from models.encoders import Encoder
 from models.learner import Kind, State, Support
 
@@ -53,9 +54,28 @@ class MAML(GradientLearner):
 
     def predict(self, state: State, query: Tensor) -> Tensor:
         """Logits (q, ways) or values (q, outputs) of the client's own network."""
-        encoder = {name.removeprefix("encoder."): value for name, value in state.items() if name.startswith("encoder.")}
-        features = functional_call(self.encoder, encoder, (query,))
+        weights = part(state, "encoder.")
+        if native.takes(self.encoder, weights, [query]):
+            features = native.features(self.encoder, weights, query)
+        else:
+            features = functional_call(self.encoder, weights, (query,))
         return F.linear(features, state["head.weight"], state["head.bias"])
+
+    def gradients(self, loss: Loss, params: State) -> State:
+        """The gradients of the loss, by the native kernel where it can."""
+        if not isinstance(loss, SupportLoss) or not self.classifies_linearly():
+            return super().gradients(loss, params)
+        weights, head = part(params, "encoder."), part(params, "head.")
+        if not native.takes(self.encoder, weights, [loss.support.inputs, *head.values()]):
+            return super().gradients(loss, params)
+        found, of_head = native.gradients(self.encoder, weights, head, loss.support)
+        named = {f"encoder.{name}": value for name, value in found.items()}
+        named |= {f"head.{name}": value for name, value in of_head.items()}
+        return {name: named[name] for name in params}
+
+    def classifies_linearly(self) -> bool:
+        """Whether the answers are those of a linear classifier on the encoder: some learners answer in another way."""
+        return self.kind is Kind.CLASSIFICATION and type(self).predict is MAML.predict
 
     def initial(self, support: Support) -> State:
         """The weights from which a task is adapted, by name."""
@@ -79,3 +99,8 @@ class MAML(GradientLearner):
         encoder = {f"encoder.{name}": value for name, value in self.encoder.named_parameters()}
         head = self.head_rows(0 if self.head is not None else 1)
         return encoder | {f"head.{name}": value for name, value in head.items()}
+
+
+def part(state: State, prefix: str) -> State:
+    """What has this prefix, by the names behind it."""
+    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}

@@ -1,0 +1,154 @@
+"""The compiled kernel as operators of torch, which under `torch.vmap` run all clients in one call."""
+
+import ctypes
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from models.native.build import library
+
+
+class Shape(ctypes.Structure):
+    """`Shape` of conv4.cpp."""
+
+    _fields_ = (
+        *((name, ctypes.c_int32) for name in ("tasks", "images", "channels", "height", "width")),
+        *((name, ctypes.c_int32) for name in ("features", "ways", "centred")),
+        ("scale", ctypes.c_float),
+    )
+
+
+class Operand(NamedTuple):
+    """A tensor of each task, of this shape and this far from the next task's; 0 where all tasks share it."""
+
+    tensor: Tensor
+    shape: torch.Size
+    stride: int
+
+
+FEATURES, GRADIENTS = "handful::conv4_features", "handful::conv4_gradients"
+# Not `custom_op`: what it does around each call takes as long as the kernel.
+torch.library.define(FEATURES, "(Tensor images, Tensor[] weights, bool centred, float scale) -> Tensor")
+torch.library.define(
+    GRADIENTS, "(Tensor images, Tensor targets, Tensor mask, Tensor[] weights, bool centred, float scale) -> Tensor[]"
+)
+
+
+@torch.library.impl(FEATURES, "CPU")
+def features(images: Tensor, weights: Sequence[Tensor], centred: bool, scale: float) -> Tensor:
+    """Features (n, d) of `images` (n, channels, h, w); `weights` are an encoder's 16 `parameters()`. Under vmap any of
+    them may be a client's own."""
+    return _features((), _shared(images), [_shared(weight) for weight in weights], centred, scale)
+
+
+@torch.library.impl(GRADIENTS, "CPU")
+def gradients(
+    images: Tensor, targets: Tensor, mask: Tensor, weights: Sequence[Tensor], centred: bool, scale: float
+) -> list[Tensor]:
+    """The gradient of the mean cross-entropy of a linear head on the features with respect to each weight, in the
+    weights' shapes, and behind them the loss (). `targets` (n,) int64 and `mask` (n,) bool; `weights` as for
+    `features`, then the head's weight (ways, d) and bias (ways,). Masked images are not looked at."""
+    examples = [_shared(tensor) for tensor in (images, targets, mask)]
+    return _gradients((), examples, [_shared(weight) for weight in weights], centred, scale)
+
+
+@torch.library.register_fake(FEATURES)  # type: ignore[untyped-decorator]
+def _(images: Tensor, weights: Sequence[Tensor], centred: bool, scale: float) -> Tensor:
+    return images.new_empty(len(images), len(weights[1]))
+
+
+@torch.library.register_fake(GRADIENTS)  # type: ignore[untyped-decorator]
+def _(
+    images: Tensor, targets: Tensor, mask: Tensor, weights: Sequence[Tensor], centred: bool, scale: float
+) -> list[Tensor]:
+    return [*(weight.new_empty(weight.shape) for weight in weights), images.new_empty(())]
+
+
+@torch.library.register_vmap(FEATURES)  # type: ignore[untyped-decorator]
+def _(
+    info: Any, dims: Any, images: Tensor, weights: Sequence[Tensor], centred: bool, scale: float
+) -> tuple[Tensor, int]:
+    own = [_operand(*pair) for pair in zip(weights, dims[1], strict=True)]
+    return _features((info.batch_size,), _operand(images, dims[0]), own, centred, scale), 0
+
+
+@torch.library.register_vmap(GRADIENTS)  # type: ignore[untyped-decorator]
+def _(
+    info: Any,
+    dims: Any,
+    images: Tensor,
+    targets: Tensor,
+    mask: Tensor,
+    weights: Sequence[Tensor],
+    centred: bool,
+    scale: float,
+) -> tuple[list[Tensor], list[int]]:
+    examples = [_operand(*pair) for pair in zip((images, targets, mask), dims[:3], strict=True)]
+    own = [_operand(*pair) for pair in zip(weights, dims[3], strict=True)]
+    out = _gradients((info.batch_size,), examples, own, centred, scale)
+    return out, [0] * len(out)
+
+
+def _features(tasks: tuple[int, ...], images: Operand, weights: list[Operand], centred: bool, scale: float) -> Tensor:
+    """Features (*tasks, n, d); `tasks` is () or the number of them."""
+    shape = _shape(tasks, images, weights, 0, centred, scale)
+    out = images.tensor.new_empty(*tasks, shape.images, shape.features)
+    _kernel().handful_features(ctypes.byref(shape), *_arguments([images]), *_table(weights), _address(out))
+    return out
+
+
+def _gradients(
+    tasks: tuple[int, ...], examples: list[Operand], weights: list[Operand], centred: bool, scale: float
+) -> list[Tensor]:
+    """The gradients (*tasks, *weight) and the losses (*tasks)."""
+    shape = _shape(tasks, examples[0], weights, weights[-1].shape[0], centred, scale)
+    out = [weight.tensor.new_empty(*tasks, *weight.shape) for weight in weights]
+    losses = examples[0].tensor.new_empty(tasks)
+    arguments = *_arguments(examples), *_table(weights), _addresses(out), _address(losses)
+    if _kernel().handful_gradients(ctypes.byref(shape), *arguments):
+        raise IndexError("a target is none of the classes")
+    return [*out, losses]
+
+
+def _kernel() -> ctypes.CDLL:
+    if (kernel := library()) is None:
+        raise RuntimeError("the native kernel is turned off or could not be built")
+    return kernel
+
+
+def _shape(
+    tasks: tuple[int, ...], images: Operand, weights: list[Operand], ways: int, centred: bool, scale: float
+) -> Shape:
+    return Shape(tasks[0] if tasks else 1, *images.shape, weights[1].shape[0], ways, centred, scale)
+
+
+def _shared(tensor: Tensor) -> Operand:
+    return Operand(tensor.contiguous(), tensor.shape, 0)
+
+
+def _operand(tensor: Tensor, dim: int | None) -> Operand:
+    if dim is None:
+        return _shared(tensor)
+    own = tensor.movedim(dim, 0).contiguous()
+    return Operand(own, own.shape[1:], own.stride(0))
+
+
+def _arguments(operands: list[Operand]) -> list[Any]:
+    """Address and stride of each."""
+    return [part for own in operands for part in (_address(own.tensor), ctypes.c_int64(own.stride))]
+
+
+def _table(operands: list[Operand]) -> tuple[Any, Any]:
+    """All addresses and all strides."""
+    strides = (ctypes.c_int64 * len(operands))(*(own.stride for own in operands))
+    return _addresses([own.tensor for own in operands]), strides
+
+
+def _address(tensor: Tensor) -> ctypes.c_void_p:
+    return ctypes.c_void_p(tensor.data_ptr())
+
+
+def _addresses(tensors: list[Tensor]) -> Any:
+    return (ctypes.c_void_p * len(tensors))(*(tensor.data_ptr() for tensor in tensors))

@@ -1,0 +1,228 @@
+"""The native kernel against torch: the same features, gradients and adapted clients, and who does what."""
+
+import functools
+import os
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.func import functional_call
+from torch.testing import assert_close
+
+from models import native
+from models.encoders.conv4 import Conv4
+from models.functional import adapt_many, predict_many
+from models.learner import Learner, State, Support
+from models.losses import cross_entropy
+from models.native import build
+from tests.models.learners import TABLE, fresh, padded, query, support
+
+CLOSE = {"rtol": 1e-4, "atol": 1e-5}
+NATIVE = ["maml", "maml-any-ways", "maml-first-order", "reptile", "meta-sgd-any-ways", "maml++", "alfa", "proto-maml"]
+TORCH = ["anil", "cavia", "lstm", "maml-sinusoid", "anil-pool-batch"]
+CASES = {
+    "as in the zoo": {"width": 64, "ways": 5, "shots": 1, "centred": True},
+    "large scale": {"width": 64, "ways": 3, "shots": 2, "centred": True, "scale": 4.0},
+    "not centred": {"width": 32, "ways": 2, "shots": 4, "scale": 0.5},
+    "colours": {"width": 16, "ways": 7, "shots": 1, "channels": 3},
+    "odd columns": {"width": 80, "ways": 1, "shots": 3},
+    "padding": {"width": 16, "ways": 20, "shots": 1, "padding": 5, "centred": True},
+}
+over_cases = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+needs_kernel = pytest.mark.skipif(build.library() is None, reason="no C++ compiler, or HANDFUL_NATIVE=0")
+
+
+class Problem:
+    """A random encoder, head and support."""
+
+    def __init__(self, width, ways, shots, channels=1, padding=0, seed=0, **options):
+        torch.manual_seed(seed)
+        self.encoder = Conv4(channels, width, "stride", "group", **options).eval().requires_grad_(False)
+        for weight in self.encoder.parameters():
+            weight.add_(0.1 * torch.randn_like(weight))
+        self.weights = dict(self.encoder.named_parameters())
+        self.head = {"weight": 0.1 * torch.randn(ways, width), "bias": 0.1 * torch.randn(ways)}
+        targets = torch.arange(ways).repeat(shots)
+        mask = torch.randperm(len(targets)) >= padding
+        self.support = Support(torch.rand(len(targets), channels, 28, 28), targets, mask, ways)
+
+    def loss(self, weights: State, head: State) -> Tensor:
+        inputs = self.support.inputs.to(head["bias"].dtype)
+        logits = F.linear(functional_call(self.encoder, weights, (inputs,)), **head)
+        return cross_entropy(logits, self.support.targets, self.support.mask)
+
+
+def off(monkeypatch):
+    monkeypatch.setattr(native, "library", lambda: None)
+
+
+def calls(monkeypatch) -> list[str]:
+    """What is asked of the kernel from here on."""
+    asked: list[str] = []
+    for name in ("features", "gradients"):
+        original = getattr(native, name)
+
+        def noted(*arguments, name=name, original=original):
+            asked.append(name)
+            return original(*arguments)
+
+        monkeypatch.setattr(native, name, noted)
+    return asked
+
+
+@needs_kernel
+@over_cases
+def test_features_are_those_of_torch(case):
+    problem = Problem(**case)
+    expected = problem.encoder(problem.support.inputs)
+    assert_close(native.features(problem.encoder, problem.weights, problem.support.inputs), expected, **CLOSE)
+
+
+@needs_kernel
+@over_cases
+def test_gradients_are_those_of_torch_in_double_precision(case):
+    problem = Problem(**case)
+    found = native.gradients(problem.encoder, problem.weights, problem.head, problem.support)
+    exact = [{name: value.double() for name, value in part.items()} for part in (problem.weights, problem.head)]
+    expected = torch.func.grad(problem.loss, argnums=(0, 1))(*exact)
+    for part, wanted in zip(found, expected, strict=True):
+        for name, value in wanted.items():
+            scale = value.abs().max().clamp(min=1e-2)  # what cancels to zero in torch is noise in both
+            assert_close(part[name] / scale, (value / scale).float(), rtol=1e-5, atol=1e-5)
+
+
+@needs_kernel
+def test_the_operator_also_returns_the_loss():
+    problem = Problem(16, 3, 2, padding=2)
+    values = [*problem.weights.values(), *problem.head.values()]
+    found = torch.ops.handful.conv4_gradients(*problem.support[:3], values, False, 1.0)[-1]
+    assert_close(found, problem.loss(problem.weights, problem.head), **CLOSE)
+
+
+@needs_kernel
+@pytest.mark.parametrize("shared", [True, False])
+def test_clients_at_once_are_clients_one_by_one(shared):
+    problems = [Problem(32, 3, 2, padding=seed, centred=True, seed=seed) for seed in range(3)]
+    encoder = problems[0].encoder
+    weights = [problems[0 if shared else i].weights for i in range(3)]
+    batch = [torch.stack(tensors) for tensors in zip(*(problem.support[:3] for problem in problems), strict=True)]
+    heads = stacked([problem.head for problem in problems])
+
+    def gradients(own: State, head: State, *examples: Tensor) -> tuple[State, State]:
+        return native.gradients(encoder, own, head, Support(*examples, 3))
+
+    dims = (None if shared else 0, 0, 0, 0, 0)
+    together = torch.vmap(gradients, dims)(weights[0] if shared else stacked(weights), heads, *batch)
+    for i, problem in enumerate(problems):
+        alone = native.gradients(encoder, weights[i], problem.head, problem.support)
+        assert_close(tuple({name: value[i] for name, value in part.items()} for part in together), alone)
+    features = torch.vmap(functools.partial(native.features, encoder), dims[:2])
+    seen = features(weights[0] if shared else stacked(weights), batch[0])
+    assert_close(seen[2], native.features(encoder, weights[2], batch[0][2]))
+
+
+def stacked(states: list[State]) -> State:
+    return {name: torch.stack([state[name] for state in states]) for name in states[0]}
+
+
+@needs_kernel
+def test_a_target_that_is_no_class_is_refused():
+    problem = Problem(16, 3, 1)
+    wrong = problem.support._replace(targets=torch.tensor([0, 1, 3]))
+    with pytest.raises(IndexError):
+        native.gradients(problem.encoder, problem.weights, problem.head, wrong)
+
+
+def adapted(learner: Learner, spec) -> tuple[State, Tensor]:
+    """Two clients and their answers."""
+    both = [padded(support(spec, [1, 2, 1], seed), 2) for seed in range(2)]
+    supports = Support(*(torch.stack(tensors) for tensors in zip(*(one[:3] for one in both), strict=True)), 3)
+    states = adapt_many(learner, supports)
+    return states, predict_many(learner, states, torch.stack([query(spec, 3, seed) for seed in range(2)]))
+
+
+@needs_kernel
+@pytest.mark.parametrize("name", NATIVE)
+def test_a_learner_adapts_as_it_does_in_torch(name, monkeypatch):
+    learner, asked = fresh(TABLE[name]), calls(monkeypatch)
+    found = adapted(learner, TABLE[name])
+    assert set(asked) == {"features", "gradients"}
+    off(monkeypatch)
+    asked.clear()
+    assert_close(found, adapted(learner, TABLE[name]), **CLOSE)
+    assert not asked
+
+
+@pytest.mark.parametrize("name", TORCH)
+def test_what_the_kernel_does_not_know_is_for_torch(name, monkeypatch):
+    spec, asked = TABLE[name], calls(monkeypatch)
+    learner, shots = fresh(spec), [1, 2]
+    state = learner.adapt(support(spec, shots))
+    assert not asked
+    learner.predict(state, query(spec, 2))
+    assert "gradients" not in asked
+
+
+def test_double_precision_autocast_training_and_meta_gradients_are_for_torch():
+    problem = Problem(16, 2, 1)
+    encoder, weights, images = problem.encoder, problem.weights, problem.support.inputs
+    assert native.takes(encoder, weights, [images]) == (build.library() is not None)
+    assert not native.takes(encoder, {name: value.double() for name, value in weights.items()}, [images.double()])
+    assert not native.takes(encoder, weights, [images.clone().requires_grad_()])
+    with torch.autocast("cpu", torch.bfloat16):
+        assert not native.takes(encoder, weights, [images])
+    assert not native.takes(encoder.train(), weights, [images])
+
+
+@pytest.mark.parametrize("encoder", [Conv4(width=16), Conv4(1, 8, "stride", "group"), Conv4(1, 16, "stride", "batch")])
+def test_other_encoders_are_for_torch(encoder):
+    encoder.eval().requires_grad_(False)
+    assert not native.takes(encoder, dict(encoder.named_parameters()), [])
+
+
+@pytest.fixture
+def unbuilt(monkeypatch, tmp_path):
+    """Nothing is built yet, and the cache is empty."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    build.library.cache_clear()
+    yield tmp_path
+    build.library.cache_clear()
+
+
+def no_compiler(monkeypatch):
+    monkeypatch.setattr(build, "compiler_path", lambda: None)
+
+
+def broken_compiler(monkeypatch):
+    monkeypatch.setattr(build, "compiler_path", lambda: "false")
+
+
+def turned_off(monkeypatch):
+    monkeypatch.setenv("HANDFUL_NATIVE", "0")
+
+
+def open_cache(monkeypatch):
+    os.makedirs(f"{os.environ['XDG_CACHE_HOME']}/handful")
+    os.chmod(f"{os.environ['XDG_CACHE_HOME']}/handful", 0o777)
+
+
+@pytest.mark.parametrize("obstacle", [no_compiler, broken_compiler, turned_off, open_cache])
+def test_without_a_kernel_torch_gives_the_same_answers(obstacle, unbuilt, monkeypatch):
+    build.library.cache_clear()
+    learner, spec = fresh(TABLE["maml"]), TABLE["maml"]
+    obstacle(monkeypatch)
+    asked = calls(monkeypatch)
+    states, answers = adapted(learner, spec)
+    assert not asked
+    assert build.library() is None
+    alone = learner.adapt(support(spec, [1, 2, 1], 0))
+    assert_close({name: value[0] for name, value in states.items()}, alone, **CLOSE)
+    assert_close(answers[0], learner.predict(alone, query(spec, 3, 0)), **CLOSE)
+
+
+@needs_kernel
+def test_it_is_compiled_once(unbuilt, monkeypatch):
+    assert build.built(build.compiler_path()).parent == unbuilt / "handful"
+    monkeypatch.setattr(build.subprocess, "run", None)
+    assert build.built(build.compiler_path()).exists()
