@@ -205,8 +205,9 @@ void convolve(const Table& table, int taps, const float* from, int from_places, 
     });
 }
 
-// gradient[tap] += the sum over the output places of what the tap read, times the slope there
-void correlate(Network& net, Block& block, const float* from, int images) {
+// gradient[tap] = what the images before gave, unless these are the first, plus the sum over the output places of what
+// the tap read, times the slope there
+void correlate(Network& net, Block& block, const float* from, int images, bool first) {
     auto &read = net.read, &there = net.there;
     const size_t step = static_cast<size_t>(block.taps) * block.outputs;
     for (int tap = 0; tap < block.taps; tap++) {
@@ -226,7 +227,7 @@ void correlate(Network& net, Block& block, const float* from, int images) {
                 V sums[R][C];
                 float* to = block.gradient.data + row * step + tap * block.outputs + column;
                 for (int r = 0; r < R; r++)
-                    for (int c = 0; c < C; c++) sums[r][c] = load(to + r * step + c * LANES);
+                    for (int c = 0; c < C; c++) sums[r][c] = first ? V{} : load(to + r * step + c * LANES);
                 for (int pair = 0; pair < pairs; pair++) {
                     const float *values = read[pair] + row, *by = there[pair] + column;
                     V factor[C];
@@ -416,7 +417,7 @@ void prepare(Network& net, const Shape& shape, const float* const* weights, bool
         block.normal.of(maps), block.active.of(maps), block.deviation.of(TOGETHER * outputs);
         if (!backwards) continue;
         block.slope.of(maps);
-        std::fill_n(block.gradient.of(block.size()), block.size(), 0.0f);
+        block.gradient.of(block.size());
         if (b == 0) continue;
         float* turned = block.turned.of(block.size());
         for (int tap = 0; tap < block.taps; tap++)
@@ -504,7 +505,7 @@ float judge(const Shape& shape, const float* const* weights, float* const* gradi
 
 // From the slope at the feature of each image to the slopes of all weights of the encoder.
 void backward(Network& net, const Shape& shape, const float* const* weights, float* const* gradients, int count,
-              const float* features, const float* inverse, float* slopes) {
+              const float* features, const float* inverse, float* slopes, bool first) {
     const int width = shape.features, places = net.blocks[BLOCKS - 1].after;
     for (int image = 0; image < count; image++) {
         float* slope = slopes + image * width;
@@ -528,7 +529,7 @@ void backward(Network& net, const Shape& shape, const float* const* weights, flo
         Block& block = net.blocks[b];
         denormalise(block, weights[4 * b + 2], count, gradients[4 * b + 2], gradients[4 * b + 3],
                     gradients[4 * b + 1], net.scratch.data);
-        correlate(net, block, b ? net.blocks[b - 1].active.data : net.columns.data, count);
+        correlate(net, block, b ? net.blocks[b - 1].active.data : net.columns.data, count, first);
         if (b)
             convolve(block.back, block.taps, block.slope.data, block.after, block.outputs, block.turned.data, nullptr,
                      net.blocks[b - 1].slope.data, block.inputs, count, net.nothing.data);
@@ -591,6 +592,8 @@ int handful_gradients(const Shape* shape, const float* images, int64_t images_st
             if (mask[task * mask_stride + row]) rows.push_back(row);
         const int real = static_cast<int>(rows.size()), group = group_of(real);
         losses[task] = 0;
+        for (int b = 0; b < BLOCKS && real == 0; b++)
+            std::fill_n(network.blocks[b].gradient.data, network.blocks[b].size(), 0.0f);
         float *features = network.summary.data, *slopes = features + TOGETHER * width;
         for (int first = 0; first < real; first += group) {
             const int count = std::min(group, real - first);
@@ -602,7 +605,7 @@ int handful_gradients(const Shape* shape, const float* images, int64_t images_st
                 losses[task] += judge(*shape, mine, to, features + i * width, target, 1.0f / static_cast<float>(real),
                                       slopes + i * width, network.logits.data);
             }
-            backward(network, *shape, mine, to, count, features, inverse, slopes);
+            backward(network, *shape, mine, to, count, features, inverse, slopes, first == 0);
         }
         for (int b = 0; b < BLOCKS; b++) {
             const Block& block = network.blocks[b];

@@ -121,6 +121,9 @@ def _kernel() -> ctypes.CDLL:
 def _shape(
     tasks: tuple[int, ...], images: Operand, weights: list[Operand], ways: int, centred: bool, scale: float
 ) -> Shape:
+    _, channels, _, _ = images.shape
+    if weights[0].shape != (weights[1].shape[0], channels, 3, 3):  # the kernel would read beyond them
+        raise ValueError(f"images of {channels} channels for filters of {tuple(weights[0].shape)}")
     return Shape(tasks[0] if tasks else 1, *images.shape, weights[1].shape[0], ways, centred, scale)
 
 

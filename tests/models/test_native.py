@@ -134,6 +134,13 @@ def test_a_target_that_is_no_class_is_refused():
         native.gradients(problem.encoder, problem.weights, problem.head, wrong)
 
 
+@needs_kernel
+def test_images_of_other_channels_are_refused():
+    problem = Problem(16, 3, 1)
+    with pytest.raises(ValueError, match="3 channels"):
+        native.features(problem.encoder, problem.weights, torch.rand(1, 3, 28, 28))
+
+
 def adapted(learner: Learner, spec) -> tuple[State, Tensor]:
     """Two clients and their answers."""
     both = [padded(support(spec, [1, 2, 1], seed), 2) for seed in range(2)]
