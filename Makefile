@@ -19,7 +19,9 @@ lint: $(VENV)/ready
 	$(BIN)/lint-imports
 
 bench: $(VENV)/ready
-	$(BIN)/python -m benchmarks.batching
+	$(BIN)/python -m benchmarks.serving
+	$(BIN)/python -m benchmarks.costs
+	$(BIN)/python -m benchmarks.report
 
 # All models of the zoo, those first that others start from: make train DATA=omniglot.npz
 train: $(VENV)/ready

@@ -9,6 +9,7 @@ import matplotlib as mpl
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
+from benchmarks.costs import CLIENTS
 from benchmarks.services import SERVICES
 from benchmarks.serving import RESULTS
 
@@ -21,9 +22,11 @@ Results = dict[str, dict[str, dict[str, float]]]
 
 def main() -> None:
     """Write both."""
-    results: Results = json.loads(RESULTS.read_text())["scenes"]
+    found = json.loads(RESULTS.read_text())
+    results: Results = found["scenes"]
     text = PAGE.read_text()
-    for name, table in {"rates": rates(results), "latency": latency(results)}.items():
+    tables = {"rates": rates(results), "latency": latency(results), "costs": costs(found["costs"])}
+    for name, table in tables.items():
         marks = f"<!-- {name} -->", f"<!-- /{name} -->"
         text = re.sub(f"{marks[0]}.*?{marks[1]}", f"{marks[0]}\n{table}\n{marks[1]}", text, flags=re.DOTALL)
     PAGE.write_text(text)
@@ -41,6 +44,16 @@ def latency(results: Results) -> str:
     return _table(results, scenes, lambda f: f"{_number(f['rate'])}, {f['p50_ms']:.0f}, {f['p99_ms']:.0f}")
 
 
+def costs(found: dict[str, dict[str, float]]) -> str:
+    """What a client of each model costs."""
+    rows = [
+        ["model", "state, bytes", "adapt, alone", f"adapt, {CLIENTS} at once", "predict, alone", f"predict, {CLIENTS}"],
+        ["---"] * 6,
+    ]
+    rows += [[f"`{name}`", *(f"{value:.0f}" for value in cost.values())] for name, cost in found.items()]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
 def draw(results: Results) -> None:
     """Requests per second of processor time, a bar for each service."""
     scenes = [scene for scene in results if SHOWN in scene]
@@ -50,9 +63,9 @@ def draw(results: Results) -> None:
         heights = [results[scene].get(name, {}).get("per_cpu", 0) for scene in scenes]
         axes.bar([at + index * width for at in range(len(scenes))], heights, width, label=service.title)
     axes.set(yscale="log", ylabel="requests per second of processor time", title=SHOWN)
-    names = [scene.removesuffix(f", {SHOWN}").replace(", ", "\n") for scene in scenes]
+    names = [scene.removesuffix(f", {SHOWN}").replace(", ", "\n").replace(" ", "\n") for scene in scenes]
     axes.set_xticks([at + 0.4 for at in range(len(scenes))], names)
-    axes.legend()
+    figure.legend(loc="outside lower center", ncols=3)
     figure.savefig(PLOT, dpi=80)
 
 

@@ -21,6 +21,7 @@ from models import checkpoint
 from service.cards import Card
 
 START_S = 120
+SETTLE_S = 0.2
 WAYS = 5
 JSON, SAFETENSORS = "application/json", "application/safetensors"
 
@@ -55,6 +56,14 @@ class Running(NamedTuple):
         family = [self.process, *self.process.children(recursive=True)]
         times = [one.cpu_times() for one in family if one.is_running()]
         return sum(t.user + t.system for t in times)
+
+    def settle(self) -> None:
+        """Wait until it does nothing any more: what is left of one scene must not count in the next."""
+        for _ in range(50):
+            before = self.processor_seconds()
+            time.sleep(SETTLE_S)
+            if self.processor_seconds() - before < 0.3 * SETTLE_S:
+                return
 
 
 @contextmanager

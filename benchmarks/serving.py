@@ -96,7 +96,8 @@ def main() -> None:
                         console.print(f"  {scene.title()}: {figures['rate']:.0f}/s, p50 {figures['p50_ms']:.1f} ms")
     check(answers)
     scenes_of = {scene: {name: summary(rounds) for name, rounds in by.items()} for scene, by in measured.items()}
-    RESULTS.write_text(json.dumps({"machine": machine(), "scenes": scenes_of}, indent=1) + "\n")
+    found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    RESULTS.write_text(json.dumps(found | {"machine": machine(), "scenes": scenes_of}, indent=1) + "\n")
 
 
 @contextmanager
@@ -140,6 +141,7 @@ def drive(service: Service, one: Running, scene: Scene, seconds: float) -> dict[
     body = adapt_body if scene.call == "adapt" else predict_body
     bodies = [body(service, scene.model, client, scene.size) for client in range(scene.clients)]
     load = Load(one.port, f"/{scene.call}", service.content_type, bodies, seconds)
+    one.settle()
     before = one.processor_seconds()
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.load"], input=msgspec.json.encode(load), capture_output=True, check=True

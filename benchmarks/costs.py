@@ -1,0 +1,90 @@
+"""What a client costs, by model: bytes of its state, and the worker's time for an adapt and a predict.
+
+python -m benchmarks.costs; writes into docs/performance.json. 5-way 1-shot adapts and predicts of one query, or five
+points of a wave; alone, and 64 clients at once.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+import numpy as np
+from rich.progress import track
+
+from benchmarks.serving import RESULTS
+from service.cards import Card, Catalogue, ImageInput
+from service.engine.contract import SupportSet
+from service.engine.worker import Worker
+from service.settings import Settings
+
+CLIENTS = 64
+SECONDS = 0.5
+WAYS = 5
+
+Call = Callable[[int], Awaitable[object]]
+
+
+class Cost(NamedTuple):
+    """Of one client of a model; microseconds a call."""
+
+    state_bytes: int
+    adapt_alone: float
+    adapt_together: float
+    predict_alone: float
+    predict_together: float
+
+
+def main() -> None:
+    """Measure every model of the zoo."""
+    settings = Settings()
+    catalogue = Catalogue(settings.models)
+    worker = Worker(list(catalogue), settings)
+    worker.start()
+    costs = {card.name: asyncio.run(cost(worker, card))._asdict() for card in track(list(catalogue.values()))}
+    worker.close()
+    found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    RESULTS.write_text(json.dumps(found | {"costs": costs}, indent=1) + "\n")
+
+
+async def cost(worker: Worker, card: Card) -> Cost:
+    """Of one model."""
+    support = made_up(card)
+    state = await worker.adapt(card.name, support)
+    for client in range(CLIENTS):
+        worker.hold(str(client), state)
+
+    async def adapt(client: int) -> None:
+        await worker.adapt(card.name, support)
+
+    async def predict(client: int) -> None:
+        await worker.predict(card.name, str(client), support.inputs[:1])
+
+    size = sum(value.nbytes for value in state.values())
+    times = [await microseconds(call, clients) for call in (adapt, predict) for clients in (1, CLIENTS)]
+    return Cost(size, *times)
+
+
+async def microseconds(call: Call, clients: int) -> float:
+    """Of a call, with so many at once, for about `SECONDS`; the first do not count."""
+    await asyncio.gather(*(call(client) for client in range(clients)))
+    started, calls = time.perf_counter(), 0
+    while time.perf_counter() - started < SECONDS:
+        await asyncio.gather(*(call(client) for client in range(clients)))
+        calls += clients
+    return round((time.perf_counter() - started) / calls * 1e6, 1)
+
+
+def made_up(card: Card) -> SupportSet:
+    """A support set of noise: speed does not depend on it."""
+    rng = np.random.default_rng(0)
+    if isinstance(card.input, ImageInput):
+        shape = (WAYS, 1, card.input.size, card.input.size)
+        return SupportSet(rng.integers(0, 256, shape, dtype=np.uint8), np.arange(WAYS), WAYS)
+    points = rng.uniform(-5, 5, (WAYS, card.input.length)).astype(np.float32)
+    return SupportSet(points, points[:, : card.outputs or 1], 0)
+
+
+if __name__ == "__main__":
+    main()
