@@ -17,7 +17,7 @@ PAGE = RESULTS.with_suffix(".md")
 PLOT = RESULTS.with_suffix(".png")
 SHOWN = "16 clients"
 
-Results = dict[str, dict[str, dict[str, float]]]
+Results = dict[str, dict[str, dict[str, Any]]]
 
 
 def main() -> None:
@@ -41,7 +41,7 @@ def rates(results: Results) -> str:
 def latency(results: Results) -> str:
     """Requests per second and milliseconds, of the scenes with 16 clients."""
     scenes = [scene for scene in results if SHOWN in scene]
-    return _table(results, scenes, lambda f: f"{_number(f['rate'])}, {f['p50_ms']:.0f}, {f['p99_ms']:.0f}")
+    return _table(results, scenes, _times)
 
 
 def costs(found: dict[str, dict[str, float]]) -> str:
@@ -74,6 +74,12 @@ def _table(results: Results, scenes: list[str], cell: Any) -> str:
     for scene in scenes:
         rows.append([scene, *(cell(results[scene][name]) if name in results[scene] else "" for name in SERVICES)])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _times(figures: dict[str, Any]) -> str:
+    if figures["p50_ms"] is None:
+        return "none in time"
+    return f"{_number(figures['rate'])}, {figures['p50_ms']:.0f}, {figures['p99_ms']:.0f}"
 
 
 def _number(value: float) -> str:

@@ -6,6 +6,7 @@ process. Writes docs/performance.json. `per_cpu` is requests per second of the s
 
 import argparse
 import json
+import math
 import os
 import platform
 import subprocess
@@ -150,8 +151,7 @@ def drive(service: Service, one: Running, scene: Scene, seconds: float) -> dict[
     outcome = msgspec.json.decode(done.stdout, type=Outcome)
     if outcome.failures or not outcome.milliseconds:
         console.print(f"  {outcome.failures} failures, {len(outcome.milliseconds)} answers", style="red")
-    times = outcome.milliseconds or [float("nan")]
-    p50, p99 = np.percentile(times, [50, 99])
+    p50, p99 = np.percentile(outcome.milliseconds, [50, 99]) if outcome.milliseconds else (math.inf, math.inf)
     return {
         "rate": len(outcome.milliseconds) / outcome.seconds, "per_cpu": outcome.answered / max(spent, 0.01),
         "p50_ms": float(p50), "p99_ms": float(p99), "failures": outcome.failures,
@@ -163,9 +163,10 @@ def machine() -> dict[str, str | int | None]:
     return {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count(), "torch": version("torch")}
 
 
-def summary(rounds: list[dict[str, float]]) -> dict[str, float]:
-    """The median of each figure over the rounds."""
-    return {name: round(median(each[name] for each in rounds), 2) for name in rounds[0]}
+def summary(rounds: list[dict[str, float]]) -> dict[str, float | None]:
+    """The median of each figure over the rounds; None for a time in which nothing was answered."""
+    medians = {name: median(each[name] for each in rounds) for name in rounds[0]}
+    return {name: round(value, 2) if math.isfinite(value) else None for name, value in medians.items()}
 
 
 if __name__ == "__main__":
