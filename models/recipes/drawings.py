@@ -1,5 +1,6 @@
 """What all recipes of drawings share, and the encoders that are trained from nothing."""
 
+from dataclasses import replace
 from typing import Any
 
 from models.checkpoint import Spec
@@ -35,6 +36,7 @@ def _many_ways(
     split: str = "vinyals",
     weight_decay: float = 0.02,
     start: str | None = None,
+    restarts: tuple[int, ...] = (),
 ) -> Recipe:
     """60 classes at a time, which generalises to fewer (Snell et al. 2017, table 4)."""
     return drawings(
@@ -47,19 +49,30 @@ def _many_ways(
         rate=2e-3,
         weight_decay=weight_decay,
         start=start,
+        restarts=restarts,
         precision="bfloat16",
     )
 
 
 ENCODERS: dict[str, Recipe] = {
-    "glyphs": _many_ways(
-        "Characters of alphabets never seen, any number of classes and drawings",
-        Spec("cosine", "resnet"),
-        steps=4_500,
-        split="alphabets",
-    ),
     "glyphs-best": _many_ways(
-        "The most accurate on the Vinyals split", Spec("cosine", "resnet", {"views": 3}), steps=11_000
+        "The most accurate on the Vinyals split",
+        Spec("cosine", "resnet", {"views": 3}),
+        steps=20_000,
+        restarts=(11_000,),
+    ),
+    "glyphs-mixed": _many_ways(
+        "The same encoder, of 25 alphabets", Spec("cosine", "resnet"), steps=4_500, split="alphabets"
+    ),
+    "glyphs": replace(
+        _many_ways(
+            "Characters of alphabets never seen, any number of classes and drawings",
+            Spec("cosine", "resnet"),
+            steps=6_000,
+            split="alphabets",
+            start="glyphs-mixed",
+        ),
+        episode=Shape(60, 1, 3, alike=0.5),
     ),
     "glyphs-protonet": _many_ways("Nearest prototype", Spec("protonet", "conv4"), steps=6_000, weight_decay=0.0),
     "glyphs-strided": _many_ways(
@@ -68,7 +81,8 @@ ENCODERS: dict[str, Recipe] = {
     "glyphs-start": _many_ways(
         "The same with centred features: what the gradient-based models start from",
         Spec("protonet", "conv4", encoder_options=CENTRED),
-        steps=1_000,
+        steps=15_000,
+        restarts=(1_000,),
         start="glyphs-strided",
     ),
 }

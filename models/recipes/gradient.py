@@ -8,12 +8,23 @@ from models.recipes.drawings import CENTRED, drawings
 from models.recipes.recipe import Recipe
 from models.tasks.episode import Shape
 
+LONG = CENTRED | {"scale": 8.0}
+"""Long features want a small inner rate, with which the encoder moves gently (`Conv4`)."""
 
-def _gradient(learner: str, title: str, options: dict[str, Any], *, steps: int = 250, rate: float = 3e-4) -> Recipe:
-    """Trained 20-way, so that one model takes 2 to 20 classes, from a prototypical encoder and a head of zeros."""
+
+def _gradient(
+    learner: str,
+    title: str,
+    options: dict[str, Any],
+    *,
+    steps: int,
+    rate: float = 3e-4,
+    encoder: dict[str, Any] = LONG,
+) -> Recipe:
+    """Trained 20-way from a prototypical encoder; the head begins at zero and is not learned, so any ways will do."""
     return drawings(
         title,
-        Spec(learner, "conv4", options, CENTRED),
+        Spec(learner, "conv4", options, encoder),
         steps=steps,
         episode=Shape(20, 1, 3),
         tasks_per_step=4,
@@ -22,27 +33,43 @@ def _gradient(learner: str, title: str, options: dict[str, Any], *, steps: int =
     )
 
 
-SLOTS: dict[str, Any] = {"outputs": 20}
-ONE_STEP = SLOTS | {"rate": 5.0}
+ONE_STEP: dict[str, Any] = {"rate": 0.08}
 """From a head of zeros the first step moves the head alone, and may be long."""
-STEPS = SLOTS | {"rate": 0.1, "steps": 3}
-"""The steps after it move the encoder too, which a rate of 1 destroys."""
+STEPS: dict[str, Any] = {"rate": 0.005, "steps": 3}
+"""The steps after it move the encoder too. Chosen on validation episodes, so that it does no harm before training."""
 
 GRADIENT: dict[str, Recipe] = {
-    "glyphs-maml": _gradient("maml", "Every weight adapted, second order", ONE_STEP),
+    "glyphs-maml": _gradient("maml", "Every weight adapted, second order", ONE_STEP, steps=1_000),
     "glyphs-fomaml": _gradient(
-        "maml", "Every weight adapted, first order", ONE_STEP | {"first_order": True}, steps=100, rate=3e-5
+        "maml", "Every weight adapted, first order", STEPS | {"first_order": True}, steps=500, rate=1e-4
     ),
-    "glyphs-anil": _gradient("anil", "The head adapted", STEPS | {"rate": 0.3}),
-    "glyphs-reptile": _gradient("reptile", "Every weight adapted, support and queries learned alike", STEPS),
-    "glyphs-meta-sgd": _gradient("meta-sgd", "Every weight adapted at a learned rate of its own", ONE_STEP),
-    "glyphs-maml-plus-plus": _gradient("maml++", "Every weight adapted at learned rates a layer and step", STEPS),
+    "glyphs-anil": _gradient("anil", "The head adapted", STEPS, steps=1_000),
+    "glyphs-reptile": _gradient(
+        "reptile", "Every weight adapted, support and queries learned alike", STEPS, steps=250, rate=1e-4
+    ),
+    "glyphs-meta-sgd": _gradient(
+        "meta-sgd", "Every weight adapted at a learned rate of its own", ONE_STEP, steps=1_000
+    ),
+    "glyphs-maml-plus-plus": _gradient(
+        "maml++", "Every weight adapted at learned rates a layer and step", STEPS, steps=300
+    ),
     "glyphs-proto-maml": _gradient(
-        "proto-maml", "Prototypes, then every weight adapted: any number of classes", {"rate": 0.01}
+        "proto-maml",
+        "Prototypes, then every weight adapted",
+        {"rate": 0.01},
+        steps=600,
+        encoder=CENTRED,
     ),
-    "glyphs-alfa": _gradient("alfa", "Rates and decay made from weights and gradients", STEPS),
+    "glyphs-alfa": _gradient("alfa", "Rates and decay made from weights and gradients", STEPS, steps=500),
     "glyphs-cavia": replace(
-        _gradient("cavia", "A context vector adapted, to 5 classes", {"outputs": 5, "steps": 5}, steps=600, rate=1e-3),
+        _gradient(
+            "cavia",
+            "A context vector adapted, to 5 classes",
+            {"outputs": 5, "steps": 5},
+            steps=600,
+            rate=1e-3,
+            encoder=CENTRED,
+        ),
         episode=Shape(5, 1, 5),
         validation_episode=Shape(5, 1, 5),
         tasks_per_step=8,

@@ -31,15 +31,15 @@ def _frozen(learner: str, title: str, options: dict[str, Any] | None = None) -> 
 
 
 METRIC: dict[str, Recipe] = {
-    "glyphs-matching": _metric("matching", "Attention over the support"),
+    "glyphs-matching": replace(_metric("matching", "Attention over the support", steps=3_000), rate=1e-3),
     "glyphs-matching-fce": _metric(
         "matching", "The same, each example seen in the light of all", {"full_context": True}
     ),
     "glyphs-relation": replace(
-        _metric("relation", "A learned comparison", steps=1_200), episode=Shape(5, 1, 5), rate=1e-3
+        _metric("relation", "A learned comparison", steps=4_000), curriculum=Shape(5, 1, 5), rate=1e-3
     ),
     "glyphs-gnn": replace(_metric("gnn", "A graph of the support and one query", steps=300), episode=Shape(20, 1, 1)),
-    "glyphs-transformer": _metric("transformer", "The support read as context"),
+    "glyphs-transformer": _metric("transformer", "The support read as context", steps=4_000),
 }
 
 TUNING = {"copies": 2, "rate": 0.001, "adapt_steps": 3}
