@@ -63,9 +63,10 @@ def joined(device: str) -> Iterator[str]:
     if "WORLD_SIZE" not in os.environ:
         yield device
         return
-    on_gpu = device.startswith("cuda")
+    on_gpu, own = device.startswith("cuda"), int(os.environ["LOCAL_RANK"])
     distributed.init_process_group("nccl" if on_gpu else "gloo")
     try:
-        yield f"cuda:{os.environ['LOCAL_RANK']}" if on_gpu else device
+        yield f"cuda:{own}" if on_gpu else device
+        distributed.barrier(device_ids=[own] if on_gpu else None)  # who leaves first closes what others still read
     finally:
         distributed.destroy_process_group()
