@@ -68,7 +68,8 @@ ENCODERS: dict[str, Recipe] = {
         _many_ways(
             "Characters of alphabets never seen, any number of classes and drawings",
             Spec("cosine", "resnet"),
-            steps=6_000,
+            steps=15_000,
+            restarts=(6_000,),
             split="alphabets",
             start="glyphs-mixed",
         ),
