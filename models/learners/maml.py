@@ -10,6 +10,7 @@ from torch.func import functional_call
 from models import native
 from models.descent import GradientLearner, Loss, SupportLoss
 from models.encoders import Encoder
+from models.encoders.conv4 import Conv4
 from models.learner import Kind, State, Support
 
 
@@ -54,21 +55,18 @@ class MAML(GradientLearner):
 
     def predict(self, state: State, query: Tensor) -> Tensor:
         """Logits (q, ways) or values (q, outputs) of the client's own network."""
-        weights = part(state, "encoder.")
-        if native.takes(self.encoder, weights, [query]):
-            features = native.features(self.encoder, weights, query)
-        else:
-            features = functional_call(self.encoder, weights, (query,))
+        features = functional_call(self.encoder, part(state, "encoder."), (query,))
         return F.linear(features, state["head.weight"], state["head.bias"])
 
     def gradients(self, loss: Loss, params: State) -> State:
         """The gradients of the loss, by the native kernel where it can."""
-        if not isinstance(loss, SupportLoss) or not self.classifies_linearly():
+        encoder = self.encoder
+        if not isinstance(loss, SupportLoss) or not isinstance(encoder, Conv4) or not self.classifies_linearly():
             return super().gradients(loss, params)
         weights, head = part(params, "encoder."), part(params, "head.")
-        if not native.takes(self.encoder, weights, [loss.support.inputs, *head.values()]):
+        if not native.takes(encoder, weights, [loss.support.inputs, *head.values()]):
             return super().gradients(loss, params)
-        found, of_head = native.gradients(self.encoder, weights, head, loss.support)
+        found, of_head = native.gradients(encoder, weights, head, loss.support)
         named = {f"encoder.{name}": value for name, value in found.items()}
         named |= {f"head.{name}": value for name, value in of_head.items()}
         return {name: named[name] for name in params}
