@@ -14,6 +14,7 @@ import numpy as np
 from rich.progress import track
 
 from benchmarks.serving import RESULTS
+from service.arrays import Arrays
 from service.cards import Card, Catalogue, ImageInput
 from service.engine.contract import SupportSet
 from service.engine.worker import Worker
@@ -51,17 +52,14 @@ def main() -> None:
 async def cost(worker: Worker, card: Card) -> Cost:
     """Of one model."""
     support = made_up(card)
-    state = await worker.adapt(card.name, support)
-    for client in range(CLIENTS):
-        worker.hold(str(client), state)
 
-    async def adapt(client: int) -> None:
-        await worker.adapt(card.name, support)
+    async def adapt(client: int) -> Arrays:
+        return await worker.adapt(card.name, str(client), support)
 
     async def predict(client: int) -> None:
         await worker.predict(card.name, str(client), support.inputs[:1])
 
-    size = sum(value.nbytes for value in state.values())
+    size = sum(value.nbytes for value in (await adapt(0)).values())
     times = [await microseconds(call, clients) for call in (adapt, predict) for clients in (1, CLIENTS)]
     return Cost(size, *times)
 

@@ -108,12 +108,12 @@ class Clients:
         clock.lap("decode")
         key = _state_key(client, record, card)
         try:
-            answers = await self._engine.predict(card.name, held_as(key), queries)
+            answers = await self._engine.predict(card.name, key.name, queries)
             metrics.state_cache.labels("hit").inc()
         except StateNotHeld:
             metrics.state_cache.labels("miss").inc()
             state = await self._fetch(key, card, record)
-            answers = await self._engine.predict(card.name, held_as(key), queries, state)
+            answers = await self._engine.predict(card.name, key.name, queries, state)
         clock.lap("predict")
         return Answered(record, card, answers, clock.laps_ms)
 
@@ -129,7 +129,7 @@ class Clients:
         """Remove all that is stored of a client. Raises UnknownClient."""
         record = await self._store.forget(client)
         if record.model in self._catalogue:
-            self._engine.drop(held_as(_state_key(client, record, self._catalogue[record.model])))
+            self._engine.drop(_state_key(client, record, self._catalogue[record.model]).name)
 
     async def _learn(
         self,
@@ -142,12 +142,12 @@ class Clients:
     ) -> Adapted:
         self._check_count(len(taught.labels), self._settings.max_examples, "support")
         classes, support = self._support(card, taught)
-        state = await self._engine.adapt(card.name, support)
+        key = StateKey(client, secrets.token_hex(8), card.checkpoint)
+        state = await self._engine.adapt(card.name, key.name, support)
         clock.lap("adapt")
         stored = {"inputs": support.inputs, "targets": support.targets}
-        draft = Draft(secrets.token_hex(8), card.name, card.checkpoint, classes, stored, state, expires_at)
+        draft = Draft(key.write, card.name, card.checkpoint, classes, stored, state, expires_at)
         record = await self._store.commit(client, draft, after=after)
-        self._engine.hold(held_as(_state_key(client, record, card)), state)
         clock.lap("store")
         return Adapted(record, sum(value.nbytes for value in state.values()), clock.laps_ms)
 
@@ -192,7 +192,7 @@ class Clients:
         if current.write != record.write:
             raise VersionMoved
         support = SupportSet(stored["inputs"], stored["targets"], ways=len(record.classes or ()))
-        state = await self._engine.adapt(card.name, support)
+        state = await self._engine.adapt(card.name, key.name, support)
         metrics.states_rebuilt.inc()
         with suppress(Unavailable):  # a cache: the answer does not depend on it
             await self._store.save_state(key, record, state)
@@ -222,12 +222,7 @@ class Clock:
 
 
 def _state_key(client: ClientKey, record: Record, card: Card) -> StateKey:
-    return StateKey(client, record.life, record.version, card.checkpoint)
-
-
-def held_as(key: StateKey) -> str:
-    """The key as the engine knows it. No part of it has a slash."""
-    return "/".join([*key.client, key.life, str(key.version), key.checkpoint])
+    return StateKey(client, record.write, card.checkpoint)
 
 
 def _expiry(ttl_s: int | None) -> datetime | None:

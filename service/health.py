@@ -25,8 +25,9 @@ async def check(store: Store, engine: Engine, card: Card) -> None:
 async def warm_up(engine: Engine, card: Card) -> None:
     """One adapt and one predict on made-up examples."""
     support = _made_up(card)
-    state = await engine.adapt(card.name, support)
-    await engine.predict(card.name, f"probe/{card.name}", support.inputs, state)
+    key = f"probe/{card.name}"
+    state = await engine.adapt(card.name, key, support)
+    await engine.predict(card.name, key, support.inputs, state)
 
 
 def _made_up(card: Card) -> SupportSet:

@@ -1,13 +1,15 @@
 """What is stored of a client."""
 
 import math
-import secrets
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from pydantic import BaseModel
 
 from service.arrays import Arrays
+
+STATE_FORM = 2
+"""Of what is in a state: another form, another number, and states of the old one are made anew."""
 
 
 class ClientKey(NamedTuple):
@@ -18,25 +20,26 @@ class ClientKey(NamedTuple):
 
 
 class StateKey(NamedTuple):
-    """Exactly which state: of this version of the client's support set, by this checkpoint.
-
-    `life` tells a client that was forgotten and came back from the one before, whose versions began at 1 too.
-    """
+    """Exactly which state: what this checkpoint makes of one `write` of the client's support set."""
 
     client: ClientKey
-    life: str
-    version: int
+    write: str
     checkpoint: str
+
+    @property
+    def name(self) -> str:
+        """As workers know it, and the store's line before a state."""
+        return f"{STATE_FORM}:{self.write}:{self.checkpoint}"
 
 
 class Record(BaseModel):
-    """What is known of a client without reading its examples. `write` lets a write that is tried again know itself."""
+    """What is known of a client without reading its examples. No two writes have the same `write`: one that is tried
+    again knows itself by it, and so does the state of a client from that of one before it, under the same id."""
 
     write: str
 
     client_id: str
     model: str
-    life: str
     version: int
     classes: list[str] | list[int] | None
     examples: int
@@ -74,7 +77,6 @@ def next_record(client: ClientKey, draft: Draft, old: Record | None) -> Record:
         write=draft.write,
         client_id=client.client_id,
         model=draft.model,
-        life=old.life if old else secrets.token_hex(4),
         version=old.version + 1 if old else 1,
         classes=draft.classes,
         examples=len(draft.support["targets"]),

@@ -56,6 +56,9 @@ class Settings(BaseSettings):
 
     device: str = Field("cpu", description="Device of the worker: cpu, cuda, cuda:1, ...")
     precision: Literal["float32", "bfloat16"] = Field("float32", description="Arithmetic of the worker.")
+    state_precision: Literal["float16", "float32"] = Field(
+        "float16", description="Of what classifiers keep of a client's weights: how far they are from the model's own."
+    )
     compile: bool = Field(False, description="Compile with torch.compile: the first job of each shape takes minutes.")
     threads: int = Field(1, ge=1, description="Torch threads of each of the worker's two lanes.")
     queue: int = Field(1024, ge=1, description="Jobs that may wait for each lane; the next is answered 429.")

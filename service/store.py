@@ -36,7 +36,7 @@ def support_key(client: ClientKey) -> str:
 
 
 def state_key(client: ClientKey) -> str:
-    """The latest state: a line that says which (`_tag`), then a safetensors file."""
+    """The latest state: a line that says which, then a safetensors file."""
     return f"handful:{{{client.tenant}:{client.client_id}}}:state"
 
 
@@ -90,7 +90,7 @@ class Store:
         async with _reporting():
             found = await self._redis.getex(state_key(key.client), ex=record.seconds_left(self._state_ttl_s))
         tag, _, blob = _bytes(found).partition(b"\n") if found else (b"", b"", b"")
-        return load(blob) if tag == _tag(key) else None
+        return load(blob) if tag == key.name.encode() else None
 
     async def save_state(self, key: StateKey, record: Record, state: Arrays) -> None:
         """Keep a state that was made again, unless the client has moved on or is gone."""
@@ -139,7 +139,7 @@ class Store:
             if after is not None and (old is None or old.write != after.write):
                 raise VersionMoved
             record = next_record(client, draft, old)
-            key = StateKey(client, record.life, record.version, draft.checkpoint)
+            key = StateKey(client, draft.write, draft.checkpoint)
             pipe.multi()  # type: ignore[no-untyped-call]
             pipe.set(record_key(client), record.model_dump_json())
             pipe.set(support_key(client), save(draft.support))
@@ -237,12 +237,8 @@ def _bytes(blob: bytes | str | None) -> bytes:
     return blob
 
 
-def _tag(key: StateKey) -> bytes:
-    return f"{key.life}:{key.version}:{key.checkpoint}".encode()
-
-
 def _tagged(key: StateKey, state: Arrays) -> bytes:
-    return _tag(key) + b"\n" + save(state)
+    return key.name.encode() + b"\n" + save(state)
 
 
 @asynccontextmanager

@@ -20,17 +20,13 @@ class StateNotHeld(Exception):
 class Engine(Protocol):
     """Adapts and answers, many clients at a time. Raises Busy when its queue is full, DeadlineExceeded, Unavailable."""
 
-    async def adapt(self, model: str, support: SupportSet) -> Arrays:
-        """The state that a support set gives."""
+    async def adapt(self, model: str, key: str, support: SupportSet) -> Arrays:
+        """The state that a support set gives, which is held under `key` from then on."""
         ...
 
     async def predict(self, model: str, key: str, queries: Array, state: Arrays | None = None) -> Array:
         """Logits (q, ways) or values (q, outputs) from the state held under `key`, or from `state`, which is held from
         then on. Raises StateNotHeld when there is neither."""
-        ...
-
-    def hold(self, key: str, state: Arrays) -> None:
-        """Keep a state on the device for as long as it is useful."""
         ...
 
     def drop(self, key: str) -> None:

@@ -9,9 +9,10 @@ from torch import Tensor
 
 from models import checkpoint
 from models.functional import adapt_many, predict_many
-from models.learner import Learner, State, Support
+from models.learner import Kind, Learner, State, Support
 from service.arrays import Array, Arrays
 from service.engine.batching import mask, pad_and_stack, split
+from service.engine.compact import compacted, expanded
 from service.engine.contract import SupportSet
 from service.errors import Diverged
 from service.settings import Settings
@@ -48,6 +49,8 @@ class Device:
         self._learners: dict[str, Learner] = {
             name: checkpoint.load(settings.models / f"{name}.safetensors").to(self._device) for name in names
         }
+        self._weights = {name: dict(learner.named_parameters()) for name, learner in self._learners.items()}
+        self._compact = settings.state_precision == "float16"
 
     def adapt(self, works: Sequence[AdaptWork]) -> list[Arrays]:
         """The states of a batch of clients with equally many classes."""
@@ -59,22 +62,30 @@ class Device:
             supports[0].ways,
         )
         with torch.no_grad(), self._autocast():
-            states = self._adapt_many(self._learners[works[0].model], batch)
-        stacked = {name: value.float().cpu().numpy() for name, value in states.items()}
+            states = self._kept(works[0].model, self._adapt_many(self._learners[works[0].model], batch))
+        stacked = {name: value.cpu().numpy() for name, value in states.items()}
         return [_checked(split(stacked, i)) for i in range(len(works))]
 
     def predict(self, works: Sequence[PredictWork]) -> list[Array]:
         """The answers of a batch of clients with equally shaped states."""
         queries = self._inputs(pad_and_stack([work.queries for work in works]))
-        states = {name: torch.stack([work.state[name] for work in works]) for name in works[0].state}
+        model = works[0].model
+        kept = {name: torch.stack([work.state[name] for work in works]) for name in works[0].state}
         with torch.no_grad(), self._autocast():
-            answers = self._predict_many(self._learners[works[0].model], states, queries)
+            states = expanded(kept, self._weights[model])
+            answers = self._predict_many(self._learners[model], states, queries)
         rows = zip(answers.float().cpu().numpy(), works, strict=True)
         return [_finite(np.array(answer[: len(work.queries)])) for answer, work in rows]
 
     def transductive(self, model: str) -> bool:
         """Whether an answer depends on the other queries of its request, which then must be all that are with it."""
         return self._learners[model].transductive
+
+    def _kept(self, model: str, states: State) -> State:
+        """States in the precision they are kept in. Values that are not probabilities have no scale to be exact to."""
+        states = {name: value.float() for name, value in states.items()}
+        classifies = self._learners[model].kind is Kind.CLASSIFICATION
+        return compacted(states, self._weights[model]) if self._compact and classifies else states
 
     def place(self, state: Arrays) -> State:
         """A state on the device."""

@@ -92,8 +92,6 @@ class Session:
             case wire.Predict():
                 with self._failures_of(message.id):
                     self._predict(message)
-            case wire.Hold():
-                self._worker.hold(message.key, wire.unpack_all(message.state))
             case wire.Drop():
                 self._worker.drop(message.key)
             case wire.Cancel() if message.id in self._waiting:
@@ -105,7 +103,7 @@ class Session:
         def adapted(state: Arrays) -> wire.Message:
             return wire.Adapted(message.id, wire.pack_all(state))
 
-        self._await(message.id, self._worker.submit_adapt(message.model, support), adapted)
+        self._await(message.id, self._worker.submit_adapt(message.model, message.key, support), adapted)
 
     def _predict(self, message: wire.Predict) -> None:
         if message.state is not None:

@@ -15,12 +15,14 @@ from service.errors import Unavailable
 
 SPILL = 16
 """Jobs more than wait for the least busy worker, at which the one that has a client's state is passed over."""
+ADAPT_SPILL = 2
+"""The same where a state is made: an adapt takes long, and its state can be fetched from the store once."""
 
 Choice = Callable[[], Remote]
 
 
 class Pool:
-    """An Engine of several workers. An adapt goes to the least busy one, a predict to the one that has the state.
+    """An Engine of several workers. The key of a state says where it is made, held and asked.
 
     When a worker is lost, what waited for it is tried once more with another: adapting and predicting change nothing.
     """
@@ -28,14 +30,16 @@ class Pool:
     def __init__(self, remotes: Sequence[Remote], deadline_s: float) -> None:
         self._remotes, self._deadline_s = remotes, deadline_s
 
-    async def adapt(self, model: str, support: SupportSet) -> Arrays:
-        """The state that a support set gives."""
+    async def adapt(self, model: str, key: str, support: SupportSet) -> Arrays:
+        """The state that a support set gives, which is held under `key` from then on."""
         inputs, targets = wire.pack(support.inputs), wire.pack(support.targets)
 
         def message(number: int) -> wire.Message:
-            return wire.Adapt(number, model, inputs, targets, support.ways)
+            return wire.Adapt(number, model, key, inputs, targets, support.ways)
 
-        return wire.unpack_all(await within(self._deadline_s, self._ask(self._least_busy, message)))
+        return wire.unpack_all(
+            await within(self._deadline_s, self._ask(lambda: self._home_of(key, ADAPT_SPILL), message))
+        )
 
     async def predict(self, model: str, key: str, queries: Array, state: Arrays | None = None) -> Array:
         """Logits (q, ways) or values (q, outputs) from the state held under `key`, or from `state`, which is held from
@@ -46,11 +50,6 @@ class Pool:
             return wire.Predict(number, model, key, packed, held)
 
         return wire.unpack(await within(self._deadline_s, self._ask(lambda: self._home_of(key), message)))
-
-    def hold(self, key: str, state: Arrays) -> None:
-        """Keep a state where predicts will look for it."""
-        if self.alive():
-            self._home_of(key).tell(wire.Hold(key, wire.pack_all(state)))
 
     def drop(self, key: str) -> None:
         """Hold a state no longer, anywhere."""
@@ -77,10 +76,7 @@ class Pool:
             raise Unavailable("No device worker is ready; one is started again within seconds.")
         return ready
 
-    def _least_busy(self) -> Remote:
-        return min(self._ready(), key=lambda remote: remote.depth)
-
-    def _home_of(self, key: str) -> Remote:
+    def _home_of(self, key: str, spill: int = SPILL) -> Remote:
         """By rendezvous hashing: a worker more or less moves only its own share of the states."""
         ready = self._ready()
         if len(ready) == 1:

@@ -11,7 +11,7 @@ import numpy as np
 from service.arrays import Array, Arrays
 from service.errors import BadRequest, Busy, DeadlineExceeded, Diverged, HandfulError, Unavailable
 
-VERSION = 1
+VERSION = 2
 """Of these messages: both ends must have the same."""
 
 DTYPES = ("float32", "float64", "float16", "uint8", "int64", "bool")
@@ -57,10 +57,11 @@ class Beat(Message):
 
 
 class Adapt(Message):
-    """Learn from a support set."""
+    """Learn from a support set, and hold the state under `key`."""
 
     id: int
     model: str
+    key: str
     inputs: Packed
     targets: Packed
     ways: int
@@ -76,15 +77,8 @@ class Predict(Message):
     state: dict[str, Packed] | None
 
 
-class Hold(Message):
-    """Keep a state."""
-
-    key: str
-    state: dict[str, Packed]
-
-
 class Drop(Message):
-    """Keep it no longer."""
+    """Hold a state no longer."""
 
     key: str
 
@@ -123,7 +117,7 @@ class Failed(Message):
     detail: str
 
 
-ToWorker = Proof | Adapt | Predict | Hold | Drop | Cancel
+ToWorker = Proof | Adapt | Predict | Drop | Cancel
 ToApi = Challenge | Welcome | Beat | Adapted | Answered | NotHeld | Failed
 
 ERRORS: dict[str, type[HandfulError]] = {each.code: each for each in (Busy, DeadlineExceeded, Diverged, Unavailable)}

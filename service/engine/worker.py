@@ -45,9 +45,9 @@ class Worker:
         """Whether both lanes work."""
         return self._adapts.alive() and self._predicts.alive()
 
-    async def adapt(self, model: str, support: SupportSet) -> Arrays:
-        """The state that a support set gives."""
-        return await within(self._settings.deadline_s, self.submit_adapt(model, support))
+    async def adapt(self, model: str, key: str, support: SupportSet) -> Arrays:
+        """The state that a support set gives, which is held under `key` from then on."""
+        return await within(self._settings.deadline_s, self.submit_adapt(model, key, support))
 
     async def predict(self, model: str, key: str, queries: Array, state: Arrays | None = None) -> Array:
         """Logits (q, ways) or values (q, outputs) from the state held under `key`, or from `state`, which is held from
@@ -56,10 +56,17 @@ class Worker:
             self.hold(key, state)
         return await within(self._settings.deadline_s, self.submit_predict(model, key, queries))
 
-    def submit_adapt(self, model: str, support: SupportSet) -> "asyncio.Future[Arrays]":
+    def submit_adapt(self, model: str, key: str, support: SupportSet) -> "asyncio.Future[Arrays]":
         """Queue an adapt; cancelling the future takes it out again."""
+
+        def hold(adapted: "asyncio.Future[Arrays]") -> None:
+            if not adapted.cancelled() and adapted.exception() is None:
+                self.hold(key, adapted.result())
+
         size = bucket(len(support.inputs))
-        return self._adapts.submit(AdaptWork(model, support), (model, support.ways, size), size)
+        adapted = self._adapts.submit(AdaptWork(model, support), (model, support.ways, size), size)
+        adapted.add_done_callback(hold)
+        return adapted
 
     def submit_predict(self, model: str, key: str, queries: Array) -> "asyncio.Future[Array]":
         """Queue queries to a state that is held; cancelling the future takes them out again. Raises StateNotHeld."""
@@ -81,7 +88,7 @@ class Worker:
         metrics.state_cache_bytes.set(self._states.bytes)
 
     def _predict_group(self, model: str, state: State, size: int) -> Hashable:
-        """Requests of equally shaped states and about as many queries; a transductive request alone, so unpadded."""
+        """Requests of alike states and about as many queries; a transductive request alone, so unpadded."""
         if self._device.transductive(model):
             return object()
-        return model, size, tuple((name, value.shape) for name, value in state.items())
+        return model, size, tuple((name, value.shape, value.dtype) for name, value in state.items())

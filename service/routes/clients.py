@@ -24,7 +24,7 @@ async def list_clients(
 ) -> ClientPage:
     """The adapted clients, in the order of their ids."""
     records = await clients.page(tenant, after=cursor, limit=limit)
-    page = [ClientInfo(**record.model_dump(exclude={"life", "write"})) for record in records]
+    page = [ClientInfo(**record.model_dump(exclude={"write"})) for record in records]
     return ClientPage(clients=page, next_cursor=page[-1].client_id if len(page) == limit else None)
 
 
@@ -32,7 +32,7 @@ async def list_clients(
 async def get_client(client: Client, clients: UseCases) -> ClientInfo:
     """What is known of one client."""
     record = await clients.show(client)
-    return ClientInfo(**record.model_dump(exclude={"life", "write"}))
+    return ClientInfo(**record.model_dump(exclude={"write"}))
 
 
 @router.delete("/{client_id}", operation_id="forget_client", status_code=204, responses=FAILURES_OF_ONE)

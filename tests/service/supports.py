@@ -26,4 +26,4 @@ def numbers(record: Record, support: Arrays) -> set[int]:
 
 
 def key_of(client: ClientKey, record: Record) -> StateKey:
-    return StateKey(client, record.life, record.version, CHECKPOINT)
+    return StateKey(client, record.write, CHECKPOINT)

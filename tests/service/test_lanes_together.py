@@ -17,13 +17,11 @@ ROUNDS = 150
 async def test_adapting_while_predicting_changes_neither(zoo):
     with working(Settings(models=zoo)) as worker:
         taught = [points(5, seed) for seed in range(4)]
-        states = [await worker.adapt("sinusoid", each) for each in taught]
-        for key, state in enumerate(states):
-            worker.hold(key, state)
-        answers = [await worker.predict("sinusoid", key, taught[0].inputs) for key in range(4)]
+        states = [await worker.adapt("sinusoid", str(key), each) for key, each in enumerate(taught)]
+        answers = [await worker.predict("sinusoid", str(key), taught[0].inputs) for key in range(4)]
         for _ in range(ROUNDS):
-            again = asyncio.gather(*(worker.adapt("sinusoid", each) for each in taught))
-            asked = asyncio.gather(*(worker.predict("sinusoid", key, taught[0].inputs) for key in range(4)))
+            again = asyncio.gather(*(worker.adapt("sinusoid", "alice", each) for each in taught))
+            asked = asyncio.gather(*(worker.predict("sinusoid", str(key), taught[0].inputs) for key in range(4)))
             assert_same(states, await again)
             assert_same([{"values": each} for each in answers], [{"values": each} for each in await asked])
 

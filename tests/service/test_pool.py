@@ -83,19 +83,19 @@ async def connected(urls, models, secret: str = "", deadline_s: float = 30) -> A
 @pytest.mark.parametrize("name", ["glyphs", "glyphs-maml"])
 async def test_the_answers_are_the_workers(url, worker, digests, name):
     async with listening(url, worker, digests), connected([url], digests) as pool:
-        state = await pool.adapt(name, support())
-        expected = await worker.adapt(name, support())
+        state = await pool.adapt(name, "alice", support())
+        expected = await worker.adapt(name, "alice", support())
         assert {key: value.tolist() for key, value in state.items()} == {k: v.tolist() for k, v in expected.items()}
         answers = await pool.predict(name, "wire/1", images(3, 1), state)
         assert np.array_equal(answers, await worker.predict(name, "direct/1", images(3, 1), expected))
         assert np.array_equal(answers, await pool.predict(name, "wire/1", images(3, 1)))
 
 
-async def test_what_is_held_is_found_until_it_is_dropped(url, worker, digests):
+async def test_what_was_adapted_is_held_until_it_is_dropped(url, worker, digests):
     async with listening(url, worker, digests), connected([url], digests) as pool:
         with pytest.raises(StateNotHeld):
             await pool.predict("glyphs", "alice/1", images(1, 0))
-        pool.hold("alice/1", await pool.adapt("glyphs", support()))
+        await pool.adapt("glyphs", "alice/1", support())
         await pool.predict("glyphs", "alice/1", images(1, 0))
         pool.drop("alice/1")
         with pytest.raises(StateNotHeld):
@@ -105,13 +105,13 @@ async def test_what_is_held_is_found_until_it_is_dropped(url, worker, digests):
 async def test_a_job_that_fails_says_why_and_fails_alone(url, worker, digests):
     wave = SupportSet(np.full((3, 1), 1e18, np.float32), np.full((3, 1), 1e18, np.float32), 0)
     async with listening(url, worker, digests), connected([url], digests) as pool:
-        bad = pool.adapt("sinusoid", wave)
-        outcomes = await asyncio.gather(bad, pool.adapt("glyphs", support()), return_exceptions=True)
+        bad = pool.adapt("sinusoid", "alice", wave)
+        outcomes = await asyncio.gather(bad, pool.adapt("glyphs", "alice", support()), return_exceptions=True)
         assert isinstance(outcomes[0], Diverged)
         assert "prototypes" in outcomes[1]
         with pytest.raises(Unavailable, match="failed at this job"):
-            await pool.adapt("no such model", support())
-        await pool.adapt("glyphs", support())
+            await pool.adapt("no such model", "alice", support())
+        await pool.adapt("glyphs", "alice", support())
 
 
 async def test_a_worker_that_comes_back_is_found_again(url, worker, digests):
@@ -119,10 +119,10 @@ async def test_a_worker_that_comes_back_is_found_again(url, worker, digests):
         first.cut()
         await until(lambda: not pool.alive())
         with pytest.raises(Unavailable):
-            await pool.adapt("glyphs", support())
+            await pool.adapt("glyphs", "alice", support())
         async with listening(url, worker, digests):
             await until(pool.alive)
-            await pool.adapt("glyphs", support())
+            await pool.adapt("glyphs", "alice", support())
 
 
 class Slow:
@@ -144,7 +144,7 @@ class Slow:
 async def test_what_waits_for_a_worker_that_dies_is_told_at_once(url, worker, digests):
     slow = Slow(worker)
     async with listening(url, slow, digests) as one, connected([url], digests) as pool:
-        waiting = asyncio.create_task(pool.adapt("glyphs", support()))
+        waiting = asyncio.create_task(pool.adapt("glyphs", "alice", support()))
         await slow.asked.wait()
         one.cut()
         with pytest.raises(Unavailable):
@@ -160,7 +160,8 @@ async def test_what_waits_for_a_worker_that_dies_is_done_by_another(tmp_path, wo
         pool_of(urls, "", digests, 30) as pool,
     ):
         await until(lambda: pool.size() == 2)
-        waiting = asyncio.create_task(pool.adapt("glyphs", support()))
+        key = next(key for key in map(str, range(100)) if pool._home_of(key).url == urls[0])
+        waiting = asyncio.create_task(pool.adapt("glyphs", key, support()))
         await slow.asked.wait()
         dying.cut()
         assert "prototypes" in await waiting
@@ -169,7 +170,7 @@ async def test_what_waits_for_a_worker_that_dies_is_done_by_another(tmp_path, wo
 async def test_a_job_that_nobody_waits_for_is_taken_back(url, worker, digests):
     slow = Slow(worker)
     async with listening(url, slow, digests), connected([url], digests) as pool:
-        waiting = asyncio.create_task(pool.adapt("glyphs", support()))
+        waiting = asyncio.create_task(pool.adapt("glyphs", "alice", support()))
         await slow.asked.wait()
         waiting.cancel()
         await asyncio.wait_for(slow.cancelled.wait(), 30)
@@ -179,7 +180,7 @@ async def test_a_job_may_wait_for_its_deadline_and_no_longer(url, worker, digest
     slow = Slow(worker)
     async with listening(url, slow, digests), connected([url], digests, deadline_s=0.05) as pool:
         with pytest.raises(DeadlineExceeded, match=r"0\.05 s"):
-            await pool.adapt("glyphs", support())
+            await pool.adapt("glyphs", "alice", support())
         await asyncio.wait_for(slow.cancelled.wait(), 30)
 
 
@@ -232,9 +233,8 @@ async def test_a_client_goes_to_the_same_worker_until_that_is_busy(tmp_path, zoo
         homes = {key: pool._home_of(key).url for key in map(str, range(60))}
         assert homes == {key: pool._home_of(key).url for key in homes}
         assert set(homes.values()) == set(urls)
-        state = await pool.adapt("glyphs", support())
         for key in homes:
-            pool.hold(key, state)
+            await pool.adapt("glyphs", key, support())
         await asyncio.gather(*(pool.predict("glyphs", key, images(1, 0)) for key in homes))
 
 
@@ -243,4 +243,4 @@ async def test_a_worker_that_says_nothing_is_broken_off(url, worker, digests, mo
     monkeypatch.setattr(remote, "SILENCE_S", 0.1)
     async with listening(url, slow, digests), connected([url], digests) as pool:  # nobody makes it beat
         with pytest.raises(Unavailable):
-            await pool.adapt("glyphs", support())
+            await pool.adapt("glyphs", "alice", support())

@@ -77,10 +77,8 @@ async def test_each_of_many_requests_at_once_is_answered_as_the_learner_answers_
         for seed, (ways, shots, queries) in enumerate(SIZES * 2)
     ]
     with working(Settings(models=two_models)) as worker:
-        states = await asyncio.gather(*(worker.adapt("tim", support) for support, _ in tasks))
-        for client, state in enumerate(states):
-            worker.hold(client, state)
-        asked = (worker.predict("tim", client, queries) for client, (_, queries) in enumerate(tasks))
+        await asyncio.gather(*(worker.adapt("tim", str(client), each) for client, (each, _) in enumerate(tasks)))
+        asked = (worker.predict("tim", str(client), queries) for client, (_, queries) in enumerate(tasks))
         answers = await asyncio.gather(*asked)
     for (support, queries), answer in zip(tasks, answers, strict=True):
         np.testing.assert_allclose(answer, alone(learner, support, queries), atol=1e-3, rtol=1e-3)

@@ -42,7 +42,7 @@ def test_an_array_that_is_not_what_it_says_is_refused(dtype, shape, size):
 
 MESSAGES = [
     wire.Proof(b"n" * 32, b"m" * 32),
-    wire.Adapt(1, "glyphs", wire.pack(np.ones((2, 1, 28, 28), np.uint8)), wire.pack(np.arange(2)), 2),
+    wire.Adapt(1, "glyphs", "alice", wire.pack(np.ones((2, 1, 28, 28), np.uint8)), wire.pack(np.arange(2)), 2),
     wire.Predict(2, "glyphs", "a/b", wire.pack(np.ones((1, 1, 28, 28), np.uint8)), None),
     wire.Predict(3, "glyphs", "a/b", wire.pack(np.ones((1, 2), np.float32)), {"w": wire.pack(np.ones(3, np.float32))}),
     wire.Drop("a/b"),

@@ -87,8 +87,8 @@ def tasks_of(model: str) -> list[tuple[SupportSet, np.ndarray]]:
 async def test_many_clients_that_adapt_at_once_get_the_states_that_each_gets_alone(zoo, adapts, model):
     supports = [support for support, _ in tasks_of(model)]
     with working(Settings(models=zoo)) as worker:
-        alone = await one_by_one(adapts, *(worker.adapt(model, each) for each in supports))
-        batched = await together(adapts, *(worker.adapt(model, each) for each in supports))
+        alone = await one_by_one(adapts, *(worker.adapt(model, "alice", each) for each in supports))
+        batched = await together(adapts, *(worker.adapt(model, "alice", each) for each in supports))
     assert max(adapts.sizes) > 1
     for state, expected in zip(batched, alone, strict=True):
         assert state.keys() == expected.keys()
@@ -101,7 +101,7 @@ async def test_many_clients_that_ask_at_once_get_the_answers_that_each_gets_alon
     tasks = tasks_of(model)
     with working(Settings(models=zoo)) as worker:
         for key, (taught, _) in enumerate(tasks):
-            worker.hold(key, await worker.adapt(model, taught))
+            await worker.adapt(model, key, taught)
         asked = [(model, key, queries) for key, (_, queries) in enumerate(tasks)]
         alone = await one_by_one(predicts, *(worker.predict(*each) for each in asked))
         batched = await together(predicts, *(worker.predict(*each) for each in asked))
@@ -115,7 +115,9 @@ async def test_many_clients_that_ask_at_once_get_the_answers_that_each_gets_alon
 async def test_a_client_whose_weights_diverge_fails_alone(zoo, adapts):
     good, bad = points(5, 0), SupportSet(np.full((5, 1), 1e15, np.float32), np.full((5, 1), 1e15, np.float32), 0)
     with working(Settings(models=zoo)) as worker:
-        outcomes = await together(adapts, *(worker.adapt("sinusoid", each) for each in (good, good, bad, good)))
+        outcomes = await together(
+            adapts, *(worker.adapt("sinusoid", "alice", each) for each in (good, good, bad, good))
+        )
     assert max(adapts.sizes) >= 3
     assert [type(outcome) for outcome in outcomes] == [dict, dict, Diverged, dict]
 
@@ -127,9 +129,8 @@ async def test_a_state_that_was_never_held_is_missed(worker):
 
 async def test_a_state_that_made_room_for_another_is_missed(zoo):
     with working(Settings(models=zoo, state_cache_bytes=1000)) as worker:
-        state = await worker.adapt("glyphs", support(3, 1, 0))
-        worker.hold("first", state)
-        worker.hold("second", state)
+        for key in ("first", "second"):
+            await worker.adapt("glyphs", key, support(3, 1, 0))
         with pytest.raises(StateNotHeld):
             await worker.predict("glyphs", "first", images(1, 0))
         assert (await worker.predict("glyphs", "second", images(1, 0))).shape == (1, 3)
@@ -138,17 +139,16 @@ async def test_a_state_that_made_room_for_another_is_missed(zoo):
 async def test_what_waits_beyond_the_deadline_is_told_so_and_the_worker_goes_on(zoo, adapts):
     with working(Settings(models=zoo, deadline_s=0.01)) as worker:
         with pytest.raises(DeadlineExceeded, match=r"0\.01 s"):
-            await worker.adapt("glyphs", support(2, 1, 0))
+            await worker.adapt("glyphs", "alice", support(2, 1, 0))
         adapts.opened.set()
         assert worker.alive()
 
 
 async def test_a_device_busy_with_adapts_still_answers(zoo, adapts):
     with working(Settings(models=zoo)) as worker:
-        [state] = await one_by_one(adapts, worker.adapt("glyphs", support(2, 1, 0)))
-        worker.hold("alice", state)
+        await one_by_one(adapts, worker.adapt("glyphs", "alice", support(2, 1, 0)))
         adapts.opened.clear()
-        adapting = asyncio.create_task(worker.adapt("glyphs", support(2, 1, 0)))
+        adapting = asyncio.create_task(worker.adapt("glyphs", "bob", support(2, 1, 0)))
         assert (await worker.predict("glyphs", "alice", images(1, 0))).shape == (1, 2)
         assert not adapting.done()
         adapts.opened.set()
@@ -160,4 +160,4 @@ async def test_a_closed_worker_is_not_alive_and_refuses(zoo):
         assert worker.alive()
     assert not worker.alive()
     with pytest.raises(Unavailable):
-        await worker.adapt("glyphs", support(2, 1, 0))
+        await worker.adapt("glyphs", "alice", support(2, 1, 0))
