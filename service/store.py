@@ -17,6 +17,7 @@ from safetensors.numpy import load, save
 
 from service.arrays import Arrays
 from service.errors import Unavailable, UnknownClient
+from service.gathered import Gathered
 from service.records import ClientKey, Draft, Record, StateKey, next_record
 
 
@@ -63,6 +64,7 @@ class Store:
         waits = {"timeout": timeout_s, "socket_timeout": timeout_s, "socket_connect_timeout": timeout_s}
         pool = redis.BlockingConnectionPool.from_url(url, max_connections=CONNECTIONS, retry=retry, **waits)
         self._redis = redis.Redis.from_pool(pool)
+        self._records = Gathered(self._read_records)
         self._state_ttl_s = state_ttl_s
 
     async def ping(self) -> None:
@@ -76,8 +78,11 @@ class Store:
 
     async def record(self, client: ClientKey) -> Record:
         """What is known of a client. Raises UnknownClient."""
+        return _parse(client, await self._records.get(client))
+
+    async def _read_records(self, clients: list[ClientKey]) -> list[bytes | str | None]:
         async with _reporting():
-            return _parse(client, await self._redis.get(record_key(client)))
+            return await self._redis.mget([record_key(client) for client in clients])
 
     async def support(self, client: ClientKey) -> tuple[Record, Arrays]:
         """A client's record and support set, of one version. Raises UnknownClient."""

@@ -1,0 +1,100 @@
+"""Whether the fast paths answer as the plain one: the native kernel and 16-bit states against float32 in torch.
+
+python -m benchmarks.agreement --data omniglot.npz; writes into docs/performance.json. Every model of drawings that
+either path touches, on the same 10,000 queries of test classes: how often the top answer is another, and the largest
+change of a probability. A path that flips an answer or moves a probability by 1e-3 has no place in the service.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import NamedTuple
+from unittest.mock import patch
+
+import torch
+from rich.progress import track
+from torch import Tensor
+
+from benchmarks.serving import RESULTS
+from models import checkpoint
+from models.learner import Episode, Learner, State
+from models.tasks import open_tasks
+from models.tasks.episode import Shape, Tasks, rng_of
+from service.cards import Card, Catalogue
+from service.engine.compact import compacted, expanded
+from service.settings import ZOO
+
+SHAPE, EPISODES = Shape(5, 1, 16), 125
+
+
+class Difference(NamedTuple):
+    """Between two ways to answer the same queries."""
+
+    queries: int
+    flips: int
+    largest: float
+
+
+def main() -> None:
+    """Compare every model that a fast path touches."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="omniglot.npz")
+    data = parser.parse_args().data
+    torch.set_num_threads(1)
+    tasks = open_tasks("vinyals-test", data, within=False)
+    cards = [card for card in Catalogue(ZOO).values() if card.kind == "classification"]
+    found = {card.name: difference(card, tasks)._asdict() for card in cards if touched(card, tasks)}
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    RESULTS.write_text(json.dumps(results | {"agreement": found}, indent=1) + "\n")
+
+
+def touched(card: Card, tasks: Tasks) -> bool:
+    """Whether the kernel knows the model's encoder, or a client's state holds weights of its own."""
+    learner = load(card)
+    encoder, episode = learner.get_submodule("encoder"), next(episodes(tasks))
+    grouped: bool = getattr(encoder, "grouped_strides", False)
+    return grouped or any(name.startswith("encoder.") for name in learner.adapt(episode.support))
+
+
+def difference(card: Card, tasks: Tasks) -> Difference:
+    """On all queries."""
+    learner, queries, flips, largest = load(card), 0, 0, 0.0
+    for episode in track(list(episodes(tasks)), card.name):
+        plain = answers(learner, episode, card.temperature, fast=False)
+        served = answers(learner, episode, card.temperature, fast=True)
+        queries += len(plain)
+        flips += int((plain.argmax(-1) != served.argmax(-1)).sum())
+        largest = max(largest, (plain - served).abs().max().item())
+    return Difference(queries, flips, largest)
+
+
+def episodes(tasks: Tasks) -> Iterator[Episode]:
+    """The same for every model."""
+    return (tasks.episode(rng_of(0, index), SHAPE) for index in range(EPISODES))
+
+
+def answers(learner: Learner, episode: Episode, temperature: float, *, fast: bool) -> Tensor:
+    """Probabilities (q, ways)."""
+    path: AbstractContextManager[object] = nullcontext() if fast else patch("models.native.library", lambda: None)
+    with torch.no_grad(), path:
+        state = learner.adapt(episode.support)
+        logits = learner.predict(through_store(learner, state) if fast else state, episode.query)
+    return (logits.double() / temperature).softmax(-1)
+
+
+def through_store(learner: Learner, state: State) -> State:
+    """The state as it comes back from where it is kept."""
+    own = dict(learner.named_parameters())
+    kept = compacted({name: value.unsqueeze(0) for name, value in state.items()}, own)
+    return {name: value[0] for name, value in expanded(kept, own).items()}
+
+
+def load(card: Card) -> Learner:
+    """The model as it is served."""
+    return checkpoint.load(ZOO / f"{card.name}.safetensors")
+
+
+if __name__ == "__main__":
+    main()
