@@ -61,6 +61,10 @@ class Learner(nn.Module, ABC):
     order_sensitive: bool = False
     """The order of the support may change the answers."""
 
+    exact_states: ClassVar[bool] = False
+    """A client's weights must be kept in 32 bits: rounding what adaptation changed to 16 moves a probability by more
+    than 1e-3 (`python -m benchmarks.agreement`)."""
+
     kind: Kind = Kind.CLASSIFICATION
     max_ways: int | None = None
     """Size of a fixed head, whose rows mean nothing before labels are given: permuting the classes permutes the

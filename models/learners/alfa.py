@@ -25,6 +25,7 @@ class ALFA(MAML):
 
     algorithm = "ALFA"
     paper = "Baik, Choi, Choi, Kim, Lee 2020, arXiv:2011.00209"
+    exact_states = True
 
     def __init__(self, encoder: Encoder, outputs: int | None = None, **options: Any) -> None:
         super().__init__(encoder, outputs, **options)

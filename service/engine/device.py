@@ -83,9 +83,9 @@ class Device:
 
     def _kept(self, model: str, states: State) -> State:
         """States in the precision they are kept in. Values that are not probabilities have no scale to be exact to."""
-        states = {name: value.float() for name, value in states.items()}
-        classifies = self._learners[model].kind is Kind.CLASSIFICATION
-        return compacted(states, self._weights[model]) if self._compact and classifies else states
+        states, learner = {name: value.float() for name, value in states.items()}, self._learners[model]
+        rounds = self._compact and learner.kind is Kind.CLASSIFICATION and not learner.exact_states
+        return compacted(states, self._weights[model]) if rounds else states
 
     def place(self, state: Arrays) -> State:
         """A state on the device."""
