@@ -5,7 +5,6 @@ points of a wave; alone, and 64 clients at once.
 """
 
 import asyncio
-import json
 import time
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
@@ -13,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from rich.progress import track
 
-from benchmarks.serving import RESULTS
+from benchmarks.results import keep
 from service.arrays import Arrays
 from service.cards import Card, Catalogue, ImageInput
 from service.engine.contract import SupportSet
@@ -45,8 +44,7 @@ def main() -> None:
     worker.start()
     costs = {card.name: asyncio.run(cost(worker, card))._asdict() for card in track(list(catalogue.values()))}
     worker.close()
-    found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    RESULTS.write_text(json.dumps(found | {"costs": costs}, indent=1) + "\n")
+    keep(costs=costs)
 
 
 async def cost(worker: Worker, card: Card) -> Cost:

@@ -1,6 +1,5 @@
 """docs/performance.md and its plot, from docs/performance.json: python -m benchmarks.report"""
 
-import json
 import re
 from typing import Any
 
@@ -10,8 +9,8 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 from benchmarks.costs import CLIENTS
+from benchmarks.results import RESULTS, read
 from benchmarks.services import SERVICES
-from benchmarks.serving import RESULTS
 
 PAGE = RESULTS.with_suffix(".md")
 PLOT = RESULTS.with_suffix(".png")
@@ -22,7 +21,7 @@ Results = dict[str, dict[str, dict[str, Any]]]
 
 def main() -> None:
     """Write both."""
-    found = json.loads(RESULTS.read_text())
+    found = read()
     results: Results = found["scenes"]
     text = PAGE.read_text()
     tables = {"rates": rates(results), "latency": latency(results), "costs": costs(found["costs"])}

