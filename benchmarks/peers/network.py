@@ -1,5 +1,6 @@
 """The networks that every service in the benchmark runs, with the same weights, and plain functions of them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -22,10 +23,10 @@ SPECS = {
 State = dict[str, Tensor]
 
 
-def save_weights(folder: Path) -> None:
+def save_weights(folder: Path, specs: Mapping[str, Spec] = SPECS) -> None:
     """Checkpoints of fresh weights, always the same."""
     torch.manual_seed(0)
-    for name, spec in SPECS.items():
+    for name, spec in specs.items():
         checkpoint.save(folder / f"{name}.safetensors", spec, checkpoint.build(spec).state_dict())
 
 

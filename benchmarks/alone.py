@@ -1,0 +1,71 @@
+"""The device worker without HTTP or queues: batches for its Device, and what they take.
+
+The models are those of benchmarks.services, but MAML's learned head has rows for the most ways that are measured.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmarks.peers.network import MAML, SPECS, save_weights
+from benchmarks.services import drawings
+from service.engine.contract import SupportSet
+from service.engine.device import AdaptWork, Device, PredictWork
+from service.serve import KEEP_MEMORY
+from service.settings import Settings
+
+MOST_WAYS = 64
+WIDE = SPECS | {MAML: replace(SPECS[MAML], learner_options=SPECS[MAML].learner_options | {"outputs": MOST_WAYS})}
+
+
+class Point(NamedTuple):
+    """Jobs per second, and microseconds of processor time that one takes."""
+
+    rate: float
+    cpu_us: float
+
+
+def become_worker(module: str) -> None:
+    """Start this process again with the memory settings of a worker's, which glibc reads only at the start."""
+    if not KEEP_MEMORY.items() <= os.environ.items():
+        os.execve(sys.executable, [sys.executable, "-m", module, *sys.argv[1:]], os.environ | KEEP_MEMORY)
+
+
+@contextmanager
+def device() -> Iterator[Device]:
+    """A Device as a worker has it."""
+    with TemporaryDirectory(prefix="handful-") as folder:
+        save_weights(Path(folder), WIDE)
+        yield Device(list(WIDE), Settings(models=Path(folder)))
+
+
+def adapts(model: str, ways: int, shots: int, jobs: int) -> list[AdaptWork]:
+    """A batch of as many clients, each with a support of its own."""
+    targets = np.arange(ways * shots) % ways
+    inputs = [np.array(drawings(ways * shots, client), dtype=np.uint8)[:, None] for client in range(jobs)]
+    return [AdaptWork(model, SupportSet(own, targets, ways)) for own in inputs]
+
+
+def predicts(device: Device, model: str, ways: int, queries: int, jobs: int) -> list[PredictWork]:
+    """A batch of as many clients, each with a state of its own."""
+    states = [device.adapt([work])[0] for work in adapts(model, ways, 1, jobs)]
+    inputs = np.array(drawings(queries, 0), dtype=np.uint8)[:, None]
+    return [PredictWork(model, device.place(state), inputs) for state in states]
+
+
+def measure(run: Callable[[], object], jobs: int, seconds: float) -> Point:
+    """Of a call that does so many jobs, for about so long; the first call does not count."""
+    run()
+    began, began_cpu, done, elapsed = time.perf_counter(), time.process_time(), 0, 0.0
+    while elapsed < seconds:
+        run()
+        done, elapsed = done + jobs, time.perf_counter() - began
+    return Point(round(done / elapsed, 2), round((time.process_time() - began_cpu) / done * 1e6, 1))

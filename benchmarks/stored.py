@@ -1,0 +1,69 @@
+"""Predicts over HTTP to random ones among many clients in Redis.
+
+One client is adapted over HTTP, and its keys are copied to the others, which is faster, and the same to whoever asks.
+"""
+
+from collections.abc import Iterable
+
+import httpx
+import redis
+
+from benchmarks.driving import Figures, console, drive, handful
+from benchmarks.load import ANY_CLIENT, Load
+from benchmarks.peers.network import PROTONET
+from benchmarks.services import SERVICES, Running, adapt_body, predict_body
+from service.auth import OPEN_TENANT
+from service.records import ClientKey
+from service.store import index_key, record_key, state_key, support_key
+
+SERVICE = SERVICES["handful"]
+FIRST = f"{PROTONET}-0"
+CONNECTIONS = 16
+AT_ONCE = 1_000
+
+
+def among_stored(counts: Iterable[int], seconds: float) -> dict[int, Figures]:
+    """The point at each count of clients, ascending."""
+    found, there = {}, 0
+    with handful() as (one, redis_url), redis.Redis.from_url(redis_url) as store:
+        headers = {"content-type": SERVICE.content_type}
+        body = adapt_body(SERVICE, PROTONET, 0, 1)
+        httpx.post(f"http://127.0.0.1:{one.port}/adapt", content=body, headers=headers).raise_for_status()
+        for count in counts:
+            for start in range(there, count, AT_ONCE):
+                copy_first(store, range(start, min(start + AT_ONCE, count)))
+            there, found[count] = count, point(one, count, seconds)
+            console.print(f"{count} clients: {found[count]}")
+    return found
+
+
+def copy_first(store: redis.Redis, numbers: Iterable[int]) -> None:
+    """Write the first client's keys under the ids of others, and list them."""
+    with store.pipeline(transaction=False) as pipe:
+        for number in numbers:
+            for key in (record_key, support_key, state_key):
+                pipe.copy(key(ClientKey(OPEN_TENANT, FIRST)), key(ClientKey(OPEN_TENANT, f"{number:06}")))
+            pipe.zadd(index_key(OPEN_TENANT), {f"{number:06}": 0})
+        pipe.execute()
+
+
+def point(one: Running, count: int, seconds: float) -> Figures:
+    """Rate, processor time and share of states found on the device, of predicts to random ones among so many."""
+    body = predict_body(SERVICE, PROTONET, 0, 1).replace(FIRST.encode(), ANY_CLIENT)
+    load = Load(one.port, "/predict", SERVICE.content_type, [body] * CONNECTIONS, seconds, among=count)
+    before = lookups(one)
+    done = drive(one, load)
+    hits, misses = (after - earlier for after, earlier in zip(lookups(one), before, strict=True))
+    return {
+        "rate": round(done["rate"], 2), "cpu_us": round(1e6 / done["per_cpu"], 1),
+        "hits": round(hits / max(hits + misses, 1), 3),
+    }  # fmt: skip
+
+
+def lookups(one: Running) -> tuple[float, float]:
+    """How often a state was found on the device so far, and how often not."""
+    lines = httpx.get(f"http://127.0.0.1:{one.port}/metrics").raise_for_status().text.splitlines()
+    values = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    counts = (f'handful_state_cache_lookups_total{{outcome="{outcome}"}}' for outcome in ("hit", "miss"))
+    hits, misses = (float(values.get(name, 0)) for name in counts)
+    return hits, misses
