@@ -18,9 +18,13 @@ lint: $(VENV)/ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# A quick pass of growth, latency and peak: make bench LIMITS="--seconds 0.3"
 bench: $(VENV)/ready
 	$(BIN)/python -m benchmarks.serving
 	$(BIN)/python -m benchmarks.costs
+	$(BIN)/python -m benchmarks.growth $(LIMITS)
+	$(BIN)/python -m benchmarks.latency $(LIMITS)
+	$(BIN)/python -m benchmarks.peak $(LIMITS)
 	$(BIN)/python -m benchmarks.report
 
 # All models of the zoo, those first that others start from: make train DATA=omniglot.npz

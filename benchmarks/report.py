@@ -1,6 +1,5 @@
-"""docs/performance.md and its plot, from docs/performance.json: python -m benchmarks.report"""
+"""docs/performance.md and its plots, from docs/performance.json: python -m benchmarks.report"""
 
-import re
 from typing import Any
 
 import matplotlib as mpl
@@ -8,7 +7,9 @@ import matplotlib as mpl
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
+from benchmarks import report_limits
 from benchmarks.costs import CLIENTS
+from benchmarks.methods import filled, table
 from benchmarks.results import RESULTS, read
 from benchmarks.services import SERVICES
 
@@ -20,16 +21,24 @@ Results = dict[str, dict[str, dict[str, Any]]]
 
 
 def main() -> None:
-    """Write both."""
+    """Write the page and its plots."""
     found = read()
-    results: Results = found["scenes"]
-    text = PAGE.read_text()
-    tables = {"rates": rates(results), "latency": latency(results), "costs": costs(found["costs"])}
-    for name, table in tables.items():
-        marks = f"<!-- {name} -->", f"<!-- /{name} -->"
-        text = re.sub(f"{marks[0]}.*?{marks[1]}", f"{marks[0]}\n{table}\n{marks[1]}", text, flags=re.DOTALL)
-    PAGE.write_text(text)
-    draw(results)
+    grown = report_limits.read_growth(found["growth"])
+    PAGE.write_text(filled(PAGE.read_text(), parts(found) | {"growth": report_limits.growth(grown)}))
+    draw(found["scenes"])
+    report_limits.draw(grown)
+
+
+def parts(found: dict[str, Any]) -> dict[str, str]:
+    """The tables by their names in the page."""
+    return {
+        "rates": rates(found["scenes"]),
+        "latency": latency(found["scenes"]),
+        "costs": costs(found["costs"]),
+        "half-load": report_limits.half_load(found["latency"]["half_load"]),
+        "beside-adapts": report_limits.beside(found["latency"]["beside_adapts"]),
+        "peak": report_limits.peak(found["peak"]),
+    }
 
 
 def rates(results: Results) -> str:
@@ -45,12 +54,15 @@ def latency(results: Results) -> str:
 
 def costs(found: dict[str, dict[str, float]]) -> str:
     """What a client of each model costs."""
-    rows = [
-        ["model", "state, bytes", "adapt, alone", f"adapt, {CLIENTS} at once", "predict, alone", f"predict, {CLIENTS}"],
-        ["---"] * 6,
+    header = [
+        "model",
+        "state, bytes",
+        "adapt, alone",
+        f"adapt, {CLIENTS} at once",
+        "predict, alone",
+        f"predict, {CLIENTS}",
     ]
-    rows += [[f"`{name}`", *(f"{value:.0f}" for value in cost.values())] for name, cost in found.items()]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return table(header, [[f"`{name}`", *(f"{value:.0f}" for value in cost.values())] for name, cost in found.items()])
 
 
 def draw(results: Results) -> None:
@@ -69,10 +81,11 @@ def draw(results: Results) -> None:
 
 
 def _table(results: Results, scenes: list[str], cell: Any) -> str:
-    rows = [["", *(service.title for service in SERVICES.values())], ["---"] * (len(SERVICES) + 1)]
-    for scene in scenes:
-        rows.append([scene, *(cell(results[scene][name]) if name in results[scene] else "" for name in SERVICES)])
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    rows = [
+        [scene, *(cell(results[scene][name]) if name in results[scene] else "" for name in SERVICES)]
+        for scene in scenes
+    ]
+    return table(["", *(service.title for service in SERVICES.values())], rows)
 
 
 def _times(figures: dict[str, Any]) -> str:

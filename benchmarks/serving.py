@@ -102,10 +102,10 @@ def check(answers: dict[str, np.ndarray]) -> None:
         console.print(f"{SERVICES[name].title}: probabilities within {apart:.1e} of the first")
 
 
-def load_of(service: Service, one: Running, scene: Scene, seconds: float) -> Load:
-    """What the clients of a scene send."""
+def load_of(service: Service, one: Running, scene: Scene, seconds: float, first: int = 0) -> Load:
+    """What the clients of a scene send; they are numbered from `first`."""
     body = adapt_body if scene.call == "adapt" else predict_body
-    bodies = [body(service, scene.model, client, scene.size) for client in range(scene.clients)]
+    bodies = [body(service, scene.model, client, scene.size) for client in range(first, first + scene.clients)]
     return Load(one.port, f"/{scene.call}", service.content_type, bodies, seconds)
 
 

@@ -1,0 +1,55 @@
+"""What the benchmarks reckon, as far as it does not depend on time."""
+
+import pytest
+
+from benchmarks.growth import BATCH, WAYS, too_large, verdict
+from benchmarks.load import ANY_CLIENT, Load, requests
+from benchmarks.peak import Batch, adapt_flops, share
+from benchmarks.peers.network import MAML, PROTONET, STEPS
+from benchmarks.report_limits import growth, read_growth
+
+FIRST = 2 * 14 * 14 * 64 * 9
+FORWARD = FIRST + 2 * (7 * 7 + 4 * 4 + 2 * 2) * 64 * 9 * 64
+HEAD = 2 * 64 * 5
+"""Of an image: every output of a convolution of 3 x 3 is as many multiplications and additions as it has inputs."""
+
+
+def test_a_prototypical_adapt_is_the_features_of_each_image():
+    assert adapt_flops(PROTONET, 25) == 25 * FORWARD
+
+
+def test_a_maml_adapt_is_three_times_forward_a_step_less_the_gradient_of_the_images():
+    assert adapt_flops(MAML, 5) == STEPS * 5 * (3 * (FORWARD + HEAD) - FIRST)
+
+
+def test_the_share_of_the_peak_is_arithmetic_by_time():
+    assert share(Batch(PROTONET, 1, 16), adapt_flops(PROTONET, 5) / 1e3, best=4.0)["share"] == 0.25
+
+
+@pytest.mark.parametrize(
+    ("axis", "microseconds", "found"),
+    [
+        (WAYS, {2: 10, 4: 20, 8: 40}, []),
+        (WAYS, {2: 10, 4: 15, 8: 60}, [8]),
+        (WAYS, {2: 10, 4: 21}, []),
+        (BATCH, {1: 10, 16: 5, 64: 9}, []),
+        (BATCH, {1: 10, 2: 15, 64: 5}, [2]),
+    ],
+)
+def test_worse_than_linear_is_what_has_grown_by_more_than_its_size(axis, microseconds, found):
+    assert too_large(axis, {size: {"cpu_us": each} for size, each in microseconds.items()}) == found
+
+
+def test_the_page_says_what_is_worse_than_linear():
+    points = {"2": {"rate": 1, "cpu_us": 10}, "8": {"rate": 1, "cpu_us": 60}}
+    found = read_growth({WAYS: {"maml adapt": points}})
+    assert verdict(WAYS, found[WAYS]) == "worse than linear: maml adapt at 8"
+    assert "| maml adapt | 1, 10 | 1, 60 |\n\nWorse than linear: maml adapt at 8.\n" in growth(found)
+
+
+def test_a_request_names_one_of_the_clients_and_is_as_long_as_it_says():
+    body = b'{"client_id":"%s"}' % ANY_CLIENT
+    (request,) = requests(Load(1, "/predict", "application/json", [body], 1.0, among=1))
+    head, sent = request().split(b"\r\n\r\n")
+    assert sent == b'{"client_id":"000000"}'
+    assert f"Content-Length: {len(sent)}".encode() in head
