@@ -1,9 +1,10 @@
 """Predicts over HTTP to random ones among many clients in Redis.
 
-One client is adapted over HTTP, and its keys are copied to the others, which is faster, and the same to whoever asks.
+One client is adapted over HTTP, and what is stored of it is copied to the others: faster, and the same to who asks.
 """
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import httpx
 import redis
@@ -13,43 +14,59 @@ from benchmarks.load import ANY_CLIENT, Load
 from benchmarks.peers.network import PROTONET
 from benchmarks.services import SERVICES, Running, adapt_body, predict_body
 from service.auth import OPEN_TENANT
-from service.records import ClientKey
+from service.records import ClientKey, Record
 from service.store import index_key, record_key, state_key, support_key
 
 SERVICE = SERVICES["handful"]
-FIRST = f"{PROTONET}-0"
+FIRST = ClientKey(OPEN_TENANT, f"{PROTONET}-0")
 CONNECTIONS = 16
 AT_ONCE = 1_000
+
+
+class First(NamedTuple):
+    """What is stored of the client that was adapted; `write` is in both, and no other client's is the same."""
+
+    write: bytes
+    record: bytes
+    state: bytes
 
 
 def among_stored(counts: Iterable[int], seconds: float) -> dict[int, Figures]:
     """The point at each count of clients, ascending."""
     found, there = {}, 0
     with handful() as (one, redis_url), redis.Redis.from_url(redis_url) as store:
-        headers = {"content-type": SERVICE.content_type}
-        body = adapt_body(SERVICE, PROTONET, 0, 1)
-        httpx.post(f"http://127.0.0.1:{one.port}/adapt", content=body, headers=headers).raise_for_status()
+        first = adapt_first(one, store)
         for count in counts:
             for start in range(there, count, AT_ONCE):
-                copy_first(store, range(start, min(start + AT_ONCE, count)))
+                copy(store, first, range(start, min(start + AT_ONCE, count)))
             there, found[count] = count, point(one, count, seconds)
             console.print(f"{count} clients: {found[count]}")
     return found
 
 
-def copy_first(store: redis.Redis, numbers: Iterable[int]) -> None:
-    """Write the first client's keys under the ids of others, and list them."""
+def adapt_first(one: Running, store: redis.Redis) -> First:
+    """Over HTTP, as any client."""
+    body, headers = adapt_body(SERVICE, PROTONET, 0, 1), {"content-type": SERVICE.content_type}
+    httpx.post(f"http://127.0.0.1:{one.port}/adapt", content=body, headers=headers).raise_for_status()
+    record, state = store.mget(record_key(FIRST), state_key(FIRST))
+    return First(Record.model_validate_json(record).write.encode(), record, state)
+
+
+def copy(store: redis.Redis, first: First, numbers: Iterable[int]) -> None:
+    """Write what the first client has under the ids of others, as written for each, and list them."""
     with store.pipeline(transaction=False) as pipe:
         for number in numbers:
-            for key in (record_key, support_key, state_key):
-                pipe.copy(key(ClientKey(OPEN_TENANT, FIRST)), key(ClientKey(OPEN_TENANT, f"{number:06}")))
-            pipe.zadd(index_key(OPEN_TENANT), {f"{number:06}": 0})
+            client, write = ClientKey(OPEN_TENANT, f"{number:06}"), b"%016x" % number
+            pipe.set(record_key(client), first.record.replace(first.write, write))
+            pipe.set(state_key(client), first.state.replace(first.write, write, 1))
+            pipe.copy(support_key(FIRST), support_key(client))
+            pipe.zadd(index_key(OPEN_TENANT), {client.client_id: 0})
         pipe.execute()
 
 
 def point(one: Running, count: int, seconds: float) -> Figures:
     """Rate, processor time and share of states found on the device, of predicts to random ones among so many."""
-    body = predict_body(SERVICE, PROTONET, 0, 1).replace(FIRST.encode(), ANY_CLIENT)
+    body = predict_body(SERVICE, PROTONET, 0, 1).replace(FIRST.client_id.encode(), ANY_CLIENT)
     load = Load(one.port, "/predict", SERVICE.content_type, [body] * CONNECTIONS, seconds, among=count)
     before = lookups(one)
     done = drive(one, load)
