@@ -25,6 +25,7 @@ bench: $(VENV)/ready
 	$(BIN)/python -m benchmarks.growth $(LIMITS)
 	$(BIN)/python -m benchmarks.latency $(LIMITS)
 	$(BIN)/python -m benchmarks.peak $(LIMITS)
+	$(if $(DATA),$(BIN)/python -m benchmarks.agreement --data $(DATA))
 	$(BIN)/python -m benchmarks.report
 
 # All models of the zoo, those first that others start from: make train DATA=omniglot.npz

@@ -6,7 +6,6 @@ change of a probability. A path that flips an answer or moves a probability by 1
 """
 
 import argparse
-import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -17,7 +16,7 @@ import torch
 from rich.progress import track
 from torch import Tensor
 
-from benchmarks.serving import RESULTS
+from benchmarks.results import keep
 from models import checkpoint
 from models.learner import Episode, Learner, State
 from models.tasks import open_tasks
@@ -45,9 +44,7 @@ def main() -> None:
     torch.set_num_threads(1)
     tasks = open_tasks("vinyals-test", data, within=False)
     cards = [card for card in Catalogue(ZOO).values() if card.kind == "classification"]
-    found = {card.name: difference(card, tasks)._asdict() for card in cards if touched(card, tasks)}
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    RESULTS.write_text(json.dumps(results | {"agreement": found}, indent=1) + "\n")
+    keep(agreement={card.name: difference(card, tasks)._asdict() for card in cards if touched(card, tasks)})
 
 
 def touched(card: Card, tasks: Tasks) -> bool:

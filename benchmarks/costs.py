@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from rich.progress import track
 
+from benchmarks.alone import become_worker
 from benchmarks.results import keep
 from service.arrays import Arrays
 from service.cards import Card, Catalogue, ImageInput
@@ -38,6 +39,7 @@ class Cost(NamedTuple):
 
 def main() -> None:
     """Measure every model of the zoo."""
+    become_worker("benchmarks.costs")
     settings = Settings()
     catalogue = Catalogue(settings.models)
     worker = Worker(list(catalogue), settings)

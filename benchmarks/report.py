@@ -35,6 +35,7 @@ def parts(found: dict[str, Any]) -> dict[str, str]:
         "rates": rates(found["scenes"]),
         "latency": latency(found["scenes"]),
         "costs": costs(found["costs"]),
+        "agreement": report_limits.agreement(found["agreement"]),
         "half-load": report_limits.half_load(found["latency"]["half_load"]),
         "beside-adapts": report_limits.beside(found["latency"]["beside_adapts"]),
         "peak": report_limits.peak(found["peak"]),

@@ -1,4 +1,4 @@
-"""The parts of docs/performance.md that are about limits: growth and its plot, latency, the peak."""
+"""The parts of docs/performance.md that are about limits: growth and its plot, latency, the peak, agreement."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -61,6 +61,14 @@ def peak(found: Mapping[str, Any]) -> str:
         for title, one in found["adapts"].items()
     ]
     return table(header, rows)
+
+
+def agreement(found: Mapping[str, Mapping[str, float]]) -> str:
+    """How far the fast paths are from the plain one, for each model."""
+    rows = [
+        [f"`{name}`", str(one["queries"]), str(one["flips"]), f"{one['largest']:.0e}"] for name, one in found.items()
+    ]
+    return table(["model", "queries", "other top answers", "largest change of a probability"], rows)
 
 
 def draw(found: Growth) -> None:

@@ -33,13 +33,12 @@ def _gradient(
     )
 
 
-ONE_STEP: dict[str, Any] = {"rate": 0.08}
-"""From a head of zeros the first step moves the head alone, and may be long."""
 STEPS: dict[str, Any] = {"rate": 0.005, "steps": 3}
-"""The steps after it move the encoder too. Chosen on validation episodes, so that it does no harm before training."""
+"""From a head of zeros the first step moves the head alone; those after it move the encoder too. The rate was chosen on
+validation episodes, so that it does no harm before training."""
 
 GRADIENT: dict[str, Recipe] = {
-    "glyphs-maml": _gradient("maml", "Every weight adapted, second order", ONE_STEP, steps=1_000),
+    "glyphs-maml": _gradient("maml", "Every weight adapted, second order", STEPS, steps=400),
     "glyphs-fomaml": _gradient(
         "maml", "Every weight adapted, first order", STEPS | {"first_order": True}, steps=500, rate=1e-4
     ),
@@ -47,9 +46,7 @@ GRADIENT: dict[str, Recipe] = {
     "glyphs-reptile": _gradient(
         "reptile", "Every weight adapted, support and queries learned alike", STEPS, steps=250, rate=1e-4
     ),
-    "glyphs-meta-sgd": _gradient(
-        "meta-sgd", "Every weight adapted at a learned rate of its own", ONE_STEP, steps=1_000
-    ),
+    "glyphs-meta-sgd": _gradient("meta-sgd", "Every weight adapted at a learned rate of its own", STEPS, steps=400),
     "glyphs-maml-plus-plus": _gradient(
         "maml++", "Every weight adapted at learned rates a layer and step", STEPS, steps=300
     ),
