@@ -20,6 +20,7 @@ def _gradient(
     steps: int,
     rate: float = 3e-4,
     encoder: dict[str, Any] = LONG,
+    restarts: tuple[int, ...] = (),
 ) -> Recipe:
     """Trained 20-way from a prototypical encoder; the head begins at zero and is not learned, so any ways will do."""
     return drawings(
@@ -30,6 +31,7 @@ def _gradient(
         tasks_per_step=4,
         rate=rate,
         start="glyphs-start",
+        restarts=restarts,
     )
 
 
@@ -38,7 +40,7 @@ STEPS: dict[str, Any] = {"rate": 0.005, "steps": 3}
 validation episodes, so that it does no harm before training."""
 
 GRADIENT: dict[str, Recipe] = {
-    "glyphs-maml": _gradient("maml", "Every weight adapted, second order", STEPS, steps=400),
+    "glyphs-maml": _gradient("maml", "Every weight adapted, second order", STEPS, steps=900, restarts=(400,)),
     "glyphs-fomaml": _gradient(
         "maml", "Every weight adapted, first order", STEPS | {"first_order": True}, steps=500, rate=1e-4
     ),
