@@ -2,6 +2,9 @@
 
 import functools
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -18,6 +21,7 @@ from models.losses import cross_entropy
 from models.native import build
 from tests.models.learners import TABLE, fresh, padded, query, support
 
+ROOT = Path(__file__).parents[2]
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}
 STRIDED = [
     name
@@ -233,3 +237,15 @@ def test_it_is_compiled_once(unbuilt, monkeypatch):
     assert build.built(build.compiler_path()).parent == unbuilt / "handful"
     monkeypatch.setattr(build.subprocess, "run", None)
     assert build.built(build.compiler_path()).exists()
+
+
+LOAD = "from models.native import build; print(build.library()._name, build.compiler_path())"
+
+
+@needs_kernel
+def test_what_ships_is_loaded_where_there_is_no_compiler(tmp_path):
+    build.ship(tmp_path)
+    environment = {"LD_LIBRARY_PATH": str(tmp_path), "PATH": "", "XDG_CACHE_HOME": str(tmp_path)}
+    load = [sys.executable, "-c", LOAD]
+    loaded = subprocess.run(load, env=environment, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert loaded.stdout.split() == [build.shipped_name(), "None"]
