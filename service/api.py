@@ -5,6 +5,7 @@ import socket
 import uvicorn
 
 from service.app import create_app
+from service.auth import check_guarded
 from service.cards import Catalogue
 from service.engine.pool import pool_of
 from service.settings import Settings
@@ -16,6 +17,8 @@ def run(settings: Settings, fd: int | None) -> None:
         raise ValueError("Set HANDFUL_WORKER_URLS to where the device workers are, or run handful serve.")
     if settings.redis_url is None:
         raise ValueError("Set HANDFUL_REDIS_URL, or run handful serve, which brings a Valkey of its own.")
+    if fd is None:  # else whoever opened the socket has looked
+        check_guarded(settings)
     catalogue = Catalogue(settings.models)
     models = {name: card.checkpoint for name, card in catalogue.items()}
     secret = settings.worker_secret.get_secret_value()

@@ -3,12 +3,26 @@
 import hashlib
 import hmac
 from collections.abc import Mapping
+from ipaddress import ip_address
 
 from starlette.requests import Request
 
 from service.errors import Unauthorized
+from service.settings import Settings
 
 OPEN_TENANT = "default"
+
+
+def check_guarded(settings: Settings) -> None:
+    """Raises ValueError when anybody on the network could use the service."""
+    address = settings.published_host or settings.host
+    if settings.api_keys or settings.open or _is_loopback(address):
+        return
+    raise ValueError(
+        f"Without API keys, whoever reaches {address} could use the service. Set HANDFUL_API_KEYS to "
+        '\'{"TENANT": "<SHA-256 of its key, in hex>"}\', or listen on 127.0.0.1, or set HANDFUL_OPEN=true if something '
+        "in front asks who they are."
+    )
 
 
 def tenant_of(request: Request, api_keys: Mapping[str, str]) -> str:
@@ -29,3 +43,10 @@ def tenant_of(request: Request, api_keys: Mapping[str, str]) -> str:
 def _bearer(header: str) -> str:
     scheme, _, key = header.partition(" ")
     return key.strip() if scheme.lower() == "bearer" else ""
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:  # a name
+        return address == "localhost"

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 import httpx
 
+from service.auth import check_guarded
 from service.cards import Catalogue
 from service.embedded import check_free, embedded_valkey
 from service.settings import Settings
@@ -28,9 +29,11 @@ KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "2000000000", "MALLOC_TRIM_THRESHOLD_":
 
 
 def serve(settings: Settings) -> None:
-    """Serve until interrupted. Raises DataInUse when another Handful has the data folder, UnknownModel, OSError when
-    the port is taken, ChildFailed when a process ends before the service was ready."""
+    """Serve until interrupted. Raises DataInUse when another Handful has the data folder, UnknownModel, ValueError when
+    a setting is missing, OSError when the port is taken, ChildFailed when a process ends before the service was ready.
+    """
     log_to_stderr()
+    check_guarded(settings)
     if settings.redis_url is None:
         check_free(settings.store_dir)
     if settings.worker_processes == 0 and not settings.worker_urls:

@@ -7,6 +7,8 @@ from pydantic import Field, SecretStr, StringConstraints
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ZOO = Path(__file__).parent.parent / "models" / "zoo"
+SECRETS = Path("/run/secrets")
+"""Where Docker and Kubernetes put secrets: a file `handful_redis_url` there is as good as HANDFUL_REDIS_URL."""
 
 
 Tenant = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -16,12 +18,20 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{64}$", to_lower
 class Settings(BaseSettings):
     """Frozen; each field says its unit and has its bounds."""
 
-    model_config = SettingsConfigDict(env_prefix="HANDFUL_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="HANDFUL_", frozen=True, extra="forbid", secrets_dir=SECRETS if SECRETS.is_dir() else None
+    )
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    published_host: str | None = Field(
+        None, description="Address that others reach it at, where that is not `host`: of a container's published port."
+    )
     api_keys: dict[Tenant, Sha256] = Field(
         {}, description="Tenant -> SHA-256 (hex) of its API key, as JSON. Empty: one tenant, and no key is asked for."
+    )
+    open: bool = Field(
+        False, description="Let others than this machine in without a key: something in front asks who they are."
     )
 
     models: Path = Field(ZOO, description="Folder of the checkpoints and cards to serve.")

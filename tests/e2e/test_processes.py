@@ -136,6 +136,8 @@ def test_api_and_workers_run_apart_over_tcp_with_a_secret(tmp_path):
     ("api", {"worker_urls": '["tcp://localhost:1"]'}, "HANDFUL_REDIS_URL"),
     ("serve", {"worker_processes": "0"}, "HANDFUL_WORKER_URLS"),
     ("serve", {"default_model": "nonsense"}, "nonsense"),
+    ("serve", {"host": "0.0.0.0"}, "HANDFUL_API_KEYS"),
+    ("api", {"host": "::", "worker_urls": '["tcp://h:1"]', "redis_url": "redis://h"}, "HANDFUL_API_KEYS"),
 ])  # fmt: skip
 def test_a_setting_that_is_missing_is_named(tmp_path, command, settings, missing):
     server = Server(tmp_path / "data", command, models=str(make_zoo(tmp_path / "zoo")), **settings)

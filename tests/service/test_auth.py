@@ -7,6 +7,7 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
+from service.auth import check_guarded
 from service.settings import Settings
 from tests.service.drawings import letters, png
 from tests.service.serving import serving
@@ -118,3 +119,29 @@ def test_a_hash_may_be_written_in_capitals(zoo, redis_url, worker):
     shouted = {"acme": HASHES["acme"].upper()}
     with serving(Settings(models=zoo, redis_url=redis_url, api_keys=shouted), worker) as api:
         assert call(api, "list", ACME).status_code == 200
+
+
+@pytest.mark.parametrize("settings", [
+    {"host": "127.0.0.1"},
+    {"host": "127.8.0.1"},
+    {"host": "::1"},
+    {"host": "localhost"},
+    {"host": "0.0.0.0", "published_host": "127.0.0.1"},
+    {"host": "0.0.0.0", "api_keys": HASHES},
+    {"host": "0.0.0.0", "open": True},
+])  # fmt: skip
+def test_nobody_on_the_network_gets_in_unasked(settings):
+    check_guarded(Settings(**settings))
+
+
+@pytest.mark.parametrize("settings", [
+    {"host": "0.0.0.0"},
+    {"host": "::"},
+    {"host": "10.0.0.1"},
+    {"host": "handful.example"},
+    {"published_host": "0.0.0.0"},
+    {"host": "0.0.0.0", "published_host": ""},
+])  # fmt: skip
+def test_what_the_network_reaches_needs_keys(settings):
+    with pytest.raises(ValueError, match=r"HANDFUL_API_KEYS.*HANDFUL_OPEN"):
+        check_guarded(Settings(**settings))
