@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 SWEEP_S = 60
 """Between two removals of expired clients. Until it comes they are answered as gone."""
+GREETING_S = 2
+"""For the workers that are there to say so, before requests are let in."""
 
 
 def create_app(
@@ -44,6 +46,7 @@ def create_app(
             sweeping = asyncio.create_task(_sweep(store))
             stack.callback(sweeping.cancel)
             app.state.clients = Clients(catalogue, app.state.engine, store, settings)
+            await _greeted(app.state.engine)
             yield
 
     app = FastAPI(
@@ -60,6 +63,14 @@ def create_app(
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(Measured)
     return app
+
+
+async def _greeted(engine: Engine) -> None:
+    """So that a process that joins others refuses nothing that they would have taken."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(GREETING_S):
+            while not engine.alive():  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
 
 
 async def _sweep(store: Store) -> None:
