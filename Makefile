@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= $(HANDFUL_DATA)
 
-.PHONY: run test lint bench train table
+.PHONY: run test lint bench train table lock
 
 run: $(VENV)/ready
 	$(BIN)/handful serve
@@ -37,6 +37,12 @@ train: $(VENV)/ready
 table: $(VENV)/ready
 	$(BIN)/python -m benchmarks.measure $(if $(DATA),--data $(DATA))
 	$(BIN)/python -m benchmarks.methods
+
+# What the images install, with hashes, at the versions of constraints.txt. Torch and what it brings are not in it.
+lock: $(VENV)/ready
+	$(BIN)/pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
+		--constraint constraints.txt --output-file requirements.lock pyproject.toml
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=...")'

@@ -1,15 +1,39 @@
-"""What is deployed is what is configured."""
+"""What is deployed is what is configured. Nothing here needs Docker."""
 
 import re
 from pathlib import Path
 
+import pytest
+import yaml
+
 from service.settings import Settings
 
 ROOT = Path(__file__).parents[1]
+COMPOSE = [ROOT / "docker-compose.yml", *sorted(ROOT.glob("docker/compose.*.yml"))]
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+STAGES = dict(re.findall(r"^FROM \S+ AS (\w+)$(.*?)(?=^FROM|\Z)", DOCKERFILE, re.MULTILINE | re.DOTALL))
+PINS = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
+
+
+class Loader(yaml.SafeLoader):
+    """Knows the tags of Compose, which only it gives a meaning."""
+
+
+Loader.add_multi_constructor("!", lambda loader, tag, node: None)
+
+
+def services(path: Path) -> dict[str, dict]:
+    return yaml.load(path.read_text(), Loader)["services"]
+
+
+BASE = services(COMPOSE[0])
+ALL = {f"{path.name}: {name}": service for path in COMPOSE for name, service in services(path).items()}
+WHOLE = {name: service for name, service in ALL.items() if "image" in service and "gpu" not in name}
+over_whole = pytest.mark.parametrize("service", WHOLE.values(), ids=WHOLE)
 
 
 def test_every_setting_named_by_compose_or_image_exists():
-    text = "".join((ROOT / name).read_text() for name in ("Dockerfile", "docker-compose.yml", "docker/compose.gpu.yml"))
+    text = "".join(path.read_text() for path in (ROOT / "Dockerfile", *COMPOSE))
     named = {name.lower() for name in re.findall(r"^\s*(?:ENV )?HANDFUL_(\w+)[:=]", text, re.MULTILINE)}
     assert "redis_url" in named
     assert named <= set(Settings.model_fields)
@@ -17,3 +41,75 @@ def test_every_setting_named_by_compose_or_image_exists():
 
 def test_every_setting_says_what_it_is():
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+@over_whole
+def test_a_container_can_write_nowhere_may_nothing_and_is_started_again(service):
+    assert service["read_only"]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["restart"] == "unless-stopped"
+    assert service["deploy"]["resources"]["limits"]["memory"]
+
+
+@over_whole
+def test_what_is_published_is_on_loopback_unless_asked_otherwise(service):
+    for port in service.get("ports", []):
+        assert port.startswith(("127.0.0.1:", "${HANDFUL_PUBLISH:-127.0.0.1}:"))
+
+
+def test_only_the_api_is_published_and_it_asks_for_keys_by_where():
+    assert [name for name, service in BASE.items() if "ports" in service] == ["api"]
+    published = BASE["api"]["environment"]["HANDFUL_PUBLISHED_HOST"]
+    assert BASE["api"]["ports"][0].startswith(f"{published}:")
+
+
+def test_redis_and_worker_are_on_networks_with_no_way_out():
+    networks = yaml.safe_load(COMPOSE[0].read_text())["networks"]
+    for name in ("redis", "worker"):
+        assert all(networks[network]["internal"] for network in BASE[name]["networks"])
+
+
+def test_what_the_api_waits_for_is_healthy():
+    assert {name: wait["condition"] for name, wait in BASE["api"]["depends_on"].items()} == {
+        "redis": "service_healthy",
+        "worker": "service_healthy",
+    }
+
+
+@pytest.mark.parametrize("stage", ["api", "worker"])
+def test_an_image_runs_as_nobody_and_says_whether_it_is_well(stage):
+    assert re.search(r"^USER 10001:10001$", STAGES[stage], re.MULTILINE)
+    assert re.search(r"^HEALTHCHECK .*/readyz|^HEALTHCHECK .*service\.beat", STAGES[stage], re.MULTILINE | re.DOTALL)
+
+
+def test_the_image_of_the_api_has_no_torch():
+    assert not re.search("torch", STAGES["api"] + STAGES["common"].split("ENTRYPOINT")[1], re.IGNORECASE)
+    assert "torch" not in PINS
+
+
+def test_the_lock_has_the_versions_that_the_suite_passes_with():
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    tested = {re.sub("[_.]", "-", name).lower(): version for name, version in (
+        line.split("==") for line in lines if not line.startswith("#")
+    )}  # fmt: skip
+    assert {name: tested[name] for name in PINS if name in tested} == {n: v for n, v in PINS.items() if n in tested}
+    assert len(PINS.keys() - tested.keys()) <= 2  # what is for other systems than that of the suite
+
+
+def test_the_lock_has_a_hash_of_everything():
+    entries = re.split(r"\n(?=\S)", (ROOT / "requirements.lock").read_text().strip())
+    assert len(entries) == len(PINS)
+    assert all("--hash=sha256:" in entry for entry in entries)
+
+
+@pytest.mark.parametrize(
+    "path", [*COMPOSE, ROOT / "Dockerfile", ROOT / "requirements.lock"], ids=lambda path: path.name
+)
+def test_no_file_names_a_package_host(path):
+    assert not re.search(r"index-url\s+\S*://|pypi\.|https?://\S+/simple", path.read_text())
+
+
+def test_a_secret_s_file_is_as_good_as_its_variable(tmp_path):
+    (tmp_path / "handful_worker_secret").write_text("known\n")
+    assert Settings(_secrets_dir=tmp_path).worker_secret.get_secret_value() == "known"
