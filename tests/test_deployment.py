@@ -1,11 +1,13 @@
 """What is deployed is what is configured. Nothing here needs Docker."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 import yaml
 
+from service.metrics import exposition
 from service.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -28,6 +30,9 @@ def services(path: Path) -> dict[str, dict]:
 
 BASE = services(COMPOSE[0])
 ALL = {f"{path.name}: {name}": service for path in COMPOSE for name, service in services(path).items()}
+DASHBOARD = json.loads((ROOT / "docker/grafana/dashboards/handful.json").read_text())
+ALERTS = yaml.safe_load((ROOT / "docker/prometheus/alerts.yml").read_text())["groups"][0]["rules"]
+QUERIES = {panel["title"]: " ".join(target["expr"] for target in panel["targets"]) for panel in DASHBOARD["panels"]}
 WHOLE = {name: service for name, service in ALL.items() if "image" in service and "gpu" not in name}
 over_whole = pytest.mark.parametrize("service", WHOLE.values(), ids=WHOLE)
 
@@ -108,6 +113,46 @@ def test_the_lock_has_a_hash_of_everything():
 )
 def test_no_file_names_a_package_host(path):
     assert not re.search(r"index-url\s+\S*://|pypi\.|https?://\S+/simple", path.read_text())
+
+
+def test_what_is_scaled_out_is_found_by_all():
+    scaled = services(ROOT / "docker/compose.scale.yml")
+    workers = {"worker", *(name for name in scaled if name.startswith("worker-"))}
+    for name in ("api", "api-2"):
+        assert scaled[name]["ports"] is None, "only the balancer is published"
+        urls = json.loads(scaled[name]["environment"]["HANDFUL_WORKER_URLS"])
+        assert set(urls) == {f"unix:///run/handful/{worker}" for worker in workers}
+    assert "api" in scaled["api-2"]["networks"]["front"]["aliases"]
+    assert "http://api:8000" in (ROOT / "docker/nginx.conf").read_text()
+
+
+def test_the_balancer_leaves_refusing_and_giving_up_to_the_api():
+    conf = (ROOT / "docker/nginx.conf").read_text()
+    assert "client_max_body_size 0;" in conf
+    assert int(re.search(r"proxy_read_timeout (\d+)s", conf)[1]) > Settings().deadline_s
+
+
+@pytest.mark.parametrize("query", [*QUERIES.values(), *(rule["expr"] for rule in ALERTS)])
+def test_what_is_asked_of_prometheus_is_measured(query):
+    ours = set(re.findall(r"handful_\w+", query))
+    measured = set(re.findall(r"^# TYPE (\w+)", exposition().decode(), re.MULTILINE))
+    assert {re.sub("_(bucket|sum|count)$", "", name) for name in ours} <= measured
+
+
+@pytest.mark.parametrize("said", ["Requests", "Errors", "Latency", "Queue", "Batch size", "Cache hits", "Memory"])
+def test_the_dashboard_shows_what_an_operator_asks(said):
+    assert said in QUERIES
+
+
+def test_grafana_is_given_the_dashboard_s_source_of_data():
+    given = yaml.safe_load((ROOT / "docker/grafana/provisioning/datasources/prometheus.yml").read_text())
+    uids = {target["datasource"]["uid"] for panel in DASHBOARD["panels"] for target in panel["targets"]}
+    assert uids == {each["uid"] for each in given["datasources"]}
+
+
+def test_every_alert_is_in_the_guide():
+    guide = (ROOT / "docs/operations.md").read_text()
+    assert [rule["alert"] for rule in ALERTS if rule["alert"] not in guide] == []
 
 
 def test_a_secret_s_file_is_as_good_as_its_variable(tmp_path):
