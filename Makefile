@@ -4,13 +4,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= $(HANDFUL_DATA)
 
-.PHONY: run test lint bench train table lock
+.PHONY: run test test-docker lint bench train table lock
 
 run: $(VENV)/ready
 	$(BIN)/handful serve
 
 test: $(VENV)/ready
 	$(BIN)/pytest
+
+# The images and the compose files, on the Docker engine that answers.
+test-docker: $(VENV)/ready
+	$(BIN)/pytest -m docker
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
