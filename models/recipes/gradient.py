@@ -48,7 +48,9 @@ GRADIENT: dict[str, Recipe] = {
     "glyphs-reptile": _gradient(
         "reptile", "Every weight adapted, support and queries learned alike", STEPS, steps=250, rate=1e-4
     ),
-    "glyphs-meta-sgd": _gradient("meta-sgd", "Every weight adapted at a learned rate of its own", STEPS, steps=400),
+    "glyphs-meta-sgd": _gradient(
+        "meta-sgd", "Every weight adapted at a learned rate of its own", STEPS, steps=900, restarts=(400,)
+    ),
     "glyphs-maml-plus-plus": _gradient(
         "maml++", "Every weight adapted at learned rates a layer and step", STEPS, steps=300
     ),
