@@ -33,14 +33,14 @@ def create_app(
 ) -> FastAPI:
     """The service over an engine, which lives as long as the service runs.
 
-    Raises UnknownModel when the default model is not in the catalogue.
+    Raises UnknownModel when the default model is not in the catalogue, ValueError when the URL names no Redis.
     """
+    store = Store(redis_url, timeout_s=settings.redis_timeout_s, state_ttl_s=settings.state_ttl_s)
     default = catalogue[settings.default_model]
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            store = Store(redis_url, timeout_s=settings.redis_timeout_s, state_ttl_s=settings.state_ttl_s)
             stack.push_async_callback(store.close)
             app.state.store, app.state.engine = store, await stack.enter_async_context(engine)
             sweeping = asyncio.create_task(_sweep(store))

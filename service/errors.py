@@ -14,6 +14,7 @@
     │   └── Diverged            the numbers led to a state or an answer that is not finite
     ├── Busy 429                the queue is full; nothing was begun
     ├── Unavailable 503         Redis or the device worker is away
+    │   └── StoreFull           Redis has no memory left
     └── DeadlineExceeded 504    waited too long; nothing was changed
 
 Each class carries its HTTP status and a stable `code`. One handler turns them into problem+json (RFC 9457).
@@ -111,6 +112,12 @@ class Unavailable(HandfulError):
     """A part of the service is away; it comes back by itself."""
 
     status, code, title, retry_after_s = 503, "unavailable", "Temporarily unavailable", 2
+
+
+class StoreFull(Unavailable):
+    """There is no room for a support set; what is there is answered from."""
+
+    code, title, retry_after_s = "store_full", "The store is full", 60
 
 
 class DeadlineExceeded(HandfulError):

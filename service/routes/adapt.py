@@ -26,6 +26,7 @@ FAILURES = responses(
     errors.Diverged,
     errors.Busy,
     errors.Unavailable,
+    errors.StoreFull,
     errors.DeadlineExceeded,
 )
 

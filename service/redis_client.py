@@ -1,0 +1,142 @@
+"""A client of whatever Redis a URL names: one server, the master that Sentinels know, or a Cluster."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple, cast
+from urllib.parse import SplitResult, urlsplit
+
+import redis.asyncio as redis
+from redis.asyncio.cluster import ClusterNode, RedisCluster
+from redis.asyncio.connection import SSLConnection, parse_url
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
+from redis.backoff import NoBackoff
+from redis.exceptions import OutOfMemoryError, RedisClusterException, RedisError
+
+from service.errors import StoreFull, Unavailable
+from service.gathered import Gathered
+
+log = logging.getLogger(__name__)
+
+Client = redis.Redis | RedisCluster
+Blob = bytes | str | None
+
+FORMS = """HANDFUL_REDIS_URL names no Redis. What it may be, with rediss for TLS:
+  redis://[user:password@]host:port/db
+  unix:///path/of/the/socket
+  redis+sentinel://[user:password@]host:port,host:port/service
+  redis+cluster://[user:password@]host:port,host:port
+Options follow as ?ssl_ca_certs=/path&...; in a password, write what is neither letter nor digit as %XX."""
+
+
+class Named(NamedTuple):
+    """What a URL says: `kind` is empty for one server."""
+
+    kind: str
+    hosts: list[tuple[str, int]]
+    service: str
+    options: dict[str, Any]
+
+
+def connect(url: str, timeout_s: float) -> Client:
+    """A client, which connects when it is first used. Raises ValueError, which shows nothing of the URL."""
+    try:
+        named = _parse(url)
+        waits = {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s}
+        return CONNECT[named.kind](named._replace(options=waits | named.options))
+    except (KeyError, TypeError, ValueError, RedisClusterException):
+        raise ValueError(FORMS) from None  # their words may have a part of the password
+
+
+async def ping(client: Client) -> None:
+    """Return if Redis answers; of a Cluster one node, for the others have clients of their own to fail."""
+    options = {"target_nodes": RedisCluster.DEFAULT_NODE} if isinstance(client, RedisCluster) else {}
+    await client.ping(**options)
+
+
+async def close(client: Client) -> None:
+    """Give the connections back."""
+    await client.aclose()
+    if isinstance(client, redis.Redis) and isinstance(client.connection_pool, SentinelConnectionPool):
+        await client.connection_pool.sentinel_manager.aclose()
+
+
+def getter(client: Client) -> Callable[[str], Awaitable[Blob]]:
+    """GET. Those that are asked for together go together, but in a Cluster: one node that is away would fail all."""
+    return client.get if isinstance(client, RedisCluster) else Gathered(client.mget).get
+
+
+class Turns:
+    """So many calls at a time, and a call more waits for its turn; Redis's own failures as the service's."""
+
+    def __init__(self, count: int, timeout_s: float) -> None:
+        self._free, self._timeout_s = asyncio.Semaphore(count), timeout_s
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Raises Unavailable."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._free.acquire()
+            try:
+                yield
+            finally:
+                self._free.release()
+        except OutOfMemoryError as error:
+            log.error("Redis is full: %s", error)
+            raise StoreFull(
+                "The store is full: nothing was changed. Forget clients, or give it more memory."
+            ) from error
+        except (RedisError, RedisClusterException, OSError, TimeoutError) as error:
+            log.warning("Redis failed: %s: %s", type(error).__name__, error)
+            raise Unavailable(f"The store does not answer ({type(error).__name__}): try again.") from error
+
+
+def _parse(url: str) -> Named:
+    parts = urlsplit(url)
+    scheme, _, kind = parts.scheme.partition("+")
+    user, at, hosts = parts.netloc.rpartition("@")
+    first, *_ = hosts.split(",")
+    options = dict(parse_url(SplitResult(scheme, user + at + first, parts.path, parts.query, "").geturl()))
+    if kind and options.pop("connection_class", None) is SSLConnection:
+        options["ssl"] = True
+    return Named(kind, [_address(host, kind) for host in hosts.split(",")], parts.path.strip("/"), options)
+
+
+def _address(host: str, kind: str) -> tuple[str, int]:
+    parts = urlsplit(f"//{host}")
+    if kind and not parts.hostname:
+        raise ValueError
+    return parts.hostname or "", parts.port or (26379 if kind == "sentinel" else 6379)
+
+
+def _once() -> Retry:
+    """A pooled connection may have died with a Redis that is back by now."""
+    return Retry(NoBackoff(), 1)
+
+
+def _server(named: Named) -> Client:
+    pool = redis.ConnectionPool(retry=_once(), **named.options)
+    pool.connection_class(**pool.connection_kwargs)  # does not connect: an option that there is not is said now
+    return redis.Redis.from_pool(pool)
+
+
+def _sentinel(named: Named) -> Client:
+    if not named.service:
+        raise ValueError
+    user = {name: named.options.pop(f"sentinel_{name}", None) for name in ("username", "password")}
+    shared = {key: value for key, value in named.options.items() if key.startswith(("socket_", "ssl"))}
+    sentinel = Sentinel(named.hosts, sentinel_kwargs={**shared, **user, "retry": _once()})  # type: ignore[no-untyped-call]
+    options = {key: value for key, value in named.options.items() if key not in ("host", "port")}
+    return cast("redis.Redis", sentinel.master_for(named.service, retry=_once(), **options))
+
+
+def _cluster(named: Named) -> Client:
+    nodes = [ClusterNode(host, port) for host, port in named.hosts]
+    options = {key: value for key, value in named.options.items() if key not in ("host", "port")}
+    return RedisCluster(startup_nodes=nodes, require_full_coverage=False, retry=_once(), **options)
+
+
+CONNECT: dict[str, Callable[[Named], Client]] = {"": _server, "sentinel": _sentinel, "cluster": _cluster}
