@@ -31,6 +31,10 @@ FORMS = """HANDFUL_REDIS_URL names no Redis. What it may be, with rediss for TLS
 Options follow as ?ssl_ca_certs=/path&...; in a password, write what is neither letter nor digit as %XX."""
 
 
+FAILURES = (RedisError, RedisClusterException, OSError, TimeoutError)
+"""Of Redis or the way to it, as the library raises them."""
+
+
 class Named(NamedTuple):
     """What a URL says: `kind` is empty for one server."""
 
@@ -89,7 +93,7 @@ class Turns:
             raise StoreFull(
                 "The store is full: nothing was changed. Forget clients, or give it more memory."
             ) from error
-        except (RedisError, RedisClusterException, OSError, TimeoutError) as error:
+        except FAILURES as error:
             log.warning("Redis failed: %s: %s", type(error).__name__, error)
             raise Unavailable(f"The store does not answer ({type(error).__name__}): try again.") from error
 
@@ -136,7 +140,13 @@ def _sentinel(named: Named) -> Client:
 def _cluster(named: Named) -> Client:
     nodes = [ClusterNode(host, port) for host, port in named.hosts]
     options = {key: value for key, value in named.options.items() if key not in ("host", "port")}
-    return RedisCluster(startup_nodes=nodes, require_full_coverage=False, retry=_once(), **options)
+    return RedisCluster(
+        startup_nodes=nodes,
+        require_full_coverage=False,  # the clients of nodes that are there are answered
+        reinitialize_steps=0,  # else every fifth slot that has moved closes the connections of all calls under way
+        retry=_once(),
+        **options,
+    )
 
 
 CONNECT: dict[str, Callable[[Named], Client]] = {"": _server, "sentinel": _sentinel, "cluster": _cluster}

@@ -6,11 +6,12 @@ from pathlib import Path
 import httpx
 import pytest
 import torch
-from redis import Redis
+from redis import Redis, RedisCluster
 
 from service.engine.worker import Worker
 from service.settings import Settings
 from service.store import Store
+from tests.service.redises import Node, cluster, seen, url_of_cluster
 from tests.service.serving import serving, url_of, valkey, working
 from tests.service.zoo import make_zoo
 
@@ -33,16 +34,26 @@ def worker(zoo: Path) -> Iterator[Worker]:
         yield worker
 
 
-@pytest.fixture(scope="module")
-def redis_url() -> Iterator[str]:
-    with valkey() as server:
-        yield url_of(server)
+@pytest.fixture(scope="session")
+def nodes() -> Iterator[list[Node]]:
+    with cluster() as nodes:
+        yield nodes
 
 
 @pytest.fixture(scope="module")
-def redis(redis_url: str) -> Iterator[Redis]:
+def redis_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Of one server; of a Cluster where a module says so by EITHER."""
+    if getattr(request, "param", "server") == "cluster":
+        yield url_of_cluster(request.getfixturevalue("nodes"))
+    else:
+        with valkey() as server:
+            yield url_of(server)
+
+
+@pytest.fixture(scope="module")
+def redis(redis_url: str) -> Iterator[Redis | RedisCluster]:
     """What the service has written, seen from outside."""
-    with Redis.from_url(redis_url) as client:
+    with seen(redis_url) as client:
         yield client
 
 

@@ -8,9 +8,10 @@ import pytest
 from service.errors import UnknownClient
 from service.records import ClientKey
 from service.store import VersionMoved, record_key, state_key, support_key
+from tests.service.redises import EITHER
 from tests.service.supports import ALICE, draft, key_of, numbers
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, EITHER]
 
 
 async def test_what_was_committed_is_found_again(store):

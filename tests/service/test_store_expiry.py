@@ -4,11 +4,11 @@ import pytest
 
 from service.errors import UnknownClient
 from service.records import ClientKey
-from service.store import EXPIRIES_KEY, Store, VersionMoved, record_key, state_key, support_key
-from tests.service.relays import Overtakes, playing_redis
+from service.store import VersionMoved, record_key, state_key, support_key
+from tests.service.redises import EITHER
 from tests.service.supports import ALICE, draft, key_of
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, EITHER]
 
 OVER = -1
 """Seconds to live of a client whose time has come."""
@@ -85,18 +85,3 @@ async def test_nothing_is_left_of_a_client_that_was_forgotten_before_its_time(st
     await store.commit(ALICE, draft(ttl_s=60))
     await store.forget(ALICE)
     assert redis.keys() == []
-
-
-@pytest.mark.parametrize("moment", [b"\r\nGET\r\n", b"EVAL", b"ZREM"])
-async def test_a_client_that_comes_back_in_the_middle_of_a_sweep_still_has_its_time(store, redis_url, redis, moment):
-    await store.commit(ALICE, draft(1, ttl_s=OVER))
-    relay = Overtakes(redis_url, moment, lambda: store.commit(ALICE, draft(2, ttl_s=60)))
-    async with playing_redis(relay) as url:
-        sweeper = Store(url, timeout_s=20, state_ttl_s=1000)
-        await sweeper.sweep()
-        await sweeper.close()
-    assert relay.met
-    back = await store.record(ALICE)
-    assert back.examples == 2
-    assert redis.zscore(EXPIRIES_KEY, "acme:alice") == back.expires_at.timestamp()
-    assert await store.clients("acme", after="", limit=10) == [back]

@@ -6,9 +6,10 @@ import pytest
 
 from service.records import ClientKey
 from service.store import Store, index_key, record_key
+from tests.service.redises import EITHER
 from tests.service.supports import draft
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, EITHER]
 
 IDS = ["0", "A", "_", "a", "a.b", "a:b", "b", "zz"]  # in the order of their bytes
 
