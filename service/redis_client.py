@@ -140,13 +140,25 @@ def _sentinel(named: Named) -> Client:
 def _cluster(named: Named) -> Client:
     nodes = [ClusterNode(host, port) for host, port in named.hosts]
     options = {key: value for key, value in named.options.items() if key not in ("host", "port")}
-    return RedisCluster(
+    return _Cluster(
         startup_nodes=nodes,
         require_full_coverage=False,  # the clients of nodes that are there are answered
         reinitialize_steps=0,  # else every fifth slot that has moved closes the connections of all calls under way
         retry=_once(),
         **options,
     )
+
+
+class _Cluster(RedisCluster):
+    """Begins with any node: the library's own asks the first which commands there are, and gives up if it is away."""
+
+    async def initialize(self, *options: Any, **named: Any) -> RedisCluster:
+        try:
+            return await super().initialize(*options, **named)
+        except (redis.ConnectionError, redis.TimeoutError):
+            for first in self.get_primaries()[:1]:
+                self.nodes_manager.move_node_to_end_of_cached_nodes(first.name)
+            return await super().initialize(*options, **named)
 
 
 CONNECT: dict[str, Callable[[Named], Client]] = {"": _server, "sentinel": _sentinel, "cluster": _cluster}

@@ -95,14 +95,22 @@ def url_of_cluster(nodes: list[Node]) -> str:
 def sentinel(master: Node) -> Iterator[Node]:
     """A Sentinel that calls it `main`, and takes another as soon as it is gone."""
     with TemporaryDirectory(prefix="handful-") as folder:
-        monitored = f"main 127.0.0.1 {port_of(master)} 1\nsentinel down-after-milliseconds main 300"
-        server = ValkeyServer(port=free_port(), data_dir=Path(folder), config={"sentinel monitor": monitored})
+        config = {
+            "sentinel monitor": f"main 127.0.0.1 {port_of(master)} 1",
+            "sentinel down-after-milliseconds": "main 300",
+            "sentinel failover-timeout": "main 2000",  # after twice that it tries again
+        }
+        server = ValkeyServer(port=free_port(), data_dir=Path(folder), config=config)
         server._binary_path = _as_sentinel(Path(folder), server._binary_path)
         server.start()
         try:
             yield server
         finally:
             server.terminate()
+
+
+def url_of_sentinel(server: Node) -> str:
+    return f"redis+sentinel://127.0.0.1:{port_of(server)}/main"
 
 
 def _as_sentinel(folder: Path, binary: Path) -> Path:

@@ -60,6 +60,7 @@ class Outage(NamedTuple):
     others: dict[str, list[httpx.Response]]
     listed: httpx.Response
     ready: httpx.Response
+    new: list[int]
     after: list
     again: list[httpx.Response]
 
@@ -68,7 +69,7 @@ class Outage(NamedTuple):
 def outage(settings, worker) -> Iterator[Outage]:
     with (
         cluster() as nodes,
-        serving(settings.model_copy(update={"redis_url": url_of_cluster(nodes)}), worker) as api,
+        serving(over := settings.model_copy(update={"redis_url": url_of_cluster(nodes)}), worker) as api,
         ThreadPoolExecutor(8) as pool,
     ):
         adapted = list(pool.map(lambda who: call(api, "adapt", who).status_code, THEIRS + OTHERS))
@@ -77,13 +78,16 @@ def outage(settings, worker) -> Iterator[Outage]:
         nodes[LOST].terminate()
         seen = {name: list(pool.map(lambda who, name=name: call(api, name, who), THEIRS + OTHERS)) for name in CALLS}
         listed, ready = api.get("/clients"), api.get("/readyz")
+        call(api, "adapt", OTHERS[0])
+        with serving(over, worker) as newcomer:
+            new = [call(newcomer, "predict", who).status_code for who in (THEIRS[0], OTHERS[0])]
         nodes[LOST].start()
         until(lambda: call(api, "predict", THEIRS[0]).is_success)
         after = answers(api, THEIRS)
         again = [call(api, name, THEIRS[0]) for name in CALLS]
         lost = {name: responses[: len(THEIRS)] for name, responses in seen.items()}
         others = {name: responses[len(THEIRS) :] for name, responses in seen.items()}
-        yield Outage(before, lost, others, listed, ready, after, again)
+        yield Outage(before, lost, others, listed, ready, new, after, again)
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -104,6 +108,10 @@ def test_a_list_that_would_not_be_whole_is_not_given(outage):
 
 def test_the_service_is_ready_while_it_has_clients_to_answer(outage):
     assert outage.ready.status_code == 200
+
+
+def test_a_process_that_starts_meanwhile_answers_the_clients_of_the_other_nodes(outage):
+    assert outage.new == [503, 200]
 
 
 def test_when_the_node_is_back_all_is_as_before_and_goes_on(outage):
