@@ -104,8 +104,9 @@ def _parse(url: str) -> Named:
     user, at, hosts = parts.netloc.rpartition("@")
     first, *_ = hosts.split(",")
     options = dict(parse_url(SplitResult(scheme, user + at + first, parts.path, parts.query, "").geturl()))
-    if kind and options.pop("connection_class", None) is SSLConnection:
-        options["ssl"] = True
+    if kind:  # how each of its servers is reached; where they are is said by `hosts`
+        tls = {"ssl": True} if options.pop("connection_class", None) is SSLConnection else {}
+        options = {key: value for key, value in options.items() if key not in ("host", "port")} | tls
     return Named(kind, [_address(host, kind) for host in hosts.split(",")], parts.path.strip("/"), options)
 
 
@@ -123,8 +124,13 @@ def _once() -> Retry:
 
 def _server(named: Named) -> Client:
     pool = redis.ConnectionPool(retry=_once(), **named.options)
-    pool.connection_class(**pool.connection_kwargs)  # does not connect: an option that there is not is said now
+    _check(pool)
     return redis.Redis.from_pool(pool)
+
+
+def _check(pool: redis.ConnectionPool) -> None:
+    """Of an option that there is not the library would tell only when it connects."""
+    pool.connection_class(**pool.connection_kwargs)
 
 
 def _sentinel(named: Named) -> Client:
@@ -133,19 +139,20 @@ def _sentinel(named: Named) -> Client:
     user = {name: named.options.pop(f"sentinel_{name}", None) for name in ("username", "password")}
     shared = {key: value for key, value in named.options.items() if key.startswith(("socket_", "ssl"))}
     sentinel = Sentinel(named.hosts, sentinel_kwargs={**shared, **user, "retry": _once()})  # type: ignore[no-untyped-call]
-    options = {key: value for key, value in named.options.items() if key not in ("host", "port")}
-    return cast("redis.Redis", sentinel.master_for(named.service, retry=_once(), **options))
+    client = cast("redis.Redis", sentinel.master_for(named.service, retry=_once(), **named.options))
+    for pool in (client.connection_pool, sentinel.sentinels[0].connection_pool):
+        _check(pool)
+    return client
 
 
 def _cluster(named: Named) -> Client:
     nodes = [ClusterNode(host, port) for host, port in named.hosts]
-    options = {key: value for key, value in named.options.items() if key not in ("host", "port")}
     return _Cluster(
         startup_nodes=nodes,
         require_full_coverage=False,  # the clients of nodes that are there are answered
         reinitialize_steps=0,  # else every fifth slot that has moved closes the connections of all calls under way
         retry=_once(),
-        **options,
+        **named.options,
     )
 
 

@@ -134,6 +134,7 @@ def test_api_and_workers_run_apart_over_tcp_with_a_secret(tmp_path):
     ("worker", {"listen": "nowhere"}, "tcp://host:port"),
     ("api", {"redis_url": "redis://localhost"}, "HANDFUL_WORKER_URLS"),
     ("api", {"worker_urls": '["tcp://localhost:1"]'}, "HANDFUL_REDIS_URL"),
+    ("api", {"redis_url": "http://nowhere", "worker_urls": '["unix:///nowhere"]'}, "redis+sentinel://"),
     ("serve", {"worker_processes": "0"}, "HANDFUL_WORKER_URLS"),
     ("serve", {"default_model": "nonsense"}, "nonsense"),
     ("serve", {"host": "0.0.0.0"}, "HANDFUL_API_KEYS"),

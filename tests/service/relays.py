@@ -1,8 +1,9 @@
 """A Redis with which things go wrong: everything passes through a relay that stands before a real one."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,6 +26,23 @@ async def playing_redis(serve: Serve) -> AsyncIterator[str]:
             yield f"unix://{socket}"
         await asyncio.gather(*tasks)
         await asyncio.sleep(0)  # the transports close
+
+
+@asynccontextmanager
+async def speaking_tls(url: str, context: ssl.SSLContext) -> AsyncIterator[int]:
+    """The port of a server that has what the Redis at the URL has, over TLS."""
+
+    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with closing(writer), suppress(ConnectionError):
+            while some := await reader.read(65536):
+                writer.write(some)
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        up_reader, up_writer = await asyncio.open_unix_connection(url.removeprefix("unix://"))
+        await asyncio.gather(copy(reader, up_writer), copy(up_reader, writer))
+
+    async with await asyncio.start_server(handle, "127.0.0.1", ssl=context) as server:
+        yield server.sockets[0].getsockname()[1]
 
 
 class Relay:
