@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from service import problems
+from service import metrics, problems
+from service.auth import tenants
 from service.cards import Catalogue
 from service.clients import Clients
 from service.engine.contract import Engine
@@ -23,7 +24,7 @@ ROUTERS = (adapt.router, predict.router, clients.router, models.router, health.r
 log = logging.getLogger(__name__)
 
 SWEEP_S = 60
-"""Between two removals of expired clients. Until it comes they are answered as gone."""
+"""Between two removals of expired clients, which until then are answered as gone, and two counts of those there are."""
 GREETING_S = 2
 """For the workers that are there to say so, before requests are let in."""
 
@@ -43,7 +44,7 @@ def create_app(
         async with AsyncExitStack() as stack:
             stack.push_async_callback(store.close)
             app.state.store, app.state.engine = store, await stack.enter_async_context(engine)
-            sweeping = asyncio.create_task(_sweep(store))
+            sweeping = asyncio.create_task(_sweep(store, tenants(settings.api_keys)))
             stack.callback(sweeping.cancel)
             app.state.clients = Clients(catalogue, app.state.engine, store, settings)
             await _greeted(app.state.engine)
@@ -73,10 +74,11 @@ async def _greeted(engine: Engine) -> None:
                 await asyncio.sleep(0.02)
 
 
-async def _sweep(store: Store) -> None:
+async def _sweep(store: Store, tenants: Sequence[str]) -> None:
     while True:
         try:
             await store.sweep()
+            metrics.clients.set(sum([await store.count(tenant) for tenant in tenants]))
         except Exception:
-            log.exception("expired clients were not removed; tried again in %d s", SWEEP_S)
+            log.exception("expired clients were not removed or counted; tried again in %d s", SWEEP_S)
         await asyncio.sleep(SWEEP_S)

@@ -25,6 +25,11 @@ def check_guarded(settings: Settings) -> None:
     )
 
 
+def tenants(api_keys: Mapping[str, str]) -> list[str]:
+    """All that there may be."""
+    return list(api_keys) or [OPEN_TENANT]
+
+
 def tenant_of(request: Request, api_keys: Mapping[str, str]) -> str:
     """The tenant of the key in `Authorization: Bearer` or `X-API-Key`. Without keys, everybody is one tenant.
 

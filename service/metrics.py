@@ -15,6 +15,12 @@ state_cache = Counter("handful_state_cache_lookups", "Look-ups of a state on the
 state_cache_bytes = Gauge(
     "handful_state_cache_bytes", "Bytes of states held on the device.", multiprocess_mode="livesum"
 )
+device_memory_bytes = Gauge(
+    "handful_device_memory_bytes",
+    "Bytes that torch has taken of an accelerator; of the CPU's, the process says it.",
+    multiprocess_mode="livesum",
+)
+clients = Gauge("handful_clients", "Clients that are kept, of all tenants.", multiprocess_mode="livemostrecent")
 states_rebuilt = Counter("handful_states_rebuilt", "States made again from their support sets.")
 
 

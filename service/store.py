@@ -187,6 +187,11 @@ class Store:
         await self._unlist(client)
         return True
 
+    async def count(self, tenant: str) -> int:
+        """How many clients a tenant has, and those that have just expired."""
+        async with self._turn():
+            return int(await self._redis.zcard(index_key(tenant)))
+
     async def clients(self, tenant: str, *, after: str, limit: int) -> list[Record]:
         """Up to `limit` clients whose ids come after `after`, in the order of their ids."""
         found: list[Record] = []

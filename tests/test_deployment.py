@@ -139,7 +139,9 @@ def test_what_is_asked_of_prometheus_is_measured(query):
     assert {re.sub("_(bucket|sum|count)$", "", name) for name in ours} <= measured
 
 
-@pytest.mark.parametrize("said", ["Requests", "Errors", "Latency", "Queue", "Batch size", "Cache hits", "Memory"])
+@pytest.mark.parametrize(
+    "said", ["Requests", "Errors", "Latency", "Queue", "Batch size", "Cache hits", "Memory", "Clients"]
+)
 def test_the_dashboard_shows_what_an_operator_asks(said):
     assert said in QUERIES
 

@@ -77,6 +77,10 @@ class Device:
         rows = zip(answers.float().cpu().numpy(), works, strict=True)
         return [_finite(np.array(answer[: len(work.queries)])) for answer, work in rows]
 
+    def memory_bytes(self) -> int:
+        """What torch has taken of an accelerator. None of the CPU's, which the process knows better."""
+        return torch.accelerator.memory_reserved(self._device) if self._device.type != "cpu" else 0
+
     def transductive(self, model: str) -> bool:
         """Whether an answer depends on the other queries of its request, which then must be all that are with it."""
         return self._learners[model].transductive

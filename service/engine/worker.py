@@ -80,12 +80,16 @@ class Worker:
         """Keep a state on the device; the least recently used ones make room."""
         placed = self._device.place(state)
         self._states.put(key, placed, sum(value.nbytes for value in placed.values()))
-        metrics.state_cache_bytes.set(self._states.bytes)
+        self._measure_memory()
 
     def drop(self, key: str) -> None:
         """Hold a state no longer."""
         self._states.drop(key)
+        self._measure_memory()
+
+    def _measure_memory(self) -> None:
         metrics.state_cache_bytes.set(self._states.bytes)
+        metrics.device_memory_bytes.set(self._device.memory_bytes())
 
     def _predict_group(self, model: str, state: State, size: int) -> Hashable:
         """Requests of alike states and about as many queries; a transductive request alone, so unpadded."""

@@ -9,6 +9,7 @@ import pytest
 from service.cards import Catalogue
 from service.errors import Busy, DeadlineExceeded, Unavailable
 from tests.service.drawings import letters, png
+from tests.service.redises import until
 from tests.service.serving import serving
 
 
@@ -70,6 +71,12 @@ def test_metrics_count_requests_by_route_and_never_by_client(api):
     api.get("/clients/someone-private")
     assert metric(api, name) == before + 1
     assert "someone-private" not in api.get("/metrics").text
+
+
+def test_clients_are_counted_over_all_tenants(settings, worker, redis, api):
+    adapt(api, "alice"), adapt(api, "bob")
+    with serving(settings, worker) as counted:
+        until(lambda: metric(counted, "handful_clients") == 2)
 
 
 def parts(node: Any) -> Iterator[dict[str, Any]]:

@@ -32,6 +32,12 @@ async def test_clients_are_listed_once_each_by_id(store):
     assert await listed(store) == IDS
 
 
+async def test_clients_are_counted_once_each(store):
+    await add(store, IDS + IDS)
+    await add(store, ["another's"], tenant="other")
+    assert [await store.count(tenant) for tenant in ("acme", "other", "nobody")] == [len(IDS), 1, 0]
+
+
 @pytest.mark.parametrize("limit", [1, 2, 3, 8, 9])
 async def test_pages_together_are_the_whole_list(store, limit):
     await add(store, IDS)
