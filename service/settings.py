@@ -39,8 +39,8 @@ class Settings(BaseSettings):
 
     redis_url: str | None = Field(
         None,
-        description="redis://, rediss:// or unix:// URL. None: handful serve starts an embedded Valkey, whose file is "
-        "kept in `store_dir`.",
+        description="redis://, rediss://, unix://, redis+sentinel:// or redis+cluster:// URL, options of redis-py after "
+        "its ?. None: handful serve starts an embedded Valkey, whose file is kept in `store_dir`.",
     )
     redis_timeout_s: float = Field(2.0, gt=0, description="Seconds to wait for Redis before answering 503.")
     store_dir: Path = Field(Path("data"), description="Folder of the embedded Valkey's append-only file.")
