@@ -104,6 +104,11 @@ class Run:
         return [to_device(episode, self.device) for episode in drawn]
 
     def _shape(self) -> Shape:
+        """The recipe's shapes in turn."""
+        shapes = (self._main_shape(), *self.recipe.also)
+        return shapes[self.progress.step % len(shapes)]
+
+    def _main_shape(self) -> Shape:
         """The recipe's, or on the way to it: a curriculum arrives half way through the run."""
         if self.recipe.curriculum is None:
             return self.recipe.episode

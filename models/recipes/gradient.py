@@ -21,6 +21,7 @@ def _gradient(
     rate: float = 3e-4,
     encoder: dict[str, Any] = LONG,
     restarts: tuple[int, ...] = (),
+    also: tuple[Shape, ...] = (),
 ) -> Recipe:
     """Trained 20-way from a prototypical encoder; the head begins at zero and is not learned, so any ways will do."""
     return drawings(
@@ -32,12 +33,16 @@ def _gradient(
         rate=rate,
         start="glyphs-start",
         restarts=restarts,
+        also=also,
     )
 
 
 STEPS: dict[str, Any] = {"rate": 0.005, "steps": 3}
 """From a head of zeros the first step moves the head alone; those after it move the encoder too. The rate was chosen on
 validation episodes, so that it does no harm before training."""
+
+MORE_SHOTS = (Shape(10, 5, 3),)
+"""For learned rates: those learned at one shot alone overshoot at five."""
 
 GRADIENT: dict[str, Recipe] = {
     "glyphs-maml": _gradient("maml", "Every weight adapted, second order", STEPS, steps=900, restarts=(400,)),
@@ -49,10 +54,10 @@ GRADIENT: dict[str, Recipe] = {
         "reptile", "Every weight adapted, support and queries learned alike", STEPS, steps=250, rate=1e-4
     ),
     "glyphs-meta-sgd": _gradient(
-        "meta-sgd", "Every weight adapted at a learned rate of its own", STEPS, steps=900, restarts=(400,)
+        "meta-sgd", "Every weight adapted at a learned rate of its own", STEPS, steps=900, also=MORE_SHOTS
     ),
     "glyphs-maml-plus-plus": _gradient(
-        "maml++", "Every weight adapted at learned rates a layer and step", STEPS, steps=300
+        "maml++", "Every weight adapted at learned rates a layer and step", STEPS, steps=900, also=MORE_SHOTS
     ),
     "glyphs-proto-maml": _gradient(
         "proto-maml",

@@ -36,7 +36,10 @@ METRIC: dict[str, Recipe] = {
         "matching", "The same, each example seen in the light of all", {"full_context": True}
     ),
     "glyphs-relation": replace(
-        _metric("relation", "A learned comparison", steps=4_000), curriculum=Shape(5, 1, 5), rate=1e-3
+        _metric("relation", "A learned comparison", steps=4_000),
+        curriculum=Shape(5, 1, 5),
+        also=(Shape(10, 5, 5),),
+        rate=1e-3,
     ),
     "glyphs-gnn": replace(_metric("gnn", "A graph of the support and one query", steps=300), episode=Shape(20, 1, 1)),
     "glyphs-transformer": _metric("transformer", "The support read as context", steps=4_000),

@@ -26,6 +26,8 @@ class Recipe:
     """The steps before which the learning rate, almost zero by then, goes up again."""
     curriculum: Shape | None = None
     """The shape of the first episodes; half way through the run they are of `episode`'s."""
+    also: tuple[Shape, ...] = ()
+    """Shapes that the steps take in turn with `episode`, for what one number of shots would teach too narrowly."""
     weight_decay: float = 0.0
     precision: str = "float32"
     input: dict[str, Any] = field(default_factory=lambda: {"type": "image", "size": 28})

@@ -178,3 +178,11 @@ def test_a_curriculum_begins_with_its_shape_and_ends_with_the_recipes(tmp_path):
     for _ in run.train(Watched(Blobs(), seen), None, every=100):
         pass
     assert [shape.ways for shape in seen] == [2, 4, 6, 6]
+
+
+def test_the_steps_take_the_recipes_shapes_in_turn(tmp_path):
+    recipe = replace(GLYPHS.recipe(), episode=Shape(6, 1, 3), also=(Shape(3, 5, 3), Shape(2, 2, 3)), steps=4)
+    run, seen = Run(recipe, tmp_path, "test"), []
+    for _ in run.train(Watched(Blobs(), seen), None, every=100):
+        pass
+    assert seen == [Shape(6, 1, 3), Shape(3, 5, 3), Shape(2, 2, 3), Shape(6, 1, 3)]
