@@ -44,7 +44,7 @@ REMARKS: dict[str, str] = {
     "glyphs-fomaml": SHORT.format("500"),
     "glyphs-anil": SHORT.format("1,000"),
     "glyphs-meta-sgd": SHORT.format("900"),
-    "glyphs-maml-plus-plus": SHORT.format("300"),
+    "glyphs-maml-plus-plus": SHORT.format("900"),
     "glyphs-alfa": SHORT.format("500"),
     "glyphs-proto-maml": SHORT.format("600"),
     "glyphs-reptile": SHORT.format("250"),

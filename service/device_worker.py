@@ -10,10 +10,11 @@ import uvloop
 from prometheus_client import start_http_server
 
 from service.cards import Card, Catalogue
+from service.engine.compiled import finish_compiling
 from service.engine.listener import BEAT_S, Listener
 from service.engine.worker import Worker
 from service.errors import DeadlineExceeded
-from service.health import warm_up
+from service.health import warm_up, warm_up_shapes
 from service.settings import Settings
 from service.supervisor import log_to_stderr
 
@@ -45,24 +46,28 @@ async def _serve(worker: Worker, catalogue: Catalogue, secret: str, settings: Se
         asyncio.get_running_loop().add_signal_handler(each, stopped.set)
     async with await listener.listen(settings.listen), asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(one) for one in (_watch(worker, settings), listener.keep_beating())]
-        running.append(tasks.create_task(_warm_up_all(worker, catalogue, listener)))
+        running.append(tasks.create_task(_warm_up_all(worker, catalogue, listener, settings)))
         await stopped.wait()
         for task in running:
             task.cancel()
 
 
-async def _warm_up_all(worker: Worker, catalogue: Catalogue, listener: Listener) -> None:
-    for card in catalogue.values():
-        await _warm_up(worker, card)
+async def _warm_up_all(worker: Worker, catalogue: Catalogue, listener: Listener, settings: Settings) -> None:
+    for number, card in enumerate(catalogue.values(), 1):
+        await _warm_up(worker, card, compiling=settings.compile)
+        if settings.compile:
+            log.info("%s is compiled: %d of %d models", card.name, number, len(catalogue))
+    if settings.compile:
+        finish_compiling()
     listener.set_ready()
     log.info("the worker is ready: %d models", len(catalogue))
 
 
-async def _warm_up(worker: Worker, card: Card) -> None:
-    """However long it takes: with `compile` set it takes minutes."""
+async def _warm_up(worker: Worker, card: Card, *, compiling: bool) -> None:
+    """However long it takes: compiling takes minutes."""
     while True:
         with suppress(DeadlineExceeded):
-            await warm_up(worker, card)
+            await (warm_up_shapes if compiling else warm_up)(worker, card)
             return
         log.warning("%s is still warming up", card.name)
 

@@ -1,5 +1,7 @@
 """Whether the service can do its job: shown by doing it."""
 
+import asyncio
+
 import numpy as np
 
 from service.arrays import Array
@@ -7,6 +9,11 @@ from service.cards import Card, ImageInput
 from service.engine.contract import Engine, SupportSet
 from service.errors import Busy, HandfulError, Unavailable
 from service.store import Store
+
+SHAPES = ((2, 1, 2), (5, 1, 1), (5, 5, 15))
+"""Ways, shots and queries to compile for."""
+TOGETHER = 4
+"""The first of them runs alone; the others wait meanwhile, and are a batch."""
 
 
 async def check(store: Store, engine: Engine, card: Card) -> None:
@@ -22,21 +29,28 @@ async def check(store: Store, engine: Engine, card: Card) -> None:
         raise Unavailable(f"The device worker did not answer a probe: {error.detail}") from error
 
 
-async def warm_up(engine: Engine, card: Card) -> None:
+async def warm_up(engine: Engine, card: Card, ways: int = 2, shots: int = 1, queries: int = 1) -> None:
     """One adapt and one predict on made-up examples."""
-    support = _made_up(card)
-    key = f"probe/{card.name}"
+    support, key = _made_up(card, ways, shots), f"probe/{card.name}"
     state = await engine.adapt(card.name, key, support)
-    await engine.predict(card.name, key, support.inputs, state)
+    await engine.predict(card.name, key, support.inputs[:queries], state)
 
 
-def _made_up(card: Card) -> SupportSet:
+async def warm_up_shapes(engine: Engine, card: Card) -> None:
+    """Jobs of several shapes, alone and together, from which torch.compile learns what may vary."""
+    for ways, shots, queries in SHAPES:
+        shape = (min(ways, card.max_ways or ways), shots, queries)
+        for together in (1, TOGETHER):
+            await asyncio.gather(*(warm_up(engine, card, *shape) for _ in range(together)))
+
+
+def _made_up(card: Card, ways: int, shots: int) -> SupportSet:
+    count, rng = ways * shots, np.random.default_rng(0)
     inputs: Array
     if isinstance(card.input, ImageInput):
-        inputs = np.zeros((2, 1, card.input.size, card.input.size), dtype=np.uint8)
-        inputs[0, 0, ::2], inputs[1, 0, :, ::2] = 255, 255
+        inputs = rng.integers(0, 256, (count, 1, card.input.size, card.input.size), dtype=np.uint8)
     else:
-        inputs = np.linspace(-1, 1, 2 * card.input.length, dtype=np.float32).reshape(2, -1)
+        inputs = rng.uniform(-1, 1, (count, card.input.length)).astype(np.float32)
     if card.kind == "regression":
-        return SupportSet(inputs, np.ones((2, card.outputs or 1), dtype=np.float32), ways=0)
-    return SupportSet(inputs, np.arange(2), ways=2)
+        return SupportSet(inputs, np.ones((count, card.outputs or 1), dtype=np.float32), ways=0)
+    return SupportSet(inputs, np.arange(count) % ways, ways)

@@ -39,8 +39,8 @@ class Settings(BaseSettings):
 
     redis_url: str | None = Field(
         None,
-        description="redis://, rediss://, unix://, redis+sentinel:// or redis+cluster:// URL, options of redis-py after "
-        "its ?. None: handful serve starts an embedded Valkey, whose file is kept in `store_dir`.",
+        description="redis://, rediss://, unix://, redis+sentinel:// or redis+cluster:// URL, with options of redis-py "
+        "after a ?. None: handful serve starts an embedded Valkey, whose file is kept in `store_dir`.",
     )
     redis_timeout_s: float = Field(2.0, gt=0, description="Seconds to wait for Redis before answering 503.")
     store_dir: Path = Field(Path("data"), description="Folder of the embedded Valkey's append-only file.")
@@ -69,7 +69,9 @@ class Settings(BaseSettings):
     state_precision: Literal["float16", "float32"] = Field(
         "float16", description="Of what classifiers keep of a client's weights: how far they are from the model's own."
     )
-    compile: bool = Field(False, description="Compile with torch.compile: the first job of each shape takes minutes.")
+    compile: bool = Field(
+        False, description="Compile models with torch.compile before being ready, which takes minutes for each."
+    )
     threads: int = Field(1, ge=1, description="Torch threads of each of the worker's two lanes.")
     queue: int = Field(1024, ge=1, description="Jobs that may wait for each lane; the next is answered 429.")
     batch_jobs: int = Field(16, ge=1, description="Jobs that run as one batch, at most.")

@@ -13,6 +13,7 @@ from models.learner import Kind, Learner, State, Support
 from service.arrays import Array, Arrays
 from service.engine.batching import mask, pad_and_stack, split
 from service.engine.compact import compacted, expanded
+from service.engine.compiled import per_model
 from service.engine.contract import SupportSet
 from service.errors import Diverged
 from service.settings import Settings
@@ -44,8 +45,8 @@ class Device:
         torch.set_num_threads(settings.threads)
         self._device = torch.device(settings.device)
         self._dtype = getattr(torch, settings.precision)
-        self._adapt_many = torch.compile(adapt_many) if settings.compile else adapt_many
-        self._predict_many = torch.compile(predict_many) if settings.compile else predict_many
+        self._adapt_many = per_model(adapt_many, names, compiling=settings.compile)
+        self._predict_many = per_model(predict_many, names, compiling=settings.compile)
         self._learners: dict[str, Learner] = {
             name: checkpoint.load(settings.models / f"{name}.safetensors").to(self._device) for name in names
         }
@@ -61,8 +62,9 @@ class Device:
             torch.from_numpy(mask([len(support.inputs) for support in supports])).to(self._device),
             supports[0].ways,
         )
+        model = works[0].model
         with torch.no_grad(), self._autocast():
-            states = self._kept(works[0].model, self._adapt_many(self._learners[works[0].model], batch))
+            states = self._kept(model, self._adapt_many[model](self._learners[model], batch))
         stacked = {name: value.cpu().numpy() for name, value in states.items()}
         return [_checked(split(stacked, i)) for i in range(len(works))]
 
@@ -73,7 +75,7 @@ class Device:
         kept = {name: torch.stack([work.state[name] for work in works]) for name in works[0].state}
         with torch.no_grad(), self._autocast():
             states = expanded(kept, self._weights[model])
-            answers = self._predict_many(self._learners[model], states, queries)
+            answers = self._predict_many[model](self._learners[model], states, queries)
         rows = zip(answers.float().cpu().numpy(), works, strict=True)
         return [_finite(np.array(answer[: len(work.queries)])) for answer, work in rows]
 
