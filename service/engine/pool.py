@@ -13,7 +13,7 @@ from service.engine.deadline import within
 from service.engine.remote import Remote, WorkerLost
 from service.errors import Unavailable
 
-SPILL = 16
+PREDICT_SPILL = 16
 """Jobs more than wait for the least busy worker, at which the one that has a client's state is passed over."""
 ADAPT_SPILL = 2
 """The same where a state is made: an adapt takes long, and its state can be fetched from the store once."""
@@ -49,7 +49,9 @@ class Pool:
         def message(number: int) -> wire.Message:
             return wire.Predict(number, model, key, packed, held)
 
-        return wire.unpack(await within(self._deadline_s, self._ask(lambda: self._home_of(key), message)))
+        return wire.unpack(
+            await within(self._deadline_s, self._ask(lambda: self._home_of(key, PREDICT_SPILL), message))
+        )
 
     def drop(self, key: str) -> None:
         """Hold a state no longer, anywhere."""
@@ -73,17 +75,17 @@ class Pool:
     def _ready(self) -> list[Remote]:
         ready = [remote for remote in self._remotes if remote.ready]
         if not ready:
-            raise Unavailable("No device worker is ready; one is started again within seconds.")
+            raise Unavailable("No device worker is ready. One that was lost takes some seconds to come back.")
         return ready
 
-    def _home_of(self, key: str, spill: int = SPILL) -> Remote:
+    def _home_of(self, key: str, spill: int) -> Remote:
         """By rendezvous hashing: a worker more or less moves only its own share of the states."""
         ready = self._ready()
         if len(ready) == 1:
             return ready[0]
         home = max(ready, key=lambda remote: hashlib.blake2b(f"{remote.url} {key}".encode()).digest())
         least = min(ready, key=lambda remote: remote.depth)
-        return least if home.depth > least.depth + SPILL else home
+        return least if home.depth > least.depth + spill else home
 
 
 @asynccontextmanager

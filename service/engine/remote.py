@@ -37,7 +37,7 @@ class Remote:
         self._nonce = b""
         self._link = Link(wire.ToApi, self._received, lost=self._lost)
         self._broken = asyncio.Event()
-        self._admitted = False
+        self._admitted = self._proving = False
         self._heard = 0.0
         self.ready = False
         """Whether the worker works and has warmed up."""
@@ -55,7 +55,16 @@ class Remote:
             with suppress(OSError), closing(self._link):  # it is not there yet, or not again
                 await connect(self.url, self._link)
                 await self._until_broken()
-            await asyncio.sleep(RETRY_S)
+            await asyncio.sleep(REFUSED_S if self._turned_away() else RETRY_S)
+
+    def _turned_away(self) -> bool:
+        """Whether the worker hung up on what was to prove that this process knows the secret."""
+        if self._proving:
+            log.error(
+                "the worker at %s hung up when it was greeted: is HANDFUL_WORKER_SECRET the same there?", self.url
+            )
+        turned_away, self._proving = self._proving, False
+        return turned_away
 
     async def _until_broken(self) -> None:
         """Returns when the connection is gone. One that says nothing is broken off: its worker is stuck."""
@@ -116,10 +125,11 @@ class Remote:
         if challenge.version != wire.VERSION:
             self._refuse(f"speaks version {challenge.version} of the protocol, and this process {wire.VERSION}")
             return
-        self._nonce = wire.new_nonce()
+        self._nonce, self._proving = wire.new_nonce(), True
         self._link.send(wire.Proof(self._nonce, wire.mac(self._secret, "api", challenge.nonce)))
 
     def _admit(self, welcome: wire.Welcome) -> None:
+        self._proving = False
         if not hmac.compare_digest(welcome.mac, wire.mac(self._secret, "worker", self._nonce)):
             self._refuse("does not know HANDFUL_WORKER_SECRET")
         elif welcome.models != self._models:

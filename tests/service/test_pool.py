@@ -160,7 +160,7 @@ async def test_what_waits_for_a_worker_that_dies_is_done_by_another(tmp_path, wo
         pool_of(urls, "", digests, 30) as pool,
     ):
         await until(lambda: pool.size() == 2)
-        key = next(key for key in map(str, range(100)) if pool._home_of(key).url == urls[0])
+        key = next(key for key in map(str, range(100)) if pool._home_of(key, 0).url == urls[0])
         waiting = asyncio.create_task(pool.adapt("glyphs", key, support()))
         await slow.asked.wait()
         dying.cut()
@@ -184,12 +184,13 @@ async def test_a_job_may_wait_for_its_deadline_and_no_longer(url, worker, digest
         await asyncio.wait_for(slow.cancelled.wait(), 30)
 
 
-async def test_who_does_not_know_the_secret_is_turned_away(worker, digests):
+async def test_who_does_not_know_the_secret_is_turned_away_and_says_so(worker, digests, caplog):
     url = f"tcp://127.0.0.1:{free_port()}"
     async with listening(url, worker, digests, "secret") as one, AsyncExitStack() as stack:
         stranger = await stack.enter_async_context(pool_of([url], "guess", digests, 30))
         await stack.enter_async_context(connected([url], digests, "secret"))  # by then a stranger would be in too
         assert not stranger.alive()
+        await until(lambda: "is HANDFUL_WORKER_SECRET the same there?" in caplog.text)
         assert len(one.listener.sessions) == 1
 
 
@@ -230,12 +231,37 @@ async def test_a_client_goes_to_the_same_worker_until_that_is_busy(tmp_path, zoo
             await stack.enter_async_context(listening(url, worker, digests))
         pool = await stack.enter_async_context(pool_of(urls, "", digests, 30))
         await until(lambda: pool.size() == 3)
-        homes = {key: pool._home_of(key).url for key in map(str, range(60))}
-        assert homes == {key: pool._home_of(key).url for key in homes}
+        homes = {key: pool._home_of(key, 0).url for key in map(str, range(60))}
+        assert homes == {key: pool._home_of(key, 0).url for key in homes}
         assert set(homes.values()) == set(urls)
         for key in homes:
             await pool.adapt("glyphs", key, support())
         await asyncio.gather(*(pool.predict("glyphs", key, images(1, 0)) for key in homes))
+
+
+class Busy:
+    """A worker for which jobs wait."""
+
+    ready = True
+
+    def __init__(self, url: str, depth: int) -> None:
+        self.url, self.depth, self.asked = url, depth, []
+
+    async def ask(self, message_of):
+        self.asked.append(message_of(0))
+        raise Diverged("enough")
+
+
+async def test_an_adapt_leaves_a_busy_worker_sooner_than_a_predict_does():
+    busy, idle = (Busy(f"unix:///{i}", 0) for i in range(2))
+    pool = Pool([busy, idle], 30)
+    key = next(key for key in map(str, range(60)) if pool._home_of(key, 0) is busy)
+    for busy.depth in (2, 3, 16, 17):
+        for job in (pool.adapt("glyphs", key, support()), pool.predict("glyphs", key, images(1, 0))):
+            with pytest.raises(Diverged):
+                await job
+    assert [type(message) for message in busy.asked] == [wire.Adapt, wire.Predict, wire.Predict, wire.Predict]
+    assert [type(message) for message in idle.asked] == [wire.Adapt, wire.Adapt, wire.Adapt, wire.Predict]
 
 
 async def test_a_worker_that_says_nothing_is_broken_off(url, worker, digests, monkeypatch):
