@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
@@ -151,5 +152,19 @@ def main() -> None:
     try:
         app()
     except (HandfulError, ValueError, OSError) as error:
-        Console(stderr=True).print(f"handful: {error}", style="red", highlight=False, soft_wrap=True)
+        Console(stderr=True).print(
+            f"handful: {_line(error)}", style="red", markup=False, highlight=False, soft_wrap=True
+        )
         raise SystemExit(2) from None
+
+
+def _line(error: Exception) -> str:
+    """What is wrong; of a setting without its value, which may be secret."""
+    if not isinstance(error, ValidationError) or error.title != Settings.__name__:
+        return str(error)
+    return "; ".join(_wrong_setting(each["loc"], each["msg"]) for each in error.errors(include_input=False))
+
+
+def _wrong_setting(location: tuple[int | str, ...], message: str) -> str:
+    setting, *within = location
+    return f"HANDFUL_{str(setting).upper()}{''.join(f'[{part}]' for part in within)}: {message}"

@@ -1,9 +1,10 @@
 """Every knob of the service, read once from the environment (`HANDFUL_PORT=9000`) and passed in."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ZOO = Path(__file__).parent.parent / "models" / "zoo"
@@ -13,6 +14,15 @@ SECRETS = Path("/run/secrets")
 
 Tenant = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{64}$", to_lower=True)]
+
+
+def _check_worker_url(url: str) -> str:
+    if not re.fullmatch(r"unix:///.+|tcp://[^/]+:[0-9]+", url):
+        raise ValueError("a worker is at unix:///path or tcp://host:port")
+    return url
+
+
+WorkerUrl = Annotated[str, AfterValidator(_check_worker_url)]
 
 
 class Settings(BaseSettings):
@@ -50,10 +60,12 @@ class Settings(BaseSettings):
 
     api_processes: int = Field(1, ge=1, description="Processes that speak HTTP, which handful serve starts.")
     worker_processes: int = Field(1, ge=0, description="Device workers that handful serve starts.")
-    worker_urls: list[str] = Field(
+    worker_urls: list[WorkerUrl] = Field(
         [], description="Workers elsewhere: tcp://host:port or unix:///path, as a JSON list."
     )
-    listen: str = Field("tcp://127.0.0.1:8100", description="Where handful worker listens: tcp:// or unix:// URL.")
+    listen: WorkerUrl = Field(
+        "tcp://127.0.0.1:8100", description="Where handful worker listens: tcp:// or unix:// URL."
+    )
     worker_secret: SecretStr = Field(
         SecretStr(""), description="What API processes and workers on tcp:// must both know; not sent over the wire."
     )

@@ -131,7 +131,10 @@ def test_api_and_workers_run_apart_over_tcp_with_a_secret(tmp_path):
 
 @pytest.mark.parametrize(("command", "settings", "missing"), [
     ("worker", {"listen": "tcp://127.0.0.1:1"}, "HANDFUL_WORKER_SECRET"),
-    ("worker", {"listen": "nowhere"}, "tcp://host:port"),
+    ("worker", {"listen": "nowhere"}, "HANDFUL_LISTEN: Value error, a worker is at unix:///path or tcp://host:port"),
+    ("api", {"worker_urls": '["http://one:1"]', "redis_url": "redis://h"}, "HANDFUL_WORKER_URLS[0]"),
+    ("serve", {"redis_url": "http://nowhere"}, "redis://[user:password@]host:port/db"),
+    ("serve", {"api_keys": '{"acme": "hush"}'}, "HANDFUL_API_KEYS[acme]"),
     ("api", {"redis_url": "redis://localhost"}, "HANDFUL_WORKER_URLS"),
     ("api", {"worker_urls": '["tcp://localhost:1"]'}, "HANDFUL_REDIS_URL"),
     ("api", {"redis_url": "http://nowhere", "worker_urls": '["unix:///nowhere"]'}, "redis+sentinel://"),
@@ -146,6 +149,7 @@ def test_a_setting_that_is_missing_is_named(tmp_path, command, settings, missing
     status, said = server.end()
     assert status == 2
     assert missing in said
+    assert "hush" not in said
 
 
 def test_what_cannot_start_says_why_and_ends(tmp_path):
