@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from service import metrics, offload
 from service.arrays import Array, Arrays
 from service.cards import Card
 from service.engine.contract import Engine, StateNotHeld, SupportSet
-from service.errors import Conflict, TooManyWays, Unavailable, Unprocessable
+from service.errors import Conflict, Contended, TooManyWays, Unavailable, Unprocessable
 from service.inputs import Classes, check_labels, class_indices, decode_inputs, regression_targets
 from service.records import ClientKey, Draft, Record, StateKey
 from service.settings import Settings
@@ -58,12 +59,13 @@ class Clients:
     def __init__(self, catalogue: Mapping[str, Card], engine: Engine, store: Store, settings: Settings) -> None:
         self._catalogue, self._engine, self._store, self._settings = catalogue, engine, store, settings
         self._rebuilding: dict[StateKey, asyncio.Task[Arrays]] = {}
+        self._appending: WeakValueDictionary[ClientKey, asyncio.Lock] = WeakValueDictionary()
 
     async def adapt(
         self, client: ClientKey, model: str | None, raw: Sequence[tuple[Any, Any]], ttl_s: int | None
     ) -> Adapted:
         """Make or replace a client's model from (input, label) pairs."""
-        card = self._catalogue[model or self._settings.default_model]
+        card = self._catalogue[self._settings.default_model if model is None else model]
         clock = Clock()
         taught = await self._decode(card, raw)
         clock.lap("decode")
@@ -74,6 +76,12 @@ class Clients:
     ) -> Adapted:
         """Add (input, label) pairs to a client's support set, and adapt to all of it; without `ttl_s` it expires as
         before. Raises UnknownClient."""
+        async with self._appending.setdefault(client, asyncio.Lock()):  # else each would adapt in vain but one
+            return await self._append(client, model, raw, ttl_s)
+
+    async def _append(
+        self, client: ClientKey, model: str | None, raw: Sequence[tuple[Any, Any]], ttl_s: int | None
+    ) -> Adapted:
         for _ in range(TRIES):
             record, stored = await self._store.support(client)
             card = self._served(record)
@@ -87,7 +95,7 @@ class Clients:
                 return await self._learn(client, card, _join(record, stored, new), expires_at, clock, after=record)
             except VersionMoved:
                 continue
-        raise Conflict("The client was adapted by others all the while. Try again.")
+        raise Contended("The client was adapted by others all the while. Try again.")
 
     async def predict(self, client: ClientKey, raw: Sequence[Any]) -> Answered:
         """Answer inputs from the client's state. Raises UnknownClient."""
@@ -97,7 +105,7 @@ class Clients:
                 return await self._answer(client, raw)
             except VersionMoved:
                 continue
-        raise Conflict("The client was adapted by others all the while. Try again.")
+        raise Contended("The client was adapted by others all the while. Try again.")
 
     async def _answer(self, client: ClientKey, raw: Sequence[Any]) -> Answered:
         clock = Clock()
@@ -159,12 +167,17 @@ class Clients:
         return classes, SupportSet(taught.inputs, targets, ways=len(classes))
 
     def _check_ways(self, card: Card, ways: int) -> None:
-        limits = {other.name: min(other.max_ways or ways, self._settings.max_ways) for other in self._like(card)}
-        if ways > limits[card.name]:
-            others = ", ".join(name for name, limit in limits.items() if ways <= limit)
+        """Raises TooManyWays, which names the models that take so many, or the setting in the way."""
+        limit = self._settings.max_ways
+        if ways > limit:
+            raise TooManyWays(
+                f"support: {ways} classes; the limit of this service is {limit} (HANDFUL_MAX_WAYS).", field="support"
+            )
+        if card.max_ways is not None and ways > card.max_ways:
+            others = ", ".join(other.name for other in self._like(card) if ways <= (other.max_ways or ways))
             way_out = f"Models that take {ways}: {others}." if others else "No model here takes that many."
             raise TooManyWays(
-                f"support: {ways} classes; {card.name} takes at most {limits[card.name]}. {way_out}", field="support"
+                f"support: {ways} classes; {card.name} takes at most {card.max_ways}. {way_out}", field="support"
             )
 
     def _like(self, card: Card) -> list[Card]:

@@ -7,6 +7,7 @@
     │   ├── UnknownModel
     │   └── UnknownClient       never adapted, forgotten, expired, or another tenant's: alike
     ├── Conflict 409            the client's model is another, or is no longer served
+    │   └── Contended           the client is adapted by others all the while
     ├── TooLarge 413            the body is over the limit
     ├── UnsupportedMediaType 415
     ├── Unprocessable 422       understood, and refused: names the field, the limit and the way out
@@ -70,6 +71,12 @@ class Conflict(HandfulError):
     """The request contradicts what is stored."""
 
     status, code, title = 409, "conflict", "Contradicts what is stored"
+
+
+class Contended(Conflict):
+    """The client was adapted by others all the while; nothing was changed."""
+
+    code, retry_after_s = "contended", 1
 
 
 class TooLarge(HandfulError):

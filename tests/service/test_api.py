@@ -1,5 +1,6 @@
 """The HTTP contract of DESIGN.md."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -113,6 +114,14 @@ def test_appending_equals_adapting_to_all_of_it(api, model, whole):
     for one, other in zip(alice, bob, strict=True):
         numbers = one.get("probabilities", one), other.get("probabilities", other)
         assert numbers[0] == pytest.approx(numbers[1], abs=1e-4)
+
+
+def test_appends_of_one_client_at_once_are_all_done(api):
+    adapt(api, support=letters("LV"))
+    with ThreadPoolExecutor(20) as threads:
+        answers = list(threads.map(lambda _: adapt(api, support=letters("H", 1), mode="append"), range(20)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert max(answer.json()["examples"] for answer in answers) == len(letters("LV")) + 20
 
 
 def test_appending_may_bring_a_new_class(api):
