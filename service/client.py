@@ -112,7 +112,7 @@ def _plain(value: Any) -> Any:
 
 
 def _answer(response: httpx.Response) -> Answer:
-    if response.is_error:
+    if not response.is_success:
         raise RefusedError(response)
     answer: Answer = response.json() if response.content else {}
     return answer

@@ -74,6 +74,7 @@ class AdaptRequest(Body):
     )
     ttl_s: int | None = Field(
         None,
+        strict=True,
         ge=1,
         le=10 * 365 * 86400,
         description="Forget the client after so many seconds. Left out: never, or as before when appending.",

@@ -11,12 +11,14 @@ from service.problems import responses
 router = APIRouter(tags=["health"])
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz", operation_id="healthz")
 async def healthz() -> dict[str, str]:
     """The process answers."""
     return {"status": "alive"}
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", operation_id="readyz", responses=responses(errors.Unavailable))
 async def readyz(request: Request) -> dict[str, str]:
     """Truly ready: Redis answers, and the worker has just done an adapt and a predict of the default model."""

@@ -95,12 +95,15 @@ SUPPORTS = {
 }
 
 REQUESTS = {
+    "a model without a name": adapt(None, "sinusoid", 404, "unknown_model", model=""),
     "an unknown model": adapt(None, "sinusoid", 404, "unknown_model", model="glyphz"),
     "an unknown field": adapt("sport", sport=[]),
     "an unknown field of half a character": adapt(None, "", 400, "malformed", **{"\ud800": 1}),
     "an unknown field of an example": adapt("support[0].weight", support=[GOOD[0] | {"weight": 2}, GOOD[1]]),
     "an unknown mode": adapt("mode", mode="prepend"),
     "no time to live": adapt("ttl_s", ttl_s=0),
+    "a truth for a time to live": adapt("ttl_s", "integer", ttl_s=True),
+    "text for a time to live": adapt("ttl_s", "integer", ttl_s="5"),
     "NaN seconds to live": adapt("ttl_s", ttl_s=float("nan")),
     "a huge time to live": adapt("ttl_s", ttl_s=10**30),
     "appending to nobody": adapt(None, "new", 404, "unknown_client", mode="append"),

@@ -58,6 +58,8 @@ def test_a_model_s_card_is_found_by_its_name(api, name):
 def test_alive_and_ready(api):
     assert api.get("/healthz").json() == {"status": "alive"}
     assert api.get("/readyz").json() == {"status": "ready"}
+    assert api.head("/healthz").is_success
+    assert api.head("/readyz").is_success
 
 
 def metric(api, name: str) -> float:

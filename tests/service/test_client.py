@@ -33,6 +33,11 @@ def test_a_client_id_cannot_reach_another_path(api):
         assert handful.predict("alice", [png("L")])
 
 
+def test_an_answer_that_is_no_success_is_not_taken_for_one(api):
+    with Handful(str(api.base_url)) as handful, pytest.raises(RefusedError):
+        handful.forget("")  # is sent on to the list of clients
+
+
 @pytest.mark.anyio
 async def test_the_asynchronous_client_does_the_same(api):
     async with AsyncHandful(str(api.base_url)) as handful:
