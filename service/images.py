@@ -4,6 +4,7 @@ import base64
 import binascii
 import io
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,10 @@ SPECK = 0.02
 
 ENOUGH = 512
 """Pixels of a side that no model has use for more of."""
+
+STRIP = 16
+"""Rows of what is left of a large image that are made at a time."""
+SIXTEEN_BITS = np.float32(255 / 65535)
 
 Grey = NDArray[np.float32]
 
@@ -75,7 +80,9 @@ def _open(encoded: bytes, pixels: Pixels, field: str) -> Grey:
     try:
         image = Image.open(io.BytesIO(encoded), formats=FORMATS)
         pixels.take(image.width, image.height, field)
-        return _grey(ImageOps.exif_transpose(image))
+        image.draft(None, (2 * ENOUGH, 2 * ENOUGH))  # a large JPEG is decoded at a fraction of its size
+        ImageOps.exif_transpose(image, in_place=True)
+        return _grey(image)
     except HandfulError:
         raise
     except Exception as error:  # what a decoder says of broken files is of many types
@@ -85,11 +92,10 @@ def _open(encoded: bytes, pixels: Pixels, field: str) -> Grey:
 def _grey(image: Image.Image) -> Grey:
     """Brightness 0 to 255. What is transparent becomes paper: light under dark ink, dark under light ink."""
     if image.mode.startswith(("I", "F")):
-        return np.asarray(image, dtype=np.float32) * (255 / 65535)
+        return _read(image, lambda strip: Image.fromarray(np.asarray(strip, dtype=np.float32) * SIXTEEN_BITS))
     if not image.has_transparency_data:
-        return np.asarray(_reduced(image.convert("L")), dtype=np.float32)
-    both = _reduced(image.convert("RGBA").convert("LA"))
-    brightness, alpha = (np.asarray(band, dtype=np.float32) for band in both.split())
+        return _read(image, lambda strip: strip.convert("L"))
+    brightness, alpha = np.moveaxis(_read(image, lambda strip: strip.convert("RGBA").convert("LA")), -1, 0)
     opaque = alpha / np.float32(255)
     ink = (brightness * opaque).sum() / max(float(opaque.sum()), 1.0)
     paper = np.float32(255 if ink < 128 else 0)
@@ -97,9 +103,15 @@ def _grey(image: Image.Image) -> Grey:
     return blended
 
 
-def _reduced(image: Image.Image) -> Image.Image:
-    """A large image at whole fractions of its size, by areas: what follows would take eight times its memory."""
-    return image.reduce(max(1, max(image.size) // ENOUGH))
+def _read(image: Image.Image, convert: Callable[[Image.Image], Image.Image]) -> Grey:
+    """The converted image; a large one at a whole fraction of its size, by areas, and a strip at a time: converted as
+    a whole it would take several times its memory."""
+    factor = max(1, max(image.size) // ENOUGH)
+    if factor == 1:
+        return np.asarray(convert(image), dtype=np.float32)
+    width, height, rows = *image.size, STRIP * factor
+    strips = (image.crop((0, top, width, min(top + rows, height))) for top in range(0, height, rows))
+    return np.concatenate([np.asarray(convert(strip).reduce(factor), dtype=np.float32) for strip in strips])
 
 
 def _numbers(rows: list[Any] | NDArray[Any], pixels: Pixels, field: str) -> Grey:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
@@ -10,9 +11,13 @@ SMALL = 32_768
 """Characters, bytes or numbers that are read in about a millisecond."""
 
 
+THREADS = ThreadPoolExecutor(2, thread_name_prefix="offload")
+"""Few, since each may hold a decoded image of max_image_pixels, four bytes a pixel."""
+
+
 async def run(work: Callable[[], Result], size: int) -> Result:
     """The result of `work` on input of this size."""
-    return work() if size <= SMALL else await asyncio.to_thread(work)
+    return work() if size <= SMALL else await asyncio.get_running_loop().run_in_executor(THREADS, work)
 
 
 def size_of(inputs: Sequence[Any]) -> int:

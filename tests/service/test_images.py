@@ -78,6 +78,23 @@ def test_any_size_gives_one_channel_of_28_x_28(side):
     assert decoded.max() >= 127
 
 
+TOLERANCE = 16
+"""Of 255: what is left of a large drawing is cut at whole pixels."""
+LARGE = Image.fromarray(np.pad(np.kron(INK, np.full((70, 70), 255, np.uint8)), ((0, 13), (0, 0))))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "16 bit", "JPEG"])
+def test_a_large_drawing_gives_the_same_ink_in_strips_as_whole(mode):
+    paper = Image.eval(LARGE, lambda value: 255 - value)
+    if mode == "JPEG":
+        sent = encoded(paper, mode)
+    else:
+        sent = encoded(sixteen_bit(paper) if mode == "16 bit" else paper.convert(mode))
+    whole = np.pad(np.asarray(LARGE), ((0, 0), (6, 7))).astype(np.float32)
+    expected = np.asarray(Image.fromarray(whole).resize((28, 28), Image.Resampling.BOX))
+    assert np.abs(decode(sent, 10_000_000)[0] - expected).max() <= TOLERANCE
+
+
 def test_a_drawing_that_is_not_square_is_centred_on_more_paper():
     assert (decode(INK[7:21].tolist()) == 255 * np.pad(INK[7:21], ((7, 7), (0, 0)))).all()
     assert (decode(INK[:, 7:21].tolist()) == 255 * np.pad(INK[:, 7:21], ((0, 0), (7, 7)))).all()
