@@ -56,7 +56,10 @@ class Card(BaseModel):
     input: Annotated[ImageInput | VectorInput, Field(discriminator="type")]
     outputs: int | None = Field(None, description="Numbers in one answer, for regression.")
     max_ways: int | None = Field(None, description="Most classes that it takes; null: any number.")
-    transductive: bool = Field(False, description="Whether an answer may depend on the request's other queries.")
+    max_examples: int | None = Field(None, description="Most examples that it takes; null: any number.")
+    transductive: bool = Field(
+        False, description="Whether answers to as many queries as classes depend on one another."
+    )
     order_sensitive: bool = Field(False, description="Whether the order of the support may change the answers.")
     temperature: float = Field(
         1.0, gt=0, description="Logits are divided by it, so that probabilities hold; fitted on validation classes."

@@ -125,7 +125,7 @@ class PredictResponse(BaseModel):
     version: int
     inference: Literal["inductive", "transductive"] = Field(
         description="inductive: each input was answered by itself. transductive: an answer may depend on the request's "
-        "other inputs, never on another request's. A single input is answered inductively by every model."
+        "other inputs, never on another request's. Fewer inputs than classes are answered inductively by every model."
     )
     predictions: list[Classified] | list[Regressed]
     timings_ms: dict[str, float] = Field(description="decode; predict, with its wait and the fetch of the state.")

@@ -25,7 +25,7 @@ class TIM(GradientLearner):
     `alpha` puts Tsallis' entropies for Shannon's into the two terms of the queries (alpha-TIM). Shannon's take
     the queries to be of all classes alike, and are worse than nothing where they are not; with a larger alpha
     (2 for one example a class, 7 for five, in the authors' code) less balance is forced upon them.
-    One query alone has no distribution over classes: it is answered by the prototypes as they are.
+    Fewer queries than classes cannot be of all classes: they are answered by the prototypes as they are.
     We take few steps of plain descent where the paper takes 1000 small ones of Adam: one request must not wait long.
     In `train()` mode nothing moves: an encoder is meta-trained as that of a prototypical network.
     """
@@ -54,9 +54,10 @@ class TIM(GradientLearner):
         return {"prototypes": class_means(points, support), "points": points, "labels": labels}
 
     def predict(self, state: State, query: Tensor) -> Tensor:
-        """Logits (q, ways), which depend on all queries if there are several."""
-        points = self.points(query)
-        prototypes = state["prototypes"] if len(query) == 1 else self.moved(state, points)
+        """Logits (q, ways), which depend on all queries if there are as many as classes."""
+        points, prototypes = self.points(query), state["prototypes"]
+        if len(query) >= len(prototypes):
+            prototypes = self.moved(state, points)
         return self.logits(points, prototypes)
 
     def moved(self, state: State, queries: Tensor) -> Tensor:

@@ -41,7 +41,11 @@ METRIC: dict[str, Recipe] = {
         also=(Shape(10, 5, 5),),
         rate=1e-3,
     ),
-    "glyphs-gnn": replace(_metric("gnn", "A graph of the support and one query", steps=300), episode=Shape(20, 1, 1)),
+    "glyphs-gnn": replace(
+        _metric("gnn", "A graph of the support and one query", steps=1_500),
+        episode=Shape(20, 1, 1),
+        also=(Shape(5, 1, 4), Shape(5, 5, 4)),
+    ),
     "glyphs-transformer": _metric("transformer", "The support read as context", steps=4_000),
 }
 
@@ -51,10 +55,10 @@ TUNING = {"copies": 2, "rate": 0.001, "adapt_steps": 3}
 TRANSFER: dict[str, Recipe] = {
     "glyphs-pmf": _frozen("pmf", "Prototypes after fine-tuning on the client's own drawings", TUNING),
     "glyphs-tim": replace(
-        _frozen("tim", "The queries of a request judged together"),
+        _frozen("tim", "The queries of a request judged together", {"rate": 0.1}),
         limits=(
             *LIMITS,
-            "Ask about all classes about equally often: a request of two queries is pushed to two classes.",
+            "Ask about all classes about equally often: as many queries as classes are pushed to one each.",
         ),
     ),
     "glyphs-tim-alpha": _frozen("tim", "The same, for classes asked about unequally often", {"alpha": 5.0}),

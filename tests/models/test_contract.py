@@ -153,11 +153,19 @@ def client_of(states: State, client: int) -> State:
 def test_law_8_a_query_alone_equals_the_query_among_others(spec, shots, seed):
     learner, full, asked = in_float64(spec, shots, seed)
     if learner.transductive:
-        pytest.skip("declares that it is transductive")
+        asked = asked[: full.ways - 1]  # too few to be judged together
     state = learner.adapt(full)
     alone = torch.cat([learner.predict(state, one.unsqueeze(0)) for one in asked])
     assert_close(learner.predict(state, asked), alone, **TIGHT)
-    assert_close(learner.predict(state, asked.flip(0)).flip(0), alone, **TIGHT)
+
+
+@over_all
+@a_few
+@given(shots=shots_of_classes, seed=seeds)
+def test_law_8_the_order_of_queries_changes_no_answer(spec, shots, seed):
+    learner, full, asked = in_float64(spec, shots, seed)
+    state = learner.adapt(full)
+    assert_close(learner.predict(state, asked.flip(0)).flip(0), learner.predict(state, asked), **TIGHT)
 
 
 @over_all

@@ -96,16 +96,17 @@ def inference_of(client: httpx.Client, model: str, count: int) -> str:
     ("glyphs", 1, "inductive"),
     ("glyphs", 3, "inductive"),
     ("tim", 1, "inductive"),
+    ("tim", 2, "inductive"),
     ("tim", 3, "transductive"),
 ])  # fmt: skip
 def test_an_answer_says_whether_it_is_transductive(two_served, model, count, inference):
     assert inference_of(two_served, model, count) == inference
 
 
-def test_the_description_says_that_a_single_input_is_answered_inductively(two_served):
+def test_the_description_says_how_many_are_answered_inductively(two_served):
     answer = two_served.get("/openapi.json").json()["components"]["schemas"]["PredictResponse"]
     assert answer["properties"]["inference"]["enum"] == ["inductive", "transductive"]
-    assert "single input is answered inductively" in answer["properties"]["inference"]["description"]
+    assert "Fewer inputs than classes are answered inductively" in answer["properties"]["inference"]["description"]
 
 
 def test_the_card_says_that_a_model_is_transductive(two_served):
