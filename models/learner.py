@@ -69,6 +69,8 @@ class Learner(nn.Module, ABC):
     max_ways: int | None = None
     """Size of a fixed head, whose rows mean nothing before labels are given: permuting the classes permutes the
     answers in expectation only. None: any number of classes, and exactly permuted."""
+    max_examples: ClassVar[int | None] = None
+    """Of a support set, where time or memory grow faster than their number. None: any number."""
 
     @abstractmethod
     def adapt(self, support: Support) -> State:

@@ -49,8 +49,9 @@ class Answered(NamedTuple):
     timings_ms: dict[str, float]
 
     def inference(self) -> Literal["inductive", "transductive"]:
-        """Whether the inputs were answered each by itself, or together; one alone is always answered by itself."""
-        return "transductive" if self.card.transductive and len(self.answers) > 1 else "inductive"
+        """Whether the inputs were answered each by itself, or together, for which there must be as many as classes."""
+        enough = len(self.answers) >= len(self.record.classes or ())
+        return "transductive" if self.card.transductive and enough else "inductive"
 
 
 class Clients:
@@ -148,7 +149,7 @@ class Clients:
         clock: "Clock",
         after: Record | None,
     ) -> Adapted:
-        self._check_count(len(taught.labels), self._settings.max_examples, "support")
+        self._check_examples(card, len(taught.labels))
         classes, support = self._support(card, taught)
         key = StateKey(client, secrets.token_hex(8), card.checkpoint)
         state = await self._engine.adapt(card.name, key.name, support)
@@ -184,7 +185,7 @@ class Clients:
         return [other for other in self._catalogue.values() if (other.kind, other.input) == (card.kind, card.input)]
 
     async def _decode(self, card: Card, raw: Sequence[tuple[Any, Any]]) -> Taught:
-        self._check_count(len(raw), self._settings.max_examples, "support")
+        self._check_examples(card, len(raw))
         fields = [f"support[{i}].input" for i in range(len(raw))]
         given = [one for one, _ in raw]
         inputs = await offload.run(lambda: decode_inputs(card, given, fields, self._settings), offload.size_of(given))
@@ -215,6 +216,15 @@ class Clients:
         if record.model not in self._catalogue:
             raise Conflict(f"The client's model {record.model!r} is no longer served here: adapt it with another.")
         return self._catalogue[record.model]
+
+    def _check_examples(self, card: Card, count: int) -> None:
+        self._check_count(count, self._settings.max_examples, "support")
+        if card.max_examples is not None and count > card.max_examples:
+            raise Unprocessable(
+                f"support: {count} examples; {card.name} takes at most {card.max_examples}. Send fewer, or name "
+                "another model.",
+                field="support",
+            )
 
     def _check_count(self, count: int, limit: int, field: str) -> None:
         if count > limit:

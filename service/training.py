@@ -87,6 +87,7 @@ def _card(model: str, recipe: Recipe, progress: Progress, how: dict[str, Any]) -
         "kind": learner.kind.value,
         "input": recipe.input,
         "max_ways": learner.max_ways,
+        "max_examples": learner.max_examples,
         "outputs": recipe.outputs,
         "transductive": learner.transductive,
         "order_sensitive": learner.order_sensitive,

@@ -31,6 +31,7 @@ class GraphNet(Learner):
 
     algorithm = "Graph network"
     paper = "Garcia, Bruna 2018, arXiv:1711.04043"
+    max_examples = 100  # 20 classes of 5: at 800, four queries take 13 s of a core, and a gigabyte
 
     def __init__(self, encoder: Encoder, outputs: int = 20, width: int = 48, rounds: int = 3) -> None:
         super().__init__()

@@ -41,6 +41,7 @@ def make_model(folder: Path, name: str, recipe: Recipe) -> None:
         "kind": learner.kind.value,
         "input": recipe.input,
         "max_ways": learner.max_ways,
+        "max_examples": learner.max_examples,
         "outputs": recipe.outputs,
         "transductive": learner.transductive,
         "temperature": 1.0 if recipe.outputs else TEMPERATURE,
