@@ -66,7 +66,9 @@ GRADIENT: dict[str, Recipe] = {
         steps=600,
         encoder=CENTRED,
     ),
-    "glyphs-alfa": _gradient("alfa", "Rates and decay made from weights and gradients", STEPS, steps=500),
+    "glyphs-alfa": _gradient(
+        "alfa", "Rates and decay made from weights and gradients", STEPS, steps=900, also=MORE_SHOTS
+    ),
     "glyphs-cavia": replace(
         _gradient(
             "cavia",
