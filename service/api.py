@@ -7,6 +7,7 @@ import uvicorn
 from service.app import create_app
 from service.auth import check_guarded
 from service.cards import Catalogue
+from service.connections import allow_connections, impatient
 from service.engine.pool import pool_of
 from service.settings import Settings
 
@@ -24,5 +25,7 @@ def run(settings: Settings, fd: int | None) -> None:
     secret = settings.worker_secret.get_secret_value()
     pool = pool_of(settings.worker_urls, secret, models, settings.deadline_s)
     app = create_app(settings, settings.redis_url, catalogue, pool)
-    server = uvicorn.Server(uvicorn.Config(app, host=settings.host, port=settings.port, access_log=False))
+    allow_connections()
+    http = impatient(settings.receive_timeout_s)
+    server = uvicorn.Server(uvicorn.Config(app, host=settings.host, port=settings.port, http=http, access_log=False))
     server.run(sockets=None if fd is None else [socket.socket(fileno=fd)])

@@ -61,7 +61,7 @@ def create_app(
         app.include_router(router)
     problems.install(app)
     app.add_middleware(Abandoned)
-    app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
+    app.add_middleware(BodyLimit, limit=settings.max_body_bytes, seconds=settings.receive_timeout_s)
     app.add_middleware(Measured)
     return app
 

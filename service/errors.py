@@ -6,6 +6,7 @@
     ├── NotFound 404
     │   ├── UnknownModel
     │   └── UnknownClient       never adapted, forgotten, expired, or another tenant's: alike
+    ├── TooSlow 408             the request did not arrive in time
     ├── Conflict 409            the client's model is another, or is no longer served
     │   └── Contended           the client is adapted by others all the while
     ├── TooLarge 413            the body is over the limit
@@ -65,6 +66,12 @@ class UnknownClient(NotFound):
     """No such client of this tenant has been adapted."""
 
     code, title = "unknown_client", "Unknown client"
+
+
+class TooSlow(HandfulError):
+    """The request did not arrive in time."""
+
+    status, code, title = 408, "too_slow", "The request did not arrive in time"
 
 
 class Conflict(HandfulError):

@@ -7,40 +7,51 @@ from contextlib import suppress
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import metrics
-from service.errors import TooLarge
+from service.errors import TooLarge, TooSlow
 from service.problems import problem
 
 
 class BodyLimit:
-    """Middleware: reads the body, which every route needs whole; answers 413 as soon as it is over `limit` bytes."""
+    """Middleware: reads the body, which every route needs whole; answers 413 as soon as it is over `limit` bytes, 408
+    when it is not here after `seconds`."""
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
-        self._app, self._limit = app, limit
+    def __init__(self, app: ASGIApp, limit: int, seconds: float) -> None:
+        self._app, self._limit, self._seconds = app, limit, seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on with its body in one message."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        declared = dict(scope["headers"]).get(b"content-length", b"0")
-        body = None if int(declared) > self._limit else await self._read(receive)
-        if body is None:
-            refusal = TooLarge(f"The body is over {self._limit} bytes, the limit. Send fewer or smaller examples.")
+        try:
+            body = await self._read_in_time(dict(scope["headers"]), receive)
+        except (TooLarge, TooSlow) as refusal:
             await problem(refusal)(scope, receive, send)
             return
         await self._app(scope, _replay(body, receive), send)
 
-    async def _read(self, receive: Receive) -> bytes | None:
-        """The whole body, or None once it is over the limit. What a client that left has sent is never whole JSON."""
+    async def _read_in_time(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
+        self._check(int(headers.get(b"content-length", b"0")))
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await self._read(receive)
+        except TimeoutError:
+            raise TooSlow(f"The body was not here after {self._seconds:g} s, the limit. Send it faster.") from None
+
+    async def _read(self, receive: Receive) -> bytes:
+        """The whole body. What a client that left has sent is never whole JSON."""
         body = bytearray()
         more = True
         while more:
             message = await receive()
             body += message.get("body", b"")
             more = message.get("more_body", False)
-            if len(body) > self._limit:
-                return None
+            self._check(len(body))
         return bytes(body)
+
+    def _check(self, size: int) -> None:
+        if size > self._limit:
+            raise TooLarge(f"The body is over {self._limit} bytes, the limit. Send fewer or smaller examples.")
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

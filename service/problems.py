@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from service.errors import HandfulError, Unauthorized, Unprocessable
+from service.errors import HandfulError, TooSlow, Unauthorized, Unprocessable
 from service.schemas import AdaptRequest, PredictRequest, Problem
 
 log = logging.getLogger(__name__)
@@ -65,6 +65,8 @@ def problem(error: HandfulError) -> Response:
         field=error.field,
     )
     headers = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
+    if error.status == TooSlow.status:
+        headers["Connection"] = "close"  # else the rest would go on coming
     if error.status == Unauthorized.status:
         headers["WWW-Authenticate"] = "Bearer"
     content = body.model_dump(exclude_none=True)

@@ -91,6 +91,11 @@ class Settings(BaseSettings):
     state_cache_bytes: int = Field(512 * 2**20, ge=0, description="Bytes of adapted states held on the device.")
     deadline_s: float = Field(30.0, gt=0, description="Seconds that a job may wait; then it is answered 504.")
 
+    receive_timeout_s: float = Field(
+        60.0,
+        gt=0,
+        description="Seconds for the head of a request to arrive, and for its body; then the connection is closed.",
+    )
     max_body_bytes: int = Field(32 * 2**20, ge=1024, description="Bytes of a request body, at most.")
     max_examples: int = Field(2000, ge=2, description="Examples of one client, at most.")
     max_ways: int = Field(256, ge=2, description="Classes of one client, at most, whatever the model takes.")

