@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= $(HANDFUL_DATA)
 
-.PHONY: run test test-docker lint bench train table lock
+.PHONY: run test test-docker chaos lint bench train table lock
 
 run: $(VENV)/ready
 	$(BIN)/handful serve
@@ -15,6 +15,10 @@ test: $(VENV)/ready
 # The images and the compose files, on the Docker engine that answers.
 test-docker: $(VENV)/ready
 	$(BIN)/pytest -m docker
+
+# Every fault at length, some minutes; one of them: make chaos ONLY="--only worker"
+chaos: $(VENV)/ready
+	$(BIN)/python -m tests.chaos $(ONLY)
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

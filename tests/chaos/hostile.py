@@ -1,0 +1,89 @@
+"""Clients that mean harm, or are broken."""
+
+import asyncio
+import random
+import resource
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+
+from tests.chaos.load import Load
+from tests.chaos.parts import Parts
+
+MANY = 20
+"""At a time, of those that do something."""
+CROWD = 10_000
+OWN_FILES = 1000
+"""That this process has open besides, at most."""
+HEAD = b"POST /adapt HTTP/1.1\r\nHost: chaos\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+
+Mischief = Callable[[asyncio.StreamWriter], Awaitable[None]]
+
+
+def striking(mischief: Mischief) -> Callable[[Parts, Load], AbstractAsyncContextManager[None]]:
+    """Many at a time do it, again and again; what they are answered is 4xx, or nothing."""
+
+    @asynccontextmanager
+    async def strike(parts: Parts, load: Load) -> AsyncIterator[None]:
+        doing = [asyncio.create_task(_again(mischief, parts.port, load)) for _ in range(MANY)]
+        try:
+            load.tally.note = f"{MANY} at a time"
+            yield
+        finally:
+            for each in doing:
+                each.cancel()
+            await asyncio.wait(doing)
+
+    return strike
+
+
+async def _again(mischief: Mischief, port: int, load: Load) -> None:
+    while True:
+        with suppress(OSError):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            sending = asyncio.create_task(mischief(writer))
+            try:
+                load.answered_mischief(await reader.read())
+            finally:
+                sending.cancel()
+                writer.transport.abort()
+        await asyncio.sleep(0.01)
+
+
+async def garbage(writer: asyncio.StreamWriter) -> None:
+    """Bytes at random, some of which begin like a request."""
+    writer.write(random.choice([b"", b"POST /adapt HTTP/1.1\r\n", HEAD % 500]) + random.randbytes(1000))
+
+
+async def half_bodies(writer: asyncio.StreamWriter) -> None:
+    """Half of what was announced."""
+    writer.write(HEAD % 10_000 + b'{"client_id": "half"' + b" " * 5000)
+    writer.write_eof()
+
+
+async def slow_requests(writer: asyncio.StreamWriter) -> None:
+    """A byte a second, of a body or already of the head."""
+    writer.write(random.choice([HEAD % 10_000, b"POST /adapt HTTP/1.1\r\nHost: "]))
+    while True:
+        writer.write(b"a")
+        await asyncio.sleep(1)
+
+
+@asynccontextmanager
+async def crowd(parts: Parts, load: Load) -> AsyncIterator[None]:
+    """Connections that are opened, and then say little or nothing: as many as this machine lets one process have."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    opened: list[asyncio.StreamWriter] = []
+    try:
+        for number in range(min(CROWD, most - OWN_FILES)):
+            with suppress(OSError):
+                _, writer = await asyncio.open_connection("127.0.0.1", parts.port)
+                opened.append(writer)
+                writer.write(
+                    (b"", b"POST /ad", HEAD % 1000, b"GET /healthz HTTP/1.1\r\nHost: chaos\r\n\r\n")[number % 4]
+                )
+        load.tally.note = f"{len(opened)} opened"
+        yield
+    finally:
+        for writer in opened:
+            writer.transport.abort()

@@ -1,0 +1,171 @@
+"""A steady load whose every answer is judged."""
+
+import asyncio
+import time
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import httpx
+
+from tests.chaos.ledger import Ledger, Verdict
+
+PATIENCE_S = 120
+"""Longer than anything may take: an answer that does not come by then is a violation."""
+PAUSE_S = 0.2
+"""Between two requests of a client."""
+ALLOWED = {429, 503, 504}
+CHANGED_NOTHING = {"busy", "deadline_exceeded", "store_full"}
+"""Codes of answers that promise so; after any other, whether the adapt was done is in doubt."""
+
+
+@dataclass
+class Tally:
+    """What came of it all."""
+
+    operations: int = 0
+    answers: Counter[str] = field(default_factory=Counter)
+    lost: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+    successes: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    during: str = ""
+    """What befalls the service now."""
+    note: str = ""
+    """What there is to say about that."""
+    may_break: bool = False
+    """Whether connections may break: what accepts them is down."""
+
+    def judged(self, verdict: Verdict) -> None:
+        """Count what was wrong or lost."""
+        if verdict.wrong:
+            (self.lost if verdict.lost else self.wrong).append(f"{self.during}: {verdict.wrong}")
+
+    def violated(self, what: str) -> None:
+        """Count an answer that is none of those that are allowed."""
+        self.violations.append(f"{self.during}: {what}")
+
+    def longest_outage(self, call: str, since: float, until: float) -> float:
+        """Seconds in which no adapt, or no predict, was answered."""
+        return _longest_gap(since, self.successes[call], until)
+
+
+def _longest_gap(since: float, moments: Sequence[float], until: float) -> float:
+    within = [since, *(moment for moment in moments if since < moment < until), until]
+    return max(later - earlier for earlier, later in pairwise(within))
+
+
+class Load:
+    """Clients of the service: each is taught again and again, and asked all the while."""
+
+    def __init__(self, url: str, ledgers: Sequence[Ledger]) -> None:
+        self.ledgers, self.tally = ledgers, Tally()
+        self._http = httpx.AsyncClient(
+            base_url=url, timeout=PATIENCE_S, limits=httpx.Limits(max_connections=None, max_keepalive_connections=None)
+        )
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._http.aclose()
+
+    async def keep_teaching(self, ledger: Ledger, allowed: asyncio.Event) -> None:
+        """Until cancelled, while it is allowed."""
+        while True:
+            await allowed.wait()
+            await self.teach(ledger)
+            await asyncio.sleep(PAUSE_S)
+
+    async def keep_asking(self, ledger: Ledger) -> None:
+        """Until cancelled."""
+        while True:
+            await self.ask(ledger)
+            await asyncio.sleep(PAUSE_S)
+
+    async def teach(self, ledger: Ledger) -> bool:
+        """Adapt once; whether that was acknowledged."""
+        attempt = ledger.begin()
+        response = await self._send("adapt", lambda: self._http.post("/adapt", json=ledger.body(attempt)))
+        if response is None:
+            return False
+        if response.status_code == 200:
+            self.tally.judged(ledger.acknowledged(attempt, response.json()))
+        elif response.json().get("code") in CHANGED_NOTHING:
+            ledger.refused(attempt)
+        return response.status_code == 200
+
+    async def ask(self, ledger: Ledger) -> bool:
+        """Predict once; whether that was answered."""
+        floor = ledger.known
+        return await self._read(
+            "predict", lambda: self._http.post("/predict", json=ledger.question()), ledger, ledger.predicted, floor
+        )
+
+    async def look_at(self, ledger: Ledger) -> bool:
+        """GET what is known of the client; whether that was answered."""
+        floor = ledger.known
+        return await self._read(
+            "get", lambda: self._http.get(f"/clients/{ledger.client_id}"), ledger, ledger.shown, floor
+        )
+
+    async def ready(self) -> bool:
+        """Whether the service says that it is."""
+        response = await self._send("readyz", lambda: self._http.get("/readyz"))
+        return response is not None and response.status_code == 200
+
+    async def post(self, path: str, body: bytes, content_type: str) -> httpx.Response | None:
+        """Send a request whose answer matters only as far as it is allowed."""
+        headers = {"content-type": content_type}
+        return await self._send(path, lambda: self._http.post(path, content=body, headers=headers))
+
+    def answered_mischief(self, answer: bytes) -> None:
+        """Note what a client was answered that sent what is no request: 4xx, or nothing."""
+        self.tally.operations += 1
+        status = answer[9:12].decode("latin-1")
+        self.tally.answers[status or "closed"] += 1
+        if status and not status.startswith("4"):
+            self.tally.violated(f"mischief: {answer[:300]!r}")
+
+    async def _read(
+        self,
+        call: str,
+        send: Callable[[], Awaitable[httpx.Response]],
+        ledger: Ledger,
+        judge: Callable[[int, dict], Verdict],
+        floor: int,
+    ) -> bool:
+        response = await self._send(call, send, missing=True)
+        if response is None:
+            return False
+        if response.status_code == 404:
+            self.tally.judged(ledger.missing(floor))
+        elif response.status_code == 200:
+            self.tally.judged(judge(floor, response.json()))
+        return response.status_code in (200, 404)
+
+    async def _send(
+        self, call: str, send: Callable[[], Awaitable[httpx.Response]], *, missing: bool = False
+    ) -> httpx.Response | None:
+        """The response, noted; None when the connection broke."""
+        self.tally.operations += 1
+        might_break = self.tally.may_break
+        try:
+            response = await send()
+        except httpx.TransportError as error:
+            self._broke(f"{call}: {error!r}", allowed=might_break or self.tally.may_break)
+            return None
+        self.tally.answers[str(response.status_code)] += 1
+        if response.status_code == 200:
+            self.tally.successes[call].append(time.monotonic())
+        elif not (missing and response.status_code == 404):
+            self._failed(call, response)
+        return response
+
+    def _failed(self, call: str, response: httpx.Response) -> None:
+        if response.status_code not in ALLOWED or "retry-after" not in response.headers:
+            self.tally.violated(f"{call}: {response.status_code} {response.text[:300]}")
+
+    def _broke(self, what: str, *, allowed: bool) -> None:
+        self.tally.answers["broken"] += 1
+        if not allowed:
+            self.tally.violated(what)

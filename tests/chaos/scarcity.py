@@ -1,0 +1,60 @@
+"""No room: on the volume of Redis, and in the memory of the worker."""
+
+import asyncio
+import resource
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import numpy as np
+from safetensors.numpy import save
+
+from tests.chaos.load import Load
+from tests.chaos.parts import Parts
+
+SPARE = 2**20
+"""Bytes that the worker may still take."""
+LARGE, WAYS = 1500, 3
+"""Examples of an adapt for which it has no memory."""
+
+
+@asynccontextmanager
+async def full_volume(parts: Parts, load: Load) -> AsyncIterator[None]:
+    """Fill what Redis writes to, to the last byte."""
+    filling, starts = parts.volume / "filling", parts.redis.starts
+    with filling.open("wb", buffering=0) as file:
+        for size in (2**20, 2**12, 1):
+            with suppress(OSError):
+                while file.write(b"\0" * size):
+                    pass
+    try:
+        yield
+    finally:
+        filling.unlink()
+        load.tally.note = f"Redis ended {parts.redis.starts - starts} times"
+
+
+@asynccontextmanager
+async def no_memory(parts: Parts, load: Load) -> AsyncIterator[None]:
+    """Take nearly all memory from the worker, and ask it for what needs much."""
+    worker = parts.worker.family()[0]
+    before = worker.rlimit(resource.RLIMIT_AS)
+    worker.rlimit(resource.RLIMIT_AS, (worker.memory_info().vms + SPARE, before[1]))
+    asking = asyncio.create_task(_ask_for_much(load))
+    try:
+        yield
+    finally:
+        asking.cancel()
+        if worker.is_running():
+            worker.rlimit(resource.RLIMIT_AS, before)
+
+
+async def _ask_for_much(load: Load) -> None:
+    inputs = np.random.default_rng(0).integers(0, 256, (LARGE, 28, 28), dtype=np.uint8)
+    labels = str([i % WAYS for i in range(LARGE)])
+    body = save({"inputs": inputs}, {"client_id": "large", "model": "glyphs-protonet", "labels": labels})
+    refused = 0
+    while True:
+        response = await load.post("/adapt", body, "application/safetensors")
+        refused += response is not None and response.status_code != 200
+        load.tally.note = f"{refused} adapts of {LARGE} examples refused"
+        await asyncio.sleep(0.1)

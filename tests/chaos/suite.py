@@ -1,0 +1,149 @@
+"""One fault after another, under a steady load; after each the service must be whole, and nobody the worse for it."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.chaos.faults import Fault
+from tests.chaos.ledger import Ledger
+from tests.chaos.load import Load, Tally
+from tests.chaos.parts import Parts, parts
+from tests.chaos.truth import Teacher
+
+MODELS = ("glyphs-protonet", "glyphs-maml")
+BUSY, QUIET = 2, 5
+"""Clients of each model: those that are taught all the while, and those that are taught once and must be remembered."""
+LULL_S = 1.0
+"""Of undisturbed load before each fault."""
+WHOLE_S = 60
+"""The service is given up when it is not whole again by then."""
+
+
+class Outcome(NamedTuple):
+    """Of one fault, in seconds: until the service was whole after its parts were back (or were killed); the longest
+    time in which no adapt, and no predict, was answered."""
+
+    name: str
+    whole_s: float
+    adapt_outage_s: float
+    predict_outage_s: float
+    note: str
+
+
+class Clients(NamedTuple):
+    """`probe` is asked whether the service is whole; `staying` is taught until a fault strikes, and `busy` on."""
+
+    probe: Ledger
+    staying: list[Ledger]
+    busy: list[Ledger]
+    quiet: list[Ledger]
+
+    def all(self) -> list[Ledger]:
+        """Of them."""
+        return [self.probe, *self.staying, *self.busy, *self.quiet]
+
+
+class Suite:
+    """The parts, the load, and what befalls them."""
+
+    def __init__(self, running: Parts, clients: Clients, hold_s: float) -> None:
+        self._parts, self._clients, self._hold_s = running, clients, hold_s
+        self.load = Load(running.url, clients.all())
+        self._calm = asyncio.Event()
+
+    @asynccontextmanager
+    async def under_load(self) -> AsyncIterator["Suite"]:
+        """Until it is left."""
+        for ledger in self._clients.all():
+            assert await self.load.teach(ledger), f"{ledger.client_id} was not taught before there was any fault"
+        always = asyncio.Event()
+        always.set()
+        self._calm.set()
+        loads = [self.load.keep_teaching(one, self._calm) for one in self._clients.staying]
+        loads += [self.load.keep_teaching(one, always) for one in self._clients.busy]
+        loads += [self.load.keep_asking(one) for one in (*self._clients.staying, *self._clients.busy)]
+        tasks = [asyncio.create_task(load) for load in loads]
+        try:
+            yield self
+        finally:
+            for task in tasks:
+                task.cancel()
+            failed = [one for one in await asyncio.gather(*tasks, return_exceptions=True) if isinstance(one, Exception)]
+            await self.load.close()
+            if failed:
+                raise failed[0]
+
+    async def suffer(self, fault: Fault) -> Outcome:
+        """A fault, its end, and what it has left behind."""
+        tally = self.load.tally
+        self._calm.set()
+        await asyncio.sleep(LULL_S)
+        began, tally.during, tally.note, tally.may_break = time.monotonic(), fault.name, "", fault.breaks
+        async with fault.strike(self._parts, self.load):
+            self._calm.clear()
+            if not fault.brief:
+                await asyncio.sleep(self._hold_s)
+        mended = time.monotonic()
+        whole = await self._until_whole()
+        tally.may_break = False
+        await self._check_everybody()
+        outages = [tally.longest_outage(call, began, time.monotonic()) for call in ("adapt", "predict")]
+        return Outcome(fault.name, whole - mended, *outages, tally.note)
+
+    async def _until_whole(self) -> float:
+        """When the service said that it is ready, and has taught and answered a client."""
+        async with asyncio.timeout(WHOLE_S):
+            while not await self._whole():  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        return time.monotonic()
+
+    async def _whole(self) -> bool:
+        probe = self._clients.probe
+        return await self.load.ready() and await self.load.teach(probe) and await self.load.ask(probe)
+
+    async def _check_everybody(self) -> None:
+        for ledger in self._clients.all():
+            for asked in (self.load.look_at, self.load.ask):
+                if not await asked(ledger):
+                    self.load.tally.violations.append(
+                        f"{ledger.client_id} was not answered by a service that was whole"
+                    )
+
+
+def clients_of(models: Path) -> Clients:
+    """Clients with lessons of their own."""
+    teachers = [Teacher(models, model) for model in MODELS]
+
+    def some(kind: str, count: int, seed: int) -> list[Ledger]:
+        return [
+            Ledger(f"{kind}-{teacher.model}-{i}", teacher.model, teacher.lessons(seed + i))
+            for teacher in teachers
+            for i in range(count)
+        ]
+
+    return Clients(
+        some("probe", 1, 0)[0], some("staying", BUSY, 100), some("busy", BUSY, 200), some("quiet", QUIET, 300)
+    )
+
+
+async def run(
+    faults: Sequence[Fault],
+    models: Path,
+    folder: Path,
+    volume: Path,
+    hold_s: float,
+    progress: Callable[[Outcome], None] = lambda _: None,
+    **settings: str,
+) -> tuple[Tally, list[Outcome]]:
+    """All faults, one after another."""
+    clients = clients_of(models)
+    outcomes: list[Outcome] = []
+    async with parts(folder, volume, models=str(models), default_model=MODELS[0], **settings) as running:
+        async with Suite(running, clients, hold_s).under_load() as suite:
+            for fault in faults:
+                outcomes.append(await suite.suffer(fault))
+                progress(outcomes[-1])
+        return suite.load.tally, outcomes

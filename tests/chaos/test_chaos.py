@@ -1,0 +1,30 @@
+"""A short form of `make chaos`: few faults, briefly."""
+
+import asyncio
+import shutil
+from pathlib import Path
+
+from service.settings import ZOO
+from tests.chaos.faults import FAULTS
+from tests.chaos.suite import MODELS, run
+
+SHORT = {"worker killed", "API killed", "Redis killed", "network to Redis cut", "garbage", "half bodies"}
+HOLD_S = 1
+
+
+def small_zoo(folder: Path) -> Path:
+    folder.mkdir()
+    for model in MODELS:
+        for kind in ("json", "safetensors"):
+            shutil.copy(ZOO / f"{model}.{kind}", folder)
+    return folder
+
+
+def test_whatever_befalls_the_service_nothing_is_lost_and_nothing_is_wrong(tmp_path):
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    faults = [fault for fault in FAULTS if fault.name in SHORT]
+    tally, outcomes = asyncio.run(run(faults, small_zoo(tmp_path / "zoo"), tmp_path, volume, HOLD_S))
+    assert {outcome.name for outcome in outcomes} == SHORT
+    assert (tally.lost, tally.wrong, tally.violations) == ([], [], [])
+    assert tally.answers["200"] > 0

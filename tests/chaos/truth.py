@@ -1,0 +1,69 @@
+"""What is right: what a learner answers in this process, adapted from scratch and alone."""
+
+import base64
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw
+
+from models import checkpoint
+from models.learner import Support, everyone
+from service.cards import Card, Catalogue
+from service.inputs import decode_inputs
+from service.settings import Settings
+
+WAYS, SHOTS, QUERIES, VARIANTS = 3, 2, 3, 4
+TOLERANCE = 2e-3
+"""Of a probability: states are kept in 16 bits, which moves one by up to 1e-3 (`python -m benchmarks.agreement`)."""
+
+
+class Lesson(NamedTuple):
+    """A support set without its labels, queries to it, and the right probabilities (queries, ways)."""
+
+    support: list[str]
+    queries: list[str]
+    probabilities: np.ndarray
+
+
+class Teacher:
+    """Makes lessons for a model, no two alike."""
+
+    def __init__(self, models: Path, model: str) -> None:
+        self.model, self._card = model, Catalogue(models)[model]
+        self._learner = checkpoint.load(models / f"{model}.safetensors")
+
+    def lessons(self, seed: int) -> list[Lesson]:
+        """All variants of what one client teaches, with the same queries."""
+        rng = np.random.default_rng(seed)
+        signs = [rng.random((4, 2)) for _ in range(WAYS)]
+        queries = [_drawing(sign, rng) for sign in signs[:QUERIES]]
+        return [self._lesson(signs[i % WAYS :] + signs[: i % WAYS], queries, rng) for i in range(VARIANTS)]
+
+    def _lesson(self, signs: Sequence[np.ndarray], queries: list[str], rng: np.random.Generator) -> Lesson:
+        support = [_drawing(sign, rng) for sign in signs for _ in range(SHOTS)]
+        return Lesson(support, queries, self._probabilities(support, queries))
+
+    def _probabilities(self, support: list[str], queries: list[str]) -> np.ndarray:
+        targets = torch.arange(WAYS).repeat_interleave(SHOTS)
+        with torch.no_grad():
+            state = self._learner.adapt(Support(_inputs(self._card, support), targets, everyone(targets), WAYS))
+            logits = self._learner.predict(state, _inputs(self._card, queries))
+        return (logits.double() / self._card.temperature).softmax(-1).numpy()
+
+
+def _inputs(card: Card, drawings: list[str]) -> torch.Tensor:
+    return torch.from_numpy(decode_inputs(card, drawings, drawings, Settings())).float() / 255
+
+
+def _drawing(sign: np.ndarray, rng: np.random.Generator) -> str:
+    """A sign, as a hand would draw it once, as base64."""
+    sheet = Image.new("L", (56, 56), 255)
+    points = 8 + 40 * np.clip(sign + rng.normal(0, 0.03, sign.shape), 0, 1)
+    ImageDraw.Draw(sheet).line([tuple(map(float, point)) for point in points], fill=0, width=3)
+    file = io.BytesIO()
+    sheet.save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
