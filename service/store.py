@@ -6,6 +6,7 @@ that a Redis Cluster holds them in one slot and one transaction can write them.
 
 from datetime import UTC, datetime
 
+from redis.exceptions import ResponseError
 from safetensors.numpy import load, save
 
 from service import redis_client
@@ -91,9 +92,15 @@ class Store:
     async def state(self, key: StateKey, record: Record) -> Arrays | None:
         """A state, if it is still there; its expiry begins anew."""
         async with self._turn():
-            found = await self._redis.getex(state_key(key.client), ex=record.seconds_left(self._state_ttl_s))
+            found = await self._renewed(state_key(key.client), self._seconds(record))
         tag, _, blob = _bytes(found).partition(b"\n") if found else (b"", b"", b"")
         return load(blob) if tag == key.name.encode() else None
+
+    async def _renewed(self, key: str, seconds: int) -> Blob:
+        try:
+            return await self._redis.getex(key, ex=seconds)
+        except ResponseError:  # nothing may be written now: its disk is full, or a replica is missing
+            return await self._redis.get(key)
 
     async def save_state(self, key: StateKey, record: Record, state: Arrays) -> None:
         """Keep a state that was made again, unless the client has moved on or is gone."""

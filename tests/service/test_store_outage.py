@@ -75,6 +75,19 @@ async def test_a_redis_that_was_killed_has_all_that_was_committed(server):
         assert await store.clients("acme", after="", limit=10) == records
 
 
+async def test_a_redis_that_takes_no_writes_is_read_from(server):
+    async with store_at(url_of(server)) as store:
+        record = await store.commit(ALICE, draft(1))
+        with Redis.from_url(url_of(server)) as redis:
+            redis.config_set("min-replicas-to-write", 1)  # as it refuses them when its disk is full
+        for write in (store.commit(ALICE, draft(2)), store.save_state(key_of(ALICE, record), record, draft(2).state)):
+            with pytest.raises(Unavailable):
+                await write
+        assert await store.record(ALICE) == record
+        assert (await store.support(ALICE))[0] == record
+        assert await store.state(key_of(ALICE, record), record) == {"w": np.array([1])}
+
+
 async def test_a_redis_that_hangs_is_given_up(server):
     async def hang(reader, writer) -> None:
         await reader.read()  # until the other side gives up
