@@ -14,6 +14,7 @@ from service.engine.compiled import finish_compiling
 from service.engine.listener import BEAT_S, Listener
 from service.engine.worker import Worker
 from service.errors import DeadlineExceeded
+from service.forks import go_on_in_fork
 from service.health import warm_up, warm_up_shapes
 from service.settings import Settings
 from service.supervisor import log_to_stderr
@@ -29,9 +30,11 @@ def work(settings: Settings) -> None:
     secret = settings.worker_secret.get_secret_value()
     if settings.listen.startswith("tcp:") and not secret:
         raise ValueError("Set HANDFUL_WORKER_SECRET: without it, whoever reaches the port could use the worker.")
+    log_to_stderr()
+    if settings.device == "cpu":  # what a driver has open may not survive a fork
+        go_on_in_fork()
     if settings.worker_metrics_port is not None:
         start_http_server(settings.worker_metrics_port)
-    log_to_stderr()
     catalogue = Catalogue(settings.models)
     worker = Worker(list(catalogue), settings)
     worker.start()

@@ -82,12 +82,12 @@ def log_to_stderr() -> None:
     logging.getLogger("service").setLevel(logging.INFO)
 
 
-def end_with_parent() -> None:
-    """End at once when standard input does, which the parent holds: it was killed, and another may be started."""
+def end_with_parent(fd: int = 0) -> None:
+    """End at once when what comes on `fd` does, which the parent holds: it was killed, and another may be started."""
 
     def watch() -> None:
         with suppress(OSError):
-            while os.read(0, 1):
+            while os.read(fd, 1):
                 pass
         os._exit(1)
 

@@ -3,7 +3,7 @@
 import json
 import signal
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import httpx
 import numpy as np
@@ -54,13 +54,29 @@ def test_when_any_process_is_killed_the_service_comes_back_with_all_that_it_knew
     handful.adapt("bob", EXAMPLES, model="glyphs-maml")
     expected = handful.predict("bob", DRAWINGS)
     for victim in processes(server, command):
-        victim.kill()
+        with suppress(psutil.NoSuchProcess):  # a fork has ended with its parent
+            victim.kill()
         victim.wait(60)
     server.wait_until_ready()
     with Handful(server.url) as again:
         assert again.predict("bob", DRAWINGS) == expected
         assert again.adapt("bob", EXAMPLES)["version"] == 2
         again.forget("bob")
+
+
+def test_when_what_works_is_killed_its_parent_has_another_without_a_start(server, handful):
+    handful.adapt("erna", EXAMPLES, model="glyphs-maml")
+    expected = handful.predict("erna", DRAWINGS)
+    started = processes(server, "worker")
+    parents, forks = ([one for one in started if (one.parent() in started) is fork] for fork in (False, True))
+    assert len(parents) == len(forks) == 2
+    for fork in forks:
+        fork.kill()
+        fork.wait(60)
+    server.wait_until_ready()
+    assert handful.predict("erna", DRAWINGS) == expected
+    assert all(parent.is_running() for parent in parents)
+    handful.forget("erna")
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
