@@ -13,6 +13,7 @@ from service.auth import tenants
 from service.cards import Catalogue
 from service.clients import Clients
 from service.engine.contract import Engine
+from service.errors import Unavailable
 from service.middleware import Abandoned, BodyLimit, Measured
 from service.routes import adapt, clients, health, models, predict
 from service.settings import Settings
@@ -79,6 +80,8 @@ async def _sweep(store: Store, tenants: Sequence[str]) -> None:
         try:
             await store.sweep()
             metrics.clients.set(sum([await store.count(tenant) for tenant in tenants]))
+        except Unavailable:
+            log.warning("expired clients were not removed, for the store is away; tried again in %d s", SWEEP_S)
         except Exception:
             log.exception("expired clients were not removed or counted; tried again in %d s", SWEEP_S)
         await asyncio.sleep(SWEEP_S)
