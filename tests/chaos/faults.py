@@ -18,14 +18,20 @@ DELAY_S = 0.05
 Strike = Callable[[Parts, Load], AbstractAsyncContextManager[None]]
 
 
+LIMIT_S, START_S = 10.0, 30.0
+"""In which the service must be whole again; and where a worker has to start from nothing, which imports torch and warms
+up all models, here on a core that it shares with all else."""
+
+
 class Fault(NamedTuple):
     """`breaks`: connections may break, since what accepts them is down. `brief`: it has struck when it is entered, and
-    needs no holding."""
+    needs no holding. `limit_s`: in which the service must be whole again."""
 
     name: str
     strike: Strike
     breaks: bool = False
     brief: bool = False
+    limit_s: float = LIMIT_S
 
 
 Victims = Callable[[Parts], Iterable[psutil.Process]]
@@ -86,6 +92,10 @@ def _worker(parts: Parts) -> list[psutil.Process]:
     return parts.worker.family()
 
 
+def _working(parts: Parts) -> list[psutil.Process]:
+    return [parts.working()]
+
+
 def _redis(parts: Parts) -> list[psutil.Process]:
     return parts.redis.family()
 
@@ -100,11 +110,12 @@ def _all(parts: Parts) -> list[psutil.Process]:
 
 FULL_VOLUME = Fault("Redis volume full", scarcity.full_volume)
 FAULTS = [
-    Fault("worker killed", _killing(_worker), brief=True),
+    Fault("worker killed", _killing(_working), brief=True),
+    Fault("worker and its parent killed", _killing(_worker), brief=True, limit_s=START_S),
     Fault("API killed", _killing(Parts.apis), breaks=True, brief=True),
     Fault("supervisor killed", _killing(_serve), breaks=True, brief=True),
     Fault("Redis killed", _killing(_redis), brief=True),
-    Fault("all killed at once", _killing(_all), breaks=True, brief=True),
+    Fault("all killed at once", _killing(_all), breaks=True, brief=True, limit_s=START_S),
     Fault("worker paused", _pausing(_worker)),
     Fault("API paused", _pausing(Parts.apis), breaks=True),
     Fault("Redis paused", _pausing(_redis)),

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import resource
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 
@@ -12,9 +13,13 @@ from tests.chaos.parts import Parts
 MANY = 20
 """At a time, of those that do something."""
 CROWD = 10_000
+TOGETHER = 500
+"""Of them are opened at a time."""
 OWN_FILES = 1000
 """That this process has open besides, at most."""
 HEAD = b"POST /adapt HTTP/1.1\r\nHost: chaos\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+
+WHOLE = b"GET /healthz HTTP/1.1\r\nHost: chaos\r\n\r\n"
 
 Mischief = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
@@ -73,17 +78,21 @@ async def crowd(parts: Parts, load: Load) -> AsyncIterator[None]:
     """Connections that are opened, and then say little or nothing: as many as this machine lets one process have."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    opened: list[asyncio.StreamWriter] = []
+    opened: list[socket.socket] = []
     try:
-        for number in range(min(CROWD, most - OWN_FILES)):
-            with suppress(OSError):
-                _, writer = await asyncio.open_connection("127.0.0.1", parts.port)
-                opened.append(writer)
-                writer.write(
-                    (b"", b"POST /ad", HEAD % 1000, b"GET /healthz HTTP/1.1\r\nHost: chaos\r\n\r\n")[number % 4]
-                )
-        load.tally.note = f"{len(opened)} opened"
+        for _ in range(min(CROWD, most - OWN_FILES) // TOGETHER):
+            opened += await asyncio.gather(*(_say_little(parts.port, number) for number in range(TOGETHER)))
+        load.tally.note = f"{len(opened)} opened, {max(api.num_fds() for api in parts.apis())} at once"
         yield
     finally:
-        for writer in opened:
-            writer.transport.abort()
+        for connection in opened:
+            connection.close()
+
+
+async def _say_little(port: int, number: int) -> socket.socket:
+    connection, loop = socket.socket(), asyncio.get_running_loop()
+    connection.setblocking(False)
+    with suppress(OSError):
+        await loop.sock_connect(connection, ("127.0.0.1", port))
+        await loop.sock_sendall(connection, (b"", b"POST /ad", HEAD % 1000, WHOLE)[number % 4])
+    return connection

@@ -77,6 +77,10 @@ class Parts:
         """The processes that speak HTTP."""
         return self.serve.family()[1:]
 
+    def working(self) -> psutil.Process:
+        """The process of the worker that has the device: a fork of the one that was started."""
+        return self.worker.family()[-1]
+
 
 @asynccontextmanager
 async def parts(folder: Path, volume: Path, **settings: str) -> AsyncIterator[Parts]:

@@ -9,8 +9,6 @@ from tests.chaos.faults import Fault
 from tests.chaos.load import Tally
 from tests.chaos.suite import Outcome
 
-LIMIT_S = 10.0
-"""In which the service must be whole again."""
 SHOWN = 10
 
 
@@ -22,7 +20,7 @@ class Report:
 
     def progress(self, outcome: Outcome) -> None:
         """One more fault is over."""
-        self._console.print(f"{outcome.name}: whole again after {outcome.whole_s:.1f} s")
+        self._console.print(f"{outcome.fault.name}: whole again after {outcome.whole_s:.1f} s")
 
     def left_out(self, fault: Fault, why: str) -> None:
         """A fault cannot be caused here."""
@@ -31,24 +29,29 @@ class Report:
     def table(self, tally: Tally, outcomes: Sequence[Outcome]) -> None:
         """All of it."""
         table = Table("fault", "whole again after", "no adapt for", "no predict for", "")
-        for name, *seconds, note in outcomes:
-            table.add_row(name, *(f"{each:.1f} s" for each in seconds), note)
+        for fault, *seconds, note in outcomes:
+            table.add_row(fault.name, *(f"{each:.1f} s" for each in seconds), note)
         self._console.print(table)
         worst = max(outcomes, key=_outage)
         answers = ", ".join(f"{answer}: {count}" for answer, count in sorted(tally.answers.items()))
         self._console.print(
             f"{tally.operations} operations ({answers}), {len(outcomes)} faults, {len(tally.lost)} lost, "
             f"{len(tally.wrong)} wrong, {len(tally.violations)} violations; "
-            f"longest outage {_outage(worst):.1f} s ({worst.name})"
+            f"longest outage {_outage(worst):.1f} s ({worst.fault.name})"
         )
         for name in ("lost", "wrong", "violations"):
             for what in getattr(tally, name)[:SHOWN]:
                 self._console.print(f"{name}: {what}", style="red")
+        for one in outcomes:
+            if one.whole_s > one.fault.limit_s:
+                self._console.print(f"{one.fault.name}: the limit is {one.fault.limit_s:g} s", style="red")
 
     @staticmethod
     def failed(tally: Tally, outcomes: Sequence[Outcome]) -> bool:
         """Whether anything was not as it must be."""
-        return bool(tally.lost or tally.wrong or tally.violations) or any(one.whole_s > LIMIT_S for one in outcomes)
+        return bool(tally.lost or tally.wrong or tally.violations) or any(
+            one.whole_s > one.fault.limit_s for one in outcomes
+        )
 
 
 def _outage(outcome: Outcome) -> float:

@@ -36,7 +36,7 @@ async def full_volume(parts: Parts, load: Load) -> AsyncIterator[None]:
 @asynccontextmanager
 async def no_memory(parts: Parts, load: Load) -> AsyncIterator[None]:
     """Take nearly all memory from the worker, and ask it for what needs much."""
-    worker = parts.worker.family()[0]
+    worker = parts.working()
     before = worker.rlimit(resource.RLIMIT_AS)
     worker.rlimit(resource.RLIMIT_AS, (worker.memory_info().vms + SPARE, before[1]))
     asking = asyncio.create_task(_ask_for_much(load))

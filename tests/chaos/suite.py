@@ -26,7 +26,7 @@ class Outcome(NamedTuple):
     """Of one fault, in seconds: until the service was whole after its parts were back (or were killed); the longest
     time in which no adapt, and no predict, was answered."""
 
-    name: str
+    fault: Fault
     whole_s: float
     adapt_outage_s: float
     predict_outage_s: float
@@ -91,7 +91,7 @@ class Suite:
         tally.may_break = False
         await self._check_everybody()
         outages = [tally.longest_outage(call, began, time.monotonic()) for call in ("adapt", "predict")]
-        return Outcome(fault.name, whole - mended, *outages, tally.note)
+        return Outcome(fault, whole - mended, *outages, tally.note)
 
     async def _until_whole(self) -> float:
         """When the service said that it is ready, and has taught and answered a client."""

@@ -25,6 +25,6 @@ def test_whatever_befalls_the_service_nothing_is_lost_and_nothing_is_wrong(tmp_p
     volume.mkdir()
     faults = [fault for fault in FAULTS if fault.name in SHORT]
     tally, outcomes = asyncio.run(run(faults, small_zoo(tmp_path / "zoo"), tmp_path, volume, HOLD_S))
-    assert {outcome.name for outcome in outcomes} == SHORT
+    assert {outcome.fault.name for outcome in outcomes} == SHORT
     assert (tally.lost, tally.wrong, tally.violations) == ([], [], [])
     assert tally.answers["200"] > 0
