@@ -44,7 +44,11 @@ def impatient(seconds: float) -> type[HttpToolsProtocol]:
 
         def _expect_head(self) -> None:
             self._stop_waiting()
-            self._closing = self.loop.call_later(seconds, self.transport.close)
+            self._closing = self.loop.call_later(seconds / 2, self._look_once_more)
+
+        def _look_once_more(self) -> None:
+            """Had this process been stopped itself, it would find the time over before it has read what came."""
+            self._closing = self.loop.call_later(seconds / 2, self.transport.close)
 
         def _stop_waiting(self) -> None:
             if self._closing is not None:

@@ -1,13 +1,16 @@
 """Requests that do not arrive: their connections are closed, and all others are answered."""
 
+import asyncio
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
+from service.middleware import BodyLimit
 from tests.service.drawings import letters
 from tests.service.serving import serving
 
@@ -53,6 +56,24 @@ def test_others_are_answered_on_one_connection_for_as_long_as_they_like(hurried)
         slow.sendall(b"POST /ad")
         while not closed(slow):
             assert hurried.post("/adapt", json={"client_id": "other", "support": letters("LV")}).status_code == 200
+
+
+@pytest.mark.anyio
+async def test_a_process_that_was_stopped_itself_reads_what_came_meanwhile():
+    loop, came = asyncio.get_running_loop(), asyncio.Event()
+    passed: list[bytes] = []
+
+    async def app(scope, receive, send) -> None:
+        passed.append((await receive())["body"])
+
+    async def receive():
+        await came.wait()
+        return {"type": "http.request", "body": b"{}"}
+
+    loop.call_later(0.2, came.set)
+    loop.call_soon(time.sleep, 0.5)
+    await BodyLimit(app, limit=10, seconds=0.2)({"type": "http", "headers": []}, receive, None)
+    assert passed == [b"{}"]
 
 
 def closed(connection: socket.socket) -> bool:
