@@ -2,14 +2,12 @@
 
 import asyncio
 import time
-from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
+from collections.abc import Awaitable, Callable
 
 import httpx
 
 from tests.chaos.ledger import Ledger, Verdict
+from tests.chaos.tally import Tally
 
 PATIENCE_S = 120
 """Longer than anything may take: an answer that does not come by then is a violation."""
@@ -20,47 +18,11 @@ CHANGED_NOTHING = {"busy", "deadline_exceeded", "store_full"}
 """Codes of answers that promise so; after any other, whether the adapt was done is in doubt."""
 
 
-@dataclass
-class Tally:
-    """What came of it all."""
-
-    operations: int = 0
-    answers: Counter[str] = field(default_factory=Counter)
-    lost: list[str] = field(default_factory=list)
-    wrong: list[str] = field(default_factory=list)
-    violations: list[str] = field(default_factory=list)
-    successes: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    during: str = ""
-    """What befalls the service now."""
-    note: str = ""
-    """What there is to say about that."""
-    may_break: bool = False
-    """Whether connections may break: what accepts them is down."""
-
-    def judged(self, verdict: Verdict) -> None:
-        """Count what was wrong or lost."""
-        if verdict.wrong:
-            (self.lost if verdict.lost else self.wrong).append(f"{self.during}: {verdict.wrong}")
-
-    def violated(self, what: str) -> None:
-        """Count an answer that is none of those that are allowed."""
-        self.violations.append(f"{self.during}: {what}")
-
-    def longest_outage(self, call: str, since: float, until: float) -> float:
-        """Seconds in which no adapt, or no predict, was answered."""
-        return _longest_gap(since, self.successes[call], until)
-
-
-def _longest_gap(since: float, moments: Sequence[float], until: float) -> float:
-    within = [since, *(moment for moment in moments if since < moment < until), until]
-    return max(later - earlier for earlier, later in pairwise(within))
-
-
 class Load:
     """Clients of the service: each is taught again and again, and asked all the while."""
 
-    def __init__(self, url: str, ledgers: Sequence[Ledger]) -> None:
-        self.ledgers, self.tally = ledgers, Tally()
+    def __init__(self, url: str) -> None:
+        self.tally = Tally()
         self._http = httpx.AsyncClient(
             base_url=url, timeout=PATIENCE_S, limits=httpx.Limits(max_connections=None, max_keepalive_connections=None)
         )

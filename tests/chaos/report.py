@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.chaos.faults import Fault
-from tests.chaos.load import Tally
 from tests.chaos.suite import Outcome
+from tests.chaos.tally import Tally
 
 SHOWN = 10
 

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from tests.chaos.faults import Fault
 from tests.chaos.ledger import Ledger
-from tests.chaos.load import Load, Tally
+from tests.chaos.load import Load
 from tests.chaos.parts import Parts, parts
+from tests.chaos.tally import Tally
 from tests.chaos.truth import Teacher
 
 MODELS = ("glyphs-protonet", "glyphs-maml")
@@ -42,7 +43,7 @@ class Clients(NamedTuple):
     quiet: list[Ledger]
 
     def all(self) -> list[Ledger]:
-        """Of them."""
+        """Every one."""
         return [self.probe, *self.staying, *self.busy, *self.quiet]
 
 
@@ -51,7 +52,7 @@ class Suite:
 
     def __init__(self, running: Parts, clients: Clients, hold_s: float) -> None:
         self._parts, self._clients, self._hold_s = running, clients, hold_s
-        self.load = Load(running.url, clients.all())
+        self.load = Load(running.url)
         self._calm = asyncio.Event()
 
     @asynccontextmanager
@@ -95,9 +96,12 @@ class Suite:
 
     async def _until_whole(self) -> float:
         """When the service said that it is ready, and has taught and answered a client."""
-        async with asyncio.timeout(WHOLE_S):
-            while not await self._whole():  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
+        try:
+            async with asyncio.timeout(WHOLE_S):
+                while not await self._whole():  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise AssertionError(f"It is not whole {WHOLE_S} s after: {self.load.tally}") from None
         return time.monotonic()
 
     async def _whole(self) -> bool:
@@ -108,9 +112,7 @@ class Suite:
         for ledger in self._clients.all():
             for asked in (self.load.look_at, self.load.ask):
                 if not await asked(ledger):
-                    self.load.tally.violations.append(
-                        f"{ledger.client_id} was not answered by a service that was whole"
-                    )
+                    self.load.tally.violated(f"{ledger.client_id} was not answered, though the service was whole")
 
 
 def clients_of(models: Path) -> Clients:
