@@ -14,6 +14,7 @@ from service.cards import Catalogue
 from service.clients import Clients
 from service.engine.contract import Engine
 from service.errors import Unavailable
+from service.health import Readiness
 from service.middleware import Abandoned, BodyLimit, Measured
 from service.routes import adapt, clients, health, models, predict
 from service.settings import Settings
@@ -44,11 +45,12 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(store.close)
-            app.state.store, app.state.engine = store, await stack.enter_async_context(engine)
+            entered = await stack.enter_async_context(engine)
             sweeping = asyncio.create_task(_sweep(store, tenants(settings.api_keys)))
             stack.callback(sweeping.cancel)
-            app.state.clients = Clients(catalogue, app.state.engine, store, settings)
-            await _greeted(app.state.engine)
+            app.state.clients = Clients(catalogue, entered, store, settings)
+            app.state.readiness = Readiness(store, entered, default)
+            await _greeted(entered)
             yield
 
     app = FastAPI(
@@ -57,7 +59,7 @@ def create_app(
         version=version("handful"),
         lifespan=lifespan,
     )
-    app.state.settings, app.state.catalogue, app.state.probed = settings, catalogue, default
+    app.state.settings, app.state.catalogue = settings, catalogue
     for router in ROUTERS:
         app.include_router(router)
     problems.install(app)

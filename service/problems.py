@@ -93,7 +93,8 @@ def _path(location: tuple[str | int, ...]) -> str:
 
 async def _http(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    body = Problem(type="about:blank", title=error.detail, status=error.status_code, detail=error.detail, code="http")
+    detail = f"{error.detail}: see /docs for what there is."
+    body = Problem(type="about:blank", title=error.detail, status=error.status_code, detail=detail, code="http")
     content = body.model_dump(exclude_none=True)
     return JSONResponse(content, error.status_code, error.headers, media_type="application/problem+json")
 

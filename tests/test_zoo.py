@@ -1,5 +1,8 @@
 """The models that ship: each is what its recipe makes, and its figures are of the weights beside its card."""
 
+import json
+from dataclasses import asdict
+
 import pytest
 
 from benchmarks import methods
@@ -24,6 +27,9 @@ def test_a_model_is_what_its_recipe_makes(name):
     _, header = checkpoint.read(ZOO / f"{name}.safetensors")
     assert header["spec"] == RECIPES[name].spec
     assert CATALOGUE[name].training["data"] == RECIPES[name].data
+    recipe = json.loads(json.dumps(asdict(RECIPES[name])))
+    said = CATALOGUE[name].training["recipe"]
+    assert said == {key: recipe[key] for key in said}
 
 
 @over_models

@@ -5,7 +5,6 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from service import errors
 from service import metrics as measured
-from service.health import check
 from service.problems import responses
 
 router = APIRouter(tags=["health"])
@@ -21,9 +20,9 @@ async def healthz() -> dict[str, str]:
 @router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", operation_id="readyz", responses=responses(errors.Unavailable))
 async def readyz(request: Request) -> dict[str, str]:
-    """Truly ready: Redis answers, and the worker has just done an adapt and a predict of the default model."""
-    state = request.app.state
-    await check(state.store, state.engine, state.probed)
+    """Truly ready: Redis answers, and the worker has done an adapt and a predict of the default model,
+    within the last second."""
+    await request.app.state.readiness.check()
     return {"status": "ready"}
 
 

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from service import health
 from service.cards import Catalogue
 from service.errors import Busy, DeadlineExceeded, Unavailable
 from tests.service.drawings import letters, png
@@ -109,18 +111,30 @@ def test_openapi_documents_every_error_as_problem_json(api):
 
 
 class Failing:
-    """An engine that fails every predict behind the warm-up."""
+    """An engine that fails every predict once it is armed, and counts adapts."""
 
-    def __init__(self, engine, error) -> None:
-        self._engine, self._error, self.armed = engine, error, False
+    def __init__(self, engine, error=None) -> None:
+        self._engine, self._error, self.armed, self.adapts = engine, error, False, 0
 
     def __getattr__(self, name: str):
         return getattr(self._engine, name)
+
+    async def adapt(self, *args):
+        self.adapts += 1
+        return await self._engine.adapt(*args)
 
     async def predict(self, *args):
         if self.armed:
             raise self._error
         return await self._engine.predict(*args)
+
+
+def test_who_asks_again_and_again_whether_it_is_ready_takes_no_more_of_the_device(settings, worker, redis, monkeypatch):
+    monkeypatch.setattr(health, "FRESH_S", 1000)
+    engine = Failing(worker)
+    with serving(settings, engine) as api, ThreadPoolExecutor(5) as threads:
+        assert {answer.status_code for answer in threads.map(lambda _: api.get("/readyz"), range(50))} == {200}
+    assert engine.adapts == 1
 
 
 @pytest.mark.parametrize(
