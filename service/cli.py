@@ -111,6 +111,7 @@ def evaluate(
     """Measure a model on episodes: mean and 95 % interval, and all that is needed to make the figure again."""
     from service.evaluation import Setting, default_split, evaluate  # noqa: PLC0415
 
+    _check_there(model, models)
     split = split or default_split(model, models)
     setting = Setting(model, split, within_alphabet, ways, shots, queries, episodes, steps, seed)
     evaluate(setting, data, models, device=device, threads=threads, as_json=as_json, record=record)
@@ -130,7 +131,14 @@ def calibrate(
     """
     from service.calibration import calibrate  # noqa: PLC0415
 
+    _check_there(model, models)
     calibrate(models / f"{model}.json", data, device=device, threads=threads)
+
+
+def _check_there(model: str, folder: Path) -> None:
+    if not (folder / f"{model}.json").exists():
+        there = ", ".join(sorted(card.stem for card in folder.glob("*.json")))
+        raise ValueError(f"{folder} holds no model {model!r}; there are {there or 'none'}")
 
 
 @app.command()

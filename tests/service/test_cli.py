@@ -56,7 +56,7 @@ def test_a_recorded_figure_stands_in_the_card_once(trained):
         ("train nothing", "no recipe is called 'nothing'"),
         ("train glyphs", "--data"),
         ("evaluate sinusoid --models runs --split moons", "no split is called 'moons'"),
-        ("evaluate nothing --models runs --split sinusoid", "nothing.safetensors"),
+        ("evaluate nothing --models runs --split sinusoid", "no model 'nothing'; there are sinusoid"),
         ("train sinusoid --steps 30", "another recipe or seed"),
     ],
 )
