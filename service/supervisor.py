@@ -38,12 +38,13 @@ class Child:
         self._process: asyncio.subprocess.Process | None = None
 
     async def keep_running(self, ready: asyncio.Event) -> None:
-        """Until cancelled. Raises ChildFailed when it ends before the service was `ready`."""
+        """Until cancelled. Raises ChildFailed when it ends by itself before the service was `ready`: whoever kills it
+        has reasons that the next need not have."""
         pause, clock = 0.0, asyncio.get_running_loop().time
         while True:
             began = clock()
             status = await self._run()
-            if not ready.is_set():
+            if not ready.is_set() and status >= 0:
                 raise ChildFailed(self.name, status)
             pause = 0.0 if clock() - began > HEALTHY_S else min(2 * pause + 0.1, LONGEST_PAUSE_S)
             log.error("%s has ended with status %d; starting it again in %.1f s", self.name, status, pause)
