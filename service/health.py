@@ -1,7 +1,6 @@
 """Whether the service can do its job: shown by doing it."""
 
 import asyncio
-import time
 
 import numpy as np
 
@@ -11,8 +10,6 @@ from service.engine.contract import Engine, SupportSet
 from service.errors import Busy, HandfulError, Unavailable
 from service.store import Store
 
-FRESH_S = 1.0
-"""For so long a device that has worked is taken to work."""
 SHAPES = ((2, 1, 2), (5, 1, 1), (5, 5, 15))
 """Ways, shots and queries to compile for."""
 TOGETHER = 4
@@ -25,19 +22,16 @@ class Readiness:
     def __init__(self, store: Store, engine: Engine, card: Card) -> None:
         self._store, self._engine, self._card = store, engine, card
         self._probe: asyncio.Task[None] | None = None
-        self._fresh_until = 0.0
 
     async def check(self) -> None:
-        """Reach Redis, and adapt and answer with a model, unless that was done just now: whoever asks needs no key, and
-        takes the device's time. Raises Unavailable."""
+        """Reach Redis, and adapt and answer with a model: once for all who ask meanwhile, since they need no key and
+        take the device's time. Raises Unavailable."""
         await self._store.ping()
         if not self._engine.alive():
             raise Unavailable("The device worker is not running.")
-        if time.monotonic() < self._fresh_until:
-            return
         if self._probe is None:
             self._probe = asyncio.create_task(self._work())
-            self._probe.add_done_callback(self._settle)
+            self._probe.add_done_callback(self._forget)
         await asyncio.shield(self._probe)
 
     async def _work(self) -> None:
@@ -48,10 +42,8 @@ class Readiness:
         except HandfulError as error:
             raise Unavailable(f"The device worker did not answer a probe: {error.detail}") from error
 
-    def _settle(self, probe: asyncio.Task[None]) -> None:
+    def _forget(self, _: asyncio.Task[None]) -> None:
         self._probe = None
-        if not probe.cancelled() and probe.exception() is None:
-            self._fresh_until = time.monotonic() + FRESH_S
 
 
 async def warm_up(engine: Engine, card: Card, ways: int = 2, shots: int = 1, queries: int = 1) -> None:

@@ -20,8 +20,7 @@ async def healthz() -> dict[str, str]:
 @router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", operation_id="readyz", responses=responses(errors.Unavailable))
 async def readyz(request: Request) -> dict[str, str]:
-    """Truly ready: Redis answers, and the worker has done an adapt and a predict of the default model,
-    within the last second."""
+    """Truly ready: Redis answers, and the worker has just done an adapt and a predict of the default model."""
     await request.app.state.readiness.check()
     return {"status": "ready"}
 

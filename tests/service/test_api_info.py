@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from service import health
 from service.cards import Catalogue
 from service.errors import Busy, DeadlineExceeded, Unavailable
 from tests.service.drawings import letters, png
@@ -111,17 +110,22 @@ def test_openapi_documents_every_error_as_problem_json(api):
 
 
 class Failing:
-    """An engine that fails every predict once it is armed, and counts adapts."""
+    """An engine that fails every predict once it is armed, and knows how many adapts it had at a time."""
 
     def __init__(self, engine, error=None) -> None:
-        self._engine, self._error, self.armed, self.adapts = engine, error, False, 0
+        self._engine, self._error, self.armed = engine, error, False
+        self.now = self.most = 0
 
     def __getattr__(self, name: str):
         return getattr(self._engine, name)
 
     async def adapt(self, *args):
-        self.adapts += 1
-        return await self._engine.adapt(*args)
+        self.now += 1
+        self.most = max(self.most, self.now)
+        try:
+            return await self._engine.adapt(*args)
+        finally:
+            self.now -= 1
 
     async def predict(self, *args):
         if self.armed:
@@ -129,12 +133,11 @@ class Failing:
         return await self._engine.predict(*args)
 
 
-def test_who_asks_again_and_again_whether_it_is_ready_takes_no_more_of_the_device(settings, worker, redis, monkeypatch):
-    monkeypatch.setattr(health, "FRESH_S", 1000)
+def test_whoever_asks_whether_it_is_ready_has_the_device_do_one_thing_at_a_time(settings, worker, redis):
     engine = Failing(worker)
     with serving(settings, engine) as api, ThreadPoolExecutor(5) as threads:
         assert {answer.status_code for answer in threads.map(lambda _: api.get("/readyz"), range(50))} == {200}
-    assert engine.adapts == 1
+    assert engine.most == 1
 
 
 @pytest.mark.parametrize(
