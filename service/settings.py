@@ -1,8 +1,8 @@
 """Every knob of the service, read once from the environment (`HANDFUL_PORT=9000`) and passed in."""
 
-import re
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -16,13 +16,22 @@ Tenant = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{64}$", to_lower=True)]
 
 
-def _check_worker_url(url: str) -> str:
-    if not re.fullmatch(r"unix:///.+|tcp://[^/]+:[0-9]+", url):
-        raise ValueError("a worker is at unix:///path or tcp://host:port")
+def place_of(url: str) -> Path | tuple[str, int]:
+    """Where a worker is: a socket's path, or host and port. Raises ValueError."""
+    address = urlsplit(url)
+    if address.scheme == "unix" and not address.netloc and address.path:
+        return Path(address.path)
+    if address.scheme == "tcp" and address.hostname and address.port:
+        return address.hostname, address.port
+    raise ValueError("a worker is at unix:///path or tcp://host:port")
+
+
+def _checked(url: str) -> str:
+    place_of(url)
     return url
 
 
-WorkerUrl = Annotated[str, AfterValidator(_check_worker_url)]
+WorkerUrl = Annotated[str, AfterValidator(_checked)]
 
 
 class Settings(BaseSettings):

@@ -5,11 +5,11 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 import msgspec
 
 from service.engine.wire import Message
+from service.settings import place_of
 
 LENGTH = struct.Struct("<I")
 STRANGERS_LIMIT = 4096
@@ -100,7 +100,7 @@ class FrameTooLong(Exception):
 async def connect(url: str, link: Link) -> None:
     """Connect a link to `unix:///path` or `tcp://host:port`. Raises OSError."""
     loop = asyncio.get_running_loop()
-    match _place(url):
+    match place_of(url):
         case Path() as path:
             await loop.create_unix_connection(lambda: link, str(path))
         case host, port:
@@ -110,7 +110,7 @@ async def connect(url: str, link: Link) -> None:
 async def listen(url: str, make_link: Callable[[], Link]) -> asyncio.Server:
     """Accept links on `unix:///path`, which only this user may reach, or on `tcp://host:port`."""
     loop = asyncio.get_running_loop()
-    match _place(url):
+    match place_of(url):
         case Path() as path:
             path.unlink(missing_ok=True)
             server = await loop.create_unix_server(make_link, path)
@@ -118,12 +118,3 @@ async def listen(url: str, make_link: Callable[[], Link]) -> asyncio.Server:
             return server
         case host, port:
             return await loop.create_server(make_link, host, port)
-
-
-def _place(url: str) -> Path | tuple[str, int]:
-    address = urlsplit(url)
-    if address.scheme == "unix" and address.path:
-        return Path(address.path)
-    if address.scheme == "tcp" and address.hostname and address.port:
-        return address.hostname, address.port
-    raise ValueError(f"{url!r} is neither unix:///path nor tcp://host:port")

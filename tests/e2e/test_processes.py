@@ -158,6 +158,7 @@ def test_api_and_workers_run_apart_over_tcp_with_a_secret(tmp_path):
     ("worker", {"listen": "tcp://127.0.0.1:1"}, "HANDFUL_WORKER_SECRET"),
     ("worker", {"listen": "nowhere"}, "HANDFUL_LISTEN: Value error, a worker is at unix:///path or tcp://host:port"),
     ("api", {"worker_urls": '["http://one:1"]', "redis_url": "redis://h"}, "HANDFUL_WORKER_URLS[0]"),
+    ("api", {"worker_urls": '["tcp://one:99999"]', "redis_url": "redis://h"}, "HANDFUL_WORKER_URLS[0]"),
     ("serve", {"redis_url": "http://nowhere"}, "redis://[user:password@]host:port/db"),
     ("serve", {"api_keys": '{"acme": "hush"}'}, "HANDFUL_API_KEYS[acme]"),
     ("api", {"redis_url": "redis://localhost"}, "HANDFUL_WORKER_URLS"),
