@@ -8,9 +8,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from prometheus_client.multiprocess import mark_process_dead
-
-from service.supervisor import end_with_parent
+from service.supervisor import end_metrics_of, end_with_parent
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +45,7 @@ def _wait_for(fork: int, stopping: threading.Event) -> int:
 
     _on_stops(stop)
     _, status = os.waitpid(fork, 0)
-    with suppress(KeyError, OSError):  # without a folder of metrics there is nothing to mark
-        mark_process_dead(fork, os.environ["PROMETHEUS_MULTIPROC_DIR"])  # type: ignore[no-untyped-call]
+    end_metrics_of(fork, os.environ)
     return os.waitstatus_to_exitcode(status)
 
 

@@ -72,8 +72,7 @@ class Child:
             start_new_session=True,  # so that Ctrl-C reaches the parent alone, which stops them in order
         )
         status = await self._process.wait()
-        with suppress(KeyError, OSError):  # without a folder of metrics there is nothing to mark
-            mark_process_dead(self._process.pid, self._environment["PROMETHEUS_MULTIPROC_DIR"])  # type: ignore[no-untyped-call]
+        end_metrics_of(self._process.pid, self._environment)
         return status
 
 
@@ -81,6 +80,12 @@ def log_to_stderr() -> None:
     """What the service itself has to say; of libraries only warnings."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     logging.getLogger("service").setLevel(logging.INFO)
+
+
+def end_metrics_of(pid: int, environment: Mapping[str, str]) -> None:
+    """Count a process that has ended no longer in gauges."""
+    with suppress(KeyError, OSError):  # without a folder of metrics there is nothing to mark
+        mark_process_dead(pid, environment["PROMETHEUS_MULTIPROC_DIR"])  # type: ignore[no-untyped-call]
 
 
 def end_with_parent(fd: int = 0) -> None:
