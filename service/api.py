@@ -9,6 +9,7 @@ from service.auth import check_guarded
 from service.cards import Catalogue
 from service.connections import allow_connections, impatient
 from service.engine.pool import pool_of
+from service.garbage import spare_what_is_here
 from service.settings import Settings
 
 
@@ -28,4 +29,5 @@ def run(settings: Settings, fd: int | None) -> None:
     allow_connections()
     http = impatient(settings.receive_timeout_s)
     server = uvicorn.Server(uvicorn.Config(app, host=settings.host, port=settings.port, http=http, access_log=False))
+    spare_what_is_here()
     server.run(sockets=None if fd is None else [socket.socket(fileno=fd)])

@@ -15,6 +15,7 @@ from service.engine.listener import BEAT_S, Listener
 from service.engine.worker import Worker
 from service.errors import DeadlineExceeded
 from service.forks import go_on_in_fork
+from service.garbage import spare_what_is_here
 from service.health import warm_up, warm_up_shapes
 from service.settings import Settings
 from service.supervisor import log_to_stderr
@@ -62,6 +63,7 @@ async def _warm_up_all(worker: Worker, catalogue: Catalogue, listener: Listener,
             log.info("%s is compiled: %d of %d models", card.name, number, len(catalogue))
     if settings.compile:
         finish_compiling()
+    spare_what_is_here()
     listener.set_ready()
     log.info("the worker is ready: %d models", len(catalogue))
 
