@@ -1,10 +1,11 @@
-"""Drawings as people send them, to what a model was trained on: a small square, ink 1 and paper 0."""
+"""Drawings as people send them: files in base64, or rows of numbers."""
 
 import base64
 import binascii
 import io
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -12,23 +13,17 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from service.errors import HandfulError, Unprocessable
+from service.ink import Grey, drawings
 
 FORMATS = ("PNG", "JPEG")
 Image.preinit()  # reads the formats' modules now, so that the first request need not
 Image.MAX_IMAGE_PIXELS = None  # the service has a limit of its own, checked before anything is decoded
-FAINT = 0.5
-"""Ink fainter than this everywhere is strengthened to it: thin strokes on a large sheet. No Omniglot drawing is."""
-SPECK = 0.02
-"""Below this there is no ink at all, only the noise of a JPEG."""
-
 ENOUGH = 512
 """Pixels of a side that no model has use for more of."""
 
 STRIP = 16
 """Rows of what is left of a large image that are made at a time."""
 SIXTEEN_BITS = np.float32(255 / 65535)
-
-Grey = NDArray[np.float32]
 
 
 class Pixels:
@@ -49,21 +44,28 @@ class Pixels:
             )
 
 
-def decode_image(raw: Any, size: int, pixels: Pixels, field: str) -> NDArray[np.uint8]:
-    """Base64 PNG or JPEG, or rows of numbers (lists or an array), to (1, size, size) of ink, 0 to 255.
+def decode_images(raw: Sequence[Any], size: int, pixels: Pixels, fields: Sequence[str]) -> NDArray[np.uint8]:
+    """Each base64 PNG or JPEG, or rows of numbers (lists or an array), to (n, 1, size, size) of ink, 0 to 255.
 
-    Raises Unprocessable, naming `field`.
+    Raises Unprocessable, naming the one of `fields`. Numbers of one shape are worked on together: most of the time that
+    a small image takes goes into numpy's calls. Files are not, whose pixels are many more than their bytes.
     """
+    if all(isinstance(one, (list, np.ndarray)) for one in raw):
+        sheets = [_numbers(rows, pixels, field) for rows, field in zip(raw, fields, strict=True)]
+        if len({sheet.shape for sheet in sheets}) == 1:
+            return drawings(np.stack(sheets), size)[:, None]
+        return np.stack([drawings(sheet[None], size) for sheet in sheets])
+    return np.stack([drawings(_read(one, pixels, field)[None], size) for one, field in zip(raw, fields, strict=True)])
+
+
+def _read(raw: Any, pixels: Pixels, field: str) -> Grey:
     if isinstance(raw, str):
-        grey = _open(_unbase64(raw, field), pixels, field)
-    elif isinstance(raw, (list, np.ndarray)):
-        grey = _numbers(raw, pixels, field)
-    else:
-        raise Unprocessable(
-            f"{field}: an image is a base64 string (PNG or JPEG) or rows of numbers, not {_json_type(raw)}.",
-            field=field,
-        )
-    return _shrink(_square(_ink(grey)), size)[None]
+        return _open(_unbase64(raw, field), pixels, field)
+    if isinstance(raw, (list, np.ndarray)):
+        return _numbers(raw, pixels, field)
+    raise Unprocessable(
+        f"{field}: an image is a base64 string (PNG or JPEG) or rows of numbers, not {_json_type(raw)}.", field=field
+    )
 
 
 def _unbase64(text: str, field: str) -> bytes:
@@ -92,10 +94,10 @@ def _open(encoded: bytes, pixels: Pixels, field: str) -> Grey:
 def _grey(image: Image.Image) -> Grey:
     """Brightness 0 to 255. What is transparent becomes paper: light under dark ink, dark under light ink."""
     if image.mode.startswith(("I", "F")):
-        return _read(image, lambda strip: Image.fromarray(np.asarray(strip, dtype=np.float32) * SIXTEEN_BITS))
+        return _converted(image, lambda strip: Image.fromarray(np.asarray(strip, dtype=np.float32) * SIXTEEN_BITS))
     if not image.has_transparency_data:
-        return _read(image, lambda strip: strip.convert("L"))
-    brightness, alpha = np.moveaxis(_read(image, lambda strip: strip.convert("RGBA").convert("LA")), -1, 0)
+        return _converted(image, lambda strip: strip.convert("L"))
+    brightness, alpha = np.moveaxis(_converted(image, lambda strip: strip.convert("RGBA").convert("LA")), -1, 0)
     opaque = alpha / np.float32(255)
     ink = (brightness * opaque).sum() / max(float(opaque.sum()), 1.0)
     paper = np.float32(255 if ink < 128 else 0)
@@ -103,7 +105,7 @@ def _grey(image: Image.Image) -> Grey:
     return blended
 
 
-def _read(image: Image.Image, convert: Callable[[Image.Image], Image.Image]) -> Grey:
+def _converted(image: Image.Image, convert: Callable[[Image.Image], Image.Image]) -> Grey:
     """The converted image; a large one at a whole fraction of its size, by areas, and a strip at a time: converted as
     a whole it would take several times its memory."""
     factor = max(1, max(image.size) // ENOUGH)
@@ -116,45 +118,30 @@ def _read(image: Image.Image, convert: Callable[[Image.Image], Image.Image]) -> 
 
 def _numbers(rows: list[Any] | NDArray[Any], pixels: Pixels, field: str) -> Grey:
     try:
-        grey = np.array(rows)
+        grey = _array(rows)
     except (ValueError, OverflowError) as error:
         raise Unprocessable(f"{field}: the rows of an image are numbers, and of one length.", field=field) from error
     if grey.dtype.kind not in "iuf" or grey.ndim != 2 or 0 in grey.shape:
         raise Unprocessable(f"{field}: an image is rows of numbers, all of one length.", field=field)
     pixels.take(grey.shape[1], grey.shape[0], field)
-    if not np.isfinite(grey).all():
+    darkest, brightest = grey.min(), grey.max()
+    if not (math.isfinite(darkest) and math.isfinite(brightest)):
         raise Unprocessable(f"{field}: holds NaN or an infinite number.", field=field)
-    if grey.min() < 0 or grey.max() > 255:
+    if darkest < 0 or brightest > 255:
         raise Unprocessable(f"{field}: brightness goes from 0 to 1, or from 0 to 255.", field=field)
-    return (grey if grey.max() > 1 else grey * 255.0).astype(np.float32)
+    return (grey if brightest > 1 else grey * 255.0).astype(np.float32)
 
 
-def _ink(grey: Grey) -> Grey:
-    """Ink 0 to 1, by contrast with the paper, which is what most of the border shows."""
-    border = np.sort(np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]]))
-    paper = float(border[(len(border) - 1) // 2] + border[len(border) // 2]) / 2  # the median, in a tenth of its time
-    return ((paper - grey) / paper if paper > 127 else (grey - paper) / (255 - paper)).clip(0, 1)
+def _array(rows: list[Any] | NDArray[Any]) -> NDArray[Any]:
+    """As numpy reads it; whole numbers below 256, which is what most send, three times as fast."""
+    if _are_rows(rows):
+        with suppress(TypeError, ValueError):  # others are among them
+            return np.frombuffer(b"".join(map(bytes, rows)), np.uint8).reshape(len(rows), -1)
+    return np.array(rows)
 
 
-def _square(ink: Grey) -> Grey:
-    """The drawing in the middle of the smallest square that holds it."""
-    height, width = ink.shape
-    side = max(height, width)
-    if height == width:
-        return ink
-    top, left = (side - height) // 2, (side - width) // 2
-    return np.pad(ink, ((top, side - height - top), (left, side - width - left)))
-
-
-def _shrink(ink: Grey, size: int) -> NDArray[np.uint8]:
-    """Each pixel the mean of its area, as the training data was made."""
-    small: NDArray[np.uint8] = np.rint(ink * 255).astype(np.uint8)
-    if small.shape != (size, size):
-        small = np.asarray(Image.fromarray(small).resize((size, size), Image.Resampling.BOX))
-    peak = float(small.max()) / 255
-    if SPECK < peak < FAINT:
-        small = np.rint(small * (FAINT / peak)).astype(np.uint8)
-    return small
+def _are_rows(rows: list[Any] | NDArray[Any]) -> bool:
+    return isinstance(rows, list) and all(type(row) is list for row in rows) and len(set(map(len, rows))) == 1
 
 
 def _json_type(value: object) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from service.arrays import Array
 from service.cards import Card, ImageInput, VectorInput
 from service.errors import Unprocessable
-from service.images import Pixels, decode_image
+from service.images import Pixels, decode_images
 from service.settings import Settings
 
 LARGEST = 1e30
@@ -25,8 +25,7 @@ def decode_inputs(card: Card, raw: Sequence[Any], fields: Sequence[str], setting
     """Inputs as the card says, stacked: images (n, 1, size, size) uint8 ink, or vectors (n, length) float32."""
     match card.input:
         case ImageInput(size=size):
-            pixels = Pixels(settings.max_image_pixels)
-            return np.stack([decode_image(one, size, pixels, field) for one, field in zip(raw, fields, strict=True)])
+            return decode_images(raw, size, Pixels(settings.max_image_pixels), fields)
         case VectorInput(length=length):
             return np.stack([_vector(one, length, field) for one, field in zip(raw, fields, strict=True)])
 

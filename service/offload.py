@@ -27,5 +27,8 @@ def size_of(inputs: Sequence[Any]) -> int:
 
 def _size(one: Any) -> int:
     if isinstance(one, list):
-        return sum(len(row) if isinstance(row, list) else 1 for row in one)
+        try:
+            return sum(map(len, one))
+        except TypeError:  # a list of numbers
+            return len(one)
     return len(one) if isinstance(one, str) else getattr(one, "size", 1)

@@ -4,9 +4,11 @@ import base64
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
-from service.images import Pixels, decode_image
+from service.images import Pixels, decode_images
 from tests.service.drawings import draw, encoded, ink
 
 INK = ink("Z")
@@ -15,7 +17,7 @@ DARK = Image.eval(LIGHT, lambda value: 255 - value)
 
 
 def decode(raw: object, max_pixels: int = 1_000_000) -> np.ndarray:
-    return decode_image(raw, 28, Pixels(max_pixels), "inputs[0]")
+    return decode_images([raw], 28, Pixels(max_pixels), ["inputs[0]"])[0]
 
 
 def on_nothing(shade: int) -> Image.Image:
@@ -118,3 +120,30 @@ def test_pale_ink_is_still_seen():
 def test_an_empty_sheet_has_no_ink_even_with_the_noise_of_a_jpeg():
     noise = np.random.default_rng(0).integers(252, 256, (84, 84), dtype=np.uint8)
     assert decode(encoded(Image.fromarray(noise), "JPEG")).max() <= 5
+
+
+SHEETS = st.tuples(st.integers(1, 40), st.integers(1, 40))
+
+
+@st.composite
+def rows(draw_one: st.DrawFn) -> list[list[float]]:
+    """An image as numbers: whole ones, some of few shades, or parts of one."""
+    height, width = draw_one(st.just((28, 28)) | SHEETS)
+    rng = np.random.default_rng(draw_one(st.integers(0, 2**32)))
+    paper, shade = draw_one(st.sampled_from([(0, 255), (255, 0), (250, 240), (0, 30)]))
+    sheet = np.where(rng.random((height, width)) > 0.8, shade, paper)
+    return (sheet if draw_one(st.booleans()) else sheet / 255).tolist()
+
+
+@given(st.lists(rows(), min_size=1, max_size=4))
+@settings(deadline=None, derandomize=True)
+def test_images_together_become_what_each_becomes_alone(several):
+    together = decode_images(several, 28, Pixels(1_000_000), ["inputs"] * len(several))
+    for image, one in zip(several, together, strict=True):
+        np.testing.assert_array_equal(one, decode(image))
+
+
+@given(rows())
+@settings(deadline=None, derandomize=True)
+def test_whole_numbers_mean_the_same_as_those_with_a_point(image):
+    np.testing.assert_array_equal(decode(image), decode(np.array(image, dtype=float).tolist()))

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.errors import Unprocessable
-from service.images import Pixels, decode_image
+from service.images import Pixels, decode_images
 from tests.service.drawings import draw, encoded
 
 PNG = base64.b64decode(encoded(draw("L")))
@@ -20,7 +20,7 @@ A_FEW = settings(max_examples=100, deadline=None, derandomize=True)
 
 
 def decode(raw: object, max_pixels: int = 1_000_000) -> np.ndarray:
-    return decode_image(raw, 28, Pixels(max_pixels), "inputs[3]")
+    return decode_images([raw], 28, Pixels(max_pixels), ["inputs[3]"])[0]
 
 
 def png_claiming(width: int, height: int) -> str:
