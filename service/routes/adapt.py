@@ -1,17 +1,15 @@
 """POST /adapt."""
 
-from typing import Annotated
-
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
 
 from service import errors
 from service.problems import responses
 from service.records import ClientKey
-from service.routes.bodies import body_of, documented
-from service.routes.dependencies import KEY_SCHEMES, Tenant, UseCases
+from service.routes.bodies import documented, read, written
+from service.routes.dependencies import tenant, use_cases
 from service.schemas import AdaptRequest, AdaptResponse
 
-router = APIRouter(tags=["clients"], dependencies=KEY_SCHEMES)
+router = APIRouter(tags=["clients"])
 
 FAILURES = responses(
     errors.BadRequest,
@@ -32,14 +30,18 @@ FAILURES = responses(
 )
 
 
-@router.post("/adapt", operation_id="adapt", responses=FAILURES, openapi_extra=documented(AdaptRequest))
-async def adapt(
-    tenant: Tenant, clients: UseCases, body: Annotated[AdaptRequest, body_of(AdaptRequest)]
-) -> AdaptResponse:
+@router.post(
+    "/adapt",
+    operation_id="adapt",
+    response_model=AdaptResponse,
+    responses=FAILURES,
+    openapi_extra=documented(AdaptRequest),
+)
+async def adapt(request: Request) -> Response:
     """Make, replace or extend a client's model from labelled examples. Answered 200, it survives a crash."""
-    client = ClientKey(tenant, body.client_id)
+    whose, clients, body = await tenant(request), await use_cases(request), await read(request, AdaptRequest)
     raw = [(example.input, example.label) for example in body.support]
     learn = clients.append if body.mode == "append" else clients.adapt
-    adapted = await learn(client, body.model, raw, body.ttl_s)
+    adapted = await learn(ClientKey(whose, body.client_id), body.model, raw, body.ttl_s)
     known = adapted.record.model_dump(include=set(AdaptResponse.model_fields))
-    return AdaptResponse(**known, state_bytes=adapted.state_bytes, timings_ms=adapted.timings_ms)
+    return written(AdaptResponse(**known, state_bytes=adapted.state_bytes, timings_ms=adapted.timings_ms))

@@ -1,9 +1,9 @@
-"""Request bodies, as JSON or as a safetensors file: numbers as bytes cost a thirtieth of what they cost as JSON."""
+"""Bodies of requests, as JSON or as a safetensors file, where numbers cost a thirtieth; and of answers, as JSON."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from fastapi import Depends, Request
+from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
@@ -12,27 +12,29 @@ from safetensors.numpy import load
 
 from service import offload
 from service.errors import BadRequest, UnsupportedMediaType
+from service.routes.dependencies import KEY_SCHEMES
 
 Body = TypeVar("Body", bound=BaseModel)
 
 JSON, SAFETENSORS = "application/json", "application/safetensors"
 
 
-def body_of(model: type[Body]) -> Any:
-    """The dependency that reads a request's body as `model`."""
+async def read(request: Request, model: type[Body]) -> Body:
+    """A request's body as `model`. Raises BadRequest, UnsupportedMediaType, RequestValidationError."""
+    read_fields, raw = _reader(request), await request.body()
+    try:
+        return await offload.run(lambda: model.model_validate(read_fields(raw)), len(raw))
+    except ValidationError as error:
+        raise RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in error.errors()]) from None
 
-    async def read(request: Request) -> Body:
-        read_fields, raw = _reader(request), await request.body()
-        try:
-            return await offload.run(lambda: model.model_validate(read_fields(raw)), len(raw))
-        except ValidationError as error:
-            raise RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in error.errors()]) from None
 
-    return Depends(read)
+def written(answer: BaseModel) -> Response:
+    """An answer as JSON."""
+    return Response(answer.model_dump_json(), media_type=JSON)
 
 
 def documented(model: type[BaseModel]) -> dict[str, Any]:
-    """The OpenAPI of a body that `body_of` reads."""
+    """The OpenAPI of a route that asks for a key and reads its body as `model`, which FastAPI does not see."""
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
     binary = {
         "type": "string",
@@ -41,7 +43,8 @@ def documented(model: type[BaseModel]) -> dict[str, Any]:
         "`labels`, a list, in place of `support`.",
     }
     content = {JSON: {"schema": schema}, SAFETENSORS: {"schema": binary}}
-    return {"requestBody": {"required": True, "content": content}}
+    security: list[dict[str, list[str]]] = [{scheme.dependency.scheme_name: []} for scheme in KEY_SCHEMES]
+    return {"requestBody": {"required": True, "content": content}, "security": security}
 
 
 def _reader(request: Request) -> Callable[[bytes], Any]:

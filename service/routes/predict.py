@@ -1,9 +1,9 @@
 """POST /predict."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
 
 from service import errors
 from service.arrays import Array
@@ -11,11 +11,11 @@ from service.clients import Answered
 from service.inputs import Classes
 from service.problems import responses
 from service.records import ClientKey
-from service.routes.bodies import body_of, documented
-from service.routes.dependencies import KEY_SCHEMES, Tenant, UseCases
+from service.routes.bodies import documented, read, written
+from service.routes.dependencies import tenant, use_cases
 from service.schemas import Classified, PredictRequest, PredictResponse, Regressed
 
-router = APIRouter(tags=["clients"], dependencies=KEY_SCHEMES)
+router = APIRouter(tags=["clients"])
 
 FAILURES = responses(
     errors.BadRequest,
@@ -33,20 +33,27 @@ FAILURES = responses(
 )
 
 
-@router.post("/predict", operation_id="predict", responses=FAILURES, openapi_extra=documented(PredictRequest))
-async def predict(
-    tenant: Tenant, clients: UseCases, body: Annotated[PredictRequest, body_of(PredictRequest)]
-) -> PredictResponse:
+@router.post(
+    "/predict",
+    operation_id="predict",
+    response_model=PredictResponse,
+    responses=FAILURES,
+    openapi_extra=documented(PredictRequest),
+)
+async def predict(request: Request) -> Response:
     """Answer inputs from the client's adapted model."""
-    answered = await clients.predict(ClientKey(tenant, body.client_id), body.inputs)
+    whose, clients, body = await tenant(request), await use_cases(request), await read(request, PredictRequest)
+    answered = await clients.predict(ClientKey(whose, body.client_id), body.inputs)
     record = answered.record
-    return PredictResponse(
-        client_id=record.client_id,
-        model=record.model,
-        version=record.version,
-        inference=answered.inference(),
-        predictions=_predictions(answered),
-        timings_ms=answered.timings_ms,
+    return written(
+        PredictResponse(
+            client_id=record.client_id,
+            model=record.model,
+            version=record.version,
+            inference=answered.inference(),
+            predictions=_predictions(answered),
+            timings_ms=answered.timings_ms,
+        )
     )
 
 
@@ -77,4 +84,4 @@ def _regressed(values: Array) -> Regressed:
 
 def _number(value: np.floating[Any]) -> float:
     """With the digits that a float32 has, and not the nine more that JSON would write of it."""
-    return float(str(np.float32(value)))
+    return float(f"{value:.7g}")
