@@ -3,6 +3,7 @@
 arXiv:1703.03400
 """
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -58,18 +59,33 @@ class MAML(GradientLearner):
         features = functional_call(self.encoder, part(state, "encoder."), (query,))
         return F.linear(features, state["head.weight"], state["head.bias"])
 
+    def inner_loop(self, loss: Loss, params: State) -> State:
+        """What `params` have become; by the native kernel, all steps at once, where it can."""
+        rates = self.rates_of_layers(self.steps if self.training else self.adapt_steps)
+        given = None if rates is None else self.given_to_kernel(loss, params, rates)
+        if rates is None or given is None:
+            return super().inner_loop(loss, params)
+        return _named(params, *native.descent(*given, rates))
+
     def gradients(self, loss: Loss, params: State) -> State:
         """The gradients of the loss, by the native kernel where it can."""
+        given = self.given_to_kernel(loss, params)
+        return super().gradients(loss, params) if given is None else _named(params, *native.gradients(*given))
+
+    def rates_of_layers(self, steps: int) -> Tensor | None:
+        """The rates (steps, weights and biases in order) by which `update` descends; None where it does otherwise."""
+        if type(self).update is not GradientLearner.update:
+            return None
+        return torch.full((steps, len(list(self.encoder.parameters())) + 2), self.rate)
+
+    def given_to_kernel(self, loss: Loss, params: State, *others: Tensor) -> tuple[Conv4, State, State, Support] | None:
+        """The encoder, its weights, the head's and the support, where the native kernel can take these."""
         encoder = self.encoder
         if not isinstance(loss, SupportLoss) or not isinstance(encoder, Conv4) or not self.classifies_linearly():
-            return super().gradients(loss, params)
+            return None
         weights, head = part(params, "encoder."), part(params, "head.")
-        if not native.takes(encoder, weights, [loss.support.inputs, *head.values()]):
-            return super().gradients(loss, params)
-        found, of_head = native.gradients(encoder, weights, head, loss.support)
-        named = {f"encoder.{name}": value for name, value in found.items()}
-        named |= {f"head.{name}": value for name, value in of_head.items()}
-        return {name: named[name] for name in params}
+        taken = native.takes(encoder, weights, [loss.support.inputs, *head.values(), *others])
+        return (encoder, weights, head, loss.support) if taken else None
 
     def classifies_linearly(self) -> bool:
         """Whether the answers are those of a linear classifier on the encoder: some learners answer in another way."""
@@ -97,6 +113,13 @@ class MAML(GradientLearner):
         encoder = {f"encoder.{name}": value for name, value in self.encoder.named_parameters()}
         head = self.head_rows(0 if self.head is not None else 1)
         return encoder | {f"head.{name}": value for name, value in head.items()}
+
+
+def _named(like: State, encoder: State, head: State) -> State:
+    """An encoder's and a head's values as one state, in the order of another."""
+    named = {f"encoder.{name}": value for name, value in encoder.items()}
+    named |= {f"head.{name}": value for name, value in head.items()}
+    return {name: named[name] for name in like}
 
 
 def part(state: State, prefix: str) -> State:

@@ -48,6 +48,11 @@ class MAMLPlusPlus(MAML):
         at = min(number, self.steps - 1)
         return {name: value - self.rates[key_of(name)][at] * gradients[name] for name, value in params.items()}
 
+    def rates_of_layers(self, steps: int) -> Tensor:
+        """The learned rates, (steps, weights and biases in order)."""
+        at = torch.arange(steps).clamp(max=self.steps - 1)
+        return torch.stack([self.rates[key_of(name)][at] for name in self.layers()], dim=1)
+
     def outer_loss(self, episode: Episode, done: float) -> Tensor:
         """The weighted sum of the query losses after each step; steps of no weight are not asked."""
         loss, state = self.support_loss(episode.support), self.initial(episode.support)

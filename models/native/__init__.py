@@ -51,6 +51,17 @@ def gradients(encoder: "Conv4", weights: State, head: State, support: Support) -
     return dict(zip(encoder.names, found, strict=True)), {"weight": weight, "bias": bias}
 
 
+def descent(encoder: "Conv4", weights: State, head: State, support: Support, rates: Tensor) -> tuple[State, State]:
+    """The values of the encoder's parameters and the head's after gradient descent on the mean support loss, by `rates`
+    (steps, 18): in each step one for each of `encoder.names`, the head's weight and its bias."""
+    values = [*_in_order(encoder, weights), head["weight"], head["bias"]]
+    inputs, targets, mask, _ = support
+    *found, weight, bias = torch.ops.handful.conv4_descent(
+        inputs, targets, mask, values, rates, encoder.centred, encoder.scale
+    )
+    return dict(zip(encoder.names, found, strict=True)), {"weight": weight, "bias": bias}
+
+
 def _in_order(encoder: "Conv4", weights: State) -> list[Tensor]:
     """As the kernel takes them: a state that was stored has an order of its own."""
     return [weights[name] for name in encoder.names]

@@ -407,6 +407,14 @@ struct Shape {
 
 namespace {
 
+// The weights as the gradient of the maps reads them.
+void turn(Block& block) {
+    float* turned = block.turned.of(block.size());
+    for (int tap = 0; tap < block.taps; tap++)
+        transpose(block.weight.data + tap * block.outputs, block.inputs, block.outputs, block.taps * block.outputs,
+                  turned + tap * block.inputs, block.taps * block.inputs);
+}
+
 void prepare(Network& net, const Shape& shape, const float* const* weights, bool backwards) {
     net.shape(shape.channels, shape.height, shape.width, shape.features);
     for (int b = 0; b < BLOCKS; b++) {
@@ -418,11 +426,7 @@ void prepare(Network& net, const Shape& shape, const float* const* weights, bool
         if (!backwards) continue;
         block.slope.of(maps);
         block.gradient.of(block.size());
-        if (b == 0) continue;
-        float* turned = block.turned.of(block.size());
-        for (int tap = 0; tap < block.taps; tap++)
-            transpose(block.weight.data + tap * outputs, block.inputs, outputs, block.taps * outputs,
-                      turned + tap * block.inputs, block.taps * block.inputs);
+        if (b) turn(block);
     }
     const int widest = std::max(shape.features, TAPS * shape.channels);
     net.columns.of(static_cast<size_t>(TOGETHER) * net.blocks[0].before * net.blocks[0].inputs);
@@ -543,7 +547,70 @@ int sizes_of(const Shape& shape, int weight) {
     return weight % 4 ? width : width * TAPS * (block ? width : shape.channels);
 }
 
+bool of_filters(int weight) { return weight < 16 && weight % 4 == 0; }
+
+// What one task is taught with.
+struct Examples {
+    const float* images;
+    const int64_t* targets;
+    std::vector<int> rows;  // of those that are not masked
+
+    Examples(const float* images_, const int64_t* targets_, const uint8_t* mask, int count)
+        : images(images_), targets(targets_) {
+        for (int row = 0; row < count; row++)
+            if (mask[row]) rows.push_back(row);
+    }
+
+    bool are_of(int ways) const {
+        return std::all_of(rows.begin(), rows.end(), [&](int row) { return targets[row] >= 0 && targets[row] < ways; });
+    }
+};
+
+// The mean loss of a task's examples. The slopes of the filters are left in the blocks, those of the other weights are
+// written to `gradients`.
+float slopes_of(Network& net, const Shape& shape, const Examples& examples, const float* const* weights,
+                float* const* gradients) {
+    const size_t image = static_cast<size_t>(shape.channels) * shape.height * shape.width;
+    const int real = static_cast<int>(examples.rows.size()), group = group_of(real), width = shape.features;
+    float *features = net.summary.data, *slopes = features + TOGETHER * width, inverse[TOGETHER], loss = 0;
+    for (int i = 0; i < 18; i++)
+        if (!of_filters(i)) std::fill_n(gradients[i], sizes_of(shape, i), 0.0f);
+    for (int b = 0; b < BLOCKS && real == 0; b++) std::fill_n(net.blocks[b].gradient.data, net.blocks[b].size(), 0.0f);
+    for (int first = 0; first < real; first += group) {
+        const float* at[TOGETHER];
+        const int count = std::min(group, real - first), *rows = &examples.rows[first];
+        for (int i = 0; i < count; i++) at[i] = examples.images + rows[i] * image;
+        forward(net, shape, weights, at, count, features, inverse);
+        for (int i = 0; i < count; i++)
+            loss += judge(shape, weights, gradients, features + i * width, examples.targets[rows[i]],
+                          1.0f / static_cast<float>(real), slopes + i * width, net.logits.data);
+        backward(net, shape, weights, gradients, count, features, inverse, slopes, first == 0);
+    }
+    return loss;
+}
+
+// One step of each weight against its slope, by its rate.
+void descend(Network& net, const Shape& shape, float* const* weights, const float* const* gradients,
+             const float* rates) {
+    for (int i = 0; i < 18; i++) {
+        float* weight = of_filters(i) ? net.blocks[i / 4].weight.data : weights[i];
+        const float *gradient = of_filters(i) ? net.blocks[i / 4].gradient.data : gradients[i], rate = rates[i];
+        for (int k = 0, size = sizes_of(shape, i); k < size; k++) weight[k] -= rate * gradient[k];
+    }
+    for (int b = 1; b < BLOCKS; b++) turn(net.blocks[b]);
+}
+
+// What the blocks have of each filter, in the order of the encoder's own.
+void write_filters(const Network& net, Buffer Block::*which, float* const* to) {
+    for (int b = 0; b < BLOCKS; b++) {
+        const Block& block = net.blocks[b];
+        const int columns = block.inputs * block.taps;
+        transpose((block.*which).data, columns, block.outputs, block.outputs, to[4 * b], columns);
+    }
+}
+
 thread_local Network network;
+thread_local Buffer others;
 
 }  // namespace
 
@@ -574,44 +641,47 @@ void handful_features(const Shape* shape, const float* images, int64_t images_st
 int handful_gradients(const Shape* shape, const float* images, int64_t images_stride, const int64_t* targets,
                       int64_t targets_stride, const uint8_t* mask, int64_t mask_stride, const float* const* weights,
                       const int64_t* strides, float* const* gradients, float* losses) {
-    const size_t image = static_cast<size_t>(shape->channels) * shape->height * shape->width;
-    const int width = shape->features;
-    float inverse[TOGETHER];
-    std::vector<int> rows;
     for (int task = 0; task < shape->tasks; task++) {
-        const float *mine[18], *at[TOGETHER];
+        const Examples examples(images + task * images_stride, targets + task * targets_stride,
+                                mask + task * mask_stride, shape->images);
+        if (!examples.are_of(shape->ways)) return 1;
+        const float* mine[18];
         float* to[18];
         for (int i = 0; i < 18; i++) {
             mine[i] = weights[i] + task * strides[i];
             to[i] = gradients[i] + static_cast<size_t>(task) * sizes_of(*shape, i);
-            if (i >= 16 || i % 4) std::fill_n(to[i], sizes_of(*shape, i), 0.0f);
         }
         prepare(network, *shape, mine, true);
-        rows.clear();
-        for (int row = 0; row < shape->images; row++)
-            if (mask[task * mask_stride + row]) rows.push_back(row);
-        const int real = static_cast<int>(rows.size()), group = group_of(real);
-        losses[task] = 0;
-        for (int b = 0; b < BLOCKS && real == 0; b++)
-            std::fill_n(network.blocks[b].gradient.data, network.blocks[b].size(), 0.0f);
-        float *features = network.summary.data, *slopes = features + TOGETHER * width;
-        for (int first = 0; first < real; first += group) {
-            const int count = std::min(group, real - first);
-            for (int i = 0; i < count; i++) at[i] = images + task * images_stride + rows[first + i] * image;
-            forward(network, *shape, mine, at, count, features, inverse);
-            for (int i = 0; i < count; i++) {
-                const int64_t target = targets[task * targets_stride + rows[first + i]];
-                if (target < 0 || target >= shape->ways) return 1;
-                losses[task] += judge(*shape, mine, to, features + i * width, target, 1.0f / static_cast<float>(real),
-                                      slopes + i * width, network.logits.data);
-            }
-            backward(network, *shape, mine, to, count, features, inverse, slopes, first == 0);
+        losses[task] = slopes_of(network, *shape, examples, mine, to);
+        write_filters(network, &Block::gradient, to);
+    }
+    return 0;
+}
+
+// The weights, 18 contiguous tensors (tasks, *weight), after steps of descent by `rates` (steps, 18) from `weights`.
+// The filters stay in the blocks meanwhile. Returns 1 for a target that is no class.
+int handful_descent(const Shape* shape, const float* images, int64_t images_stride, const int64_t* targets,
+                    int64_t targets_stride, const uint8_t* mask, int64_t mask_stride, const float* const* weights,
+                    const int64_t* strides, const float* rates, int32_t steps, float* const* adapted) {
+    size_t total = 0;
+    for (int i = 0; i < 18; i++) total += of_filters(i) ? 0 : sizes_of(*shape, i);
+    for (int task = 0; task < shape->tasks; task++) {
+        const Examples examples(images + task * images_stride, targets + task * targets_stride,
+                                mask + task * mask_stride, shape->images);
+        if (!examples.are_of(shape->ways)) return 1;
+        float *mine[18], *gradients[18] = {}, *spare = others.of(total);
+        for (int i = 0; i < 18; i++) {
+            const int size = sizes_of(*shape, i);
+            mine[i] = adapted[i] + static_cast<size_t>(task) * size;
+            std::copy_n(weights[i] + task * strides[i], size, mine[i]);
+            if (!of_filters(i)) gradients[i] = spare, spare += size;
         }
-        for (int b = 0; b < BLOCKS; b++) {
-            const Block& block = network.blocks[b];
-            const int columns = block.inputs * block.taps;
-            transpose(block.gradient.data, columns, width, width, to[4 * b], columns);
+        prepare(network, *shape, mine, true);
+        for (int step = 0; step < steps; step++) {
+            slopes_of(network, *shape, examples, mine, gradients);
+            descend(network, *shape, mine, gradients, rates + 18 * step);
         }
+        write_filters(network, &Block::weight, mine);
     }
     return 0;
 }

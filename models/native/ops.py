@@ -28,11 +28,16 @@ class Operand(NamedTuple):
     stride: int
 
 
-FEATURES, GRADIENTS = "handful::conv4_features", "handful::conv4_gradients"
+FEATURES, GRADIENTS, DESCENT = "handful::conv4_features", "handful::conv4_gradients", "handful::conv4_descent"
 # Not `custom_op`: what it does around each call takes as long as the kernel.
 torch.library.define(FEATURES, "(Tensor images, Tensor[] weights, bool centred, float scale) -> Tensor")
 torch.library.define(
     GRADIENTS, "(Tensor images, Tensor targets, Tensor mask, Tensor[] weights, bool centred, float scale) -> Tensor[]"
+)
+torch.library.define(
+    DESCENT,
+    "(Tensor images, Tensor targets, Tensor mask, Tensor[] weights, Tensor rates, bool centred, float scale)"
+    " -> Tensor[]",
 )
 
 
@@ -54,6 +59,22 @@ def gradients(
     return _gradients((), examples, [_shared(weight) for weight in weights], centred, scale)
 
 
+@torch.library.impl(DESCENT, "CPU")
+def descent(
+    images: Tensor,
+    targets: Tensor,
+    mask: Tensor,
+    weights: Sequence[Tensor],
+    rates: Tensor,
+    centred: bool,
+    scale: float,
+) -> list[Tensor]:
+    """The weights, in their shapes, after as many steps of descent of that loss as there are `rates` (steps, 18), which
+    all tasks share; the rest as for `gradients`."""
+    examples = [_shared(tensor) for tensor in (images, targets, mask)]
+    return _descent((), examples, [_shared(weight) for weight in weights], rates, centred, scale)
+
+
 @torch.library.register_fake(FEATURES)  # type: ignore[untyped-decorator]
 def _(images: Tensor, weights: Sequence[Tensor], centred: bool, scale: float) -> Tensor:
     return images.new_empty(len(images), len(weights[1]))
@@ -64,6 +85,19 @@ def _(
     images: Tensor, targets: Tensor, mask: Tensor, weights: Sequence[Tensor], centred: bool, scale: float
 ) -> list[Tensor]:
     return [*(weight.new_empty(weight.shape) for weight in weights), images.new_empty(())]
+
+
+@torch.library.register_fake(DESCENT)  # type: ignore[untyped-decorator]
+def _(
+    images: Tensor,
+    targets: Tensor,
+    mask: Tensor,
+    weights: Sequence[Tensor],
+    rates: Tensor,
+    centred: bool,
+    scale: float,
+) -> list[Tensor]:
+    return [weight.new_empty(weight.shape) for weight in weights]
 
 
 @torch.library.register_vmap(FEATURES)  # type: ignore[untyped-decorator]
@@ -91,6 +125,24 @@ def _(
     return out, [0] * len(out)
 
 
+@torch.library.register_vmap(DESCENT)  # type: ignore[untyped-decorator]
+def _(
+    info: Any,
+    dims: Any,
+    images: Tensor,
+    targets: Tensor,
+    mask: Tensor,
+    weights: Sequence[Tensor],
+    rates: Tensor,
+    centred: bool,
+    scale: float,
+) -> tuple[list[Tensor], list[int]]:
+    examples = [_operand(*pair) for pair in zip((images, targets, mask), dims[:3], strict=True)]
+    own = [_operand(*pair) for pair in zip(weights, dims[3], strict=True)]
+    out = _descent((info.batch_size,), examples, own, rates, centred, scale)
+    return out, [0] * len(out)
+
+
 def _features(tasks: tuple[int, ...], images: Operand, weights: list[Operand], centred: bool, scale: float) -> Tensor:
     """Features (*tasks, n, d); `tasks` is () or the number of them."""
     shape = _shape(tasks, images, weights, 0, centred, scale)
@@ -107,9 +159,30 @@ def _gradients(
     out = [weight.tensor.new_empty(*tasks, *weight.shape) for weight in weights]
     losses = examples[0].tensor.new_empty(tasks)
     arguments = *_arguments(examples), *_table(weights), _addresses(out), _address(losses)
-    if _kernel().handful_gradients(ctypes.byref(shape), *arguments):
-        raise IndexError("a target is none of the classes")
+    _check(_kernel().handful_gradients(ctypes.byref(shape), *arguments))
     return [*out, losses]
+
+
+def _descent(
+    tasks: tuple[int, ...],
+    examples: list[Operand],
+    weights: list[Operand],
+    rates: Tensor,
+    centred: bool,
+    scale: float,
+) -> list[Tensor]:
+    """The weights (*tasks, *weight)."""
+    shape = _shape(tasks, examples[0], weights, weights[-1].shape[0], centred, scale)
+    out = [weight.tensor.new_empty(*tasks, *weight.shape) for weight in weights]
+    steps = rates.to(torch.float32).contiguous()
+    arguments = *_arguments(examples), *_table(weights), _address(steps), ctypes.c_int32(len(steps)), _addresses(out)
+    _check(_kernel().handful_descent(ctypes.byref(shape), *arguments))
+    return out
+
+
+def _check(status: int) -> None:
+    if status:
+        raise IndexError("a target is none of the classes")
 
 
 def _kernel() -> ctypes.CDLL:

@@ -29,10 +29,12 @@ STRIDED = [
     if spec.encoder_options.get("reduction") == "stride" and spec.learner != "relation"  # which compares maps
 ]
 DESCENDING = {
-    "maml", "maml-any-ways", "maml-first-order", "reptile", "reptile-any-ways", "meta-sgd", "meta-sgd-any-ways",
-    "maml++", "maml++-any-ways", "alfa", "alfa-any-ways", "proto-maml",
+    "maml", "maml-any-ways", "maml-first-order", "reptile", "reptile-any-ways", "maml++", "maml++-any-ways",
+    "proto-maml",
 }  # fmt: skip
-"""Learners of which the kernel also takes the gradients."""
+"""Learners of which the kernel takes all steps of the inner loop."""
+STEPPING = {"meta-sgd", "meta-sgd-any-ways", "alfa", "alfa-any-ways"}
+"""And those of which it takes the gradients, since their steps are of their own kind."""
 CASES = {
     "as in the zoo": {"width": 64, "ways": 5, "shots": 1, "centred": True},
     "large scale": {"width": 64, "ways": 3, "shots": 2, "centred": True, "scale": 4.0},
@@ -72,7 +74,7 @@ def off(monkeypatch):
 def calls(monkeypatch) -> list[str]:
     """What is asked of the kernel from here on."""
     asked: list[str] = []
-    for name in ("features", "gradients"):
+    for name in ("features", "gradients", "descent"):
         original = getattr(native, name)
 
         def noted(*arguments, name=name, original=original):
@@ -106,6 +108,33 @@ def test_gradients_are_those_of_torch_in_double_precision(case):
 
 
 @needs_kernel
+@over_cases
+def test_descent_is_that_of_torch_in_double_precision(case):
+    problem, steps = Problem(**case), 3
+    rates = torch.rand(steps, 18) * 0.1
+    found = native.descent(problem.encoder, problem.weights, problem.head, problem.support, rates)
+    exact = [{name: value.double() for name, value in part.items()} for part in (problem.weights, problem.head)]
+    for of_step in rates.double():
+        slopes = torch.func.grad(problem.loss, argnums=(0, 1))(*exact)
+        each = iter(of_step)
+        exact = [
+            {name: value - next(each) * slope[name] for name, value in part.items()}
+            for part, slope in zip(exact, slopes, strict=True)
+        ]
+    for part, wanted in zip(found, exact, strict=True):
+        assert_close(part, {name: value.float() for name, value in wanted.items()}, rtol=1e-5, atol=1e-5)
+
+
+@needs_kernel
+def test_descent_without_steps_returns_the_weights_in_memory_of_their_own():
+    problem = Problem(16, 3, 2)
+    none = torch.zeros(0, 18)
+    weights, head = native.descent(problem.encoder, problem.weights, problem.head, problem.support, none)
+    assert_close((weights, head), (problem.weights, problem.head), rtol=0, atol=0)
+    assert not any(weights[name].data_ptr() == value.data_ptr() for name, value in problem.weights.items())
+
+
+@needs_kernel
 def test_the_operator_also_returns_the_loss():
     problem = Problem(16, 3, 2, padding=2)
     values = [*problem.weights.values(), *problem.head.values()]
@@ -130,6 +159,15 @@ def test_clients_at_once_are_clients_one_by_one(shared):
     for i, problem in enumerate(problems):
         alone = native.gradients(encoder, weights[i], problem.head, problem.support)
         assert_close(tuple({name: value[i] for name, value in part.items()} for part in together), alone)
+    rates = torch.full((2, 18), 0.1)
+
+    def descended(own: State, head: State, *examples: Tensor) -> tuple[State, State]:
+        return native.descent(encoder, own, head, Support(*examples, 3), rates)
+
+    together = torch.vmap(descended, dims)(weights[0] if shared else stacked(weights), heads, *batch)
+    for i, problem in enumerate(problems):
+        alone = native.descent(encoder, weights[i], problem.head, problem.support, rates)
+        assert_close(tuple({name: value[i] for name, value in part.items()} for part in together), alone)
     features = torch.vmap(functools.partial(native.features, encoder), dims[:2])
     seen = features(weights[0] if shared else stacked(weights), batch[0])
     assert_close(seen[2], native.features(encoder, weights[2], batch[0][2]))
@@ -143,8 +181,11 @@ def stacked(states: list[State]) -> State:
 def test_a_target_that_is_no_class_is_refused():
     problem = Problem(16, 3, 1)
     wrong = problem.support._replace(targets=torch.tensor([0, 1, 3]))
+    given = problem.encoder, problem.weights, problem.head, wrong
     with pytest.raises(IndexError):
-        native.gradients(problem.encoder, problem.weights, problem.head, wrong)
+        native.gradients(*given)
+    with pytest.raises(IndexError):
+        native.descent(*given, torch.zeros(1, 18))
 
 
 @needs_kernel
@@ -168,7 +209,8 @@ def test_a_learner_adapts_and_answers_as_it_does_in_torch(name, monkeypatch):
     learner, asked = fresh(TABLE[name]), calls(monkeypatch)
     found = adapted(learner, TABLE[name])
     assert "features" in asked
-    assert ("gradients" in asked) == (name in DESCENDING)
+    assert ("descent" in asked) == (name in DESCENDING)
+    assert ("gradients" in asked) == (name in STEPPING)
     off(monkeypatch)
     asked.clear()
     assert_close(found, adapted(learner, TABLE[name]), **CLOSE)
