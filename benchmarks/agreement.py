@@ -22,7 +22,7 @@ from models.learner import Episode, Learner, State
 from models.tasks import open_tasks
 from models.tasks.episode import Shape, Tasks, rng_of
 from service.cards import Card, Catalogue
-from service.engine.compact import compacted, expanded
+from service.engine.compact import Compact
 from service.settings import ZOO
 
 SHAPE, EPISODES = Shape(5, 1, 16), 125
@@ -85,9 +85,9 @@ def through_store(learner: Learner, state: State) -> State:
     """The state as it comes back from where it is kept."""
     if learner.exact_states:
         return state
-    own = dict(learner.named_parameters())
-    kept = compacted({name: value.unsqueeze(0) for name, value in state.items()}, own)
-    return {name: value[0] for name, value in expanded(kept, own).items()}
+    form = Compact(dict(learner.named_parameters()))
+    kept = form.compacted({name: value.unsqueeze(0) for name, value in state.items()})
+    return {name: value[0] for name, value in form.expanded(kept).items()}
 
 
 def load(card: Card) -> Learner:

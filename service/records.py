@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from service.arrays import Arrays
 
-STATE_FORM = 2
+STATE_FORM = 3
 """Of what is in a state: another form, another number, and states of the old one are made anew."""
 
 

@@ -45,14 +45,20 @@ class Conv4(nn.Module):
             _block(channels, width, reduction, norm), *(_block(width, width, reduction, norm) for _ in range(3))
         )
         self.names = tuple(name for name, _ in self.named_parameters())
+        paths = [name.rpartition(".") for name in self.names]
+        self._owners = [(self.get_submodule(module), attribute) for module, _, attribute in paths]
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (n, channels, 28, 28), ink 1 and paper 0, to features (n, width). By the native kernel if it can."""
-        weights: State = dict(self.named_parameters())
+        weights = self.weights()
         if native.takes(self, weights, [images]):
             return native.features(self, weights, images)
         features: Tensor = self.dropout(self.scale * self.last(self.blocks(images).mean((-2, -1))))
         return features
+
+    def weights(self) -> State:
+        """The parameters by name; `named_parameters()` would search all modules for them each time."""
+        return {name: getattr(*owner) for name, owner in zip(self.names, self._owners, strict=True)}
 
     def maps(self, images: Tensor) -> Tensor:
         """Images to feature maps (n, width, 3, 3), or 4 x 4 when strided: what the last block is given."""

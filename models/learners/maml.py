@@ -56,7 +56,7 @@ class MAML(GradientLearner):
 
     def predict(self, state: State, query: Tensor) -> Tensor:
         """Logits (q, ways) or values (q, outputs) of the client's own network."""
-        features = functional_call(self.encoder, part(state, "encoder."), (query,))
+        features = _features(self.encoder, part(state, "encoder."), query)
         return F.linear(features, state["head.weight"], state["head.bias"])
 
     def inner_loop(self, loss: Loss, params: State) -> State:
@@ -113,6 +113,14 @@ class MAML(GradientLearner):
         encoder = {f"encoder.{name}": value for name, value in self.encoder.named_parameters()}
         head = self.head_rows(0 if self.head is not None else 1)
         return encoder | {f"head.{name}": value for name, value in head.items()}
+
+
+def _features(encoder: Encoder, weights: State, images: Tensor) -> Tensor:
+    """What an encoder gives with these weights; without putting them into it where the native kernel takes them."""
+    if isinstance(encoder, Conv4) and native.takes(encoder, weights, [images]):
+        return native.features(encoder, weights, images)
+    features: Tensor = functional_call(encoder, weights, (images,))
+    return features
 
 
 def _named(like: State, encoder: State, head: State) -> State:

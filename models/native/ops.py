@@ -207,7 +207,8 @@ def _shared(tensor: Tensor) -> Operand:
 def _operand(tensor: Tensor, dim: int | None) -> Operand:
     if dim is None:
         return _shared(tensor)
-    own = tensor.movedim(dim, 0).contiguous()
+    own = tensor.movedim(dim, 0)
+    own = own if own[0].is_contiguous() else own.contiguous()  # what lies between tasks does not matter
     return Operand(own, own.shape[1:], own.stride(0))
 
 

@@ -1,27 +1,53 @@
 """States in half the bytes: how far a client's weights are from the model's own, in 16 bits.
 
 A difference is small beside the weight that it changes, so that its 11 bits say more than 11 bits of the weight would.
+All of a client's differences are one tensor, which is sent, stored and stacked at once.
 """
-
-from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
 from models.learner import State
 
-
-def compacted(states: State, own: Mapping[str, Tensor]) -> State:
-    """States, each tensor (clients, ...): what has the name and shape of one of the model's `own` weights becomes its
-    difference from that. One beyond the range of 16 bits (65504) becomes infinite."""
-    return {
-        name: (value - own[name]).half() if name in own and own[name].shape == value.shape[1:] else value
-        for name, value in states.items()
-    }
+BETWEEN = " "
+"""Names of weights in that of the tensor which has their differences, one behind the other."""
 
 
-def expanded(states: State, own: Mapping[str, Tensor]) -> State:
-    """The states of compacted ones; those that were not are left as they are."""
-    return {
-        name: own[name] + value.float() if value.dtype is torch.float16 else value for name, value in states.items()
-    }
+class Compact:
+    """The form in which the states of one model are kept; `own` are its weights."""
+
+    def __init__(self, own: State) -> None:
+        self._own = own
+        self._flat: dict[str, Tensor] = {}
+
+    def compacted(self, states: State) -> State:
+        """States, each tensor (clients, ...): what has the name and shape of one of the model's own weights becomes a
+        part of their differences, (clients, numbers). One beyond the range of 16 bits (65504) becomes infinite."""
+        names = [name for name, value in states.items() if self._is_own(name, value)]
+        if not names:
+            return states
+        flat = torch.cat([states[name].flatten(1) for name in names], 1)
+        key = BETWEEN.join(names)
+        return {key: (flat - self._flat_own(key)).half()} | {
+            name: value for name, value in states.items() if name not in names
+        }
+
+    def expanded(self, kept: State) -> State:
+        """The states of compacted ones; those that were not are left as they are."""
+        states: State = {}
+        for name, value in kept.items():
+            states |= self._weights(name, value) if value.dtype is torch.float16 else {name: value}
+        return states
+
+    def _weights(self, key: str, differences: Tensor) -> State:
+        names = key.split(BETWEEN)
+        parts = (self._flat_own(key) + differences.float()).split([self._own[name].numel() for name in names], 1)
+        return {name: part.unflatten(1, self._own[name].shape) for name, part in zip(names, parts, strict=True)}
+
+    def _flat_own(self, key: str) -> Tensor:
+        if key not in self._flat:
+            self._flat[key] = torch.cat([self._own[name].detach().flatten() for name in key.split(BETWEEN)])
+        return self._flat[key]
+
+    def _is_own(self, name: str, value: Tensor) -> bool:
+        return name in self._own and self._own[name].shape == value.shape[1:]

@@ -6,7 +6,7 @@ import torch
 from torch.testing import assert_close
 
 from models import checkpoint
-from service.engine.compact import compacted, expanded
+from service.engine.compact import Compact
 from service.settings import Settings
 from tests.service.serving import working
 from tests.service.test_worker import images, points, support
@@ -15,22 +15,29 @@ pytestmark = pytest.mark.anyio
 
 
 def test_what_differs_from_the_models_own_weights_takes_half_the_bytes_and_comes_back():
-    own = {"weight": torch.randn(8, 4)}
-    states = {"weight": own["weight"] + 0.01 * torch.randn(3, 8, 4), "prototypes": torch.randn(3, 2, 4)}
-    kept = compacted(states, own)
-    assert kept["weight"].nbytes == states["weight"].nbytes / 2
+    own = {"weight": torch.randn(8, 4), "bias": torch.randn(8), "shared": torch.randn(2)}
+    states = {
+        "bias": own["bias"] + 0.01 * torch.randn(3, 8),
+        "prototypes": torch.randn(3, 2, 4),
+        "weight": own["weight"] + 0.01 * torch.randn(3, 8, 4),
+    }
+    kept = Compact(own).compacted(states)
+    assert {name: (value.shape, value.dtype) for name, value in kept.items()} == {
+        "bias weight": ((3, 40), torch.float16),
+        "prototypes": ((3, 2, 4), torch.float32),
+    }
     assert torch.equal(kept["prototypes"], states["prototypes"])
-    assert_close(expanded(kept, own), states, rtol=0, atol=0.05 * 2**-11)
+    assert_close(Compact(own).expanded(kept), states, rtol=0, atol=0.05 * 2**-11)
 
 
 def test_a_tensor_of_another_shape_is_not_taken_for_a_difference():
     states = {"weight": torch.randn(3, 2, 4)}
-    assert torch.equal(compacted(states, {"weight": torch.randn(5, 4)})["weight"], states["weight"])
+    assert torch.equal(Compact({"weight": torch.randn(5, 4)}).compacted(states)["weight"], states["weight"])
 
 
 def test_states_that_were_kept_whole_are_left_as_they_are():
     states = {"weight": torch.randn(3, 8, 4)}
-    assert_close(expanded(states, {"weight": torch.randn(8, 4)}), states, rtol=0, atol=0)
+    assert_close(Compact({"weight": torch.randn(8, 4)}).expanded(states), states, rtol=0, atol=0)
 
 
 async def test_a_classifier_answers_from_half_the_bytes_within_a_thousandth(zoo):
