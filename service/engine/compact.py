@@ -41,8 +41,9 @@ class Compact:
 
     def _weights(self, key: str, differences: Tensor) -> State:
         names = key.split(BETWEEN)
-        parts = (self._flat_own(key) + differences.float()).split([self._own[name].numel() for name in names], 1)
-        return {name: part.unflatten(1, self._own[name].shape) for name, part in zip(names, parts, strict=True)}
+        sizes = [self._own[name].numel() for name in names]
+        parts = torch.split(self._flat_own(key) + differences.float(), sizes, 1)
+        return {name: part.view(-1, *self._own[name].shape) for name, part in zip(names, parts, strict=True)}
 
     def _flat_own(self, key: str) -> Tensor:
         if key not in self._flat:
