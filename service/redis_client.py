@@ -72,6 +72,11 @@ def getter(client: Client) -> Callable[[str], Awaitable[Blob]]:
     return client.get if isinstance(client, RedisCluster) else Gathered(client.mget).get
 
 
+def has_slots(client: Client) -> bool:
+    """Whether keys of different tags may be on different servers, where one script cannot write them."""
+    return isinstance(client, RedisCluster)
+
+
 class Turns:
     """So many calls at a time, and a call more waits for its turn; Redis's own failures as the service's."""
 

@@ -4,7 +4,9 @@ The support set is the truth and is kept; the state is a cache, and expires. All
 that a Redis Cluster holds them in one slot and one transaction can write them.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from redis.exceptions import ResponseError
 from safetensors.numpy import load, save
@@ -46,13 +48,31 @@ EXPIRIES_KEY = "handful:expiries"
 
 
 # What is written of a client is written by one of these, if its record is still the one that was read: a transaction
-# in one round trip, which a Cluster does like any other Redis. KEYS: those of the record, the support set, the state.
+# in one round trip, which a Cluster does like any other Redis. KEYS: those of the record, the support set, the state;
+# and of the lists that the client belongs in, unless these are elsewhere.
 IF_UNCHANGED = "if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end "
 WRITE = IF_UNCHANGED + (
-    "redis.call('MSET', KEYS[1], ARGV[2], KEYS[2], ARGV[3]) redis.call('SET', KEYS[3], ARGV[4], 'EX', ARGV[5]) return 1"
+    "redis.call('MSET', KEYS[1], ARGV[2], KEYS[2], ARGV[3]) redis.call('SET', KEYS[3], ARGV[4], 'EX', ARGV[5]) "
+    "for i = 4, #KEYS do redis.call('ZADD', KEYS[i], ARGV[2 * i - 2], ARGV[2 * i - 1]) end return 1"
 )
 KEEP_STATE = IF_UNCHANGED + "redis.call('SET', KEYS[3], ARGV[2], 'EX', ARGV[3]) return 1"
 REMOVE = IF_UNCHANGED + "redis.call('DEL', unpack(KEYS)) return 1"
+
+class Listing(NamedTuple):
+    """A place in a sorted set."""
+
+    key: str
+    score: float
+    member: str
+
+
+def listings(client: ClientKey, expires_at: datetime | None) -> list[Listing]:
+    """Where a client is listed."""
+    listed = [Listing(index_key(client.tenant), 0, client.client_id)]
+    if expires_at is not None:
+        listed.append(Listing(EXPIRIES_KEY, expires_at.timestamp(), ":".join(client)))
+    return listed
+
 
 CALLS = 64
 """To Redis at a time, at most; a request more waits for one."""
@@ -65,6 +85,7 @@ class Store:
         """Raises ValueError when the URL names no Redis."""
         self._redis = redis_client.connect(url, timeout_s)
         self._get = redis_client.getter(self._redis)
+        self._lists_elsewhere = redis_client.has_slots(self._redis)
         self._turn = redis_client.Turns(CALLS, timeout_s).turn
         self._state_ttl_s = state_ttl_s
 
@@ -110,10 +131,13 @@ class Store:
             if current is not None and current.write == record.write:
                 await self._if_unchanged(KEEP_STATE, key.client, text, _tagged(key, state), self._seconds(record))
 
-    async def _if_unchanged(self, script: str, client: ClientKey, text: Blob, *arguments: bytes | str | int) -> bool:
+    async def _if_unchanged(
+        self, script: str, client: ClientKey, text: Blob, *arguments: bytes | str | int, lists: Sequence[Listing] = ()
+    ) -> bool:
         """Run one of the scripts if `text` is still the client's record; whether it was."""
-        keys = (record_key(client), support_key(client), state_key(client))
-        done = await self._redis.eval(script, len(keys), *keys, text or "", *arguments)
+        keys = (record_key(client), support_key(client), state_key(client), *(each.key for each in lists))
+        places = [value for each in lists for value in (each.score, each.member)]
+        done = await self._redis.eval(script, len(keys), *keys, text or "", *arguments, *places)
         return bool(done)
 
     def _seconds(self, record: Record) -> int:
@@ -125,15 +149,24 @@ class Store:
         With `after`, the version must follow that one; else VersionMoved is raised and nothing is written.
         """
         async with self._turn():
-            await self._note(client, draft.expires_at)  # first: where there is no room for it, there is for nothing
-            while (record := await self._try_commit(client, draft, after)) is None:
-                pass  # another adapt was written meanwhile, so somebody gets on
-            if not await self._noted(client, record.expires_at):  # a list or a sweep has come between
-                await self._note(client, record.expires_at)
-            return record
+            if self._lists_elsewhere:
+                return await self._commit_and_list(client, draft, after)
+            return await self._commit(client, draft, after)
+
+    async def _commit_and_list(self, client: ClientKey, draft: Draft, after: Record | None) -> Record:
+        await self._list(client, draft.expires_at)  # first: where there is no room for it, there is for nothing
+        record = await self._commit(client, draft, after)
+        if not await self._is_listed(client, record.expires_at):  # a list or a sweep has come between
+            await self._list(client, record.expires_at)
+        return record
+
+    async def _commit(self, client: ClientKey, draft: Draft, after: Record | None) -> Record:
+        while (record := await self._try_commit(client, draft, after)) is None:
+            pass  # another adapt was written meanwhile, so somebody gets on
+        return record
 
     async def _try_commit(self, client: ClientKey, draft: Draft, after: Record | None) -> Record | None:
-        text = await self._redis.get(record_key(client))
+        text = await self._get(record_key(client))
         old = _parse(text)
         old = None if old is not None and old.expired() else old
         if old is not None and old.write == draft.write:
@@ -143,22 +176,16 @@ class Store:
         record = next_record(client, draft, old)
         state = _tagged(StateKey(client, draft.write, draft.checkpoint), draft.state)
         values = record.model_dump_json(), save(draft.support), state, self._seconds(record)
-        return record if await self._if_unchanged(WRITE, client, text, *values) else None
+        lists = [] if self._lists_elsewhere else listings(client, draft.expires_at)
+        return record if await self._if_unchanged(WRITE, client, text, *values, lists=lists) else None
 
-    async def _note(self, client: ClientKey, expires_at: datetime | None) -> None:
-        """In the list of clients, and when it will be forgotten."""
-        await self._redis.zadd(index_key(client.tenant), {client.client_id: 0})
-        await self._note_expiry(client, expires_at)
+    async def _list(self, client: ClientKey, expires_at: datetime | None) -> None:
+        for key, score, member in listings(client, expires_at):
+            await self._redis.zadd(key, {member: score})
 
-    async def _note_expiry(self, client: ClientKey, expires_at: datetime | None) -> None:
-        if expires_at is not None:
-            await self._redis.zadd(EXPIRIES_KEY, {":".join(client): expires_at.timestamp()})
-
-    async def _noted(self, client: ClientKey, expires_at: datetime | None) -> bool:
-        listed = await self._redis.zscore(index_key(client.tenant), client.client_id)
-        if expires_at is None or listed is None:
-            return listed is not None
-        return await self._redis.zscore(EXPIRIES_KEY, ":".join(client)) == expires_at.timestamp()
+    async def _is_listed(self, client: ClientKey, expires_at: datetime | None) -> bool:
+        places = listings(client, expires_at)
+        return [await self._redis.zscore(key, member) for key, _, member in places] == [each.score for each in places]
 
     async def forget(self, client: ClientKey) -> Record:
         """Remove a client: its record, which is returned, its support set, its state. Raises UnknownClient."""
@@ -188,7 +215,7 @@ class Store:
         text = await self._redis.get(record_key(client))
         record = _parse(text)
         if record is not None and not record.expired():
-            await self._note_expiry(client, record.expires_at)
+            await self._list(client, record.expires_at)
         elif not await self._if_unchanged(REMOVE, client, text):
             return False
         await self._unlist(client)

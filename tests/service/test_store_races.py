@@ -2,6 +2,7 @@
 
 import pytest
 
+from service import redis_client
 from service.store import EXPIRIES_KEY, Store
 from tests.service.relays import Overtakes, playing_redis
 from tests.service.supports import ALICE, draft
@@ -10,6 +11,11 @@ pytestmark = pytest.mark.anyio
 
 OVER = -1
 """Seconds to live of a client whose time has come."""
+
+
+@pytest.fixture(params=[False, True], ids=["one server", "lists elsewhere"], autouse=True)
+def _lists_elsewhere(request, monkeypatch):
+    monkeypatch.setattr(redis_client, "has_slots", lambda _: request.param)
 
 
 @pytest.mark.parametrize("moment", [b"\r\nGET\r\n", b"EVAL", b"ZREM"])
