@@ -58,6 +58,7 @@ WRITE = IF_UNCHANGED + (
 KEEP_STATE = IF_UNCHANGED + "redis.call('SET', KEYS[3], ARGV[2], 'EX', ARGV[3]) return 1"
 REMOVE = IF_UNCHANGED + "redis.call('DEL', unpack(KEYS)) return 1"
 
+
 class Listing(NamedTuple):
     """A place in a sorted set."""
 
