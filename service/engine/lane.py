@@ -64,6 +64,10 @@ class Lane(Generic[Work, Result]):
         """Whether the thread works."""
         return self._thread.is_alive() and not self._closing
 
+    def depth(self) -> int:
+        """How many jobs wait."""
+        return len(self._queue)
+
     def stuck_for(self) -> float:
         """Seconds since the batch in hand began; 0 when there is none."""
         began = self._batch_began
@@ -80,7 +84,6 @@ class Lane(Generic[Work, Result]):
                 raise Busy(f"{len(self._queue)} jobs wait already, and that is the limit. Try again soon.")
             job = Job(work, group, cost, asyncio.get_running_loop().create_future())
             self._queue.append(job)
-            metrics.queue_depth.labels(self.name).set(len(self._queue))
             self._changed.notify()
         return job.answer
 
@@ -112,7 +115,6 @@ class Lane(Generic[Work, Result]):
                 batch.append(job)
         taken = set(map(id, batch))
         self._queue = deque(job for job in waiting if id(job) not in taken)
-        metrics.queue_depth.labels(self.name).set(len(self._queue))
         return batch
 
     def _answer(self, batch: list[Job[Work, Result]]) -> None:
@@ -121,30 +123,31 @@ class Lane(Generic[Work, Result]):
             results = self._run([job.work for job in batch])
         except Exception as error:
             if len(batch) == 1:
-                _settle(batch[0].answer, error)
+                _settle([(batch[0].answer, error)])
                 return
             for job in batch:
                 self._answer([job])
             return
-        for job, result in zip(batch, results, strict=True):
-            _settle(job.answer, result)
+        _settle([(job.answer, result) for job, result in zip(batch, results, strict=True)])
 
     def _refuse_all(self) -> None:
-        for job in self._queue:
-            _settle(job.answer, Unavailable("The device worker is stopping."))
+        if self._queue:
+            _settle([(job.answer, Unavailable("The device worker is stopping.")) for job in self._queue])
         self._queue.clear()
 
 
-def _settle(answer: "asyncio.Future[Result]", outcome: Result | Exception) -> None:
-    """Give the outcome to whoever waits in the event loop, if anybody still does."""
+def _settle(outcomes: "Sequence[tuple[asyncio.Future[Result], Result | Exception]]") -> None:
+    """Give the outcomes to those who wait for them in the event loop, if they still do: waking it takes long."""
 
     def settle() -> None:
-        if answer.done():
-            return
-        if isinstance(outcome, Exception):
-            answer.set_exception(outcome)
-        else:
-            answer.set_result(outcome)
+        for answer, outcome in outcomes:
+            if answer.done():
+                continue
+            if isinstance(outcome, Exception):
+                answer.set_exception(outcome)
+            else:
+                answer.set_result(outcome)
 
-    with suppress(RuntimeError):  # the event loop has closed, and nobody waits
-        answer.get_loop().call_soon_threadsafe(settle)
+    loop = outcomes[0][0].get_loop()
+    with suppress(RuntimeError):  # it has closed, and nobody waits
+        loop.call_soon_threadsafe(settle)

@@ -45,6 +45,7 @@ class Listener:
     async def keep_beating(self) -> None:
         """Until cancelled."""
         while True:
+            self.worker.measure()
             self.beat()
             await asyncio.sleep(BEAT_S)
 

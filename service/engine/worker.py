@@ -80,14 +80,15 @@ class Worker:
         """Keep a state on the device; the least recently used ones make room."""
         placed = self._device.place(state)
         self._states.put(key, placed, sum(value.nbytes for value in placed.values()))
-        self._measure_memory()
 
     def drop(self, key: str) -> None:
         """Hold a state no longer."""
         self._states.drop(key)
-        self._measure_memory()
 
-    def _measure_memory(self) -> None:
+    def measure(self) -> None:
+        """Tell Prometheus what waits and what is held: now and then, since telling costs more than a small job."""
+        for lane in (self._adapts, self._predicts):
+            metrics.queue_depth.labels(lane.name).set(lane.depth())
         metrics.state_cache_bytes.set(self._states.bytes)
         metrics.device_memory_bytes.set(self._device.memory_bytes())
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from service import metrics
 from service.engine.contract import StateNotHeld, SupportSet
 from service.engine.device import Device
 from service.errors import DeadlineExceeded, Diverged, Unavailable
@@ -153,6 +154,24 @@ async def test_a_device_busy_with_adapts_still_answers(zoo, adapts):
         assert not adapting.done()
         adapts.opened.set()
         await adapting
+
+
+async def test_prometheus_is_told_what_waits_and_what_is_held(zoo, adapts):
+    with working(Settings(models=zoo)) as worker:
+        [state] = await one_by_one(adapts, worker.adapt("glyphs", "alice", support(2, 1, 0)))
+        adapts.opened.clear()
+        clients = [asyncio.create_task(worker.adapt("glyphs", each, support(2, 1, 0))) for each in ("bob", "carol")]
+        others = [asyncio.create_task(worker.adapt("glyphs", each, support(3, 1, 0))) for each in ("dan", "erin")]
+        await asyncio.sleep(0)  # each runs up to where it waits for the device
+        worker.measure()
+        told = metrics.exposition().decode().splitlines()
+        held = sum(value.nbytes for value in state.values())
+        assert f"handful_state_cache_bytes {held:.1f}" in told
+        assert {f'handful_queue_depth{{lane="adapt"}} {waiting:.1f}' for waiting in (2, 3, 4)} & set(told)
+        adapts.opened.set()
+        await asyncio.gather(*clients, *others)
+        worker.measure()
+        assert 'handful_queue_depth{lane="adapt"} 0.0' in metrics.exposition().decode().splitlines()
 
 
 async def test_a_closed_worker_is_not_alive_and_refuses(zoo):
