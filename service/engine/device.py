@@ -10,7 +10,7 @@ from torch import Tensor
 from models import checkpoint
 from models.functional import adapt_many, predict_many
 from models.learner import Kind, Learner, State, Support
-from service.arrays import Array, Arrays
+from service.arrays import Array, Arrays, all_finite
 from service.engine.batching import mask, pad_and_stack, split
 from service.engine.compact import Compact
 from service.engine.compiled import per_model
@@ -112,6 +112,6 @@ def _checked(state: Arrays) -> Arrays:
 
 def _finite(values: Array) -> Array:
     """The values. Raises Diverged for a batch with others, which is then run again one by one."""
-    if not np.isfinite(values).all():
+    if not all_finite(values):
         raise Diverged("These numbers lead beyond the range of arithmetic: are they of a usual size?")
     return values
