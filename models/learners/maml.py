@@ -62,8 +62,7 @@ class MAML(GradientLearner):
     def inner_loop(self, loss: Loss, params: State) -> State:
         """What `params` have become; by the native kernel, all steps at once, where it can."""
         rates = self.rates_of_layers(self.steps if self.training else self.adapt_steps)
-        given = None if rates is None else self.given_to_kernel(loss, params, rates)
-        if rates is None or given is None:
+        if rates is None or (given := self.given_to_kernel(loss, params, rates)) is None:
             return super().inner_loop(loss, params)
         return _named(params, *native.descent(*given, rates))
 
