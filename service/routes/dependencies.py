@@ -2,7 +2,7 @@
 than the work.
 
 `/adapt` and `/predict` call these themselves, and read and write their bodies: as FastAPI's dependencies they took a
-third of a predict.
+quarter of this process's time for a predict.
 """
 
 from typing import Annotated
