@@ -115,14 +115,13 @@ class Clients:
         fields = [f"inputs[{i}]" for i in range(len(raw))]
         queries = await offload.run(lambda: decode_inputs(card, raw, fields, self._settings), offload.size_of(raw))
         clock.lap("decode")
-        key = _state_key(client, record, card)
         try:
-            answers = await self._engine.predict(card.name, key.name, queries)
+            answers = await self._engine.predict(card.name, record.write, queries)
             metrics.state_cache.labels("hit").inc()
         except StateNotHeld:
             metrics.state_cache.labels("miss").inc()
-            state = await self._fetch(key, card, record)
-            answers = await self._engine.predict(card.name, key.name, queries, state)
+            state = await self._fetch(StateKey(client, record.write, card.checkpoint), card, record)
+            answers = await self._engine.predict(card.name, record.write, queries, state)
         clock.lap("predict")
         return Answered(record, card, answers, clock.laps_ms)
 
@@ -137,8 +136,7 @@ class Clients:
     async def forget(self, client: ClientKey) -> None:
         """Remove all that is stored of a client. Raises UnknownClient."""
         record = await self._store.forget(client)
-        if record.model in self._catalogue:
-            self._engine.drop(_state_key(client, record, self._catalogue[record.model]).name)
+        self._engine.drop(record.write)
 
     async def _learn(
         self,
@@ -151,12 +149,14 @@ class Clients:
     ) -> Adapted:
         self._check_examples(card, len(taught.labels))
         classes, support = self._support(card, taught)
-        key = StateKey(client, secrets.token_hex(8), card.checkpoint)
-        state = await self._engine.adapt(card.name, key.name, support)
+        write = secrets.token_hex(8)
+        state = await self._engine.adapt(card.name, write, support)
         clock.lap("adapt")
         stored = {"inputs": support.inputs, "targets": support.targets}
-        draft = Draft(key.write, card.name, card.checkpoint, classes, stored, state, expires_at)
+        draft = Draft(write, card.name, card.checkpoint, classes, stored, state, expires_at)
         record = await self._store.commit(client, draft, after=after)
+        if record.replaces is not None:
+            self._engine.drop(record.replaces)
         clock.lap("store")
         return Adapted(record, sum(value.nbytes for value in state.values()), clock.laps_ms)
 
@@ -206,7 +206,7 @@ class Clients:
         if current.write != record.write:
             raise VersionMoved
         support = SupportSet(stored["inputs"], stored["targets"], ways=len(record.classes or ()))
-        state = await self._engine.adapt(card.name, key.name, support)
+        state = await self._engine.adapt(card.name, record.write, support)
         metrics.states_rebuilt.inc()
         with suppress(Unavailable):  # a cache: the answer does not depend on it
             await self._store.save_state(key, record, state)
@@ -242,10 +242,6 @@ class Clock:
         """End a stage."""
         now = time.perf_counter()
         self.laps_ms[name], self._last = round((now - self._last) * 1000, 3), now
-
-
-def _state_key(client: ClientKey, record: Record, card: Card) -> StateKey:
-    return StateKey(client, record.write, card.checkpoint)
 
 
 def _expiry(ttl_s: int | None) -> datetime | None:

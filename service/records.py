@@ -20,7 +20,8 @@ class ClientKey(NamedTuple):
 
 
 class StateKey(NamedTuple):
-    """Exactly which state: what this checkpoint makes of one `write` of the client's support set."""
+    """Exactly which state: what this checkpoint makes of one `write` of the client's support set. A worker has one
+    checkpoint of each model, and knows a state by its `write`."""
 
     client: ClientKey
     write: str
@@ -28,15 +29,17 @@ class StateKey(NamedTuple):
 
     @property
     def name(self) -> str:
-        """As workers know it, and the store's line before a state."""
+        """The store's line before a state."""
         return f"{STATE_FORM}:{self.write}:{self.checkpoint}"
 
 
 class Record(BaseModel):
     """What is known of a client without reading its examples. No two writes have the same `write`: one that is tried
-    again knows itself by it, and so does the state of a client from that of one before it, under the same id."""
+    again knows itself by it, and so does the state of a client from that of one before it, under the same id.
+    `replaces` is the `write` before it, whose state no device need hold."""
 
     write: str
+    replaces: str | None = None
 
     client_id: str
     model: str
@@ -75,6 +78,7 @@ def next_record(client: ClientKey, draft: Draft, old: Record | None) -> Record:
     now = datetime.now(UTC)
     return Record(
         write=draft.write,
+        replaces=old.write if old else None,
         client_id=client.client_id,
         model=draft.model,
         version=old.version + 1 if old else 1,

@@ -2,10 +2,12 @@
 
 import asyncio
 
+import numpy as np
 import pytest
 
 from service.cards import Catalogue
 from service.clients import Clients
+from service.engine.contract import StateNotHeld
 from service.engine.worker import Worker
 from service.errors import UnknownClient
 from service.records import ClientKey
@@ -20,6 +22,7 @@ pytestmark = pytest.mark.anyio
 ALICE, BOB = ClientKey("default", "alice"), ClientKey("default", "bob")
 SUPPORT = [(example["input"], example["label"]) for example in letters("LVZ")]
 ASKED = [png("N"), png("V")]
+NOTHING = np.zeros((1, 1, 28, 28), np.uint8)
 
 
 class Counting:
@@ -145,3 +148,12 @@ async def test_states_of_an_older_checkpoint_are_made_anew(clients, store, setti
         await renewed.adapt(ALICE, None, SUPPORT, None)
         assert found == pytest.approx(await answers(renewed), abs=1e-4)
     assert found != pytest.approx(old, abs=1e-4)
+
+
+async def test_the_device_holds_only_the_latest_state_of_a_client(settings, store):
+    with working(settings) as worker:
+        clients = clients_of(settings, worker, store)
+        first, second = [(await clients.adapt(ALICE, None, SUPPORT, None)).record for _ in range(2)]
+        await worker.predict(second.model, second.write, NOTHING)
+        with pytest.raises(StateNotHeld):
+            await worker.predict(first.model, first.write, NOTHING)
