@@ -1,6 +1,7 @@
 """One connection of an API process and a device worker: whole messages in, whole messages out."""
 
 import asyncio
+import socket
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,10 @@ STRANGERS_LIMIT = 4096
 PARTNERS_LIMIT = 2**31
 """And from one that has."""
 
+SEND_BUFFER = 2**22
+"""Bytes that the system may take at once: states of several clients; what it does not take is offered again and again.
+Linux gives as many as its `net.core.wmem_max` says."""
+
 
 class Link(asyncio.Protocol):
     """Frames messages. What is sent in one turn of the event loop goes out in one piece."""
@@ -31,13 +36,15 @@ class Link(asyncio.Protocol):
     ) -> None:
         self._decoder, self._encoder = msgspec.msgpack.Decoder(accepts), msgspec.msgpack.Encoder()
         self._received, self._connected, self._lost = received, connected, lost
-        self._buffer, self._outgoing = bytearray(), bytearray()
+        self._buffer = bytearray()
+        self._outgoing: list[bytes] = []
         self._transport: asyncio.Transport | None = None
         self.limit = STRANGERS_LIMIT
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the event loop."""
         self._transport = cast("asyncio.Transport", transport)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         self._connected()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -61,8 +68,7 @@ class Link(asyncio.Protocol):
         if not self._outgoing:
             asyncio.get_running_loop().call_soon(self._flush)
         body = self._encoder.encode(message)
-        self._outgoing += LENGTH.pack(len(body))
-        self._outgoing += body
+        self._outgoing += LENGTH.pack(len(body)), body
 
     def close(self) -> None:
         """End the connection."""
@@ -76,8 +82,8 @@ class Link(asyncio.Protocol):
 
     def _flush(self) -> None:
         if self._transport is not None:
-            self._transport.write(self._outgoing)
-        self._outgoing = bytearray()
+            self._transport.writelines(self._outgoing)
+        self._outgoing = []
 
     def _next_frame(self) -> bytes | None:
         if len(self._buffer) < LENGTH.size:

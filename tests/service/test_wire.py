@@ -1,6 +1,8 @@
 """Messages between API processes and workers: whole, however the bytes arrive, and refused when they make no sense."""
 
 import asyncio
+import socket
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -66,7 +68,7 @@ class Cable(asyncio.Transport):
     """Keeps what is written; closing it is told to the link."""
 
     def __init__(self, link: Link) -> None:
-        super().__init__()
+        super().__init__({"socket": Mock(spec=socket.socket)})
         self.link, self.written, self.writes = link, b"", 0
 
     def write(self, data) -> None:
