@@ -94,8 +94,9 @@ class Device:
         return self._forms[model].compacted(states) if rounds else states
 
     def place(self, state: Arrays) -> State:
-        """A state on the device."""
-        return {name: torch.tensor(value, device=self._device) for name, value in state.items()}
+        """A state on the device. On the CPU it stays where it is, if that may be written to, as torch asks."""
+        writeable = {name: np.require(value, requirements="W") for name, value in state.items()}
+        return {name: torch.from_numpy(value).to(self._device) for name, value in writeable.items()}
 
     def _inputs(self, inputs: Array) -> Tensor:
         """Ink of 0 to 255 becomes 0 to 1; numbers stay as they are."""
