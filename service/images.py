@@ -6,7 +6,7 @@ import io
 import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,18 +51,19 @@ def decode_images(raw: Sequence[Any], size: int, pixels: Pixels, fields: Sequenc
     a small image takes goes into numpy's calls. Files are not, whose pixels are many more than their bytes.
     """
     if all(isinstance(one, (list, np.ndarray)) for one in raw):
-        sheets = [_numbers(rows, pixels, field) for rows, field in zip(raw, fields, strict=True)]
+        sheets = [_rows(one, pixels, field) for one, field in zip(raw, fields, strict=True)]
         if len({sheet.shape for sheet in sheets}) == 1:
-            return drawings(np.stack(sheets), size)[:, None]
-        return np.stack([drawings(sheet[None], size) for sheet in sheets])
-    return np.stack([drawings(_read(one, pixels, field)[None], size) for one, field in zip(raw, fields, strict=True)])
+            return drawings(_brightness(np.stack(sheets), fields), size)[:, None]
+        alone = [_brightness(sheet[None], [field]) for sheet, field in zip(sheets, fields, strict=True)]
+        return np.stack([drawings(grey, size) for grey in alone])
+    return np.stack([drawings(_read(one, pixels, field), size) for one, field in zip(raw, fields, strict=True)])
 
 
 def _read(raw: Any, pixels: Pixels, field: str) -> Grey:
     if isinstance(raw, str):
-        return _open(_unbase64(raw, field), pixels, field)
+        return _open(_unbase64(raw, field), pixels, field)[None]
     if isinstance(raw, (list, np.ndarray)):
-        return _numbers(raw, pixels, field)
+        return _brightness(_rows(raw, pixels, field)[None], [field])
     raise Unprocessable(
         f"{field}: an image is a base64 string (PNG or JPEG) or rows of numbers, not {_json_type(raw)}.", field=field
     )
@@ -116,20 +117,34 @@ def _converted(image: Image.Image, convert: Callable[[Image.Image], Image.Image]
     return np.concatenate([np.asarray(convert(strip).reduce(factor), dtype=np.float32) for strip in strips])
 
 
-def _numbers(rows: list[Any] | NDArray[Any], pixels: Pixels, field: str) -> Grey:
+def _rows(rows: list[Any] | NDArray[Any], pixels: Pixels, field: str) -> NDArray[Any]:
+    """The numbers (height, width) that were sent."""
     try:
-        grey = _array(rows)
+        numbers = _array(rows)
     except (ValueError, OverflowError) as error:
         raise Unprocessable(f"{field}: the rows of an image are numbers, and of one length.", field=field) from error
-    if grey.dtype.kind not in "iuf" or grey.ndim != 2 or 0 in grey.shape:
+    if numbers.dtype.kind not in "iuf" or numbers.ndim != 2 or 0 in numbers.shape:
         raise Unprocessable(f"{field}: an image is rows of numbers, all of one length.", field=field)
-    pixels.take(grey.shape[1], grey.shape[0], field)
-    darkest, brightest = grey.min(), grey.max()
-    if not (math.isfinite(darkest) and math.isfinite(brightest)):
-        raise Unprocessable(f"{field}: holds NaN or an infinite number.", field=field)
-    if darkest < 0 or brightest > 255:
-        raise Unprocessable(f"{field}: brightness goes from 0 to 1, or from 0 to 255.", field=field)
-    return (grey if brightest > 1 else grey * 255.0).astype(np.float32)
+    pixels.take(numbers.shape[1], numbers.shape[0], field)
+    return numbers
+
+
+def _brightness(sheets: NDArray[Any], fields: Sequence[str]) -> Grey:
+    """Numbers (n, height, width) as brightness of 0 to 255; those of 0 to 1 are of that scale."""
+    flat = sheets.reshape(len(sheets), -1)  # along one axis numpy is several times as fast
+    darkest, brightest = flat.min(1), flat.max(1)
+    taken = (darkest >= 0) & (brightest <= 255)  # NaN is neither
+    if not taken.all():
+        _refuse(sheets[taken.argmin()], fields[taken.argmin()])
+    scale = np.where(brightest > 1, 1, 255).astype(np.float32)
+    scaled: Grey = sheets.astype(np.float32) * scale[:, None, None]
+    return scaled
+
+
+def _refuse(sheet: NDArray[Any], field: str) -> NoReturn:
+    finite = np.isfinite(sheet).all()
+    what = "brightness goes from 0 to 1, or from 0 to 255" if finite else "holds NaN or an infinite number"
+    raise Unprocessable(f"{field}: {what}.", field=field)
 
 
 def _array(rows: list[Any] | NDArray[Any]) -> NDArray[Any]:
