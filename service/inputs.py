@@ -52,14 +52,12 @@ def check_labels(labels: Sequence[Label]) -> None:
     """Refuse labels that are not all strings or all integers."""
     for i, label in enumerate(labels):
         field = f"support[{i}].label"
-        if not isinstance(label, (str, int)) or isinstance(label, bool):
-            raise Unprocessable(f"{field}: a class is a string or an integer.", field=field)
+        if not (isinstance(label, str) or (type(label) is int and abs(label) < 2**53)):
+            raise Unprocessable(f"{field}: a class is a string or an integer below 2**53.", field=field)
         if type(label) is not type(labels[0]):
             raise Unprocessable(f"{field}: labels are all strings or all integers; this one differs.", field=field)
         if isinstance(label, str) and not (0 < len(label) <= 256 and _is_text(label)):
             raise Unprocessable(f"{field}: a label has 1 to 256 characters of Unicode.", field=field)
-        if isinstance(label, int) and abs(label) >= 2**53:
-            raise Unprocessable(f"{field}: an integer label is below 2**53, so that JSON keeps it.", field=field)
 
 
 def _vector(raw: Any, length: int, field: str) -> NDArray[np.float32]:

@@ -32,6 +32,10 @@ def raw(content: bytes | str, status: int, code: str, says: str = "") -> Mistake
     return Mistake("/adapt", lambda: {"content": content, "headers": JSON}, status, code, None, says)
 
 
+def deep(body: str) -> Mistake:
+    return raw(body % ("[" * 1000 + "]" * 1000), 422, "invalid")
+
+
 def adapt(field: str | None, says: str = "", status: int = 422, code: str = "invalid", **fields: Any) -> Mistake:
     return body("/adapt", status, code, field, says, **({"client_id": "new", "support": GOOD} | fields))
 
@@ -121,6 +125,14 @@ REQUESTS = {
     "half of JSON": raw('{"client_id": "new", "supp', 400, "malformed"),
     "not UTF-8": raw(b'{"client_id": "\xff\xfe"}', 400, "malformed"),
     "bottomless JSON": raw("[" * 20_000, 400, "malformed"),
+    "rows a thousand deep": deep(
+        '{"client_id": "new", "support": [{"input": %s, "label": 1}, {"input": 1, "label": 2}]}'
+    ),
+    "a label a thousand deep": deep('{"client_id": "new", "support": [{"input": 1, "label": %s}]}'),
+    "a client id a thousand deep": deep('{"client_id": %s, "support": []}'),
+    "a vector a thousand deep": deep(
+        '{"client_id": "new", "model": "sinusoid", "support": [{"input": %s, "label": 1}]}'
+    ),
     "an integer of 5000 digits": raw('{"client_id": ' + "9" * 5000 + "}", 400, "malformed"),
     "a list": raw("[]", 422, "invalid"),
     "nothing": raw("", 400, "malformed"),
