@@ -5,11 +5,11 @@ from fastapi import APIRouter, Request, Response
 from service import errors
 from service.problems import responses
 from service.records import ClientKey
-from service.routes.bodies import documented, read, written
+from service.routes.bodies import Direct, documented, read, written
 from service.routes.dependencies import tenant, use_cases
 from service.schemas import AdaptRequest, AdaptResponse
 
-router = APIRouter(tags=["clients"])
+router = APIRouter(tags=["clients"], route_class=Direct)
 
 FAILURES = responses(
     errors.BadRequest,

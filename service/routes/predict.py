@@ -1,7 +1,5 @@
 """POST /predict."""
 
-from typing import Any
-
 import numpy as np
 from fastapi import APIRouter, Request, Response
 
@@ -11,11 +9,11 @@ from service.clients import Answered
 from service.inputs import Classes
 from service.problems import responses
 from service.records import ClientKey
-from service.routes.bodies import documented, read, written
+from service.routes.bodies import Direct, documented, read, written
 from service.routes.dependencies import tenant, use_cases
 from service.schemas import Classified, PredictRequest, PredictResponse, Regressed
 
-router = APIRouter(tags=["clients"])
+router = APIRouter(tags=["clients"], route_class=Direct)
 
 FAILURES = responses(
     errors.BadRequest,
@@ -60,9 +58,9 @@ async def predict(request: Request) -> Response:
 def _predictions(answered: Answered) -> list[Classified] | list[Regressed]:
     classes = answered.record.classes
     if classes is None:
-        return [_regressed(values) for values in answered.answers]
+        return [_regressed(values) for values in answered.answers.tolist()]
     calibrated = softmax(answered.answers / answered.card.temperature)
-    return [_classified(probabilities, classes) for probabilities in calibrated]
+    return [_classified(probabilities, classes) for probabilities in calibrated.tolist()]
 
 
 def softmax(logits: Array) -> Array:
@@ -72,16 +70,16 @@ def softmax(logits: Array) -> Array:
     return probabilities
 
 
-def _classified(probabilities: Array, classes: Classes) -> Classified:
-    best = int(probabilities.argmax())
+def _classified(probabilities: list[float], classes: Classes) -> Classified:
     named = {str(label): _number(p) for label, p in zip(classes, probabilities, strict=True)}
+    best = max(range(len(classes)), key=probabilities.__getitem__)
     return Classified(label=classes[best], probability=_number(probabilities[best]), probabilities=named)
 
 
-def _regressed(values: Array) -> Regressed:
+def _regressed(values: list[float]) -> Regressed:
     return Regressed(value=_number(values[0]) if len(values) == 1 else [_number(value) for value in values])
 
 
-def _number(value: np.floating[Any]) -> float:
+def _number(value: float) -> float:
     """With the digits that a float32 has, and not the nine more that JSON would write of it."""
     return float(f"{value:.7g}")
