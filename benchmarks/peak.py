@@ -25,7 +25,6 @@ from models import checkpoint
 from service.engine.device import Device
 
 MATRICES = (512, 1024, 2048)
-TRIES = 3
 WAYS, SHOTS, JOBS = 5, (1, 5), (1, 16)
 
 
@@ -56,10 +55,9 @@ def main() -> None:
 
 
 def peak(seconds: float) -> float:
-    """GFLOP/s of the best product. Tried several times, for another process may slow one down."""
+    """GFLOP/s of the best product."""
     torch.set_num_threads(1)
-    each = seconds / TRIES / len(MATRICES)
-    return max(rate_of(run, each) for _ in range(TRIES) for run in products())
+    return max(rate_of(run, seconds / len(MATRICES)) for run in products())
 
 
 def products() -> Iterator[Callable[[], Tensor]]:
