@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,11 @@ def test_the_lock_has_the_versions_that_the_suite_passes_with():
     )}  # fmt: skip
     assert {name: tested[name] for name in PINS if name in tested} == {n: v for n, v in PINS.items() if n in tested}
     assert len(PINS.keys() - tested.keys()) <= 2  # what is for other systems than that of the suite
+
+
+def test_the_lock_has_all_that_the_package_needs():
+    needs = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert {re.split(r"[\[>=]", need)[0] for need in needs} <= PINS.keys()
 
 
 def test_the_lock_has_a_hash_of_everything():
