@@ -16,7 +16,7 @@ from service.arrays import Array, Arrays
 from service.cards import Card
 from service.engine.contract import Engine, StateNotHeld, SupportSet
 from service.errors import Conflict, Contended, TooManyWays, Unavailable, Unprocessable
-from service.inputs import Classes, check_labels, class_indices, decode_inputs, regression_targets
+from service.inputs import Classes, check_count, check_labels, class_indices, decode_inputs, regression_targets
 from service.records import ClientKey, Draft, Record, StateKey
 from service.settings import Settings
 from service.store import Store, VersionMoved
@@ -100,7 +100,7 @@ class Clients:
 
     async def predict(self, client: ClientKey, raw: Sequence[Any]) -> Answered:
         """Answer inputs from the client's state. Raises UnknownClient."""
-        self._check_count(len(raw), self._settings.max_queries, "inputs")
+        check_count(len(raw), self._settings.max_queries, "inputs")
         for _ in range(TRIES):
             try:
                 return await self._answer(client, raw)
@@ -154,7 +154,11 @@ class Clients:
         clock.lap("adapt")
         stored = {"inputs": support.inputs, "targets": support.targets}
         draft = Draft(write, card.name, card.checkpoint, classes, stored, state, expires_at)
-        record = await self._store.commit(client, draft, after=after)
+        try:
+            record = await self._store.commit(client, draft, after=after)
+        except Exception:
+            self._engine.drop(write)  # nobody will ask for it
+            raise
         if record.replaces is not None:
             self._engine.drop(record.replaces)
         clock.lap("store")
@@ -218,17 +222,13 @@ class Clients:
         return self._catalogue[record.model]
 
     def _check_examples(self, card: Card, count: int) -> None:
-        self._check_count(count, self._settings.max_examples, "support")
+        check_count(count, self._settings.max_examples, "support")
         if card.max_examples is not None and count > card.max_examples:
             raise Unprocessable(
                 f"support: {count} examples; {card.name} takes at most {card.max_examples}. Send fewer, or name "
                 "another model.",
                 field="support",
             )
-
-    def _check_count(self, count: int, limit: int, field: str) -> None:
-        if count > limit:
-            raise Unprocessable(f"{field}: {count} of them; the limit is {limit}.", field=field)
 
 
 class Clock:

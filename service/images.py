@@ -6,6 +6,7 @@ import io
 import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import chain
 from typing import Any, NoReturn
 
 import numpy as np
@@ -20,6 +21,9 @@ Image.preinit()  # reads the formats' modules now, so that the first request nee
 Image.MAX_IMAGE_PIXELS = None  # the service has a limit of its own, checked before anything is decoded
 ENOUGH = 512
 """Pixels of a side that no model has use for more of."""
+
+IN_RANGE = "brightness goes from 0 to 1, or from 0 to 255"
+JSON_TYPES = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
 
 STRIP = 16
 """Rows of what is left of a large image that are made at a time."""
@@ -117,16 +121,35 @@ def _converted(image: Image.Image, convert: Callable[[Image.Image], Image.Image]
     return np.concatenate([np.asarray(convert(strip).reduce(factor), dtype=np.float32) for strip in strips])
 
 
-def _rows(rows: list[Any] | NDArray[Any], pixels: Pixels, field: str) -> NDArray[Any]:
+def _rows(raw: list[Any] | NDArray[Any], pixels: Pixels, field: str) -> NDArray[Any]:
     """The numbers (height, width) that were sent."""
+    height, width = _shape(raw, field)
+    pixels.take(width, height, field)
+    if isinstance(raw, np.ndarray):
+        return raw
+    with suppress(TypeError, ValueError):  # whole numbers below 256, which is what most send, in a third of the time
+        return np.frombuffer(b"".join(map(bytes, raw)), np.uint8).reshape(height, width)
+    if others := set(map(type, chain.from_iterable(raw))) - {int, float, bool}:
+        found = " and ".join(sorted(JSON_TYPES[other] for other in others))
+        raise Unprocessable(f"{field}: the rows of an image are numbers, and here is {found} among them.", field=field)
     try:
-        numbers = _array(rows)
-    except (ValueError, OverflowError) as error:
-        raise Unprocessable(f"{field}: the rows of an image are numbers, and of one length.", field=field) from error
-    if numbers.dtype.kind not in "iuf" or numbers.ndim != 2 or 0 in numbers.shape:
-        raise Unprocessable(f"{field}: an image is rows of numbers, all of one length.", field=field)
-    pixels.take(numbers.shape[1], numbers.shape[0], field)
-    return numbers
+        return np.array(raw, dtype=np.float64)
+    except OverflowError as error:
+        raise Unprocessable(f"{field}: {IN_RANGE}; here are larger numbers.", field=field) from error
+
+
+def _shape(raw: list[Any] | NDArray[Any], field: str) -> tuple[int, int]:
+    """The height and width, none of them 0."""
+    if isinstance(raw, np.ndarray):
+        if raw.dtype.kind in "iufb" and raw.ndim == 2 and raw.size:
+            return raw.shape[0], raw.shape[1]
+        raise Unprocessable(
+            f"{field}: an image is numbers (height, width), not {raw.dtype} of shape {raw.shape}.", field=field
+        )
+    widths = {len(row) if isinstance(row, list) else 0 for row in raw}
+    if len(widths) != 1 or 0 in widths:
+        raise Unprocessable(f"{field}: an image is rows of numbers, one or more, all of one length.", field=field)
+    return len(raw), widths.pop()
 
 
 def _brightness(sheets: NDArray[Any], fields: Sequence[str]) -> Grey:
@@ -142,24 +165,13 @@ def _brightness(sheets: NDArray[Any], fields: Sequence[str]) -> Grey:
 
 
 def _refuse(sheet: NDArray[Any], field: str) -> NoReturn:
-    finite = np.isfinite(sheet).all()
-    what = "brightness goes from 0 to 1, or from 0 to 255" if finite else "holds NaN or an infinite number"
-    raise Unprocessable(f"{field}: {what}.", field=field)
-
-
-def _array(rows: list[Any] | NDArray[Any]) -> NDArray[Any]:
-    """As numpy reads it; whole numbers below 256, which is what most send, three times as fast."""
-    if _are_rows(rows):
-        with suppress(TypeError, ValueError):  # others are among them
-            return np.frombuffer(b"".join(map(bytes, rows)), np.uint8).reshape(len(rows), -1)
-    return np.array(rows)
-
-
-def _are_rows(rows: list[Any] | NDArray[Any]) -> bool:
-    return isinstance(rows, list) and all(type(row) is list for row in rows) and len(set(map(len, rows))) == 1
+    if not np.isfinite(sheet).all():
+        raise Unprocessable(f"{field}: holds NaN or an infinite number.", field=field)
+    found = sheet.min() if sheet.min() < 0 else sheet.max()
+    raise Unprocessable(f"{field}: {IN_RANGE}; here is {found:g}.", field=field)
 
 
 def _json_type(value: object) -> str:
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN or infinity"
-    return {"dict": "an object", "bool": "a boolean", "NoneType": "null"}.get(type(value).__name__, "a number")
+    return JSON_TYPES.get(type(value), "a number")

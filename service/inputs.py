@@ -30,6 +30,12 @@ def decode_inputs(card: Card, raw: Sequence[Any], fields: Sequence[str], setting
             return np.stack([_vector(one, length, field) for one, field in zip(raw, fields, strict=True)])
 
 
+def check_count(count: int, limit: int, field: str) -> None:
+    """Refuse more of something than `limit`."""
+    if count > limit:
+        raise Unprocessable(f"{field}: {count} of them; the limit is {limit}.", field=field)
+
+
 def class_indices(labels: Sequence[Label]) -> tuple[Classes, NDArray[np.int64]]:
     """The classes, sorted, so that the order of the examples changes nothing, and each label's index among them."""
     check_labels(labels)
@@ -53,11 +59,11 @@ def check_labels(labels: Sequence[Label]) -> None:
     for i, label in enumerate(labels):
         field = f"support[{i}].label"
         if not (isinstance(label, str) or (type(label) is int and abs(label) < 2**53)):
-            raise Unprocessable(f"{field}: a class is a string or an integer below 2**53.", field=field)
+            raise Unprocessable(f"{field}: a class is a string or an integer, of at most 2**53 - 1.", field=field)
         if type(label) is not type(labels[0]):
             raise Unprocessable(f"{field}: labels are all strings or all integers; this one differs.", field=field)
-        if isinstance(label, str) and not (0 < len(label) <= 256 and _is_text(label)):
-            raise Unprocessable(f"{field}: a label has 1 to 256 characters of Unicode.", field=field)
+        if isinstance(label, str) and not 0 < len(label) <= 256:
+            raise Unprocessable(f"{field}: a label has 1 to 256 characters.", field=field)
 
 
 def _vector(raw: Any, length: int, field: str) -> NDArray[np.float32]:
@@ -66,7 +72,7 @@ def _vector(raw: Any, length: int, field: str) -> NDArray[np.float32]:
     if not all(isinstance(number, (int, float)) and not isinstance(number, bool) for number in numbers):
         raise Unprocessable(f"{field}: takes {_expected(length)}, and nothing else.", field=field)
     if len(numbers) != length:
-        raise Unprocessable(f"{field}: takes {_expected(length)}, not {len(numbers)}.", field=field)
+        raise Unprocessable(f"{field}: takes {_expected(length)}, not a list of {len(numbers)}.", field=field)
     if not all(abs(number) < LARGEST for number in numbers):  # false for NaN and for the infinities too
         raise Unprocessable(f"{field}: holds NaN, an infinite number, or one beyond {LARGEST:g}.", field=field)
     return np.array(numbers, dtype=np.float32)
@@ -74,8 +80,3 @@ def _vector(raw: Any, length: int, field: str) -> NDArray[np.float32]:
 
 def _expected(length: int) -> str:
     return "a number" if length == 1 else f"a list of {length} numbers"
-
-
-def _is_text(label: str) -> bool:
-    """Whether it can be written as UTF-8: JSON's escapes can spell half a character."""
-    return not any("\ud800" <= character <= "\udfff" for character in label)

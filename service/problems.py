@@ -65,8 +65,8 @@ def problem(error: HandfulError) -> Response:
         field=error.field,
     )
     headers = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
-    if error.status == TooSlow.status:
-        headers["Connection"] = "close"  # else the rest would go on coming
+    if error.status in (TooSlow.status, HandfulError.status):
+        headers["Connection"] = "close"  # of a request the rest would go on coming; after a defect uvicorn hangs up
     if error.status == Unauthorized.status:
         headers["WWW-Authenticate"] = "Bearer"
     content = body.model_dump(exclude_none=True)
@@ -83,12 +83,13 @@ async def _validation(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     field = _path(first["loc"])
-    return problem(Unprocessable(f"{field}: {first['msg']}.", field=field))
+    what = "Input should be a JSON object" if first["type"] == "model_type" else first["msg"]
+    return problem(Unprocessable(f"{field}: {what}.", field=field))
 
 
 def _path(location: tuple[str | int, ...]) -> str:
     parts = location[1:] if len(location) > 1 else location
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part[:80]}" for part in parts).lstrip(".")
 
 
 async def _http(_: Request, error: Exception) -> Response:

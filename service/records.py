@@ -73,12 +73,13 @@ class Draft(NamedTuple):
     expires_at: datetime | None
 
 
-def next_record(client: ClientKey, draft: Draft, old: Record | None) -> Record:
-    """The record of the version that a draft becomes, after `old` or as the first."""
+def next_record(client: ClientKey, draft: Draft, found: Record | None) -> Record:
+    """The record of the version that a draft becomes, after what is found, or as the first if that has expired."""
     now = datetime.now(UTC)
+    old = None if found is None or found.expired() else found
     return Record(
         write=draft.write,
-        replaces=old.write if old else None,
+        replaces=found.write if found else None,
         client_id=client.client_id,
         model=draft.model,
         version=old.version + 1 if old else 1,

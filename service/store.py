@@ -168,13 +168,13 @@ class Store:
 
     async def _try_commit(self, client: ClientKey, draft: Draft, after: Record | None) -> Record | None:
         text = await self._get(record_key(client))
-        old = _parse(text)
-        old = None if old is not None and old.expired() else old
-        if old is not None and old.write == draft.write:
-            return old  # written by a try whose answer was lost
+        found = _parse(text)
+        old = None if found is None or found.expired() else found
+        if old is not None and draft.write in (old.write, old.replaces):
+            return old  # written by a try whose answer was lost, and perhaps followed by another since
         if after is not None and (old is None or old.write != after.write):
             raise VersionMoved
-        record = next_record(client, draft, old)
+        record = next_record(client, draft, found)
         state = _tagged(StateKey(client, draft.write, draft.checkpoint), draft.state)
         values = record.model_dump_json(), save(draft.support), state, self._seconds(record)
         lists = [] if self._lists_elsewhere else listings(client, draft.expires_at)

@@ -44,7 +44,9 @@ class Link(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the event loop."""
         self._transport = cast("asyncio.Transport", transport)
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        sock = transport.get_extra_info("socket")
+        if sock.family == socket.AF_UNIX:  # of TCP Linux finds out itself
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         self._connected()
 
     def connection_lost(self, exc: Exception | None) -> None:

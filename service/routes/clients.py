@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 
 from service import errors
 from service.problems import responses
+from service.records import Record
 from service.routes.dependencies import KEY_SCHEMES, Client, Tenant, UseCases
 from service.schemas import CLIENT_ID, ClientInfo, ClientPage
 
@@ -24,18 +25,21 @@ async def list_clients(
 ) -> ClientPage:
     """The adapted clients, in the order of their ids."""
     records = await clients.page(tenant, after=cursor, limit=limit)
-    page = [ClientInfo(**record.model_dump(exclude={"write"})) for record in records]
+    page = [_info(record) for record in records]
     return ClientPage(clients=page, next_cursor=page[-1].client_id if len(page) == limit else None)
 
 
 @router.get("/{client_id}", operation_id="get_client", responses=FAILURES_OF_ONE)
 async def get_client(client: Client, clients: UseCases) -> ClientInfo:
     """What is known of one client."""
-    record = await clients.show(client)
-    return ClientInfo(**record.model_dump(exclude={"write"}))
+    return _info(await clients.show(client))
 
 
 @router.delete("/{client_id}", operation_id="forget_client", status_code=204, responses=FAILURES_OF_ONE)
 async def forget_client(client: Client, clients: UseCases) -> None:
     """Forget a client: its examples and its states."""
     await clients.forget(client)
+
+
+def _info(record: Record) -> ClientInfo:
+    return ClientInfo(**record.model_dump(include=set(ClientInfo.model_fields)))

@@ -58,6 +58,7 @@ def chunks(size: int) -> Iterator[bytes]:
 
 
 JSON = {"content-type": "application/json"}
+GZIP, ODD_TYPE = JSON | {"content-encoding": "gzip"}, "unsupported_media_type"
 INPUT, LABEL = "support[1].input", "support[1].label"
 
 SUPPORTS = {
@@ -86,6 +87,8 @@ SUPPORTS = {
     "a long bomb": adapt(INPUT, "the limit is", **learning(image=png_claiming(1, 1_000_000))),
     "a number for an image": adapt(INPUT, **learning(image=3)),
     "ragged rows": adapt(INPUT, **learning(image=[[0, 1], [1]])),
+    "a long text among many numbers": adapt(INPUT, "a string", **learning(image=[["x" * 7000, *[0] * 7000]])),
+    "rows of rows": adapt(INPUT, "an array", **learning(image=[[[0], [1]], [[1], [0]]])),
     "rows with NaN": adapt(INPUT, "NaN", **learning(image=[[0, float("nan")], [1, 0]])),
     "deeply nested rows": adapt(INPUT, **learning(image=nested(100))),
     "an image for a vector model": adapt("support[2].input", **waves(x=png("L"))),
@@ -134,7 +137,14 @@ REQUESTS = {
         '{"client_id": "new", "model": "sinusoid", "support": [{"input": %s, "label": 1}]}'
     ),
     "an integer of 5000 digits": raw('{"client_id": ' + "9" * 5000 + "}", 400, "malformed"),
-    "a list": raw("[]", 422, "invalid"),
+    "a list": raw("[]", 422, "invalid", "a JSON object"),
+    "twenty thousand numbers for examples": adapt("support", "the limit is 20", support=[1] * 20_000),
+    "five hundred fields": adapt(None, "32 fields", **{f"field {i}": i for i in range(500)}),
+    "five hundred fields of an example": adapt(None, "32 fields", support=[dict.fromkeys(map(str, range(500)))]),
+    "a field of thirty thousand letters": adapt("x" * 80, **{"x" * 30_000: 1}),
+    "a body that is compressed": Mistake(
+        "/adapt", lambda: {"content": b"", "headers": GZIP}, 415, "unsupported_media_type", None, "gzip"
+    ),
     "nothing": raw("", 400, "malformed"),
     "too long a body": Mistake("/adapt", lambda: {"content": b" " * (LIMIT + 1)}, 413, "too_large", None, str(LIMIT)),
     "too long a body in chunks": Mistake("/adapt", lambda: {"content": chunks(LIMIT + 1024)}, 413, "too_large"),

@@ -54,6 +54,23 @@ def test_vectors_and_all_other_fields_are_carried_too(api):
     assert len(post(api, "/predict", file_of(x, client_id="alice")).json()["predictions"]) == 5
 
 
+def claiming(shape: list[int], data: bytes, dtype: str = "U8") -> bytes:
+    """A file whose header says so, with metadata that is null."""
+    header = {"inputs": {"dtype": dtype, "shape": shape, "data_offsets": [0, len(data)]}, "__metadata__": None}
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data
+
+
+def test_what_libraries_write_into_the_metadata_is_no_field(api):
+    assert post(api, "/adapt", file_of(IMAGES, client_id="alice", labels=LABELS, format="pt")).status_code == 200
+
+
+def test_labels_of_queries_are_refused_by_their_name(api):
+    post(api, "/adapt", file_of(IMAGES, client_id="alice", labels=LABELS)).raise_for_status()
+    refusal = post(api, "/predict", file_of(IMAGES, client_id="alice", labels=LABELS)).json()
+    assert (refusal["status"], refusal["field"]) == (422, "labels")
+
+
 GOOD = file_of(IMAGES, client_id="new", labels=LABELS)
 BAD = {
     "nothing": (b"", 400, "malformed"),
@@ -66,7 +83,13 @@ BAD = {
     "a scalar for inputs": (save({"inputs": np.array(1.0)}, {"client_id": "new", "labels": "[]"}), 400, "malformed"),
     "labels that are no JSON": (save({"inputs": IMAGES}, {"client_id": "new", "labels": "[L"}), 400, "malformed"),
     "too few labels": (file_of(IMAGES, client_id="new", labels=LABELS[1:]), 400, "malformed"),
-    "no labels": (file_of(IMAGES, client_id="new"), 422, "invalid"),
+    "no labels": (file_of(IMAGES, client_id="new"), 400, "malformed"),
+    "no metadata": (save({"inputs": IMAGES}), 400, "malformed"),
+    "another tensor": (save({"inputs": IMAGES, "more": IMAGES}, {"client_id": "new"}), 400, "malformed"),
+    "inputs in the metadata": (file_of(IMAGES, client_id="new", labels=LABELS, support=[]), 400, "malformed"),
+    "ten million of nothing": (claiming([10_000_000, 0], b""), 422, "invalid"),
+    "a hundred thousand of one number": (claiming([100_000, 1], bytes(100_000)), 422, "invalid"),
+    "a type that numpy does not have": (claiming([2, 1], bytes(4), "BF16"), 400, "malformed"),
     "no client": (file_of(IMAGES, labels=LABELS), 422, "invalid"),
     "an odd client": (file_of(IMAGES, client_id="a b", labels=LABELS), 422, "invalid"),
     "an unknown field": (file_of(IMAGES, client_id="new", labels=LABELS, sport=1), 422, "invalid"),
@@ -76,7 +99,7 @@ BAD = {
     "images without pixels": (file_of(IMAGES[:, :0], client_id="new", labels=LABELS), 422, "invalid"),
     "coloured images": (file_of(np.stack([IMAGES] * 3, -1), client_id="new", labels=LABELS), 422, "invalid"),
     "NaN": (file_of(np.full((6, 4, 4), np.nan), client_id="new", labels=LABELS), 422, "invalid"),
-    "booleans": (file_of(IMAGES > 0, client_id="new", labels=LABELS), 422, "invalid"),
+    "complex numbers": (file_of((IMAGES * 1j).astype(np.complex64), client_id="new", labels=LABELS), 422, "invalid"),
     "vectors for an image model": (file_of(IMAGES[:, 0], client_id="new", labels=LABELS), 422, "invalid"),
     "images for a vector model": (file_of(IMAGES, client_id="new", model="sinusoid", labels=[1.0] * 6), 422, "invalid"),
     "half precision": (GOOD.replace(b'"U8"', b'"F8"'), 400, "malformed"),

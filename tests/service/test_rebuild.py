@@ -9,8 +9,8 @@ from service.cards import Catalogue
 from service.clients import Clients
 from service.engine.contract import StateNotHeld
 from service.engine.worker import Worker
-from service.errors import UnknownClient
-from service.records import ClientKey
+from service.errors import StoreFull, UnknownClient
+from service.records import ClientKey, Draft
 from service.settings import Settings
 from service.store import Store
 from tests.service.drawings import letters, png
@@ -157,3 +157,28 @@ async def test_the_device_holds_only_the_latest_state_of_a_client(settings, stor
         await worker.predict(second.model, second.write, NOTHING)
         with pytest.raises(StateNotHeld):
             await worker.predict(first.model, first.write, NOTHING)
+
+
+async def test_the_device_does_not_hold_what_has_expired_and_come_back(settings, store):
+    with working(settings) as worker:
+        clients = clients_of(settings, worker, store)
+        first = (await clients.adapt(ALICE, None, SUPPORT, -1)).record
+        await clients.adapt(ALICE, None, SUPPORT, None)
+        with pytest.raises(StateNotHeld):
+            await worker.predict(first.model, first.write, NOTHING)
+
+
+async def test_the_device_does_not_hold_what_could_not_be_stored(settings, store, monkeypatch):
+    with working(settings) as worker:
+        drafts = []
+
+        async def commit(client: ClientKey, draft: Draft, **_: object) -> None:
+            drafts.append(draft)
+            raise StoreFull("full")
+
+        monkeypatch.setattr(store, "commit", commit)
+        with pytest.raises(StoreFull):
+            await clients_of(settings, worker, store).adapt(ALICE, None, SUPPORT, None)
+        [draft] = drafts
+        with pytest.raises(StateNotHeld):
+            await worker.predict(draft.model, draft.write, NOTHING)
