@@ -14,7 +14,7 @@ Grey = NDArray[np.float32]
 
 def drawings(grey: Grey, size: int) -> NDArray[np.uint8]:
     """Ink (n, size, size), 0 to 255, of brightness (n, height, width), 0 to 255: of images of one shape."""
-    return _visible(_shrunk(np.rint(_squares(_ink(grey)) * 255).astype(np.uint8), size))
+    return _visible(_shrunk(_squares(np.rint(_ink(grey) * 255).astype(np.uint8)), size))
 
 
 def _ink(grey: Grey) -> Grey:
@@ -27,7 +27,7 @@ def _ink(grey: Grey) -> Grey:
     return ink
 
 
-def _squares(ink: Grey) -> Grey:
+def _squares(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The drawings, each in the middle of the smallest square that holds it."""
     _, height, width = ink.shape
     if height == width:

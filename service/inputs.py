@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from service.arrays import Array
 from service.cards import Card, ImageInput, VectorInput
 from service.errors import Unprocessable
-from service.images import Pixels, decode_images
+from service.images import decode_images
+from service.pixels import Pixels
 from service.settings import Settings
 
 LARGEST = 1e30

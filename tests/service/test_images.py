@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from service.images import Pixels, decode_images
+from service.images import decode_images
+from service.pixels import Pixels
 from tests.service.drawings import draw, encoded, ink
 
 INK = ink("Z")

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.errors import Unprocessable
-from service.images import Pixels, decode_images
+from service.images import decode_images
+from service.pixels import Pixels
 from tests.service.drawings import draw, encoded
 
 PNG = base64.b64decode(encoded(draw("L")))
