@@ -84,7 +84,7 @@ def running(service: Service, weights: Path, redis_url: str) -> Iterator[Running
     ) as process:
         family = psutil.Process(process.pid)
         try:
-            _wait_for(port, process)
+            _wait_for(port, process, "/readyz" if service.module == "service" else "/adapt")
             yield Running(port, family)
         finally:
             left = family.children(recursive=True)
@@ -142,14 +142,14 @@ def _json(body: dict[str, Any]) -> bytes:
     return json.dumps(body, separators=(",", ":")).encode()
 
 
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Until it answers 200; a peer has no /readyz, and is ready when it says 404."""
+def _wait_for(port: int, process: subprocess.Popen[bytes], path: str) -> None:
+    """Until it answers 200; or 405, which a peer does once it knows that `path` is to be posted to."""
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(f"{process.args} has ended with status {process.returncode}")
         try:
-            if httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=10).status_code in (200, 404, 405):
+            if httpx.get(f"http://127.0.0.1:{port}{path}", timeout=10).status_code in (200, 405):
                 return
         except httpx.TransportError:
             pass
