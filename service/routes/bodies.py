@@ -1,4 +1,4 @@
-"""Bodies of requests, as JSON or as a safetensors file, where numbers cost a thirtieth; and of answers, as JSON."""
+"""Bodies of requests, as JSON or as a safetensors file, where numbers cost a fraction; and of answers, as JSON."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
