@@ -63,8 +63,8 @@ def check_labels(labels: Sequence[Label]) -> None:
             raise Unprocessable(f"{field}: a class is a string or an integer, of at most 2**53 - 1.", field=field)
         if type(label) is not type(labels[0]):
             raise Unprocessable(f"{field}: labels are all strings or all integers; this one differs.", field=field)
-        if isinstance(label, str) and not 0 < len(label) <= 256:
-            raise Unprocessable(f"{field}: a label has 1 to 256 characters.", field=field)
+        if isinstance(label, str) and not (0 < len(label) <= 256 and _is_text(label)):
+            raise Unprocessable(f"{field}: a label has 1 to 256 characters of Unicode.", field=field)
 
 
 def _vector(raw: Any, length: int, field: str) -> NDArray[np.float32]:
@@ -73,7 +73,7 @@ def _vector(raw: Any, length: int, field: str) -> NDArray[np.float32]:
     if not all(isinstance(number, (int, float)) and not isinstance(number, bool) for number in numbers):
         raise Unprocessable(f"{field}: takes {_expected(length)}, and nothing else.", field=field)
     if len(numbers) != length:
-        raise Unprocessable(f"{field}: takes {_expected(length)}, not a list of {len(numbers)}.", field=field)
+        raise Unprocessable(f"{field}: takes {_expected(length)}; {len(numbers)} came.", field=field)
     if not all(abs(number) < LARGEST for number in numbers):  # false for NaN and for the infinities too
         raise Unprocessable(f"{field}: holds NaN, an infinite number, or one beyond {LARGEST:g}.", field=field)
     return np.array(numbers, dtype=np.float32)
@@ -81,3 +81,8 @@ def _vector(raw: Any, length: int, field: str) -> NDArray[np.float32]:
 
 def _expected(length: int) -> str:
     return "a number" if length == 1 else f"a list of {length} numbers"
+
+
+def _is_text(label: str) -> bool:
+    """Whether it can be written as UTF-8: JSON's escapes can spell half a character."""
+    return not any("\ud800" <= character <= "\udfff" for character in label)

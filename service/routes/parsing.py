@@ -55,7 +55,9 @@ def parse_safetensors(body: bytes, field: str, limit: int) -> dict[str, Any]:
         raise Unprocessable(f"inputs: of shape {inputs.shape}, so there is nothing in them.", field="inputs")
     if field == "inputs":
         return fields | {"inputs": list(inputs)}
-    labels = fields.pop("labels", None)
+    if "labels" not in fields:
+        raise Unprocessable(f"labels: the metadata must have them, a JSON list of {len(inputs)}.", field="labels")
+    labels = fields.pop("labels")
     if not isinstance(labels, list) or len(labels) != len(inputs):
         raise BadRequest(f"The metadata's `labels` is no list of {len(inputs)}, as many as there are inputs.")
     return fields | {field: [{"input": one, "label": label} for one, label in zip(inputs, labels, strict=True)]}
@@ -84,7 +86,7 @@ def _tensor(body: bytes) -> Array:
         tensors = load(body)
     except (SafetensorError, ValueError) as error:
         raise BadRequest(f"The body is not a safetensors file: {error}.") from None
-    except (KeyError, TypeError, AttributeError) as error:
+    except KeyError as error:
         raise BadRequest(f"A tensor is of a type that numpy does not have: {error}.") from None
     if tensors.keys() != {"inputs"} or tensors["inputs"].ndim == 0:
         raise BadRequest(f"A file has one tensor, `inputs` (n, ...), not {', '.join(tensors)[:80] or 'none'}.")

@@ -55,8 +55,6 @@ EXACTLY = {
     "numbers 0 to 255": np.asarray(DARK).tolist(),
     "numbers 0 to 1": (np.asarray(DARK) / 255).tolist(),
     "numbers 0 to 1, light on dark": INK.tolist(),
-    "true and false": (np.asarray(DARK) > 0).tolist(),
-    "an array of true and false": np.asarray(DARK) > 0,
 }
 
 NEARLY = {

@@ -71,6 +71,7 @@ def test_labels_come_back_as_sent_and_their_order_changes_no_class(sent, random)
         ([1, 2**53], "support[1].label"),
         ([1, -(2**53)], "support[1].label"),
         ([1, -(HUGE)], "support[1].label"),
+        (["a", "\ud800"], "support[1].label"),
     ],
 )
 def test_labels_that_are_no_classes_are_refused_by_name(sent, field):
