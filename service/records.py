@@ -61,6 +61,11 @@ class Record(BaseModel):
         return max(1, min(most, math.ceil((self.expires_at - datetime.now(UTC)).total_seconds())))
 
 
+def unexpired(record: Record | None) -> Record | None:
+    """The record, unless there is none or its client asked to be forgotten by now."""
+    return None if record is None or record.expired() else record
+
+
 class Draft(NamedTuple):
     """A version about to be written: what `Store.commit` makes a Record of."""
 
@@ -76,7 +81,7 @@ class Draft(NamedTuple):
 def next_record(client: ClientKey, draft: Draft, found: Record | None) -> Record:
     """The record of the version that a draft becomes, after what is found, or as the first if that has expired."""
     now = datetime.now(UTC)
-    old = None if found is None or found.expired() else found
+    old = unexpired(found)
     return Record(
         write=draft.write,
         replaces=found.write if found else None,

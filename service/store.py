@@ -14,7 +14,7 @@ from safetensors.numpy import load, save
 from service import redis_client
 from service.arrays import Arrays
 from service.errors import UnknownClient
-from service.records import ClientKey, Draft, Record, StateKey, next_record
+from service.records import ClientKey, Draft, Record, StateKey, next_record, unexpired
 from service.redis_client import Blob
 
 
@@ -169,7 +169,7 @@ class Store:
     async def _try_commit(self, client: ClientKey, draft: Draft, after: Record | None) -> Record | None:
         text = await self._get(record_key(client))
         found = _parse(text)
-        old = None if found is None or found.expired() else found
+        old = unexpired(found)
         if old is not None and draft.write in (old.write, old.replaces):
             return old  # written by a try whose answer was lost, and perhaps followed by another since
         if after is not None and (old is None or old.write != after.write):
@@ -252,7 +252,7 @@ class Store:
             if text is None:
                 await self._unlist(key)
         records = [_parse(text) for text in found]
-        return [None if record is None or record.expired() else record for record in records]
+        return [unexpired(record) for record in records]
 
     async def _unlist(self, client: ClientKey) -> None:
         """Take a client off the list, unless it came back meanwhile: commit writes first and lists then."""
@@ -266,9 +266,9 @@ def _parse(text: Blob) -> Record | None:
 
 
 def _known(client: ClientKey, record: Record | None) -> Record:
-    if record is None or record.expired():
+    if (known := unexpired(record)) is None:
         raise UnknownClient(f"No client {client.client_id!r} has been adapted: POST its support set to /adapt.")
-    return record
+    return known
 
 
 def _bytes(blob: Blob) -> bytes:
