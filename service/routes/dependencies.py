@@ -2,7 +2,7 @@
 than the work.
 
 `/adapt` and `/predict` call these themselves, and read and write their bodies: as FastAPI's dependencies they took a
-quarter of this process's time for a predict.
+good part of this process's time for a predict.
 """
 
 from typing import Annotated
