@@ -56,7 +56,7 @@ ENV MALLOC_MMAP_THRESHOLD_=2000000000 \
 # By number, so that Kubernetes' runAsNonRoot can tell.
 USER 10001:10001
 HEALTHCHECK --interval=10s --timeout=10s --retries=3 --start-period=5m --start-interval=1s \
-    CMD ["python", "-m", "service.beat"]
+    CMD ["python", "-m", "service.ipc.healthcheck"]
 CMD ["worker"]
 
 

@@ -18,11 +18,11 @@ from torch import Tensor
 
 from benchmarks.results import keep
 from models import checkpoint
+from models.datasets import open_tasks
+from models.datasets.episode import Shape, Tasks, rng_of
 from models.learner import Episode, Learner, State
-from models.tasks import open_tasks
-from models.tasks.episode import Shape, Tasks, rng_of
 from service.cards import Card, Catalogue
-from service.engine.compact import Compact
+from service.engine.delta_encoding import DeltaEncoding
 from service.settings import ZOO
 
 SHAPE, EPISODES = Shape(5, 1, 16), 125
@@ -85,9 +85,9 @@ def through_store(learner: Learner, state: State) -> State:
     """The state as it comes back from where it is kept."""
     if learner.exact_states:
         return state
-    form = Compact(dict(learner.named_parameters()))
-    kept = form.compacted({name: value.unsqueeze(0) for name, value in state.items()})
-    return {name: value[0] for name, value in form.expanded(kept).items()}
+    form = DeltaEncoding(dict(learner.named_parameters()))
+    kept = form.encode({name: value.unsqueeze(0) for name, value in state.items()})
+    return {name: value[0] for name, value in form.decode(kept).items()}
 
 
 def load(card: Card) -> Learner:

@@ -17,9 +17,9 @@ import numpy as np
 
 from benchmarks.peers.network import MAML, SPECS, save_weights
 from benchmarks.services import drawings
-from service.engine.contract import SupportSet
+from service.engine.base import SupportSet
 from service.engine.device import AdaptWork, Device, PredictWork
-from service.serve import KEEP_MEMORY
+from service.process.serve import KEEP_MEMORY
 from service.settings import Settings
 
 MOST_WAYS = 64

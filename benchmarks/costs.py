@@ -16,7 +16,7 @@ from benchmarks.alone import become_worker
 from benchmarks.results import keep
 from service.arrays import Arrays
 from service.cards import Card, Catalogue, ImageInput
-from service.engine.contract import SupportSet
+from service.engine.base import SupportSet
 from service.engine.worker import Worker
 from service.settings import Settings
 

@@ -18,7 +18,7 @@ from rich.console import Console
 from models import checkpoint
 from models.learner import Learner
 from service.cards import Card, Catalogue, Figure
-from service.evaluation import Setting, measure
+from service.commands.evaluate import Setting, measure
 from service.settings import ZOO
 
 SHAPES = ((5, 1), (5, 5), (20, 1), (20, 5))

@@ -16,11 +16,11 @@ import torch
 from rich.console import Console
 
 from models.checkpoint import Spec, load
-from models.evaluation import evaluate, summarise
+from models.datasets import open_tasks
+from models.datasets.episode import Shape
 from models.recipes import RECIPES, Recipe
-from models.tasks import open_tasks
-from models.tasks.episode import Shape
-from models.training import Run
+from models.training.evaluation import evaluate, summarise
+from models.training.meta_training import Run
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "docs/options.json"

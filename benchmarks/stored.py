@@ -13,9 +13,9 @@ from benchmarks.driving import Figures, console, drive, handful
 from benchmarks.load import ANY_CLIENT, Load
 from benchmarks.peers.network import PROTONET
 from benchmarks.services import SERVICES, Running, adapt_body, predict_body
-from service.auth import OPEN_TENANT
-from service.records import ClientKey, Record
-from service.store import index_key, record_key, state_key, support_key
+from service.api.auth import OPEN_TENANT
+from service.store.records import ClientKey, Record
+from service.store.store import index_key, record_key, state_key, support_key
 
 SERVICE = SERVICES["handful"]
 FIRST = ClientKey(OPEN_TENANT, f"{PROTONET}-0")

@@ -8,17 +8,18 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from service import metrics, problems
-from service.auth import tenants
+from service import metrics
+from service.adaptation import Adaptation
+from service.api import problem_details
+from service.api.auth import tenants
+from service.api.middleware import BodyLimit, CancelOnDisconnect, RequestMetrics
+from service.api.readiness import Readiness
+from service.api.routes import adapt, clients, health, models, predict
 from service.cards import Catalogue
-from service.clients import Clients
-from service.engine.contract import Engine
+from service.engine.base import Engine
 from service.errors import Unavailable
-from service.health import Readiness
-from service.middleware import Abandoned, BodyLimit, Measured
-from service.routes import adapt, clients, health, models, predict
 from service.settings import Settings
-from service.store import Store
+from service.store.store import Store
 
 ROUTERS = (adapt.router, predict.router, clients.router, models.router, health.router)
 
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 
 SWEEP_S = 60
 """Between two removals of expired clients, which until then are answered as gone, and two counts of those there are."""
-GREETING_S = 2
+WORKER_WAIT_S = 2
 """For the workers that are there to say so, before requests are let in."""
 
 
@@ -48,9 +49,9 @@ def create_app(
             entered = await stack.enter_async_context(engine)
             sweeping = asyncio.create_task(_sweep(store, tenants(settings.api_keys)))
             stack.callback(sweeping.cancel)
-            app.state.clients = Clients(catalogue, entered, store, settings)
+            app.state.clients = Adaptation(catalogue, entered, store, settings)
             app.state.readiness = Readiness(store, entered, default)
-            await _greeted(entered)
+            await _wait_for_worker(entered)
             yield
 
     app = FastAPI(
@@ -62,17 +63,17 @@ def create_app(
     app.state.settings, app.state.catalogue = settings, catalogue
     for router in ROUTERS:
         app.include_router(router)
-    problems.install(app)
-    app.add_middleware(Abandoned)
+    problem_details.install(app)
+    app.add_middleware(CancelOnDisconnect)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes, seconds=settings.receive_timeout_s)
-    app.add_middleware(Measured)
+    app.add_middleware(RequestMetrics)
     return app
 
 
-async def _greeted(engine: Engine) -> None:
+async def _wait_for_worker(engine: Engine) -> None:
     """So that a process that joins others refuses nothing that they would have taken."""
     with suppress(TimeoutError):
-        async with asyncio.timeout(GREETING_S):
+        async with asyncio.timeout(WORKER_WAIT_S):
             while not engine.alive():  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
 

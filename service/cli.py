@@ -31,7 +31,7 @@ def serve(
     workers: Annotated[int | None, typer.Option(help="Device workers; else 1.")] = None,
 ) -> None:
     """Serve the models over HTTP. Every setting is an environment variable: see service/settings.py."""
-    from service.serve import serve  # noqa: PLC0415
+    from service.process.serve import serve  # noqa: PLC0415
 
     given = {"host": host, "port": port, "api_processes": api_processes, "worker_processes": workers}
     serve(Settings.model_validate({name: value for name, value in given.items() if value is not None}))
@@ -44,8 +44,8 @@ WithParent = Annotated[bool, typer.Option("--with-parent", hidden=True, help="En
 @app.command()
 def api(fd: Fd = None, with_parent: WithParent = False) -> None:
     """Run one API process, for workers and a Redis elsewhere: HANDFUL_WORKER_URLS, HANDFUL_REDIS_URL."""
-    from service.api import run  # noqa: PLC0415
-    from service.supervisor import end_with_parent  # noqa: PLC0415
+    from service.process.api_main import run  # noqa: PLC0415
+    from service.process.supervisor import end_with_parent  # noqa: PLC0415
 
     if with_parent:
         end_with_parent()
@@ -55,8 +55,8 @@ def api(fd: Fd = None, with_parent: WithParent = False) -> None:
 @app.command()
 def worker(with_parent: WithParent = False) -> None:
     """Run one device worker, for API processes elsewhere: HANDFUL_LISTEN, HANDFUL_WORKER_SECRET."""
-    from service.device_worker import work  # noqa: PLC0415
-    from service.supervisor import end_with_parent  # noqa: PLC0415
+    from service.process.supervisor import end_with_parent  # noqa: PLC0415
+    from service.process.worker_main import work  # noqa: PLC0415
 
     if with_parent:
         end_with_parent()
@@ -75,7 +75,7 @@ def train(
     threads: Threads = 1,
 ) -> None:
     """Train a model. Interrupt it at any time: the same command goes on where it stopped."""
-    from service.training import train  # noqa: PLC0415
+    from service.commands.train import train  # noqa: PLC0415
 
     train(model, data, steps=steps, out=out, every=every, seed=seed, device=device, threads=threads)
 
@@ -109,7 +109,7 @@ def evaluate(
     record: Annotated[bool, typer.Option(help="Write the figure into the model's card.")] = False,
 ) -> None:
     """Measure a model on episodes: mean and 95 % interval, and all that is needed to make the figure again."""
-    from service.evaluation import Setting, default_split, evaluate  # noqa: PLC0415
+    from service.commands.evaluate import Setting, default_split, evaluate  # noqa: PLC0415
 
     _check_there(model, models)
     split = split or default_split(model, models)
@@ -129,7 +129,7 @@ def calibrate(
 
     `handful train` has done so already.
     """
-    from service.calibration import calibrate  # noqa: PLC0415
+    from service.commands.calibrate import calibrate  # noqa: PLC0415
 
     _check_there(model, models)
     calibrate(models / f"{model}.json", data, device=device, threads=threads)

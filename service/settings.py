@@ -16,7 +16,7 @@ Tenant = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{64}$", to_lower=True)]
 
 
-def place_of(url: str) -> Path | tuple[str, int]:
+def parse_worker_url(url: str) -> Path | tuple[str, int]:
     """Where a worker is: a socket's path, or host and port. Raises ValueError."""
     address = urlsplit(url)
     if address.scheme == "unix" and not address.netloc and address.path:
@@ -27,7 +27,7 @@ def place_of(url: str) -> Path | tuple[str, int]:
 
 
 def _checked(url: str) -> str:
-    place_of(url)
+    parse_worker_url(url)
     return url
 
 

@@ -15,7 +15,7 @@ from models.encoders import Encoder
 from models.functional import all_pairs_loss, class_means, examples_by_class
 from models.learner import Episode, Learner, State, Support
 from models.losses import at_least_float32
-from models.views import views_of
+from models.test_time_augmentation import augmented_views
 
 
 class CosineProtoNet(Learner):
@@ -44,7 +44,7 @@ class CosineProtoNet(Learner):
     def directions(self, inputs: Tensor) -> Tensor:
         """Features (n, d) of length 1; the mean over the views of each input."""
         views = 1 if self.training else self.views
-        features = at_least_float32(self.encoder(views_of(inputs, views).flatten(0, 1)))
+        features = at_least_float32(self.encoder(augmented_views(inputs, views).flatten(0, 1)))
         each = F.normalize(features, dim=-1).reshape(views, len(inputs), -1)
         return F.normalize(each.mean(0), dim=-1)
 

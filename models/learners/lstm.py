@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from models.descent import Loss
 from models.encoders import Encoder
+from models.inner_loop import Loss
 from models.learner import State
 from models.learners.maml import MAML
 from models.recurrent import lstm_step

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from models import native
-from models.descent import GradientLearner, Loss, SupportLoss
 from models.encoders import Encoder
 from models.encoders.conv4 import Conv4
+from models.inner_loop import GradientLearner, Loss, SupportLoss
 from models.learner import Kind, State, Support
 
 

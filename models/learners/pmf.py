@@ -10,12 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from models.descent import GradientLearner, Loss
 from models.encoders import Encoder
 from models.functional import class_means
+from models.inner_loop import GradientLearner, Loss
 from models.learner import State, Support
 from models.losses import at_least_float32
-from models.views import views_of
+from models.test_time_augmentation import augmented_views
 
 
 class PMF(GradientLearner):
@@ -52,7 +52,7 @@ class PMF(GradientLearner):
 
     def support_loss(self, support: Support) -> Loss:
         """Of the moved copies against the prototypes of the support."""
-        views = views_of(support.inputs, 1 + self.copies)
+        views = augmented_views(support.inputs, 1 + self.copies)
         averages = class_means(torch.eye(len(support.inputs), device=views.device, dtype=views.dtype), support)
 
         def loss(weights: State) -> Tensor:

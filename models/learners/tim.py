@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.descent import GradientLearner
 from models.encoders import Encoder
 from models.functional import class_means, squared_distances
+from models.inner_loop import GradientLearner
 from models.learner import State, Support
 from models.losses import at_least_float32
 

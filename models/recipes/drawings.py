@@ -4,8 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 from models.checkpoint import Spec
+from models.datasets.episode import Shape
 from models.recipes.recipe import Recipe
-from models.tasks.episode import Shape
 
 STRIDED: dict[str, Any] = {"reduction": "stride", "norm": "group"}
 CENTRED = STRIDED | {"centred": True}

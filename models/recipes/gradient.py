@@ -4,9 +4,9 @@ from dataclasses import replace
 from typing import Any
 
 from models.checkpoint import Spec
+from models.datasets.episode import Shape
 from models.recipes.drawings import CENTRED, drawings
 from models.recipes.recipe import Recipe
-from models.tasks.episode import Shape
 
 LONG = CENTRED | {"scale": 8.0}
 """Long features want a small inner rate, with which the encoder moves gently (`Conv4`)."""

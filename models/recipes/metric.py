@@ -4,9 +4,9 @@ from dataclasses import replace
 from typing import Any
 
 from models.checkpoint import Spec
+from models.datasets.episode import Shape
 from models.recipes.drawings import LIMITS, drawings
 from models.recipes.recipe import Recipe
-from models.tasks.episode import Shape
 
 
 def _metric(learner: str, title: str, options: dict[str, Any] | None = None, *, steps: int = 1_000) -> Recipe:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from models.checkpoint import Spec
-from models.tasks.episode import Shape
+from models.datasets.episode import Shape
 
 
 @dataclass(frozen=True)

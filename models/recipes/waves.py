@@ -4,8 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 from models.checkpoint import Spec
+from models.datasets.episode import Shape
 from models.recipes.recipe import Recipe
-from models.tasks.episode import Shape
 
 
 def _wave(learner: str, title: str, options: dict[str, Any], *, steps: int, inputs: int = 1) -> Recipe:

@@ -11,10 +11,10 @@ from models import checkpoint
 from models.functional import adapt_many, predict_many
 from models.learner import Kind, Learner, State, Support
 from service.arrays import Array, Arrays, all_finite
+from service.engine.base import SupportSet
 from service.engine.batching import mask, pad_and_stack, split
-from service.engine.compact import Compact
-from service.engine.compiled import per_model
-from service.engine.contract import SupportSet
+from service.engine.compile import per_model
+from service.engine.delta_encoding import DeltaEncoding
 from service.errors import Diverged
 from service.settings import Settings
 
@@ -50,7 +50,9 @@ class Device:
         self._learners: dict[str, Learner] = {
             name: checkpoint.load(settings.models / f"{name}.safetensors").to(self._device) for name in names
         }
-        self._forms = {name: Compact(dict(learner.named_parameters())) for name, learner in self._learners.items()}
+        self._forms = {
+            name: DeltaEncoding(dict(learner.named_parameters())) for name, learner in self._learners.items()
+        }
         self._compact = settings.state_precision == "float16"
 
     def adapt(self, works: Sequence[AdaptWork]) -> list[Arrays]:
@@ -74,7 +76,7 @@ class Device:
         model = works[0].model
         kept = {name: torch.stack([work.state[name] for work in works]) for name in works[0].state}
         with torch.no_grad(), self._autocast():
-            states = self._forms[model].expanded(kept)
+            states = self._forms[model].decode(kept)
             answers = self._predict_many[model](self._learners[model], states, queries)
         rows = zip(answers.float().cpu().numpy(), works, strict=True)
         return [_finite(np.array(answer[: len(work.queries)])) for answer, work in rows]
@@ -91,7 +93,7 @@ class Device:
         """States in the precision they are kept in. Values that are not probabilities have no scale to be exact to."""
         states, learner = {name: value.float() for name, value in states.items()}, self._learners[model]
         rounds = self._compact and learner.kind is Kind.CLASSIFICATION and not learner.exact_states
-        return self._forms[model].compacted(states) if rounds else states
+        return self._forms[model].encode(states) if rounds else states
 
     def place(self, state: Arrays) -> State:
         """A state on the device. On the CPU it stays where it is, if that may be written to, as torch asks."""

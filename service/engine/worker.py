@@ -6,12 +6,12 @@ from collections.abc import Hashable, Sequence
 from models.learner import State
 from service import metrics
 from service.arrays import Array, Arrays
+from service.engine.base import StateNotCached, SupportSet
+from service.engine.batch_queue import BatchQueue, Limits
 from service.engine.batching import bucket
-from service.engine.cache import ByteCache
-from service.engine.contract import StateNotHeld, SupportSet
 from service.engine.deadline import within
 from service.engine.device import AdaptWork, Device, PredictWork
-from service.engine.lane import Lane, Limits
+from service.engine.state_cache import StateCache
 from service.settings import Settings
 
 
@@ -22,10 +22,10 @@ class Worker:
     def __init__(self, models: Sequence[str], settings: Settings) -> None:
         self._settings = settings
         limits = Limits(settings.queue, settings.batch_jobs, settings.batch_examples)
-        self._adapts = Lane("adapt", Device(models, settings).adapt, limits)
+        self._adapts = BatchQueue("adapt", Device(models, settings).adapt, limits)
         self._device = Device(models, settings)
-        self._predicts = Lane("predict", self._device.predict, limits)
-        self._states: ByteCache[State] = ByteCache(settings.state_cache_bytes)
+        self._predicts = BatchQueue("predict", self._device.predict, limits)
+        self._states: StateCache[State] = StateCache(settings.state_cache_bytes)
 
     def start(self) -> None:
         """Begin to work."""
@@ -53,37 +53,37 @@ class Worker:
         """Logits (q, ways) or values (q, outputs) from the state held under `key`, or from `state`, which is held from
         then on. Raises StateNotHeld when there is neither."""
         if state is not None:
-            self.hold(key, state)
+            self.put(key, state)
         return await within(self._settings.deadline_s, self.submit_predict(model, key, queries))
 
     def submit_adapt(self, model: str, key: str, support: SupportSet) -> "asyncio.Future[Arrays]":
         """Queue an adapt; cancelling the future takes it out again."""
 
-        def hold(adapted: "asyncio.Future[Arrays]") -> None:
+        def put(adapted: "asyncio.Future[Arrays]") -> None:
             if not adapted.cancelled() and adapted.exception() is None:
-                self.hold(key, adapted.result())
+                self.put(key, adapted.result())
 
         size = bucket(len(support.inputs))
         adapted = self._adapts.submit(AdaptWork(model, support), (model, support.ways, size), size)
-        adapted.add_done_callback(hold)
+        adapted.add_done_callback(put)
         return adapted
 
     def submit_predict(self, model: str, key: str, queries: Array) -> "asyncio.Future[Array]":
         """Queue queries to a state that is held; cancelling the future takes them out again. Raises StateNotHeld."""
         state = self._states.get(key)
         if state is None:
-            raise StateNotHeld
+            raise StateNotCached
         size = bucket(len(queries))
         return self._predicts.submit(PredictWork(model, state, queries), self._predict_group(model, state, size), size)
 
-    def hold(self, key: str, state: Arrays) -> None:
+    def put(self, key: str, state: Arrays) -> None:
         """Keep a state on the device; the least recently used ones make room."""
         placed = self._device.place(state)
         self._states.put(key, placed, sum(value.nbytes for value in placed.values()))
 
-    def drop(self, key: str) -> None:
+    def evict(self, key: str) -> None:
         """Hold a state no longer."""
-        self._states.drop(key)
+        self._states.evict(key)
 
     def measure(self) -> None:
         """Tell Prometheus what waits and what is held: now and then, since telling costs more than a small job."""

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from models import checkpoint
 from models.learner import Support, everyone
 from service.cards import Card, Catalogue
-from service.inputs import decode_inputs
+from service.inputs.decode import decode_inputs
 from service.settings import Settings
 
 WAYS, SHOTS, QUERIES, VARIANTS = 3, 2, 3, 4

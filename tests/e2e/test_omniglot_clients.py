@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 
 from models import checkpoint
-from models.evaluation import score
+from models.datasets import open_tasks
+from models.datasets.episode import Shape, rng_of
 from models.learner import Episode
-from models.tasks import open_tasks
-from models.tasks.episode import Shape, rng_of
+from models.training.evaluation import score
 from service.settings import ZOO
 from tests.data import OMNIGLOT, needs_omniglot
 from tests.e2e.server import Server

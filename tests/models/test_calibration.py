@@ -6,8 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from models.calibration import calibration_error, fit_temperature
-from models.evaluation import Answered
+from models.training.calibration import calibration_error, fit_temperature
+from models.training.evaluation import Answered
 
 
 def honest(count: int, ways: int, seed: int = 0) -> Answered:

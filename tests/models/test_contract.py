@@ -11,10 +11,10 @@ from safetensors.torch import load, save
 from torch.testing import assert_close
 
 from models.checkpoint import Spec
+from models.datasets.episode import stack
 from models.functional import adapt_many, predict_many
 from models.learner import Learner, State, Support
 from models.learners import LEARNERS
-from models.tasks.episode import stack
 from tests.models.learners import TABLE, clients_episode, fresh, is_regression, padded, query, reordered, support
 
 over_all = pytest.mark.parametrize("spec", TABLE.values(), ids=TABLE.keys())

@@ -12,7 +12,7 @@ from models.checkpoint import Spec, build
 from models.learner import Episode, Learner, Support, everyone
 from models.learners.cosine import CosineProtoNet
 from models.learners.protonet import ProtoNet
-from models.views import VIEWS, views_of
+from models.test_time_augmentation import VIEWS, augmented_views
 from tests.models.learners import STRIDED, fresh, query, support
 
 WAYS, SHOTS, QUERIES, FEATURES = 4, 1, 2, 6
@@ -57,7 +57,7 @@ def test_the_scale_is_learned():
 
 def test_the_first_view_is_the_drawing_and_the_others_are_moved():
     images = torch.rand(3, 1, 28, 28)
-    views = views_of(images, len(VIEWS))
+    views = augmented_views(images, len(VIEWS))
     assert_close(views[0], images, rtol=0, atol=0)
     assert all((view - images).abs().max() > 0.05 for view in views[1:])
 
@@ -66,7 +66,7 @@ def test_an_example_is_embedded_as_the_mean_direction_of_its_views():
     plain, seen = (fresh(Spec("cosine", "conv4", {"views": views}, STRIDED), torch.float64) for views in (1, 4))
     seen.load_state_dict(plain.state_dict())
     inputs = query(Spec("cosine", "conv4", {}, STRIDED), 3, dtype=torch.float64)
-    each = [plain.directions(view) for view in views_of(inputs, 4)]
+    each = [plain.directions(view) for view in augmented_views(inputs, 4)]
     assert_close(seen.directions(inputs), F.normalize(torch.stack(each).mean(0), dim=-1))
 
 

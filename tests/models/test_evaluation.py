@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from models.evaluation import HEADLINE, evaluate, macro_f1, score, summarise
+from models.datasets.episode import Shape
+from models.datasets.sinusoid import Sinusoid
 from models.learner import Episode, Kind, Support
 from models.learners.protonet import ProtoNet
-from models.tasks.episode import Shape
-from models.tasks.sinusoid import Sinusoid
+from models.training.evaluation import HEADLINE, evaluate, macro_f1, score, summarise
 from tests.models.learners import TABLE, fresh
 from tests.models.trainings import Blobs
 

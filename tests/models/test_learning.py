@@ -4,9 +4,9 @@ from statistics import fmean
 
 import pytest
 
-from models.evaluation import score
-from models.tasks.episode import Shape, rng_of
-from models.tasks.sinusoid import Sinusoid
+from models.datasets.episode import Shape, rng_of
+from models.datasets.sinusoid import Sinusoid
+from models.training.evaluation import score
 from tests.models.learners import TABLE, is_regression
 from tests.models.trainings import Blobs, Training, trained
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from models.tasks.characters import Characters, load, shrink
-from models.tasks.episode import Shape, rng_of
-from models.tasks.omniglot import Omniglot, tasks
-from models.tasks.splits import SPLITS
+from models.datasets.characters import Characters, load, shrink
+from models.datasets.episode import Shape, rng_of
+from models.datasets.omniglot import Omniglot, tasks
+from models.datasets.splits import SPLITS
 from tests.models import fake_omniglot
 from tests.models.fake_omniglot import NAMES
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from models.tasks import omniglot
-from models.tasks.characters import Characters, load
-from models.tasks.omniglot import tasks
+from models.datasets import omniglot
+from models.datasets.characters import Characters, load
+from models.datasets.omniglot import tasks
 from tests.data import OMNIGLOT, needs_omniglot
 
 pytestmark = needs_omniglot

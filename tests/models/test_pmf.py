@@ -11,7 +11,7 @@ from torch.testing import assert_close
 from models.checkpoint import Spec, build
 from models.learner import Episode, Learner, Support
 from models.learners.cosine import CosineProtoNet
-from models.views import views_of
+from models.test_time_augmentation import augmented_views
 from tests.models.learners import POOLED, STRIDED, fresh, query, support
 
 OPTIONS = {"copies": 3, "rate": 0.05, "adapt_steps": 4}
@@ -31,7 +31,7 @@ def fine_tuned(learner: Learner, full: Support) -> torch.nn.Module:
         prototypes = means_of(F.normalize(encoder(full.inputs), dim=-1), full)
         logits = torch.cat([
             learner.log_scale.exp() * F.normalize(encoder(moved), dim=-1) @ prototypes.T
-            for moved in views_of(full.inputs, 1 + learner.copies)[1:]
+            for moved in augmented_views(full.inputs, 1 + learner.copies)[1:]
         ])  # fmt: skip
         optimiser.zero_grad()
         F.cross_entropy(logits, full.targets.repeat(learner.copies)).backward()

@@ -41,6 +41,6 @@ def test_only_the_first_process_writes(tmp_path):
 
 
 def test_tasks_that_the_processes_cannot_share_evenly_are_refused(monkeypatch, tmp_path):
-    monkeypatch.setattr("models.training.processes", lambda: 2)
+    monkeypatch.setattr("models.training.meta_training.processes", lambda: 2)
     with pytest.raises(ValueError, match="3 tasks a step cannot be shared by 2 processes"):
         Training(TABLE["maml"], tasks=3).run(tmp_path)

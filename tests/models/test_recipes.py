@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from models import checkpoint
+from models.datasets import SPLITS
 from models.learner import Kind
 from models.recipes import RECIPES, recipe_of
-from models.tasks import SPLITS
 
 over_recipes = pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES.keys())
 

@@ -5,9 +5,9 @@ import torch
 from torch.testing import assert_close
 
 from models.checkpoint import Spec
+from models.datasets.episode import stack
 from models.learner import Episode, Learner, State
-from models.outer import mean_loss
-from models.tasks.episode import stack
+from models.training.distributed import mean_loss
 from tests.models.learners import STRIDED, support
 from tests.models.test_maml import descend, episode_of, learner_of, meta_gradient
 

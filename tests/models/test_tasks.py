@@ -5,12 +5,12 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from models.datasets import SPLITS, open_tasks
+from models.datasets.augment import affine
+from models.datasets.episode import Shape, rng_of, stack, to_device
+from models.datasets.noise import NoisyLabels
+from models.datasets.sinusoid import Sinusoid
 from models.learner import Episode
-from models.tasks import SPLITS, open_tasks
-from models.tasks.augment import affine
-from models.tasks.episode import Shape, rng_of, stack, to_device
-from models.tasks.noise import NoisyLabels
-from models.tasks.sinusoid import Sinusoid
 
 
 class Fixed:

@@ -7,12 +7,13 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from models import checkpoint, training
+from models import checkpoint
+from models.datasets.episode import Shape, rng_of, stack
+from models.datasets.sinusoid import Sinusoid
 from models.learner import Episode, Kind
-from models.outer import mean_loss
-from models.tasks.episode import Shape, rng_of, stack
-from models.tasks.sinusoid import Sinusoid
-from models.training import Progress, Run
+from models.training import meta_training
+from models.training.distributed import mean_loss
+from models.training.meta_training import Progress, Run
 from tests.models.learners import TABLE
 from tests.models.trainings import Blobs, Training
 
@@ -37,7 +38,7 @@ class Watched:
 
 @pytest.fixture(autouse=True)
 def few_validation_episodes(monkeypatch):
-    monkeypatch.setattr(training, "VALIDATION_EPISODES", 3)
+    monkeypatch.setattr(meta_training, "VALIDATION_EPISODES", 3)
 
 
 def weights(run: Run) -> dict[str, torch.Tensor]:
@@ -88,7 +89,7 @@ def test_a_finished_run_has_nothing_left_to_do(tmp_path):
 ])  # fmt: skip
 def test_the_best_weights_on_validation_are_kept(name, headline, scores, best, monkeypatch, tmp_path):
     scripted = iter(scores)
-    monkeypatch.setattr(training, "evaluate", lambda *_: iter([{headline: next(scripted)}]))
+    monkeypatch.setattr(meta_training, "evaluate", lambda *_: iter([{headline: next(scripted)}]))
     tasks = Sinusoid() if headline == "mse" else Blobs()
     small = Training(TABLE[name], steps=4, episode=Shape(0, 5, 5) if headline == "mse" else Shape(3, 1, 1))
     run = small.run(tmp_path)

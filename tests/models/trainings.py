@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from models.checkpoint import Spec
+from models.datasets.episode import Shape, Tasks
 from models.learner import Episode, Kind, Learner, Support
 from models.recipes import Recipe
-from models.tasks.episode import Shape, Tasks
-from models.training import Run
+from models.training.meta_training import Run
 
 THREE_WAYS = Shape(3, 5, 3)
 

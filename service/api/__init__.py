@@ -1,0 +1,1 @@
+"""HTTP: routes, schemas, authentication, request bodies, problem details."""

@@ -1,0 +1,50 @@
+"""What the routes take from the application. All of it `async`: FastAPI gives what is not a thread, which costs more
+than the work.
+
+`/adapt` and `/predict` call these themselves, and read and write their bodies: as FastAPI's dependencies they took a
+good part of this process's time for a predict.
+"""
+
+from typing import Annotated
+
+from fastapi import Depends, Path, Request
+from fastapi.security import APIKeyHeader, HTTPBearer
+
+from service.adaptation import Adaptation
+from service.api.auth import tenant_of
+from service.api.schemas import CLIENT_ID
+from service.cards import Catalogue
+from service.settings import Settings
+from service.store.records import ClientKey
+
+
+async def use_cases(request: Request) -> Adaptation:
+    """What can be done for clients."""
+    clients: Adaptation = request.app.state.clients
+    return clients
+
+
+async def _catalogue(request: Request) -> Catalogue:
+    catalogue: Catalogue = request.app.state.catalogue
+    return catalogue
+
+
+async def tenant(request: Request) -> str:
+    """Whose request it is, by either of the two schemes. Raises Unauthorized."""
+    settings: Settings = request.app.state.settings
+    return tenant_of(request, settings.api_keys)
+
+
+UseCases = Annotated[Adaptation, Depends(use_cases)]
+Models = Annotated[Catalogue, Depends(_catalogue)]
+Tenant = Annotated[str, Depends(tenant)]
+
+KEY_SCHEMES = [Depends(HTTPBearer(auto_error=False)), Depends(APIKeyHeader(name="X-API-Key", auto_error=False))]
+"""For OpenAPI, so that /docs asks for a key."""
+
+
+async def _client(tenant: Tenant, client_id: Annotated[str, Path(pattern=CLIENT_ID)]) -> ClientKey:
+    return ClientKey(tenant, client_id)
+
+
+Client = Annotated[ClientKey, Depends(_client)]

@@ -1,0 +1,1 @@
+"""From what clients send to arrays: one file per input kind, labels, limits."""

@@ -1,0 +1,1 @@
+"""Messages between the API processes and the device worker of one replica."""

@@ -1,0 +1,1 @@
+"""The processes of a replica: start, supervise, restart."""

@@ -1,0 +1,1 @@
+"""Support sets, records and states in Redis."""

@@ -1,0 +1,50 @@
+"""Reads of many requests as one: a command on its own costs a round trip, and most of that is not Redis's."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+class BatchedReads(Generic[Key, Value]):
+    """Calls `read` with the keys that were asked for while the last read was under way. It never waits for more to
+    come, and a read begins after it was asked for, so it sees whatever was written before."""
+
+    def __init__(self, read: Callable[[list[Key]], Awaitable[Sequence[Value]]]) -> None:
+        self._read = read
+        self._waiting: list[tuple[Key, asyncio.Future[Value]]] = []
+        self._reading: asyncio.Task[None] | None = None
+
+    async def get(self, key: Key) -> Value:
+        """The value of one key. Raises what `read` raises."""
+        answer: asyncio.Future[Value] = asyncio.get_running_loop().create_future()
+        self._waiting.append((key, answer))
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._read_all())
+        return await answer
+
+    async def _read_all(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            keys, answers = zip(*batch, strict=True)
+            outcomes = await self._try([*keys])
+            for answer, outcome in zip(answers, outcomes, strict=True):
+                _settle(answer, outcome)
+        self._reading = None
+
+    async def _try(self, keys: list[Key]) -> Sequence[Value | Exception]:
+        try:
+            return await self._read(keys)
+        except Exception as error:
+            return [error] * len(keys)
+
+
+def _settle(answer: "asyncio.Future[Value]", outcome: Value | Exception) -> None:
+    if answer.done():  # nobody waits any more
+        return
+    if isinstance(outcome, Exception):
+        answer.set_exception(outcome)
+    else:
+        answer.set_result(outcome)

@@ -1,0 +1,93 @@
+"""Requests that do not arrive: their connections are closed, and all others are answered."""
+
+import asyncio
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from service.api.middleware import BodyLimit
+from tests.service.drawings import letters
+from tests.service.serving import serving
+
+HEAD = b"POST /adapt HTTP/1.1\r\nHost: here\r\nContent-Length: 1000\r\n\r\n"
+WHOLE = b"GET /healthz HTTP/1.1\r\nHost: here\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def hurried(settings, worker) -> Iterator[httpx.Client]:
+    with serving(settings.model_copy(update={"receive_timeout_s": 0.5}), worker) as api:
+        yield api
+
+
+def answers(api: httpx.Client, sent: bytes) -> bytes:
+    """All that comes until the service closes the connection, of which this side never does its half."""
+    with socket.create_connection((api.base_url.host, api.base_url.port), timeout=60) as connection:
+        connection.sendall(sent)
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+@pytest.mark.parametrize("body", [b"", b'{"client_id":'])
+def test_a_body_that_does_not_come_is_answered_408(hurried, body):
+    answer = answers(hurried, HEAD + body)
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b'"code":"too_slow"' in answer
+    assert b"0.5 s, the limit" in answer
+
+
+@pytest.mark.parametrize("head", [b"", b"POST /ad", HEAD[:-2]])
+def test_a_connection_without_a_whole_head_is_closed(hurried, head):
+    assert answers(hurried, head) == b""
+
+
+@pytest.mark.parametrize("more", [b"\r\n", HEAD[:-2]])
+def test_so_is_one_that_sends_another_request_slowly(hurried, more):
+    answer = answers(hurried, WHOLE + more)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+def test_others_are_answered_on_one_connection_for_as_long_as_they_like(hurried):
+    with socket.create_connection((hurried.base_url.host, hurried.base_url.port), timeout=60) as slow:
+        slow.sendall(b"POST /ad")
+        while not closed(slow):
+            assert hurried.post("/adapt", json={"client_id": "other", "support": letters("LV")}).status_code == 200
+
+
+@pytest.mark.anyio
+async def test_a_process_that_was_stopped_itself_reads_what_came_meanwhile():
+    loop, came = asyncio.get_running_loop(), asyncio.Event()
+    passed: list[bytes] = []
+
+    async def app(scope, receive, send) -> None:
+        passed.append((await receive())["body"])
+
+    async def receive():
+        await came.wait()
+        return {"type": "http.request", "body": b"{}"}
+
+    loop.call_later(0.2, came.set)
+    loop.call_soon(time.sleep, 0.5)
+    await BodyLimit(app, limit=10, seconds=0.2)({"type": "http", "headers": []}, receive, None)
+    assert passed == [b"{}"]
+
+
+def closed(connection: socket.socket) -> bool:
+    try:
+        return connection.recv(1, socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+
+
+def test_a_process_may_have_as_many_connections_as_the_machine_allows():
+    ask = (
+        "import resource; from service.api.request_timeout import allow_connections; "
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (64, 128)); allow_connections(); "
+        "print(*resource.getrlimit(resource.RLIMIT_NOFILE))"
+    )
+    told = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True).stdout
+    assert told.split() == ["128", "128"]

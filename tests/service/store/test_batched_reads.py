@@ -1,0 +1,64 @@
+"""Reads that are asked for together go together, and each gets its own answer."""
+
+import asyncio
+
+import pytest
+
+from service.store.batched_reads import BatchedReads
+
+pytestmark = pytest.mark.anyio
+
+
+class Source:
+    """Doubles numbers when it is let, and notes what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[int]] = []
+        self.gate = asyncio.Event()
+
+    async def read(self, keys: list[int]) -> list[int]:
+        self.asked.append(keys)
+        await self.gate.wait()
+        if 13 in keys:
+            raise LookupError("no 13")
+        return [2 * key for key in keys]
+
+
+@pytest.fixture
+def source() -> Source:
+    return Source()
+
+
+async def asking(batched_reads: BatchedReads, *keys: int) -> list[asyncio.Task]:
+    """One task a key, each of which has come to where it waits."""
+    tasks = [asyncio.create_task(batched_reads.get(key)) for key in keys]
+    for _ in range(3):
+        await asyncio.sleep(0)
+    return tasks
+
+
+async def test_what_is_asked_while_a_read_is_under_way_is_the_next_read(source):
+    batched_reads = BatchedReads(source.read)
+    tasks = [*await asking(batched_reads, 1), *await asking(batched_reads, 2, 3)]
+    source.gate.set()
+    assert await asyncio.gather(*tasks) == [2, 4, 6]
+    assert source.asked == [[1], [2, 3]]
+    assert await batched_reads.get(4) == 8
+
+
+async def test_a_read_that_fails_fails_for_those_who_asked_and_no_other(source):
+    batched_reads = BatchedReads(source.read)
+    tasks = [*await asking(batched_reads, 13), *await asking(batched_reads, 2)]
+    source.gate.set()
+    first, second = await asyncio.gather(*tasks, return_exceptions=True)
+    assert isinstance(first, LookupError)
+    assert second == 4
+
+
+async def test_one_who_leaves_takes_no_answer_from_the_others(source):
+    batched_reads = BatchedReads(source.read)
+    leaver, stayer = await asking(batched_reads, 1, 2)
+    leaver.cancel()
+    source.gate.set()
+    assert await stayer == 4
+    assert leaver.cancelled()

@@ -1,0 +1,77 @@
+"""The Valkey that comes along when no Redis is given."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+import redis.asyncio as redis
+from redis.exceptions import RedisError
+
+from service.store.embedded_valkey import DataInUse, embedded_valkey
+
+pytestmark = pytest.mark.anyio
+
+
+@asynccontextmanager
+async def client_in(data: Path) -> AsyncIterator[redis.Redis]:
+    async with embedded_valkey(data) as url, redis.from_url(url) as client:
+        yield client
+
+
+async def pid_of(client: redis.Redis) -> int:
+    return (await client.info("server"))["process_id"]
+
+
+async def back(client: redis.Redis) -> None:
+    """Return when it answers again."""
+    async with asyncio.timeout(60):
+        while True:
+            with suppress(RedisError):
+                return await client.ping()
+            await asyncio.sleep(0.01)
+
+
+async def test_what_was_written_is_there_after_a_restart(tmp_path):
+    async with client_in(tmp_path) as client:
+        await client.set("a", "1")
+    async with client_in(tmp_path) as client:
+        assert await client.get("a") == b"1"
+
+
+async def test_it_comes_back_with_everything_when_it_is_killed(tmp_path):
+    async with client_in(tmp_path) as client:
+        await client.set("a", "1")
+        killed = await pid_of(client)
+        os.kill(killed, signal.SIGKILL)
+        await back(client)
+        assert await client.get("a") == b"1"
+        assert await pid_of(client) != killed
+
+
+async def test_a_folder_serves_one_at_a_time(tmp_path):
+    async with client_in(tmp_path) as client:
+        with pytest.raises(DataInUse, match=str(tmp_path)):
+            async with embedded_valkey(tmp_path):
+                pass
+        assert await client.ping()
+
+
+async def test_two_folders_are_two_stores(tmp_path):
+    async with client_in(tmp_path / "one") as one, client_in(tmp_path / "other") as other:
+        await one.set("a", "1")
+        assert await other.get("a") is None
+
+
+async def test_a_long_path_will_do(tmp_path):
+    async with client_in(tmp_path / ("long" * 20) / ("path" * 20)) as client:
+        assert await client.ping()
+
+
+async def test_states_may_be_evicted_and_all_that_is_acknowledged_is_on_disk(tmp_path):
+    async with client_in(tmp_path) as client:
+        assert await client.config_get("maxmemory-policy") == {"maxmemory-policy": "volatile-lru"}
+        assert await client.config_get("appendonly", "appendfsync") == {"appendonly": "yes", "appendfsync": "always"}

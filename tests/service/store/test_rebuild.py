@@ -1,0 +1,184 @@
+"""The support set is the truth: a state that is lost is made again, unseen by the client."""
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from service.adaptation import Adaptation
+from service.cards import Catalogue
+from service.engine.base import StateNotCached
+from service.engine.worker import Worker
+from service.errors import StoreFull, UnknownClient
+from service.settings import Settings
+from service.store.records import ClientKey, Draft
+from service.store.store import Store
+from tests.service.drawings import letters, png
+from tests.service.serving import working
+from tests.service.zoo import make_zoo
+
+pytestmark = pytest.mark.anyio
+
+ALICE, BOB = ClientKey("default", "alice"), ClientKey("default", "bob")
+SUPPORT = [(example["input"], example["label"]) for example in letters("LVZ")]
+ASKED = [png("N"), png("V")]
+NOTHING = np.zeros((1, 1, 28, 28), np.uint8)
+
+
+class Counting:
+    """An engine that counts the adapts, and begins them only when the gate is open."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker, self.adapts = worker, 0
+        self.gate, self.stopped = asyncio.Event(), asyncio.Event()
+        self.gate.set()
+
+    def __getattr__(self, name: str):
+        return getattr(self._worker, name)
+
+    async def adapt(self, *args):
+        self.adapts += 1
+        if not self.gate.is_set():
+            self.stopped.set()
+        await self.gate.wait()
+        return await self._worker.adapt(*args)
+
+
+@pytest.fixture
+def engine(zoo):
+    """Holds the latest state alone."""
+    with working(Settings(models=zoo, state_cache_bytes=0)) as worker:
+        yield Counting(worker)
+
+
+def clients_of(settings: Settings, engine, store: Store) -> Adaptation:
+    return Adaptation(Catalogue(settings.models), engine, store, settings)
+
+
+async def answers(clients: Adaptation, asked=ASKED) -> list:
+    return (await clients.predict(ALICE, asked)).answers
+
+
+@pytest.fixture
+async def clients(settings, engine, store) -> Adaptation:
+    """Alice has adapted, and Bob's state has taken the place of hers in the worker."""
+    clients = clients_of(settings, engine, store)
+    await clients.adapt(ALICE, None, SUPPORT, None)
+    await clients.adapt(BOB, None, SUPPORT[:4], None)
+    return clients
+
+
+async def test_a_state_that_the_worker_lost_comes_from_redis(clients, engine):
+    assert (await answers(clients)).shape == (2, 3)
+    assert engine.adapts == 2
+
+
+async def test_a_state_that_is_lost_everywhere_is_made_again_once(clients, engine, redis):
+    before = await answers(clients)
+    await clients.predict(BOB, ASKED)
+    assert redis.delete(*redis.keys("*:state*")) == 2
+    assert await answers(clients) == pytest.approx(before, abs=1e-5)
+    assert engine.adapts == 3
+    await clients.predict(BOB, ASKED)
+    assert await answers(clients) == pytest.approx(before, abs=1e-5)
+    assert engine.adapts == 4
+
+
+async def test_the_state_that_was_made_again_is_kept_with_an_expiry(clients, redis):
+    redis.delete(*redis.keys("*:state*"))
+    await answers(clients)
+    [key] = redis.keys("*:state*")
+    assert 0 < redis.ttl(key) <= 1000
+
+
+async def test_many_who_ask_for_a_lost_state_wait_for_one_adapt(clients, engine, redis):
+    redis.delete(*redis.keys("*:state*"))
+    engine.gate.clear()
+    asking = [asyncio.create_task(answers(clients)) for _ in range(8)]
+    await engine.stopped.wait()
+    asking += [asyncio.create_task(answers(clients)) for _ in range(8)]
+    engine.gate.set()
+    first, *others = await asyncio.gather(*asking)
+    assert engine.adapts == 3
+    assert all(other == pytest.approx(first, abs=1e-4) for other in others)
+
+
+async def test_one_who_gives_up_does_not_take_the_adapt_from_the_others(clients, engine, redis):
+    redis.delete(*redis.keys("*:state*"))
+    engine.gate.clear()
+    protocol_with_timeout, patient = (asyncio.create_task(answers(clients)) for _ in range(2))
+    await engine.stopped.wait()
+    protocol_with_timeout.cancel()
+    engine.gate.set()
+    assert (await patient).shape == (2, 3)
+    assert engine.adapts == 3
+
+
+async def test_a_client_that_is_adapted_anew_while_its_state_is_made_gives_the_new_answer(clients, engine, redis):
+    redis.delete(*redis.keys("*:state*"))
+    engine.gate.clear()
+    asking = asyncio.create_task(clients.predict(ALICE, ASKED))
+    await engine.stopped.wait()
+    adapting = asyncio.create_task(clients.adapt(ALICE, None, SUPPORT[:4], None))
+    engine.gate.set()
+    await adapting
+    assert (await asking).answers.shape[1] == len((await asking).record.classes)
+    assert (await clients.predict(ALICE, ASKED)).answers.shape == (2, 2)
+
+
+async def test_a_client_that_is_forgotten_stays_forgotten_while_its_state_is_made(clients, engine, redis):
+    redis.delete(*redis.keys("*:state*"))
+    engine.gate.clear()
+    asking = asyncio.create_task(answers(clients))
+    await engine.stopped.wait()
+    await clients.forget(ALICE)
+    engine.gate.set()
+    await asyncio.gather(asking, return_exceptions=True)
+    assert redis.keys("*alice*") == []
+    with pytest.raises(UnknownClient):
+        await answers(clients)
+
+
+async def test_states_of_an_older_checkpoint_are_made_anew(clients, store, settings, tmp_path):
+    old = await answers(clients)
+    newer = settings.model_copy(update={"models": make_zoo(tmp_path / "newer", seed=1)})
+    with working(newer) as worker:
+        renewed = clients_of(newer, worker, store)
+        found = await answers(renewed)
+        await renewed.adapt(ALICE, None, SUPPORT, None)
+        assert found == pytest.approx(await answers(renewed), abs=1e-4)
+    assert found != pytest.approx(old, abs=1e-4)
+
+
+async def test_the_device_holds_only_the_latest_state_of_a_client(settings, store):
+    with working(settings) as worker:
+        clients = clients_of(settings, worker, store)
+        first, second = [(await clients.adapt(ALICE, None, SUPPORT, None)).record for _ in range(2)]
+        await worker.predict(second.model, second.write, NOTHING)
+        with pytest.raises(StateNotCached):
+            await worker.predict(first.model, first.write, NOTHING)
+
+
+async def test_the_device_does_not_hold_what_has_expired_and_come_back(settings, store):
+    with working(settings) as worker:
+        clients = clients_of(settings, worker, store)
+        first = (await clients.adapt(ALICE, None, SUPPORT, -1)).record
+        await clients.adapt(ALICE, None, SUPPORT, None)
+        with pytest.raises(StateNotCached):
+            await worker.predict(first.model, first.write, NOTHING)
+
+
+async def test_the_device_does_not_hold_what_could_not_be_stored(settings, store, monkeypatch):
+    with working(settings) as worker:
+        drafts = []
+
+        async def commit(client: ClientKey, draft: Draft, **_: object) -> None:
+            drafts.append(draft)
+            raise StoreFull("full")
+
+        monkeypatch.setattr(store, "commit", commit)
+        with pytest.raises(StoreFull):
+            await clients_of(settings, worker, store).adapt(ALICE, None, SUPPORT, None)
+        [draft] = drafts
+        with pytest.raises(StateNotCached):
+            await worker.predict(draft.model, draft.write, NOTHING)

