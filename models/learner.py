@@ -1,6 +1,10 @@
-"""The contract of every algorithm: two pure functions.
+"""The contract of every algorithm: three pure functions.
 
-    adapt(support) -> state          predict(state, query) -> logits or values
+    encode(inputs) -> features      adapt(support) -> state      predict(state, query) -> logits or values
+
+`encode` uses weights that all clients share, so that the examples of all waiting clients are encoded in one pass.
+`adapt` and `predict` get features. A learner whose clients own the whole network does not override `encode`, and gets
+the inputs themselves.
 
 Pure means that nothing is written to `self`, to buffers or to the arguments, so one learner serves any number of
 clients, and a state can be stored, moved and replayed. It does not mean thread-safe: give each thread a learner of its
@@ -30,7 +34,7 @@ class Kind(StrEnum):
 class Support(NamedTuple):
     """The labelled examples of one client.
 
-    inputs   (n, *input)         what the encoder takes
+    inputs   (n, *features)      what `encode` returns
     targets  (n,) int64          class indices 0 .. ways-1; for regression (n, outputs) floats
     mask     (n,) bool           False marks padding, which must change nothing
     ways                         number of classes; 0 for regression
@@ -71,6 +75,13 @@ class Learner(nn.Module, ABC):
     answers in expectation only. None: any number of classes, and exactly permuted."""
     max_examples: ClassVar[int | None] = None
     """Of a support set, where time or memory grow faster than their number. None: any number."""
+
+    def encode(self, inputs: Tensor) -> Tensor:
+        """Features (n, *features) of inputs (n, *input). The features of one input do not depend on the others.
+
+        The identity, unless the learner has an encoder that all clients share.
+        """
+        return inputs
 
     @abstractmethod
     def adapt(self, support: Support) -> State:

@@ -3,7 +3,8 @@
 from models.encoders.conv4 import Conv4
 from models.encoders.mlp import MLP
 from models.encoders.resnet import ResNet
+from models.registry import Registry
 
 Encoder = Conv4 | MLP | ResNet
 
-ENCODERS: dict[str, type[Encoder]] = {"conv4": Conv4, "mlp": MLP, "resnet": ResNet}
+ENCODERS: Registry[type[Encoder]] = Registry("handful.encoders", {"conv4": Conv4, "mlp": MLP, "resnet": ResNet})

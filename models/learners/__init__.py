@@ -21,26 +21,30 @@ from models.learners.reptile import Reptile
 from models.learners.ridge import Ridge
 from models.learners.tim import TIM
 from models.learners.transformer import InContextTransformer
+from models.registry import Registry
 
-LEARNERS: dict[str, type[Learner]] = {
-    "anil": ANIL,
-    "cosine": CosineProtoNet,
-    "maml": MAML,
-    "maml++": MAMLPlusPlus,
-    "alfa": ALFA,
-    "cavia": CAVIA,
-    "lstm": LSTMMetaLearner,
-    "meta-sgd": MetaSGD,
-    "reptile": Reptile,
-    "proto-maml": ProtoMAML,
-    "protonet": ProtoNet,
-    "matching": MatchingNet,
-    "ridge": Ridge,
-    "relation": RelationNet,
-    "logistic": Logistic,
-    "transformer": InContextTransformer,
-    "gnn": GraphNet,
-    "tim": TIM,
-    "pmf": PMF,
-    "progressive": Progressive,
-}
+LEARNERS: Registry[type[Learner]] = Registry(
+    "handful.learners",
+    {
+        "anil": ANIL,
+        "cosine": CosineProtoNet,
+        "maml": MAML,
+        "maml++": MAMLPlusPlus,
+        "alfa": ALFA,
+        "cavia": CAVIA,
+        "lstm": LSTMMetaLearner,
+        "meta-sgd": MetaSGD,
+        "reptile": Reptile,
+        "proto-maml": ProtoMAML,
+        "protonet": ProtoNet,
+        "matching": MatchingNet,
+        "ridge": Ridge,
+        "relation": RelationNet,
+        "logistic": Logistic,
+        "transformer": InContextTransformer,
+        "gnn": GraphNet,
+        "tim": TIM,
+        "pmf": PMF,
+        "progressive": Progressive,
+    },
+)
