@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from tests.service.drawings import draw, encoded, letters, png, wave
-from tests.service.test_images_refused import nested, png_claiming
+from tests.service.inputs.test_image_files_refused import nested, png_claiming
 
 LIMIT = 65536
 GOOD = letters("LV", 1)

@@ -8,8 +8,8 @@ from torch.testing import assert_close
 from models import checkpoint
 from service.engine.delta_encoding import DeltaEncoding
 from service.settings import Settings
+from tests.service.engine.test_worker import images, points, support
 from tests.service.serving import working
-from tests.service.test_worker import images, points, support
 
 pytestmark = pytest.mark.anyio
 

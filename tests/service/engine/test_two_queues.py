@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from service.settings import Settings
+from tests.service.engine.test_worker import points
 from tests.service.serving import working
-from tests.service.test_worker import points
 
 pytestmark = pytest.mark.anyio
 
