@@ -16,7 +16,7 @@ LOADED = "import sys, {module}; print(*sorted({{'torch', 'models'}} & set(sys.mo
         "service.app",
         "service.api.readiness",
         "service.adaptation",
-        "service.ipc.pool",
+        "service.ipc.client",
     ],
 )
 def test_the_api_imports_neither_torch_nor_models(module):
