@@ -23,7 +23,7 @@ MAX_SOCKET_BYTES = 103
 def _short_enough(path: Path) -> Path:
     if (length := len(os.fsencode(path))) > MAX_SOCKET_BYTES:
         raise ValueError(
-            f"a socket's path may have {MAX_SOCKET_BYTES} bytes and this one has {length}: name a shorter one"
+            f"the path of a socket has {length} bytes; the limit is {MAX_SOCKET_BYTES}. Use a shorter path."
         )
     return path
 
