@@ -52,7 +52,7 @@ class Server:
 
     def apis(self) -> list[psutil.Process]:
         """Its API processes."""
-        return [one for one in self.children() if _runs(one, "multiprocessing.spawn")]
+        return [one for one in self.children() if runs(one, "multiprocessing.spawn")]
 
     def workers(self) -> list[psutil.Process]:
         """Its workers, which are forks of the forkserver."""
@@ -61,7 +61,7 @@ class Server:
     def forkservers(self) -> list[psutil.Process]:
         """The process that has imported torch and forks workers."""
         direct = psutil.Process(self._process.pid).children()
-        return [one for one in direct if _runs(one, "multiprocessing.forkserver")]
+        return [one for one in direct if runs(one, "multiprocessing.forkserver")]
 
     def log(self) -> str:
         """What it has logged so far."""
@@ -84,7 +84,8 @@ class Server:
             return False
 
 
-def _runs(process: psutil.Process, module: str) -> bool:
+def runs(process: psutil.Process, module: str) -> bool:
+    """Whether a process was started to run a module."""
     with suppress(psutil.NoSuchProcess):
         return any(module in argument for argument in process.cmdline())
     return False
