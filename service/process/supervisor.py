@@ -54,7 +54,7 @@ class Child:
         *arguments: Any,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        self.name, self._module, self._arguments = name, module, arguments
+        self.name, self.arguments, self._module = name, arguments, module
         self._environment = environment or {}
         self._context: Any = multiprocessing.get_context(method)
         if method == "forkserver":
@@ -92,7 +92,7 @@ class Child:
 
     async def _run(self) -> int:
         """Run the process once and return its exit status, or minus the signal that killed it."""
-        process = self._context.Process(target=_main, args=(self._module, self._arguments), name=self.name)
+        process = self._context.Process(target=_main, args=(self._module, self.arguments), name=self.name)
         try:
             with _environment({"PYTHONSAFEPATH": "1", **self._environment}):
                 process.start()
