@@ -48,6 +48,7 @@ def ray_serve(folder: Path, **settings: str) -> Iterator[tuple[str, psutil.Proce
     port = free_port()
     environment = os.environ | {f"HANDFUL_{name.upper()}": value for name, value in settings.items()}
     environment |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+    environment["RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S"] = str(START_S)  # by default a busy machine is too slow
     command = [sys.executable, "-c", PROGRAM, str(port), f"/tmp/handful-ray-{port}"]
     with (folder / "ray.log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=log, stderr=log)
