@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -81,11 +82,12 @@ def test_the_api_refuses_to_start_on_a_network_without_keys():
 
 
 def test_a_rolling_restart_of_the_replicas_fails_no_request(taught):
-    load = [sys.executable, "examples/steady.py", URL, "120"]
+    load = [sys.executable, "examples/steady.py", URL, "3600"]
     with subprocess.Popen(load, cwd=ROOT, stdout=subprocess.PIPE, text=True) as steady:
         for api, worker in REPLICAS:
             compose("stop", api)  # finishes its requests, and its worker has none left
             compose("up", "--detach", "--no-deps", "--force-recreate", "--wait", worker, api)
+        steady.send_signal(signal.SIGINT)
         told, _ = steady.communicate()
     print(told)
     assert steady.returncode == 0, told
