@@ -82,7 +82,7 @@ class Omniglot:
         return turned
 
     def _tensor(self, rng: np.random.Generator, drawings: NDArray[np.float32]) -> torch.Tensor:
-        images = torch.from_numpy(np.ascontiguousarray(drawings).reshape(-1, 1, SIZE, SIZE))
+        images = torch.from_numpy(np.ascontiguousarray(drawings).reshape(-1, 1, *self.images.shape[2:]))
         return AUGMENTATIONS[self.augment](images, rng) if self.augment else images
 
 
@@ -94,10 +94,11 @@ def tasks(
     augment: str | None = None,
     unlabelled: bool = False,
     forms: int | None = None,
+    size: int = SIZE,
 ) -> Omniglot:
     """The episodes of one split. When `forms` is not said, rotations are classes in training, and in the Vinyals split
     at validation and test too, as published."""
-    data = load(path)
+    data = load(path, size)
     turned = split.startswith("vinyals") or "train" in split
     chosen = splits.members(data, path, split)
     return Omniglot(

@@ -68,12 +68,14 @@ ENCODERS: dict[str, Recipe] = {
         _many_ways(
             "Characters of alphabets never seen, any number of classes and drawings",
             Spec("cosine", "resnet"),
-            steps=15_000,
-            restarts=(6_000,),
+            steps=30_000,
+            restarts=(6_000, 15_000),
             split="alphabets",
-            start="glyphs-mixed",
         ),
         episode=Shape(60, 1, 3, alike=0.5),
+        drawing={"augment": "elastic", "size": 40},
+        validation_drawing={"within": True, "size": 40},
+        input={"type": "image", "size": 40},
     ),
     "glyphs-protonet": _many_ways("Nearest prototype", Spec("protonet", "conv4"), steps=6_000, weight_decay=0.0),
     "glyphs-strided": _many_ways(

@@ -22,6 +22,8 @@ class Recipe:
     rate: float
     drawing: dict[str, Any] = field(default_factory=dict)
     """How training episodes are drawn: options of `tasks.open_tasks`."""
+    validation_drawing: dict[str, Any] = field(default_factory=dict)
+    """How validation episodes are drawn, likewise."""
     restarts: tuple[int, ...] = ()
     """The steps before which the learning rate, almost zero by then, goes up again."""
     curriculum: Shape | None = None

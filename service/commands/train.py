@@ -30,7 +30,7 @@ def train(
     with distributed.joined(device) as own_device:
         recipe = recipe_of(model, steps=steps)
         training = open_tasks(recipe.data, data, **recipe.drawing)
-        validation = open_tasks(recipe.validation, data) if recipe.validation else None
+        validation = open_tasks(recipe.validation, data, **recipe.validation_drawing) if recipe.validation else None
         run = Run(recipe, out, model, seed=seed, device=own_device, start=_start(model, recipe, out))
         looks = run.train(training, validation, every=every)
         if distributed.rank():
