@@ -1,4 +1,4 @@
-"""Omniglot (Lake et al. 2015) from its files: 1,623 characters of 50 alphabets, 20 drawings each, ink 1."""
+"""The files of Omniglot (Lake et al. 2015): 1,623 characters of 50 alphabets, 20 drawings each; ink is 1, paper 0."""
 
 import io
 import zipfile
@@ -11,12 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-SIZE = 28
 DRAWINGS = 20
 
 
 class Characters(NamedTuple):
-    """All drawings. `images` (characters, 20, size, size) float32; `names` "Alphabet/characterNN"; `background` bool."""
+    """All drawings.
+
+    images      (characters, 20, size, size) float32
+    names       "Alphabet/characterNN" of each character
+    background  (characters,) bool: whether the character is of a background alphabet
+    """
 
     images: NDArray[np.float32]
     names: list[str]
@@ -24,9 +28,17 @@ class Characters(NamedTuple):
 
 
 @cache
-def load(path: Path, size: int = SIZE) -> Characters:
-    """Read Omniglot, its drawings shrunk to `size` x `size`, from `omniglot.npz`, or from a folder that holds the official `images_background` and
-    `images_evaluation`, as folders or as zip files."""
+def load(path: Path, size: int) -> Characters:
+    """Read Omniglot and shrink its drawings to `size` x `size`.
+
+    Args:
+        path: `omniglot.npz`, or a folder with the official `images_background` and `images_evaluation`, as folders or
+            as zip files.
+        size: Pixels of each side.
+
+    Raises:
+        FileNotFoundError: The folder lacks one of the two.
+    """
     if path.suffix == ".npz":
         return _from_npz(path, size)
     parts = [("images_background", True), ("images_evaluation", False)]
@@ -47,7 +59,7 @@ def _drawings(path: Path, part: str, size: int) -> Iterator[tuple[str, NDArray[n
     """Each drawing with the name of its character, in the order of characters and drawers."""
     if (path / part).is_dir():
         for file in sorted((path / part).glob("*/*/*.png")):
-            yield f"{file.parts[-3]}/{file.parts[-2]}", _read(file.read_bytes(), size)
+            yield f"{file.parts[-3]}/{file.parts[-2]}", read_png(file.read_bytes(), size)
         return
     archive = path / f"{part}.zip"
     if not archive.is_file():
@@ -56,15 +68,16 @@ def _drawings(path: Path, part: str, size: int) -> Iterator[tuple[str, NDArray[n
         )
     with zipfile.ZipFile(archive) as zipped:
         for name in sorted(n for n in zipped.namelist() if n.endswith(".png")):
-            yield "/".join(name.split("/")[-3:-1]), _read(zipped.read(name), size)
+            yield "/".join(name.split("/")[-3:-1]), read_png(zipped.read(name), size)
 
 
-def _read(png: bytes, size: int) -> NDArray[np.float32]:
+def read_png(png: bytes, size: int) -> NDArray[np.float32]:
+    """Read a drawing from the bytes of a PNG of black ink on white paper."""
     return shrink(1 - np.asarray(Image.open(io.BytesIO(png)).convert("1"), dtype=np.uint8), size)
 
 
-def shrink(ink: NDArray[np.uint8], size: int = SIZE) -> NDArray[np.float32]:
-    """Ink 0 or 1 of any square size to `size` x `size`, each pixel the mean of its area."""
+def shrink(ink: NDArray[np.uint8], size: int) -> NDArray[np.float32]:
+    """Resize a square drawing of 0 and 1 to `size` x `size`. Each pixel is the mean of its area."""
     box = Image.fromarray(ink * np.uint8(255)).resize((size, size), Image.Resampling.BOX)
     return np.asarray(box, dtype=np.float32) / np.float32(255)
 
@@ -72,4 +85,5 @@ def shrink(ink: NDArray[np.uint8], size: int = SIZE) -> NDArray[np.float32]:
 def _collect(found: list[tuple[str, NDArray[np.float32], bool]]) -> Characters:
     images = np.stack([image for _, image, _ in found])
     firsts = found[::DRAWINGS]
-    return Characters(images.reshape(-1, DRAWINGS, *images.shape[1:]), [name for name, _, _ in firsts], np.array([background for _, _, background in firsts]))
+    names, background = [name for name, _, _ in firsts], np.array([background for _, _, background in firsts])
+    return Characters(images.reshape(-1, DRAWINGS, *images.shape[1:]), names, background)

@@ -1,4 +1,4 @@
-"""The models whose every weight, or some of them, is adapted to the client by gradient steps."""
+"""Models that adapt all or some weights to the client by gradient steps."""
 
 from dataclasses import replace
 from typing import Any
@@ -9,7 +9,7 @@ from models.recipes.drawings import CENTRED, drawings
 from models.recipes.recipe import Recipe
 
 LONG = CENTRED | {"scale": 8.0}
-"""Long features want a small inner rate, with which the encoder moves gently (`Conv4`)."""
+"""Long features need a small inner rate, which changes the encoder only a little (`Conv4`)."""
 
 
 def _gradient(
@@ -23,7 +23,7 @@ def _gradient(
     restarts: tuple[int, ...] = (),
     also: tuple[Shape, ...] = (),
 ) -> Recipe:
-    """Trained 20-way from a prototypical encoder; the head begins at zero and is not learned, so any ways will do."""
+    """Trained 20-way from a prototypical encoder. The head starts at zero, which fits any number of ways."""
     return drawings(
         title,
         Spec(learner, "conv4", options, encoder),
@@ -38,26 +38,30 @@ def _gradient(
 
 
 STEPS: dict[str, Any] = {"rate": 0.005, "steps": 3}
-"""From a head of zeros the first step moves the head alone; those after it move the encoder too. The rate was chosen on
-validation episodes, so that it does no harm before training."""
+"""With a head of zeros, the first step changes only the head; the following steps change the encoder too. The rate was
+chosen on validation episodes as one that does not lower the accuracy before training."""
 
 MORE_SHOTS = (Shape(10, 5, 3),)
-"""For learned rates: those learned at one shot alone overshoot at five."""
+"""For learned rates. Rates that are learned on one shot only are too large for five shots."""
 
 GRADIENT: dict[str, Recipe] = {
     "glyphs-maml": _gradient("maml", "Every weight adapted, second order", STEPS, steps=900, restarts=(400,)),
     "glyphs-fomaml": _gradient(
         "maml", "Every weight adapted, first order", STEPS | {"first_order": True}, steps=500, rate=1e-4
     ),
-    "glyphs-anil": _gradient("anil", "The head adapted", STEPS, steps=1_000),
+    "glyphs-anil": _gradient("anil", "The last layer adapted", STEPS, steps=1_000),
     "glyphs-reptile": _gradient(
-        "reptile", "Every weight adapted, support and queries learned alike", STEPS, steps=250, rate=1e-4
+        "reptile",
+        "Every weight adapted, first order; support and queries both train",
+        STEPS,
+        steps=250,
+        rate=1e-4,
     ),
     "glyphs-meta-sgd": _gradient(
-        "meta-sgd", "Every weight adapted at a learned rate of its own", STEPS, steps=900, also=MORE_SHOTS
+        "meta-sgd", "Every weight adapted, with a learned rate for each weight", STEPS, steps=900, also=MORE_SHOTS
     ),
     "glyphs-maml-plus-plus": _gradient(
-        "maml++", "Every weight adapted at learned rates a layer and step", STEPS, steps=900, also=MORE_SHOTS
+        "maml++", "Every weight adapted, with learned rates for each layer and step", STEPS, steps=900, also=MORE_SHOTS
     ),
     "glyphs-proto-maml": _gradient(
         "proto-maml",
@@ -67,12 +71,16 @@ GRADIENT: dict[str, Recipe] = {
         encoder=CENTRED,
     ),
     "glyphs-alfa": _gradient(
-        "alfa", "Rates and decay made from weights and gradients", STEPS, steps=900, also=MORE_SHOTS
+        "alfa",
+        "Every weight adapted, with predicted rates and decay",
+        STEPS,
+        steps=900,
+        also=MORE_SHOTS,
     ),
     "glyphs-cavia": replace(
         _gradient(
             "cavia",
-            "A context vector adapted, to 5 classes",
+            "A context vector adapted, for up to 5 classes",
             {"outputs": 5, "steps": 5},
             steps=600,
             rate=1e-3,

@@ -1,4 +1,4 @@
-"""The models that compare queries with the support, and those that put a head on a frozen encoder."""
+"""Models that compare queries with the support set, and models that train a head on a frozen encoder."""
 
 from dataclasses import replace
 from typing import Any
@@ -10,7 +10,7 @@ from models.recipes.recipe import Recipe
 
 
 def _metric(learner: str, title: str, options: dict[str, Any] | None = None, *, steps: int = 1_000) -> Recipe:
-    """Trained 20-way 1-shot on the prototypical encoder, which goes on learning."""
+    """Trained 20-way 1-shot from the prototypical encoder. The encoder is trained too."""
     return drawings(
         title,
         Spec(learner, "conv4", options or {}),
@@ -24,7 +24,7 @@ def _metric(learner: str, title: str, options: dict[str, Any] | None = None, *, 
 
 
 def _frozen(learner: str, title: str, options: dict[str, Any] | None = None) -> Recipe:
-    """No training of its own: the prototypical encoder as it is."""
+    """No training: the weights of the prototypical encoder."""
     spec = Spec(learner, "conv4", options or {})
     shape = Shape(20, 1, 5)
     return drawings(title, spec, steps=0, episode=shape, tasks_per_step=1, rate=0.0, start="glyphs-protonet")
@@ -32,11 +32,9 @@ def _frozen(learner: str, title: str, options: dict[str, Any] | None = None) -> 
 
 METRIC: dict[str, Recipe] = {
     "glyphs-matching": replace(_metric("matching", "Attention over the support", steps=3_000), rate=1e-3),
-    "glyphs-matching-fce": _metric(
-        "matching", "The same, each example seen in the light of all", {"full_context": True}
-    ),
+    "glyphs-matching-fce": _metric("matching", "The same, with full context embeddings", {"full_context": True}),
     "glyphs-relation": replace(
-        _metric("relation", "A learned comparison", steps=4_000),
+        _metric("relation", "A learned similarity", steps=4_000),
         curriculum=Shape(5, 1, 5),
         also=(Shape(10, 5, 5),),
         rate=1e-3,
@@ -46,23 +44,23 @@ METRIC: dict[str, Recipe] = {
         episode=Shape(20, 1, 1),
         also=(Shape(5, 1, 4), Shape(5, 5, 4)),
     ),
-    "glyphs-transformer": _metric("transformer", "The support read as context", steps=4_000),
+    "glyphs-transformer": _metric("transformer", "A transformer that reads the support set as context", steps=4_000),
 }
 
 TUNING = {"copies": 2, "rate": 0.001, "adapt_steps": 3}
-"""A larger rate only harmed on a few validation episodes: a drawing and its moved copies teach nothing new."""
+"""Larger rates lowered the accuracy on a few validation episodes."""
 
 TRANSFER: dict[str, Recipe] = {
     "glyphs-pmf": _frozen("pmf", "Prototypes after fine-tuning on the client's own drawings", TUNING),
     "glyphs-tim": replace(
-        _frozen("tim", "The queries of a request judged together", {"rate": 0.1}),
+        _frozen("tim", "Transductive: the queries of a request are classified together", {"rate": 0.1}),
         limits=(
             *LIMITS,
-            "Ask about all classes about equally often: as many queries as classes are pushed to one each.",
+            "Expects equally many queries of each class. It tends to give each class the same number of queries.",
         ),
     ),
-    "glyphs-tim-alpha": _frozen("tim", "The same, for classes asked about unequally often", {"alpha": 5.0}),
-    "glyphs-progressive": _frozen("progressive", "A small column of the client's own beside a frozen one"),
+    "glyphs-tim-alpha": _frozen("tim", "The same, for queries with imbalanced classes", {"alpha": 5.0}),
+    "glyphs-progressive": _frozen("progressive", "A small network of the client's own beside a frozen one"),
     "glyphs-ridge": _frozen("ridge", "Ridge regression on a frozen encoder: the baseline", {"normalised": True}),
     "glyphs-logistic": _frozen("logistic", "Logistic regression on a frozen encoder: the baseline", {"penalty": 0.01}),
 }

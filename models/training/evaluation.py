@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from models.datasets.episode import Shape, Tasks, rng_of, to_device
+from models.datasets.episode import EpisodeSampler, Shape, rng_of, to_device
 from models.learner import Episode, Kind, Learner
 
 Scores = dict[str, float]
@@ -30,7 +30,7 @@ def answer(learner: Learner, episode: Episode) -> Answered:
 
 
 def answer_all(
-    learner: Learner, tasks: Tasks, shape: Shape, episodes: int, seed: int, device: torch.device
+    learner: Learner, tasks: EpisodeSampler, shape: Shape, episodes: int, seed: int, device: torch.device
 ) -> Iterator[Answered]:
     """The answers to each of `episodes` episodes. The same seed draws the same episodes."""
     with torch.no_grad():
@@ -39,7 +39,7 @@ def answer_all(
 
 
 def evaluate(
-    learner: Learner, tasks: Tasks, shape: Shape, episodes: int, seed: int, device: torch.device
+    learner: Learner, tasks: EpisodeSampler, shape: Shape, episodes: int, seed: int, device: torch.device
 ) -> Iterator[Scores]:
     """The scores of each of `episodes` episodes."""
     return (judge(learner.kind, answered) for answered in answer_all(learner, tasks, shape, episodes, seed, device))
