@@ -82,7 +82,13 @@ class InputWarning(BaseModel):
     detail: str
 
 
-Warnings = Annotated[list[InputWarning], Field(description="Inputs that may not be what was meant; mostly empty.")]
+Warnings = Annotated[
+    list[InputWarning],
+    Field(
+        description="Inputs that may not be what was meant. Absent when there are none.",
+        exclude_if=lambda given: not given,
+    ),
+]
 
 
 def warnings_of(given: Sequence[inputs.InputWarning]) -> list[InputWarning]:
@@ -100,7 +106,7 @@ class AdaptResponse(BaseModel):
     examples: int
     state_bytes: int = Field(description="Size of the adapted state.")
     expires_at: datetime | None
-    warnings: Warnings
+    warnings: Warnings = []
     timings_ms: dict[str, float] = Field(description="decode; adapt, with its wait; store.")
 
 
@@ -138,7 +144,7 @@ class PredictResponse(BaseModel):
         "other inputs, never on another request's. Fewer inputs than classes are answered inductively by every model."
     )
     predictions: list[Classified] | list[Regressed]
-    warnings: Warnings
+    warnings: Warnings = []
     timings_ms: dict[str, float] = Field(description="decode; predict, with its wait and the fetch of the state.")
 
 
