@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from service.errors import HandfulError, Unprocessable
+from service.inputs.limits import PixelBudget
 from service.inputs.normalize import Grey, drawings
 from service.inputs.pixel_arrays import json_type, to_array, to_brightness
-from service.inputs.pixel_budget import PixelBudget
 
 FORMATS = ("PNG", "JPEG")
 Image.preinit()  # reads the formats' modules now, so that the first request need not

@@ -8,9 +8,9 @@ from service.adaptation import Answered
 from service.api.dependencies import tenant, use_cases
 from service.api.problem_details import responses
 from service.api.request_body import Direct, documented, read, written
-from service.api.schemas import Classified, PredictRequest, PredictResponse, Regressed
+from service.api.schemas import Classified, PredictRequest, PredictResponse, Regressed, warnings_of
 from service.arrays import Array
-from service.inputs.decode import Classes
+from service.inputs.labels import Classes
 from service.store.records import ClientKey
 
 router = APIRouter(tags=["clients"], route_class=Direct)
@@ -50,6 +50,7 @@ async def predict(request: Request) -> Response:
             version=record.version,
             inference=answered.inference(),
             predictions=_predictions(answered),
+            warnings=warnings_of(answered.warnings),
             timings_ms=answered.timings_ms,
         )
     )

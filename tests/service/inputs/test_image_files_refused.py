@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from service.errors import Unprocessable
 from service.inputs.image_files import decode_images
-from service.inputs.pixel_budget import PixelBudget
+from service.inputs.limits import PixelBudget
 from tests.service.drawings import draw, encoded
 
 PNG = base64.b64decode(encoded(draw("L")))
