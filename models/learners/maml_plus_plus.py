@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from models.encoders import Encoder
-from models.learner import Episode, State, everyone
+from models.learner import Episode, State, full_mask
 from models.learners.maml import MAML
 from models.learners.meta_sgd import key_of
 
@@ -61,7 +61,7 @@ class MAMLPlusPlus(MAML):
             state = self.step(number, loss, state)
             if weight > 0:
                 answers = self.predict(state, episode.query)
-                losses.append(weight * self.loss(answers, episode.targets, everyone(episode.targets)))
+                losses.append(weight * self.loss(answers, episode.targets, full_mask(episode.targets)))
         return torch.stack(losses).sum()
 
     def step_weights(self, done: float) -> list[float]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from models.encoders import Encoder
-from models.learner import Episode, State, Support, everyone
+from models.learner import Episode, State, Support, full_mask
 from models.learners.maml import MAML
 
 
@@ -35,7 +35,7 @@ class Reptile(MAML):
         """
         with torch.no_grad():
             adapted = self.adapt(all_examples(episode))
-            loss = self.loss(self.predict(adapted, episode.query), episode.targets, everyone(episode.targets))
+            loss = self.loss(self.predict(adapted, episode.query), episode.targets, full_mask(episode.targets))
         pull = displacement(self.initial(episode.support), adapted)
         return loss + pull - pull.detach()
 
@@ -44,7 +44,7 @@ def all_examples(episode: Episode) -> Support:
     """The support and the queries as one support."""
     support = episode.support
     inputs, targets = torch.cat([support.inputs, episode.query]), torch.cat([support.targets, episode.targets])
-    return Support(inputs, targets, torch.cat([support.mask, everyone(episode.targets)]), support.ways)
+    return Support(inputs, targets, torch.cat([support.mask, full_mask(episode.targets)]), support.ways)
 
 
 def displacement(start: State, end: State) -> Tensor:

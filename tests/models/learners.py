@@ -7,7 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from models.checkpoint import Spec, build
-from models.learner import Episode, Kind, Learner, Support
+from models.learner import Kind, Learner, Support
+from models.testing.laws import Case
+from models.testing.laws import padded as padded
+from models.testing.laws import reordered as reordered
 
 IMAGE = (1, 28, 28)
 POOLED = {"width": 16}
@@ -117,23 +120,7 @@ def is_regression(spec: Spec) -> bool:
     return spec.learner_options.get("kind") == Kind.REGRESSION
 
 
-def padded(full: Support, rows: int, seed: int = 2) -> Support:
-    """The support with `rows` rows of large garbage behind it, under the mask."""
-    generator = torch.Generator().manual_seed(seed)
-    shape = (rows, *full.inputs.shape[1:])
-    inputs = 100 * torch.randn(shape, generator=generator, dtype=full.inputs.dtype)
-    targets = torch.arange(rows) % full.ways if full.ways else 100 * torch.ones(rows, 1, dtype=full.targets.dtype)
-    mask = torch.zeros(rows, dtype=torch.bool)
-    return Support(
-        torch.cat([full.inputs, inputs]), torch.cat([full.targets, targets]), torch.cat([full.mask, mask]), full.ways
-    )
-
-
-def reordered(full: Support, order: Tensor) -> Support:
-    return Support(full.inputs[order], full.targets[order], full.mask[order], full.ways)
-
-
-def clients_episode(spec: Spec, shots: Sequence[int], seed: int) -> Episode:
-    """In float64: six rows, the last ones padding, and four queries."""
-    full = support(spec, shots, seed, torch.float64)
-    return Episode(padded(full, 6 - len(full.mask)), query(spec, 4, seed + 10, torch.float64), torch.zeros(4))
+def case_of(spec: Spec) -> Case:
+    """For `models.testing.laws`."""
+    shape = input_shape(spec)
+    return Case(lambda: fresh(spec), lambda count, generator: torch.randn(count, *shape, generator=generator))

@@ -9,7 +9,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from models.checkpoint import Spec, build
-from models.learner import Episode, Learner, Support, everyone
+from models.learner import Episode, Learner, Support, full_mask
 from models.learners.cosine import CosineProtoNet
 from models.learners.protonet import ProtoNet
 from models.test_time_augmentation import VIEWS, augmented_views
@@ -23,7 +23,7 @@ def flat_episode(seed: int = 0) -> Episode:
     inputs = torch.randn(WAYS, SHOTS + QUERIES, FEATURES, generator=generator, dtype=torch.float64)
     labels = torch.arange(WAYS)
     targets = labels.repeat_interleave(SHOTS)
-    learned = Support(inputs[:, :SHOTS].flatten(0, 1), targets, everyone(targets), WAYS)
+    learned = Support(inputs[:, :SHOTS].flatten(0, 1), targets, full_mask(targets), WAYS)
     return Episode(learned, inputs[:, SHOTS:].flatten(0, 1), labels.repeat_interleave(QUERIES))
 
 
@@ -35,7 +35,7 @@ def test_the_outer_loss_is_the_mean_over_every_choice_of_a_support(learner: Lear
     inputs, losses = torch.cat(drawn, 1), []
     for chosen, asked in itertools.permutations(range(SHOTS + QUERIES), 2):
         labels = torch.arange(WAYS)
-        state = learner.adapt(Support(inputs[:, chosen], labels, everyone(labels), WAYS))
+        state = learner.adapt(Support(inputs[:, chosen], labels, full_mask(labels), WAYS))
         losses.append(F.cross_entropy(learner.predict(state, inputs[:, asked]), labels))
     assert_close(learner.outer_loss(episode, 0.0), torch.stack(losses).mean(), rtol=1e-9, atol=1e-9)
 

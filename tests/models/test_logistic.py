@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from models.checkpoint import Spec, build
-from models.learner import Episode, Support, everyone
+from models.learner import Episode, Support, full_mask
 from models.learners.logistic import Logistic, logistic_regression
 from tests.models.learners import STRIDED, fresh, padded, query, support
 
@@ -53,14 +53,14 @@ def test_a_learner_is_logistic_regression_on_normalised_features():
 def test_classes_that_nothing_tells_apart_are_equally_likely():
     points = torch.ones(4, 3)
     learner = Logistic(nn.Identity())
-    state = learner.adapt(Support(points, torch.tensor([0, 1, 0, 1]), everyone(points), 2))
+    state = learner.adapt(Support(points, torch.tensor([0, 1, 0, 1]), full_mask(points), 2))
     assert_close(learner.predict(state, points).softmax(-1), torch.full((4, 2), 0.5))
 
 
 def test_the_class_with_more_examples_is_the_likelier_where_nothing_else_speaks():
     points = torch.ones(5, 3)
     learner = Logistic(nn.Identity(), penalty=1e-3, steps=1000)
-    state = learner.adapt(Support(points, torch.tensor([0, 0, 0, 0, 1]), everyone(points), 2))
+    state = learner.adapt(Support(points, torch.tensor([0, 0, 0, 0, 1]), full_mask(points), 2))
     assert_close(learner.predict(state, points[:1]).softmax(-1), torch.tensor([[0.8, 0.2]]), rtol=0, atol=1e-3)
 
 

@@ -8,7 +8,7 @@ from torch.testing import assert_close
 
 from models.checkpoint import Spec, build
 from models.functional import adapt_many
-from models.learner import Episode, Support, everyone
+from models.learner import Episode, Support, full_mask
 from models.learners.ridge import Ridge, ridge_regression
 from tests.models.learners import STRIDED, VECTOR, fresh, padded, query, support
 
@@ -53,19 +53,19 @@ def test_a_learner_is_ridge_regression_on_its_features(spec):
 
 def test_a_line_is_found_with_its_intercept():
     x = torch.linspace(-1, 1, 5, dtype=torch.float64).unsqueeze(-1)
-    state = identity(kind="regression", ridge=1e-9).adapt(Support(x, 3 * x + 2, everyone(x), 0))
+    state = identity(kind="regression", ridge=1e-9).adapt(Support(x, 3 * x + 2, full_mask(x), 0))
     assert_close(state["weights"], torch.tensor([[3.0], [2.0]]).double(), rtol=0, atol=1e-6)
 
 
 def test_a_strong_ridge_shrinks_the_weights_to_zero():
     x = torch.eye(3, dtype=torch.float64)
-    weights = identity(ridge=1e9).adapt(Support(x, torch.arange(3), everyone(x), 3))["weights"]
+    weights = identity(ridge=1e9).adapt(Support(x, torch.arange(3), full_mask(x), 3))["weights"]
     assert weights.abs().max() < 1e-8
 
 
 def test_normalised_features_forget_their_length():
     x, long = torch.eye(3, dtype=torch.float64), 7 * torch.eye(3, dtype=torch.float64)
-    near, far = (identity(normalised=True).adapt(Support(each, torch.arange(3), everyone(x), 3)) for each in (x, long))
+    near, far = (identity(normalised=True).adapt(Support(each, torch.arange(3), full_mask(x), 3)) for each in (x, long))
     assert_close(near, far)
 
 
