@@ -112,7 +112,7 @@ def _open(
 OMNIGLOT = Dataset(
     name="omniglot",
     kind=Kind.CLASSIFICATION,
-    input_type="image",
+    input_type="drawing",
     splits=dict.fromkeys(splits.SPLITS, "omniglot.npz"),
     test_split="vinyals-test",
     open=_open,

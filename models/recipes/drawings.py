@@ -86,7 +86,7 @@ ENCODERS: dict[str, Recipe] = {
         ),
         episode=Shape(60, 1, 3, similar=0.5),
         validation_options={"within": True},
-        input={"type": "image", "size": 40},
+        input={"type": "drawing", "size": 40},
     ),
     "glyphs-protonet": _many_ways("Nearest prototype", Spec("protonet", "conv4"), steps=6_000, weight_decay=0.0),
     "glyphs-strided": _many_ways(

@@ -52,7 +52,7 @@ class Recipe:
     also: tuple[Shape, ...] = ()
     weight_decay: float = 0.0
     precision: str = "float32"
-    input: dict[str, Any] = field(default_factory=lambda: {"type": "image", "size": 28})
+    input: dict[str, Any] = field(default_factory=lambda: {"type": "drawing", "size": 28})
     outputs: int | None = None
     limits: tuple[str, ...] = ()
     start: str | None = None

@@ -81,7 +81,7 @@ def test_augmentation_changes_drawings_and_keeps_values_between_0_and_1():
     assert_close(moved.sum((1, 2, 3)) / images.sum((1, 2, 3)), torch.ones(20), rtol=0, atol=0.7)
 
 
-IMAGE, VECTOR = {"type": "image", "size": 28}, {"type": "vector", "length": 1}
+DRAWING, VECTOR = {"type": "drawing", "size": 28}, {"type": "vector", "length": 1}
 SPLITS = [(name, split) for name, dataset in DATASETS.items() for split in dataset.splits]
 
 
@@ -101,11 +101,11 @@ def test_an_unknown_dataset_is_refused_with_the_known_names():
 
 def test_an_unknown_split_is_refused_with_the_known_names():
     with pytest.raises(ValueError, match=r"omniglot has no split 'alphabets-tets'.*alphabets-test"):
-        dataset_of("omniglot").episodes(None, "alphabets-tets", IMAGE)
+        dataset_of("omniglot").episodes(None, "alphabets-tets", DRAWING)
 
 
 def test_inputs_of_another_type_are_refused():
-    with pytest.raises(ValueError, match="omniglot has inputs of type image; the model takes vector"):
+    with pytest.raises(ValueError, match="omniglot has inputs of type drawing; the model takes vector"):
         dataset_of("omniglot").episodes(Path("omniglot.npz"), "vinyals-test", VECTOR)
 
 
@@ -113,13 +113,13 @@ def test_an_unknown_option_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match="sinusoid has no option 'within'; its options are none"):
         dataset_of("sinusoid").episodes(None, "sinusoid", VECTOR, within=True)
     with pytest.raises(ValueError, match="omniglot has no option 'sice'; its options are within, augment"):
-        dataset_of("omniglot").episodes(Path("omniglot.npz"), "vinyals-test", IMAGE, sice=40)
+        dataset_of("omniglot").episodes(Path("omniglot.npz"), "vinyals-test", DRAWING, sice=40)
 
 
 @pytest.mark.parametrize(("name", "split"), [each for each in SPLITS if DATASETS[each[0]].data_option(each[1])])
 def test_a_split_without_its_data_is_refused_with_the_option_to_give(name, split):
     with pytest.raises(ValueError, match=rf"{name} needs data: give --data .*\.(npz|zip)"):
-        dataset_of(name).episodes(None, split, IMAGE)
+        dataset_of(name).episodes(None, split, DRAWING)
 
 
 def test_a_setting_is_titled_by_split_group_and_shape():

@@ -28,7 +28,7 @@ def data(forms) -> Characters:
 
 
 def opened(path: Path, split: str, size: int = 28, **options) -> CharacterSampler:
-    return OMNIGLOT.episodes(path, split, {"type": "image", "size": size}, **options)
+    return OMNIGLOT.episodes(path, split, {"type": "drawing", "size": size}, **options)
 
 
 def characters(split: CharacterSampler) -> set[int]:

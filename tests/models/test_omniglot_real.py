@@ -22,7 +22,7 @@ def loaded_once(real, monkeypatch) -> None:
 
 
 def opened(split: str) -> CharacterSampler:
-    return omniglot.OMNIGLOT.episodes(OMNIGLOT, split, {"type": "image", "size": 28})
+    return omniglot.OMNIGLOT.episodes(OMNIGLOT, split, {"type": "drawing", "size": 28})
 
 
 def beside(name: str) -> pytest.MarkDecorator:

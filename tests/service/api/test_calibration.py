@@ -16,7 +16,7 @@ SPEC = TABLE["protonet-stride-group"]
 BLOBS = Dataset(
     name="blobs",
     kind=Kind.CLASSIFICATION,
-    input_type="image",
+    input_type="drawing",
     splits={"val": None},
     test_split="val",
     open=lambda path, split, input, *, seed: Blobs(100, seed=seed),
