@@ -26,7 +26,7 @@ class Answered(NamedTuple):
 
 def answer(learner: Learner, episode: Episode) -> Answered:
     """Adapt to one episode's support and answer its queries."""
-    return Answered(learner.predict(learner.adapt(episode.support), episode.query), episode.targets)
+    return Answered(learner.answer(episode.support, episode.query), episode.targets)
 
 
 def answer_all(
