@@ -1,4 +1,4 @@
-"""Recipes: how each model is trained by `handful train NAME`."""
+"""How each model of the zoo is trained: what `handful train NAME` does."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ RECIPES: Registry[Recipe] = Registry("handful.recipes", ENCODERS | METRIC | GRAD
 
 
 def recipe_of(name: str, steps: int | None = None) -> Recipe:
-    """The recipe of this name, with `steps` outer steps if given. Raises ValueError when there is none."""
+    """The recipe of this name, with another number of steps if one is given. Raises ValueError for an unknown name."""
     if name not in RECIPES:
         raise ValueError(f"no recipe is called {name!r}; there are {', '.join(RECIPES)}")
     return replace(RECIPES[name], steps=RECIPES[name].steps if steps is None else steps)

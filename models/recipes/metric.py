@@ -1,4 +1,4 @@
-"""Models that compare queries with the support set, and models that train a head on a frozen encoder."""
+"""The models that compare queries with the support, and those that fit a head on a frozen encoder."""
 
 from dataclasses import replace
 from typing import Any
@@ -10,50 +10,50 @@ from models.recipes.recipe import Recipe
 
 
 def _metric(learner: str, title: str, options: dict[str, Any] | None = None, *, steps: int = 1_000) -> Recipe:
-    """Trained 20-way 1-shot from the prototypical encoder. The encoder is trained too."""
+    """Trained 20-way 1-shot from the prototypical encoder, which is trained further."""
     return drawings(
         title,
         Spec(learner, "conv4", options or {}),
         steps=steps,
         episode=Shape(20, 1, 5),
         tasks_per_step=1,
-        rate=3e-4,
+        lr=3e-4,
         precision="bfloat16",
         start="glyphs-protonet",
     )
 
 
 def _frozen(learner: str, title: str, options: dict[str, Any] | None = None) -> Recipe:
-    """No training: the weights of the prototypical encoder."""
+    """No training of its own: the prototypical encoder, unchanged."""
     spec = Spec(learner, "conv4", options or {})
     shape = Shape(20, 1, 5)
-    return drawings(title, spec, steps=0, episode=shape, tasks_per_step=1, rate=0.0, start="glyphs-protonet")
+    return drawings(title, spec, steps=0, episode=shape, tasks_per_step=1, lr=0.0, start="glyphs-protonet")
 
 
 METRIC: dict[str, Recipe] = {
-    "glyphs-matching": replace(_metric("matching", "Attention over the support", steps=3_000), rate=1e-3),
+    "glyphs-matching": replace(_metric("matching", "Attention over the support", steps=3_000), lr=1e-3),
     "glyphs-matching-fce": _metric("matching", "The same, with full context embeddings", {"full_context": True}),
     "glyphs-relation": replace(
         _metric("relation", "A learned similarity", steps=4_000),
         curriculum=Shape(5, 1, 5),
-        also=(Shape(10, 5, 5),),
-        rate=1e-3,
+        alternating=(Shape(10, 5, 5),),
+        lr=1e-3,
     ),
     "glyphs-gnn": replace(
         _metric("gnn", "A graph of the support and one query", steps=1_500),
         episode=Shape(20, 1, 1),
-        also=(Shape(5, 1, 4), Shape(5, 5, 4)),
+        alternating=(Shape(5, 1, 4), Shape(5, 5, 4)),
     ),
     "glyphs-transformer": _metric("transformer", "A transformer that reads the support set as context", steps=4_000),
 }
 
-TUNING = {"copies": 2, "rate": 0.001, "adapt_steps": 3}
-"""Larger rates lowered the accuracy on a few validation episodes."""
+TUNING = {"copies": 2, "inner_lr": 0.001, "eval_inner_steps": 3}
+"""Larger learning rates only lowered the accuracy on a few validation episodes."""
 
 TRANSFER: dict[str, Recipe] = {
     "glyphs-pmf": _frozen("pmf", "Prototypes after fine-tuning on the client's own drawings", TUNING),
     "glyphs-tim": replace(
-        _frozen("tim", "Transductive: the queries of a request are classified together", {"rate": 0.1}),
+        _frozen("tim", "Transductive: the queries of a request are classified together", {"inner_lr": 0.1}),
         limits=(
             *LIMITS,
             "Expects equally many queries of each class. It tends to give each class the same number of queries.",

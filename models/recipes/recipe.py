@@ -21,12 +21,12 @@ class Recipe:
         validation_episode: Shape of the validation episodes.
         steps: Number of outer steps.
         tasks_per_step: Episodes of one outer step.
-        rate: The highest learning rate of the outer loop.
+        lr: The highest learning rate of the outer loop.
         dataset_options: How training episodes are sampled: options of the dataset.
         validation_options: How validation episodes are sampled.
         restarts: Steps at which the learning rate returns to its highest value.
         curriculum: Shape of the first episodes. It reaches `episode` half way through the run.
-        also: Shapes that alternate with `episode`, for learners that one number of shots would overfit.
+        alternating: Shapes that alternate with `episode`, for learners that one number of shots would overfit.
         weight_decay: Weight decay of matrices.
         precision: Precision of the forward pass, `float32` or `bfloat16`.
         input: What the model takes, as in its card. The dataset makes its examples this size.
@@ -44,12 +44,12 @@ class Recipe:
     validation_episode: Shape
     steps: int
     tasks_per_step: int
-    rate: float
+    lr: float
     dataset_options: dict[str, Any] = field(default_factory=dict)
     validation_options: dict[str, Any] = field(default_factory=dict)
     restarts: tuple[int, ...] = ()
     curriculum: Shape | None = None
-    also: tuple[Shape, ...] = ()
+    alternating: tuple[Shape, ...] = ()
     weight_decay: float = 0.0
     precision: str = "float32"
     input: dict[str, Any] = field(default_factory=lambda: {"type": "drawing", "size": 28})

@@ -21,6 +21,7 @@ Each law raises AssertionError where the learner breaks it. A learner may declar
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from safetensors.torch import load, save
@@ -37,9 +38,9 @@ SAME_SIZE: tuple[list[int], ...] = ([1, 2], [3, 1], [1, 1])
 """For a batch of clients, which all have the same number of classes."""
 QUERIES = 4
 
-EXACT = {"rtol": 0.0, "atol": 0.0}
-ROUNDING = {"rtol": 1e-9, "atol": 1e-9}
-"""For float64: only the order of additions may differ."""
+_same = partial(assert_close, rtol=0.0, atol=0.0)
+_nearly = partial(assert_close, rtol=1e-9, atol=1e-9)
+"""In float64: only the order of additions may differ."""
 
 
 @dataclass(frozen=True)
@@ -119,9 +120,9 @@ def the_features_of_an_input_do_not_depend_on_the_others(case: Case) -> None:
     """Alone, in a batch, in any order and in chunks."""
     learner, inputs = case.served(), case.drawn(5, 0)
     features = learner.encode(inputs)
-    assert_close(torch.cat([learner.encode(one.unsqueeze(0)) for one in inputs]), features, **ROUNDING)
-    assert_close(learner.encode(inputs.flip(0)).flip(0), features, **ROUNDING)
-    assert_close(encode_many(learner, inputs, chunk=2), features, **ROUNDING)
+    _nearly(torch.cat([learner.encode(one.unsqueeze(0)) for one in inputs]), features)
+    _nearly(learner.encode(inputs.flip(0)).flip(0), features)
+    _nearly(encode_many(learner, inputs, chunk=2), features)
 
 
 @_law
@@ -149,7 +150,7 @@ def adapting_another_client_changes_nothing(case: Case) -> None:
     expected = learner.predict(learner.adapt(support), query)
     mine, other = learner.adapt(support), learner.adapt(case.support(learner, [2, 2], 9))
     learner.predict(other, query)
-    assert_close(learner.predict(mine, query), expected, **EXACT)
+    _same(learner.predict(mine, query), expected)
 
 
 @_law
@@ -158,7 +159,7 @@ def predicting_twice_gives_the_same_answer(case: Case) -> None:
     learner = case.served()
     for support, query in case.tasks(learner):
         state = learner.adapt(support)
-        assert_close(learner.predict(state, query), learner.predict(state, query), **EXACT)
+        _same(learner.predict(state, query), learner.predict(state, query))
 
 
 @_law
@@ -172,11 +173,11 @@ def no_call_writes_to_the_learner_or_to_its_arguments(case: Case) -> None:
     state = learner.adapt(given)
     kept, asked = _copy(state), query.clone()
     learner.predict(state, query)
-    assert_close(dict(learner.state_dict()), weights, **EXACT)
-    assert_close(inputs, case.drawn(QUERIES, 1), **EXACT)
-    assert_close(given, support, **EXACT)
-    assert_close(state, kept, **EXACT)
-    assert_close(query, asked, **EXACT)
+    _same(dict(learner.state_dict()), weights)
+    _same(inputs, case.drawn(QUERIES, 1))
+    _same(given, support)
+    _same(state, kept)
+    _same(query, asked)
 
 
 @_law
@@ -188,7 +189,7 @@ def the_order_of_the_support_does_not_matter(case: Case) -> None:
     for support, query in case.tasks(learner):
         order = torch.randperm(len(support.mask), generator=Generator().manual_seed(0))
         answers = learner.predict(learner.adapt(support), query)
-        assert_close(learner.predict(learner.adapt(reordered(support, order)), query), answers, **ROUNDING)
+        _nearly(learner.predict(learner.adapt(reordered(support, order)), query), answers)
 
 
 @_law
@@ -201,7 +202,7 @@ def permuting_the_classes_permutes_the_outputs(case: Case) -> None:
         if support.ways and learner.max_ways is None:
             renamed = torch.randperm(support.ways, generator=Generator().manual_seed(1))
             state = learner.adapt(support._replace(targets=renamed[support.targets]))
-            assert_close(learner.predict(state, query)[:, renamed], answers, **ROUNDING)
+            _nearly(learner.predict(state, query)[:, renamed], answers)
 
 
 @_law
@@ -210,10 +211,10 @@ def padding_under_the_mask_changes_nothing(case: Case) -> None:
     learner = case.served()
     for rows, (support, query) in enumerate(case.tasks(learner), 1):
         answers, behind = learner.predict(learner.adapt(support), query), padded(support, rows)
-        assert_close(learner.predict(learner.adapt(behind), query), answers, **ROUNDING)
+        _nearly(learner.predict(learner.adapt(behind), query), answers)
         if not learner.order_sensitive:
             mixed = reordered(behind, torch.randperm(len(behind.mask), generator=Generator().manual_seed(2)))
-            assert_close(learner.predict(learner.adapt(mixed), query), answers, **ROUNDING)
+            _nearly(learner.predict(learner.adapt(mixed), query), answers)
 
 
 @_law
@@ -226,8 +227,8 @@ def a_batch_of_clients_equals_one_client_at_a_time(case: Case) -> None:
     answers = predict_many(learner, states, together.query)
     for index, client in enumerate(clients):
         alone = learner.adapt(client.support)
-        assert_close({name: tensor[index] for name, tensor in states.items()}, alone, **ROUNDING)
-        assert_close(answers[index], learner.predict(alone, client.query), **ROUNDING)
+        _nearly({name: tensor[index] for name, tensor in states.items()}, alone)
+        _nearly(answers[index], learner.predict(alone, client.query))
 
 
 @_law
@@ -237,7 +238,7 @@ def a_query_alone_equals_the_query_among_others(case: Case) -> None:
     for support, query in case.tasks(learner):
         some, state = query[: support.ways - 1] if learner.transductive else query, learner.adapt(support)
         alone = torch.cat([learner.predict(state, one.unsqueeze(0)) for one in some])
-        assert_close(learner.predict(state, some), alone, **ROUNDING)
+        _nearly(learner.predict(state, some), alone)
 
 
 @_law
@@ -246,7 +247,7 @@ def the_order_of_queries_changes_no_answer(case: Case) -> None:
     learner = case.served()
     for support, query in case.tasks(learner):
         state = learner.adapt(support)
-        assert_close(learner.predict(state, query.flip(0)).flip(0), learner.predict(state, query), **ROUNDING)
+        _nearly(learner.predict(state, query.flip(0)).flip(0), learner.predict(state, query))
 
 
 @_law
@@ -255,7 +256,7 @@ def a_state_gives_the_same_answer_through_safetensors_and_back(case: Case) -> No
     learner = case.served(torch.float32)
     support = case.support(learner, [1, 2], 0, torch.float32)
     query, state = case.features(learner, QUERIES, 1, torch.float32), learner.adapt(support)
-    assert_close(learner.predict(load(save(state)), query), learner.predict(state, query), **EXACT)
+    _same(learner.predict(load(save(state)), query), learner.predict(state, query))
 
 
 def _client(case: Case, learner: Learner, shots: Sequence[int], seed: int) -> Episode:

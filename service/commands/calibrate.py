@@ -10,7 +10,7 @@ from models.datasets import dataset_of
 from models.datasets.episode import EpisodeSampler, Shape
 from models.learner import Kind, Learner
 from models.training.calibration import fit_temperature
-from models.training.evaluation import Answered, answer_all
+from models.training.evaluation import Predictions, predict_episodes
 from service.cards import Card
 from service.commands.evaluate import load_learner
 from service.commands.progress import progress_bar
@@ -32,7 +32,7 @@ def calibrate(path: Path, data: Path | None, *, device: str, threads: int) -> No
     if learner.kind is Kind.REGRESSION:
         return
     sampler, split = _validation(card, data)
-    temperature = fit_temperature(_answers(learner, sampler, torch.device(device)))
+    temperature = fit_temperature(_predictions(learner, sampler, torch.device(device)))
     card.model_copy(update={"temperature": temperature}).write(path)
     Console().print(f"{card.name}: temperature {temperature:.4g}, fitted on {split}.")
 
@@ -47,7 +47,9 @@ def _validation(card: Card, data: Path | None) -> tuple[EpisodeSampler, str]:
     return dataset.episodes(data, split, card.input.model_dump(), **recipe["validation_options"]), split
 
 
-def _answers(learner: Learner, sampler: EpisodeSampler, device: torch.device) -> list[Answered]:
+def _predictions(learner: Learner, sampler: EpisodeSampler, device: torch.device) -> list[Predictions]:
     shapes = [shape for shape in SHAPES if shape.ways <= (learner.max_ways or shape.ways)]
-    answered = chain.from_iterable(answer_all(learner, sampler, shape, EPISODES, SEED, device) for shape in shapes)
-    return list(progress_bar(answered, EPISODES * len(shapes), 0, lambda _: "temperature"))
+    predicted = chain.from_iterable(
+        predict_episodes(learner, sampler, shape, EPISODES, SEED, device) for shape in shapes
+    )
+    return list(progress_bar(predicted, EPISODES * len(shapes), 0, lambda _: "temperature"))

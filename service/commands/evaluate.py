@@ -95,11 +95,11 @@ def measure(setting: Setting, weights: Path, data: Path | None, device: str) -> 
     options = {"within": True} if setting.within else {}
     sampler = dataset.episodes(data, setting.split, card.input.model_dump(), **options)
     if setting.steps is not None:
-        learner.adapt_steps = setting.steps  # type: ignore[assignment]  # an attribute of its own, not a module
-    answered = _answer(setting, learner, sampler, device)
-    summary = evaluation.summarise([evaluation.judge(learner.kind, one) for one in answered])
+        learner.eval_inner_steps = setting.steps  # type: ignore[assignment]  # an attribute of its own, not a module
+    predicted = _predict(setting, learner, sampler, device)
+    summary = evaluation.summarise([evaluation.score(learner.kind, one) for one in predicted])
     if learner.kind is Kind.CLASSIFICATION:
-        summary["calibration_error"] = {"mean": calibration_error(answered, card.temperature)}
+        summary["calibration_error"] = {"mean": calibration_error(predicted, card.temperature)}
     about = {"setting": setting.title(), "episodes": setting.episodes, "checkpoint": checkpoint.digest(weights)}
     about["command"] = setting.command(own_dataset(card))
     return [Figure.model_validate(about | {"metric": metric} | value) for metric, value in summary.items()]
@@ -111,16 +111,16 @@ def load_learner(weights: Path, device: str) -> Learner:
     return learner.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]  # not in the stubs
 
 
-def _answer(setting: Setting, learner: Learner, sampler: EpisodeSampler, device: str) -> list[evaluation.Answered]:
-    answered = evaluation.answer_all(
+def _predict(setting: Setting, learner: Learner, sampler: EpisodeSampler, device: str) -> list[evaluation.Predictions]:
+    predicted = evaluation.predict_episodes(
         learner, sampler, setting.shape, setting.episodes, setting.seed, torch.device(device)
     )
     headline = evaluation.HEADLINE[learner.kind]
 
-    def note(one: evaluation.Answered) -> str:
-        return f"{headline} {evaluation.judge(learner.kind, one)[headline]:.3f}"
+    def note(one: evaluation.Predictions) -> str:
+        return f"{headline} {evaluation.score(learner.kind, one)[headline]:.3f}"
 
-    return list(progress_bar(answered, setting.episodes, 0, note))
+    return list(progress_bar(predicted, setting.episodes, 0, note))
 
 
 def _check(setting: Setting, learner: Learner, dataset: Dataset) -> None:
@@ -129,7 +129,7 @@ def _check(setting: Setting, learner: Learner, dataset: Dataset) -> None:
         raise ValueError(f"{setting.model} is for {learner.kind}; {setting.dataset} is a dataset for {dataset.kind}")
     if learner.max_ways is not None and setting.shape.ways > learner.max_ways:
         raise ValueError(f"{setting.model} takes at most {learner.max_ways} ways, not {setting.ways}")
-    if setting.steps is not None and not hasattr(learner, "adapt_steps"):
+    if setting.steps is not None and not hasattr(learner, "eval_inner_steps"):
         raise ValueError(f"{setting.model} takes no inner steps: leave --steps out")
 
 

@@ -44,13 +44,13 @@ class Training:
     spec: Spec
     steps: int = 8
     tasks: int = 1
-    rate: float = 5e-3
+    lr: float = 5e-3
     episode: Shape = THREE_WAYS
 
     def recipe(self) -> Recipe:
         return Recipe(
             title="a test", spec=self.spec,
-            dataset="made up", training_split="train", validation_split=None, steps=self.steps, rate=self.rate,
+            dataset="made up", training_split="train", validation_split=None, steps=self.steps, lr=self.lr,
             episode=self.episode, validation_episode=self.episode, tasks_per_step=self.tasks,
         )  # fmt: skip
 

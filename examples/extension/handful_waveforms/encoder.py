@@ -9,7 +9,7 @@ class Spectrum(nn.Module):
 
     def __init__(self, length: int, width: int) -> None:
         super().__init__()
-        self.feature_dim = self.features = width
+        self.feature_dim = width
         self.layer = nn.Linear(length // 2 + 1, width)
 
     def forward(self, series: Tensor) -> Tensor:
