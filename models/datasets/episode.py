@@ -1,7 +1,8 @@
 """How episodes are sampled: N classes (ways), K support examples (shots) and Q queries of each."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -34,12 +35,12 @@ class Shape(NamedTuple):
         return Shape(round(ways), round(shots), round(queries), similar)
 
 
-class EpisodeSampler(Protocol):
+class EpisodeSampler(ABC):
     """A distribution over episodes. The same state of `rng` gives the same episode."""
 
+    @abstractmethod
     def episode(self, rng: np.random.Generator, shape: Shape) -> Episode:
         """Draw one episode."""
-        ...
 
     def episodes(self, shape: Shape, count: int, seed: int) -> Iterator[Episode]:
         """Draw `count` episodes. The same seed gives the same episodes."""
