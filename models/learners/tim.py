@@ -81,7 +81,8 @@ class TIM(GradientLearner):
         return self.inner_loop(loss, {"prototypes": state["prototypes"]})["prototypes"]
 
     def objective(self, support_logits: Tensor, labels: Tensor, query_logits: Tensor) -> Tensor:
-        """The loss () of the prototypes, from logits of the support (n, ways), its labels, and logits of queries (q, ways)."""
+        """The loss () of the prototypes, from logits of the support (n, ways), its labels (n, ways), and logits of queries
+        (q, ways)."""
         support, marginal, conditional = self.weights
         log_each = query_logits.log_softmax(-1)
         log_mean = log_each.logsumexp(0) - math.log(len(query_logits))

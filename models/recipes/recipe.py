@@ -29,7 +29,7 @@ class Recipe:
     restarts: tuple[int, ...] = ()
     """Steps at which the learning rate, which is almost zero by then, starts again at its peak."""
     curriculum: Shape | None = None
-    """The shape of the first episodes. It changes gradually into `episode`, which it reaches half way through the run."""
+    """The shape of the first episodes. It changes gradually into `episode` until half way through the run."""
     alternating: tuple[Shape, ...] = ()
     """Shapes that alternate with `episode` from step to step, so that training covers several numbers of shots."""
     weight_decay: float = 0.0
