@@ -55,7 +55,7 @@ TUNING = {"copies": 2, "inner_lr": 0.001, "eval_inner_steps": 3}
 TRANSFER: dict[str, Recipe] = {
     "glyphs-pmf": _frozen("pmf", "Prototypes after fine-tuning on the client's own drawings", TUNING),
     "glyphs-tim": replace(
-        _frozen("tim", "The queries of a request judged together", {"inner_lr": 0.1}),
+        _frozen("tim", "The queries of a request classified together", {"inner_lr": 0.1}),
         limits=(
             *LIMITS,
             "Ask about all classes about equally often: as many queries as classes are pushed to one each.",
