@@ -1,4 +1,4 @@
-"""The recipes of the zoo: each can be made."""
+"""The recipes of the zoo: each can be built."""
 
 from dataclasses import replace
 
@@ -30,7 +30,7 @@ def test_a_learner_with_batch_norm_is_trained_one_task_at_a_time(recipe):
 
 
 @over_recipes
-def test_what_a_recipe_starts_from_has_the_same_weights_in_its_encoder(recipe):
+def test_a_recipe_and_its_start_have_encoders_of_the_same_shapes(recipe):
     if recipe.start is None:
         pytest.skip("starts from nothing")
     assert recipe.data == RECIPES[recipe.start].data
@@ -39,12 +39,12 @@ def test_what_a_recipe_starts_from_has_the_same_weights_in_its_encoder(recipe):
     assert {name: value.shape for name, value in mine.items()} == {name: value.shape for name, value in theirs.items()}
 
 
-def test_a_recipe_is_found_by_name_with_other_steps_if_given():
+def test_a_recipe_is_found_by_name_with_another_number_of_steps():
     assert recipe_of("sinusoid") == RECIPES["sinusoid"]
     assert recipe_of("sinusoid", steps=7) == replace(RECIPES["sinusoid"], steps=7)
 
 
-def test_an_unknown_recipe_is_refused_with_those_there_are():
+def test_an_unknown_recipe_is_refused_with_the_known_names():
     with pytest.raises(ValueError, match=r"'glyph'.*glyphs-maml"):
         recipe_of("glyph")
 
