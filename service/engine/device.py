@@ -104,7 +104,8 @@ class Device:
         """Features (clients, n, *features) of inputs (clients, n, *input), encoded in one flat batch."""
         with torch.no_grad(), self._autocast():
             flat = self._inputs(inputs).flatten(0, 1)
-            return encode_many(self._learners[model], flat).unflatten(0, inputs.shape[:2])
+            features = encode_many(self._learners[model], flat)
+            return features.reshape(*inputs.shape[:2], *features.shape[1:])
 
     def _inputs(self, inputs: Array) -> Tensor:
         """Ink of 0 to 255 becomes 0 to 1; numbers stay as they are."""
