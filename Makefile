@@ -33,7 +33,7 @@ lint: $(VENV)/ready
 
 # The documentation site, in site/. A warning fails it.
 docs: $(VENV)/ready
-	$(BIN)/python -m scripts.settings_reference
+	$(BIN)/python -m scripts.reference
 	$(BIN)/zensical build --strict --clean
 
 # A quick pass of growth, latency and peak: make bench LIMITS="--seconds 0.3"

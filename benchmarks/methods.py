@@ -69,7 +69,7 @@ def wave_table(cards: Sequence[Card]) -> str:
 
 
 def wave_cell(card: Card, title: str) -> str:
-    """MSE after so many inner steps. The one figure of a learner without inner steps stands in the column of one step."""
+    """MSE after so many inner steps. A learner without inner steps has its one figure in the first column."""
     points, _, steps = title.partition(", ")
     without = number(card, points, "mse", 1, "{:.3f}") if steps == "inner steps 1" else ""
     return number(card, title, "mse", 1, "{:.3f}") or without

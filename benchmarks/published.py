@@ -31,11 +31,13 @@ PUBLISHED = {
 }
 """By model. docs/methods.md names the secondary sources and the protocols that differ from ours."""
 
-SHORT = "Trained for {} steps of 4 tasks from a prototypical encoder, minutes on one core. The paper takes 60,000 steps."
+SHORT = (
+    "Trained for {} steps of 4 tasks from a prototypical encoder, minutes on one core. The paper takes 60,000 steps."
+)
 
 REMARKS: dict[str, str] = {
     "glyphs-best": "Trained for two hours on one core, 20,000 episodes. Goal: 99.5 / 99.9 / 98.5 / 99.5.",
-    "glyphs-protonet": "Trained for 6,000 episodes of the training classes. The paper also trains on the validation classes.",
+    "glyphs-protonet": "Trained for 6,000 episodes of the training classes. The paper adds the validation classes.",
     "glyphs-matching": "Trained for 3,000 episodes at 20-way 1-shot, on an encoder trained for squared distances.",
     "glyphs-matching-fce": "Trained for 1,000 episodes at 20-way 1-shot, on the same encoder.",
     "glyphs-relation": "Trained for 4,000 episodes of one shot and of five. The published figures use the query batch.",

@@ -11,15 +11,17 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scripts import settings_reference
+from scripts import reference
+from service import errors
 from service.cards import Catalogue
-from service.errors import HandfulError, NotFound
-from service.settings import ZOO
+from service.settings import ZOO, Settings
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 CONFIG = yaml.safe_load((ROOT / "mkdocs.yml").read_text())
 PAGES = [*sorted(DOCS.glob("*.md")), *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"))]
+
+OUT_OF_DATE = "a page is out of date: python -m scripts.reference"
 
 over_pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
@@ -60,24 +62,17 @@ def test_each_link_and_image_of_a_page_exists(page):
     assert [each for each in targets if "://" not in each and not (page.parent / each).exists()] == []
 
 
-def test_the_settings_reference_is_generated_from_the_settings():
-    assert settings_reference.PAGE.read_text() == settings_reference.page(), (
-        "docs/settings.md is out of date: python -m scripts.settings_reference"
-    )
+def test_the_reference_pages_are_generated_from_the_code():
+    assert reference.SETTINGS_PAGE.read_text() == reference.settings_page(), OUT_OF_DATE
+    page = reference.API_PAGE.read_text()
+    assert page == reference.api_page(page), OUT_OF_DATE
 
 
-def test_every_error_is_in_the_api_page():
-    rows = re.findall(r"^\| (\d+) \| `(\w+)` \|", (DOCS / "api.md").read_text(), re.MULTILINE)
-    raised = {(str(error.status), error.code) for error in all_errors(HandfulError) if error is not NotFound}
-    assert set(rows) == raised
-
-
-def all_errors(error: type[HandfulError]) -> Iterator[type[HandfulError]]:
-    """The errors that are answered; not those that only end a process."""
-    if error is HandfulError or error.status != HandfulError.status:
-        yield error
-    for child in error.__subclasses__():
-        yield from all_errors(child)
+def test_the_reference_has_every_setting_and_error():
+    for name in Settings.model_fields:
+        assert f"| `HANDFUL_{name.upper()}` |" in reference.settings_page()
+    for error in (errors.HandfulError, errors.UnknownClient, errors.StoreFull):
+        assert f"| {error.status} | `{error.code}` |" in reference.API_PAGE.read_text()
 
 
 def test_the_readme_is_a_landing_page():

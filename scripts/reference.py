@@ -1,9 +1,11 @@
-"""Write docs/settings.md from service/settings.py.
+"""Write the reference pages from the code: docs/settings.md, and the table of errors in docs/api.md.
 
-python -m scripts.settings_reference
+python -m scripts.reference
 """
 
+import inspect
 import json
+import re
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +14,12 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from service import errors
+from service.errors import HandfulError
 from service.settings import Settings
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs/settings.md"
+SETTINGS_PAGE, API_PAGE = ROOT / "docs/settings.md", ROOT / "docs/api.md"
 NAMES = {str: "text", int: "integer", float: "number", bool: "true or false", Path: "path", dict: "JSON object"}
 NAMES |= {list: "JSON list", SecretStr: "text, secret", type(None): "none"}
 BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
@@ -25,21 +29,47 @@ Every setting is an environment variable. Handful reads it once, when it starts;
 with a message that names the variable. A file of the same name in lower case in `/run/secrets`, for instance
 `/run/secrets/handful_redis_url`, does the same as the variable, for Docker and Kubernetes secrets.
 
-This page is generated from `service/settings.py` by `python -m scripts.settings_reference`.
+This page is generated from `service/settings.py` by `python -m scripts.reference`.
 
 | variable | type | default | meaning |
 | --- | --- | --- | --- |
 """
 
 
+NO_SUCH_CALL = "| 404, 405 | `http` | No such path, or no such method there. | |"
+
+
 def main() -> None:
-    """Write the page."""
-    PAGE.write_text(page())
+    """Write the pages."""
+    SETTINGS_PAGE.write_text(settings_page())
+    API_PAGE.write_text(api_page(API_PAGE.read_text()))
 
 
-def page() -> str:
+def settings_page() -> str:
     """The page: one row for each setting, in the order of the class."""
     return HEAD + "".join(_row(name, field) for name, field in Settings.model_fields.items())
+
+
+def api_page(text: str) -> str:
+    """The page of the API with the table of errors between its markers."""
+    return re.sub(r"(?s)(<!-- errors -->\n).*?(<!-- /errors -->)", lambda found: found[1] + _errors() + found[2], text)
+
+
+def _errors() -> str:
+    """A row for each error that a request can get, by status and code. A base class that is never raised has no row."""
+    defined = [each for _, each in inspect.getmembers(errors, inspect.isclass) if issubclass(each, HandfulError)]
+    raised = sorted(
+        (each for each in defined if each is not errors.NotFound), key=lambda each: (each.status, each.code)
+    )
+    rows = [*map(_error, raised), NO_SUCH_CALL]
+    head = "| status | code | meaning | Retry-After, seconds |\n| --- | --- | --- | --- |\n"
+    return head + "".join(f"{row}\n" for row in sorted(rows))
+
+
+def _error(error: type[HandfulError]) -> str:
+    """The meaning is the first line of the docstring; the base class stands for failures of the service itself."""
+    meaning = error.title + "." if error is HandfulError else inspect.cleandoc(error.__doc__ or "").split("\n")[0]
+    return f"| {error.status} | `{error.code}` | {meaning} | {error.retry_after_s or ''} |"
 
 
 def _row(name: str, field: FieldInfo) -> str:
