@@ -13,9 +13,9 @@ run: $(VENV)/ready
 test: $(VENV)/ready
 	$(BIN)/pytest --cov --cov-report=term
 
-# Under a minute: no servers, no trainings.
+# Under a minute: no servers, no trainings. tests/conftest.py says which.
 test-fast: $(VENV)/ready
-	$(BIN)/pytest $(FAST)
+	$(BIN)/pytest -m "not slow and not docker"
 
 # The images and the compose files, on the Docker engine that answers.
 test-docker: $(VENV)/ready
