@@ -36,6 +36,11 @@ This page is generated from `service/settings.py` by `python -m scripts.referenc
 """
 
 
+TAIL = """
+Other programs read four more variables: `HANDFUL_NATIVE=0` turns the C++ kernel off, `HANDFUL_DATA` is the path of
+`omniglot.npz` for `make` and the tests, `HANDFUL_PUBLISH` is the address that `docker compose` publishes the port on, and
+`HANDFUL_TORCH` is the build of torch for the worker's image.
+"""
 NO_SUCH_CALL = "| 404, 405 | `http` | No such path, or no such method there. | |"
 
 
@@ -47,7 +52,7 @@ def main() -> None:
 
 def settings_page() -> str:
     """The page: one row for each setting, in the order of the class."""
-    return HEAD + "".join(_row(name, field) for name, field in Settings.model_fields.items())
+    return HEAD + "".join(_row(name, field) for name, field in Settings.model_fields.items()) + TAIL
 
 
 def api_page(text: str) -> str:
