@@ -76,7 +76,7 @@ def wave_cell(card: Card, title: str) -> str:
 
 
 def alphabet_table(catalogue: Catalogue) -> str:
-    """Accuracy within one alphabet of the models that were trained for it."""
+    """Accuracy within one alphabet, of the models that were trained for it."""
     cards = [card for card in catalogue.values() if card.training["data"].startswith("alphabets")]
     titles = [f"alphabets-test, within one alphabet, {heading}" for heading in HEADINGS]
     rows = [[f"`{card.name}`", *(number(card, title, "accuracy", 100, "{:.2f}") for title in titles)] for card in cards]
