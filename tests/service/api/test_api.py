@@ -1,4 +1,4 @@
-"""The HTTP contract of docs/api.md."""
+"""The HTTP contract of DESIGN.md."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
