@@ -33,7 +33,7 @@ def _frozen(learner: str, title: str, options: dict[str, Any] | None = None) -> 
 METRIC: dict[str, Recipe] = {
     "glyphs-matching": replace(_metric("matching", "Attention over the support", steps=3_000), lr=1e-3),
     "glyphs-matching-fce": _metric(
-        "matching", "The same, each example seen in the light of all", {"full_context": True}
+        "matching", "The same, with full context embeddings", {"full_context": True}
     ),
     "glyphs-relation": replace(
         _metric("relation", "A learned comparison", steps=4_000),

@@ -53,7 +53,7 @@ def test_a_recorded_figure_stands_in_the_card_once(trained):
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        ("train nothing", "no recipe is called 'nothing'"),
+        ("train nothing", "there is no recipe 'nothing'"),
         ("train glyphs", "--data"),
         ("evaluate sinusoid --models runs --split moons", "no split is called 'moons'"),
         ("evaluate nothing --models runs --split sinusoid", "no model 'nothing'; there are sinusoid"),
