@@ -32,9 +32,7 @@ def _frozen(learner: str, title: str, options: dict[str, Any] | None = None) -> 
 
 METRIC: dict[str, Recipe] = {
     "glyphs-matching": replace(_metric("matching", "Attention over the support", steps=3_000), lr=1e-3),
-    "glyphs-matching-fce": _metric(
-        "matching", "The same, with full context embeddings", {"full_context": True}
-    ),
+    "glyphs-matching-fce": _metric("matching", "The same, with full context embeddings", {"full_context": True}),
     "glyphs-relation": replace(
         _metric("relation", "A learned comparison", steps=4_000),
         curriculum=Shape(5, 1, 5),
