@@ -15,7 +15,7 @@ from tests.models.trainings import Blobs, Training, trained
 def test_every_classifier_learns_separable_blobs(name, tmp_path):
     known, unseen = Blobs(), Blobs(seed=1)
     tasks = 1 if "batch" in name else 2  # running statistics cannot be written under vmap
-    learner = trained(Training(TABLE[name], steps=100, tasks=tasks), known, tmp_path)
+    learner = trained(Training(TABLE[name], steps=200 // tasks, tasks=tasks), known, tmp_path)
     for blobs in (known, unseen):
         scores = [score_episode(learner, blobs.episode(rng_of(7, i), Shape(3, 5, 5)))["accuracy"] for i in range(50)]
         assert fmean(scores) > 0.9
