@@ -45,9 +45,9 @@ class Worker:
         """Whether both lanes work."""
         return self._adapts.alive() and self._predicts.alive()
 
-    async def adapt(self, model: str, key: str, support: SupportSet) -> Arrays:
-        """The state that a support set gives, which is held under `key` from then on."""
-        return await within(self._settings.deadline_s, self.submit_adapt(model, key, support))
+    async def adapt(self, model: str, key: str, support: SupportSet, *, extends: str | None = None) -> Arrays:
+        """Adapt to a support set and cache the state under `key`."""
+        return await within(self._settings.deadline_s, self.submit_adapt(model, key, support, extends))
 
     async def predict(self, model: str, key: str, queries: Array, state: Arrays | None = None) -> Array:
         """Logits (q, ways) or values (q, outputs) from the state held under `key`, or from `state`, which is held from
@@ -56,7 +56,9 @@ class Worker:
             self.put(key, state)
         return await within(self._settings.deadline_s, self.submit_predict(model, key, queries))
 
-    def submit_adapt(self, model: str, key: str, support: SupportSet) -> "asyncio.Future[Arrays]":
+    def submit_adapt(
+        self, model: str, key: str, support: SupportSet, extends: str | None = None
+    ) -> "asyncio.Future[Arrays]":
         """Queue an adapt; cancelling the future takes it out again."""
 
         def put(adapted: "asyncio.Future[Arrays]") -> None:
