@@ -1,99 +1,97 @@
-"""The engine: one device, a lane of threads for adapts and one for predicts, and the states it holds."""
+"""The engine: one device, a queue and a thread for adapts, another for predicts, and the states that it caches."""
 
 import asyncio
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 
-from models.learner import State
 from service import metrics
 from service.arrays import Array, Arrays
 from service.engine.base import StateNotCached, SupportSet
 from service.engine.batch_queue import BatchQueue, Limits
-from service.engine.batching import bucket
 from service.engine.deadline import within
-from service.engine.device import AdaptWork, Device, PredictWork
+from service.engine.device import Device
+from service.engine.jobs import Adapted, AdaptJob, Kept, PredictJob
 from service.engine.state_cache import StateCache
+from service.errors import HandfulError
 from service.settings import Settings
 
 
 class Worker:
-    """An Engine in this process. Its methods are called from one event loop; the device works in two threads, so that
-    adapts and predicts do not wait behind each other."""
+    """An Engine in this process. Call its methods from one event loop. Adapts and predicts run in two threads, so that
+    neither waits behind the other."""
 
     def __init__(self, models: Sequence[str], settings: Settings) -> None:
         self._settings = settings
         limits = Limits(settings.queue, settings.batch_jobs, settings.batch_examples)
-        self._adapts = BatchQueue("adapt", Device(models, settings).adapt, limits)
-        self._device = Device(models, settings)
-        self._predicts = BatchQueue("predict", self._device.predict, limits)
-        self._states: StateCache[State] = StateCache(settings.state_cache_bytes)
+        self._adapting, self._predicting = Device(models, settings), Device(models, settings)
+        self._adapts = BatchQueue("adapt", self._adapt, limits)
+        self._predicts = BatchQueue("predict", self._predicting.predict, limits)
+        self._cache: StateCache[Kept] = StateCache(settings.state_cache_bytes)
 
     def start(self) -> None:
-        """Begin to work."""
+        """Start both threads."""
         self._adapts.start()
         self._predicts.start()
 
     def close(self) -> None:
-        """Finish what runs, refuse what waits."""
+        """Finish the batches that run and refuse the jobs that wait."""
         self._adapts.close()
         self._predicts.close()
 
     def stuck_for(self) -> float:
-        """Seconds that the longest batch in hand has run for."""
+        """Seconds that the longest of the running batches has taken so far."""
         return max(self._adapts.stuck_for(), self._predicts.stuck_for())
 
     def alive(self) -> bool:
-        """Whether both lanes work."""
+        """Whether both threads run."""
         return self._adapts.alive() and self._predicts.alive()
 
-    async def adapt(self, model: str, key: str, support: SupportSet) -> Arrays:
-        """The state that a support set gives, which is held under `key` from then on."""
-        return await within(self._settings.deadline_s, self.submit_adapt(model, key, support))
+    async def adapt(self, model: str, key: str, support: SupportSet, *, extends: str | None = None) -> Arrays:
+        """Adapt to a support set, and cache the state under `key`. See `Engine.adapt`."""
+        return await within(self._settings.deadline_s, self.submit_adapt(model, key, support, extends))
 
     async def predict(self, model: str, key: str, queries: Array, state: Arrays | None = None) -> Array:
-        """Logits (q, ways) or values (q, outputs) from the state held under `key`, or from `state`, which is held from
-        then on. Raises StateNotHeld when there is neither."""
+        """Answer queries from the state under `key`, or from `state`, which is then cached. See `Engine.predict`."""
         if state is not None:
             self.put(key, state)
         return await within(self._settings.deadline_s, self.submit_predict(model, key, queries))
 
-    def submit_adapt(self, model: str, key: str, support: SupportSet) -> "asyncio.Future[Arrays]":
-        """Queue an adapt; cancelling the future takes it out again."""
-
-        def put(adapted: "asyncio.Future[Arrays]") -> None:
-            if not adapted.cancelled() and adapted.exception() is None:
-                self.put(key, adapted.result())
-
-        size = bucket(len(support.inputs))
-        adapted = self._adapts.submit(AdaptWork(model, support), (model, support.ways, size), size)
-        adapted.add_done_callback(put)
-        return adapted
+    def submit_adapt(
+        self, model: str, key: str, support: SupportSet, extends: str | None = None
+    ) -> "asyncio.Future[Arrays]":
+        """Queue an adapt. Cancelling the future removes it from the queue."""
+        known = None if extends is None else self._cache.get(extends)
+        job = AdaptJob(model, key, support, None if known is None else known.features)
+        return self._adapts.submit(job, model, len(job.new_inputs()))
 
     def submit_predict(self, model: str, key: str, queries: Array) -> "asyncio.Future[Array]":
-        """Queue queries to a state that is held; cancelling the future takes them out again. Raises StateNotHeld."""
-        state = self._states.get(key)
-        if state is None:
+        """Queue queries to a cached state. Cancelling the future removes them from the queue. Raises StateNotCached."""
+        kept = self._cache.get(key)
+        if kept is None:
             raise StateNotCached
-        size = bucket(len(queries))
-        return self._predicts.submit(PredictWork(model, state, queries), self._predict_group(model, state, size), size)
+        return self._predicts.submit(PredictJob(model, kept.state, queries), model, len(queries))
 
     def put(self, key: str, state: Arrays) -> None:
-        """Keep a state on the device; the least recently used ones make room."""
-        placed = self._device.place(state)
-        self._states.put(key, placed, sum(value.nbytes for value in placed.values()))
+        """Cache a state on the device; the least recently used ones make room."""
+        self._keep(key, Kept(self._predicting.place(state)))
 
     def evict(self, key: str) -> None:
-        """Hold a state no longer."""
-        self._states.evict(key)
+        """Remove a state from the cache."""
+        self._cache.evict(key)
 
     def measure(self) -> None:
-        """Tell Prometheus what waits and what is held: now and then, since telling costs more than a small job."""
-        for lane in (self._adapts, self._predicts):
-            metrics.queue_depth.labels(lane.name).set(lane.depth())
-        metrics.state_cache_bytes.set(self._states.bytes)
-        metrics.device_memory_bytes.set(self._device.memory_bytes())
+        """Update the gauges. Called once a second, since an update costs more than a small job."""
+        for queue in (self._adapts, self._predicts):
+            metrics.queue_depth.labels(queue.name).set(queue.depth())
+        metrics.state_cache_bytes.set(self._cache.bytes)
+        metrics.device_memory_bytes.set(self._predicting.memory_bytes())
 
-    def _predict_group(self, model: str, state: State, size: int) -> Hashable:
-        """Requests of alike states and about as many queries; a transductive request alone, so unpadded."""
-        if self._device.transductive(model):
-            return object()
-        return model, size, tuple((name, value.shape, value.dtype) for name, value in state.items())
+    def _adapt(self, jobs: Sequence[AdaptJob]) -> list[Arrays | HandfulError]:
+        """Run a batch of adapts, and cache the states, which stay on the device."""
+        adapted = self._adapting.adapt(jobs)
+        for job, one in zip(jobs, adapted, strict=True):
+            if isinstance(one, Adapted):
+                self._keep(job.key, one.kept)
+        return [one.state if isinstance(one, Adapted) else one for one in adapted]
+
+    def _keep(self, key: str, kept: Kept) -> None:
+        self._cache.put(key, kept, kept.nbytes())

@@ -20,7 +20,7 @@ CLIENTS = [(ways, shots, queries) for ways in (2, 3, 5) for shots, queries in ((
 
 
 class Gate:
-    """Lets one of the device's two lanes work when it is open, and notes how many jobs each batch had."""
+    """Lets adapts or predicts run while it is open, and records the number of jobs of each batch."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         self.opened, self.sizes = threading.Event(), []
@@ -158,7 +158,7 @@ async def test_a_device_busy_with_adapts_still_answers(zoo, adapts):
 
 async def test_prometheus_is_told_what_waits_and_what_is_held(zoo, adapts):
     with working(Settings(models=zoo)) as worker:
-        [state] = await one_by_one(adapts, worker.adapt("glyphs", "alice", support(2, 1, 0)))
+        [state] = await one_by_one(adapts, worker.adapt("glyphs-maml", "alice", support(2, 1, 0)))
         adapts.opened.clear()
         clients = [asyncio.create_task(worker.adapt("glyphs", each, support(2, 1, 0))) for each in ("bob", "carol")]
         others = [asyncio.create_task(worker.adapt("glyphs", each, support(3, 1, 0))) for each in ("dan", "erin")]
@@ -167,11 +167,11 @@ async def test_prometheus_is_told_what_waits_and_what_is_held(zoo, adapts):
         told = metrics.exposition().decode().splitlines()
         held = sum(value.nbytes for value in state.values())
         assert f"handful_state_cache_bytes {held:.1f}" in told
-        assert {f'handful_queue_depth{{lane="adapt"}} {waiting:.1f}' for waiting in (2, 3, 4)} & set(told)
+        assert {f'handful_queue_depth{{queue="adapt"}} {waiting:.1f}' for waiting in (2, 3, 4)} & set(told)
         adapts.opened.set()
         await asyncio.gather(*clients, *others)
         worker.measure()
-        assert 'handful_queue_depth{lane="adapt"} 0.0' in metrics.exposition().decode().splitlines()
+        assert 'handful_queue_depth{queue="adapt"} 0.0' in metrics.exposition().decode().splitlines()
 
 
 async def test_a_closed_worker_is_not_alive_and_refuses(zoo):
