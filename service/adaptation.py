@@ -26,13 +26,6 @@ TRIES = 10
 """How often a request begins anew when the client is adapted by another meanwhile."""
 
 
-class Taught(NamedTuple):
-    """What a request brings to learn from, decoded: `inputs` (n, ...), and labels as they were sent."""
-
-    inputs: Array
-    labels: Sequence[Any]
-
-
 class Adapted(NamedTuple):
     """An adapt that is stored."""
 
@@ -69,9 +62,11 @@ class Adaptation:
         """Make or replace a client's model from (input, label) pairs."""
         card = self._catalogue[self._settings.default_model if model is None else model]
         clock = Clock()
-        taught = await self._decode(card, raw)
+        self._check_examples(card, len(raw))
+        inputs = await self._decode(card, raw)
         clock.lap("decode")
-        return await self._learn(client, card, taught, _expiry(ttl_s), clock, after=None)
+        classes, support = self._support(card, inputs, [label for _, label in raw])
+        return await self._learn(client, card, classes, support, _expiry(ttl_s), clock, after=None)
 
     async def append(
         self, client: ClientKey, model: str | None, raw: Sequence[tuple[Any, Any]], ttl_s: int | None
@@ -90,11 +85,14 @@ class Adaptation:
             if model not in (None, record.model):
                 raise Conflict(f"The client's model is {record.model!r}, not {model!r}: append to that, or replace.")
             clock = Clock()
+            self._check_examples(card, len(stored["inputs"]) + len(raw))
             new = await self._decode(card, raw)
             clock.lap("decode")
+            labels = _labels(record, stored, [label for _, label in raw])
+            classes, support = self._support(card, _joined(stored["inputs"], new), labels)
             expires_at = _expiry(ttl_s) or record.expires_at
             try:
-                return await self._learn(client, card, _join(record, stored, new), expires_at, clock, after=record)
+                return await self._learn(client, card, classes, support, expires_at, clock, after=record)
             except VersionMoved:
                 continue
         raise Contended("The client was adapted by others all the while. Try again.")
@@ -143,15 +141,15 @@ class Adaptation:
         self,
         client: ClientKey,
         card: Card,
-        taught: Taught,
+        classes: Classes | None,
+        support: SupportSet,
         expires_at: datetime | None,
         clock: "Clock",
         after: Record | None,
     ) -> Adapted:
-        self._check_examples(card, len(taught.labels))
-        classes, support = self._support(card, taught)
+        """Adapt to a support set, which begins with that of the record `after` if there is one, and store both."""
         write = secrets.token_hex(8)
-        state = await self._engine.adapt(card.name, write, support)
+        state = await self._engine.adapt(card.name, write, support, extends=after.write if after else None)
         clock.lap("adapt")
         stored = {"inputs": support.inputs, "targets": support.targets}
         draft = Draft(write, card.name, card.checkpoint, classes, stored, state, expires_at)
@@ -165,12 +163,12 @@ class Adaptation:
         clock.lap("store")
         return Adapted(record, sum(value.nbytes for value in state.values()), clock.laps_ms)
 
-    def _support(self, card: Card, taught: Taught) -> tuple[Classes | None, SupportSet]:
+    def _support(self, card: Card, inputs: Array, labels: Sequence[Any]) -> tuple[Classes | None, SupportSet]:
         if card.kind == "regression":
-            return None, SupportSet(taught.inputs, regression_targets(taught.labels, card.outputs or 1), ways=0)
-        classes, targets = class_indices(taught.labels)
+            return None, SupportSet(inputs, regression_targets(labels, card.outputs or 1), ways=0)
+        classes, targets = class_indices(labels)
         self._check_ways(card, len(classes))
-        return classes, SupportSet(taught.inputs, targets, ways=len(classes))
+        return classes, SupportSet(inputs, targets, ways=len(classes))
 
     def _check_ways(self, card: Card, ways: int) -> None:
         """Raises TooManyWays, which names the models that take so many, or the setting in the way."""
@@ -189,12 +187,10 @@ class Adaptation:
     def _like(self, card: Card) -> list[Card]:
         return [other for other in self._catalogue.values() if (other.kind, other.input) == (card.kind, card.input)]
 
-    async def _decode(self, card: Card, raw: Sequence[tuple[Any, Any]]) -> Taught:
-        self._check_examples(card, len(raw))
+    async def _decode(self, card: Card, raw: Sequence[tuple[Any, Any]]) -> Array:
         fields = [f"support[{i}].input" for i in range(len(raw))]
         given = [one for one, _ in raw]
-        inputs = await executor.run(lambda: decode_inputs(card, given, fields, self._settings), executor.size_of(given))
-        return Taught(inputs, [label for _, label in raw])
+        return await executor.run(lambda: decode_inputs(card, given, fields, self._settings), executor.size_of(given))
 
     async def _fetch(self, key: StateKey, card: Card, record: Record) -> Arrays:
         """The state from the store, or made again; once, however many requests wait for it."""
@@ -249,15 +245,19 @@ def _expiry(ttl_s: int | None) -> datetime | None:
     return None if ttl_s is None else datetime.now(UTC) + timedelta(seconds=ttl_s)
 
 
-def _join(record: Record, stored: Arrays, new: Taught) -> Taught:
-    """The stored examples and the new ones behind them, with labels as they were sent."""
-    if new.inputs.shape[1:] != stored["inputs"].shape[1:]:
+def _joined(stored: Array, new: Array) -> Array:
+    """The stored inputs and the new ones behind them."""
+    if new.shape[1:] != stored.shape[1:]:
         raise Conflict("The client's examples were made for another input size of this model: replace them all.")
-    targets = stored["targets"]
-    labels = [record.classes[t] for t in targets] if record.classes else targets.tolist()
-    if record.classes:
-        check_labels(new.labels)
-        if type(new.labels[0]) is not type(record.classes[0]):
-            kind = "strings" if isinstance(record.classes[0], str) else "integers"
-            raise Unprocessable(f"support[0].label: this client's labels are {kind}.", field="support[0].label")
-    return Taught(np.concatenate([stored["inputs"], new.inputs]), [*labels, *new.labels])
+    return np.concatenate([stored, new])
+
+
+def _labels(record: Record, stored: Arrays, new: Sequence[Any]) -> list[Any]:
+    """The labels of the stored examples, as they were sent, and the new ones behind them."""
+    if not record.classes:
+        return [*stored["targets"].tolist(), *new]
+    check_labels(new)
+    if type(new[0]) is not type(record.classes[0]):
+        kind = "strings" if isinstance(record.classes[0], str) else "integers"
+        raise Unprocessable(f"support[0].label: this client's labels are {kind}.", field="support[0].label")
+    return [*(record.classes[target] for target in stored["targets"]), *new]

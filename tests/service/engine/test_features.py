@@ -13,8 +13,9 @@ from service.engine import device
 from service.engine.base import SupportSet
 from service.engine.device import Device
 from service.settings import Settings
+from tests.service.drawings import letters
 from tests.service.engine.test_worker import Gate, images, support, together
-from tests.service.serving import working
+from tests.service.serving import serving, working
 
 pytestmark = pytest.mark.anyio
 
@@ -124,3 +125,13 @@ async def test_a_state_stays_on_the_device_when_it_is_copied_to_the_host(zoo, mo
         assert await worker.predict(MODEL, "alice", images(1, 0)) is not None
     assert placed == []
     assert torch.equal(kept.state["prototypes"], torch.from_numpy(state["prototypes"]))
+
+
+def test_an_append_over_http_encodes_only_the_new_example(settings, redis, passes):
+    with working(settings) as worker, serving(settings, worker) as api:
+        body = {"client_id": "alice", "model": MODEL, "support": letters("LVZ" * 4)}
+        assert api.post("/adapt", json=body).status_code == 200
+        passes.clear()
+        body |= {"support": letters("N"), "mode": "append"}
+        assert api.post("/adapt", json=body).status_code == 200
+    assert passes == [1]
