@@ -51,8 +51,10 @@ def touched(card: Card, tasks: Tasks) -> bool:
     """Whether the kernel knows the model's encoder, or a client's state holds weights of its own."""
     learner = load(card)
     encoder, episode = learner.get_submodule("encoder"), next(episodes(tasks))
-    grouped: bool = getattr(encoder, "grouped_strides", False)
-    return grouped or any(name.startswith("encoder.") for name in learner.adapt(episode.support))
+    has_kernel: bool = getattr(encoder, "has_kernel", False)
+    return has_kernel or any(
+        name.startswith("encoder.") for name in learner.adapt(learner.encode_support(episode.support))
+    )
 
 
 def difference(card: Card, tasks: Tasks) -> Difference:
@@ -76,8 +78,9 @@ def answers(learner: Learner, episode: Episode, temperature: float, *, fast: boo
     """Probabilities (q, ways)."""
     path: AbstractContextManager[object] = nullcontext() if fast else patch("models.native.library", lambda: None)
     with torch.no_grad(), path:
-        state = learner.adapt(episode.support)
-        logits = learner.predict(through_store(learner, state) if fast else state, episode.query)
+        state = learner.adapt(learner.encode_support(episode.support))
+        kept = through_store(learner, state) if fast else state
+        logits = learner.predict(kept, learner.encode(episode.query))
     return (logits.double() / temperature).softmax(-1)
 
 

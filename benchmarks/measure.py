@@ -31,7 +31,7 @@ WAVE_QUERIES = 10
 def settings_of(card: Card, learner: Learner) -> Iterator[Setting]:
     """What is measured of a model: the four settings of the field, or MSE by points and inner steps."""
     if card.kind == "regression":
-        steps = WAVE_STEPS if hasattr(learner, "adapt_steps") else (None,)
+        steps = WAVE_STEPS if hasattr(learner, "eval_inner_steps") else (None,)
         for shots in WAVE_SHOTS:
             for taken in steps:
                 yield Setting(card.name, "sinusoid", False, 0, shots, WAVE_QUERIES, EPISODES[0], taken, 0)
@@ -50,7 +50,7 @@ def measured(card: Card, setting: Setting) -> int:
 
 
 def affordable(setting: Setting, weights: Path, data: Path | None, seconds: float) -> int:
-    """As many episodes as take about so long, judged by the first three."""
+    """As many episodes as take about so long, estimated from the first three."""
     measure(setting._replace(episodes=1), weights, data, "cpu")  # reads the data, which is then in memory
     started = time.monotonic()
     measure(setting._replace(episodes=3), weights, data, "cpu")

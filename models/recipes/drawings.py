@@ -1,4 +1,4 @@
-"""What all recipes of drawings share, and the encoders that are trained from nothing."""
+"""What all recipes of drawings share, and the recipes of encoders that are trained from scratch."""
 
 from dataclasses import replace
 from typing import Any
@@ -13,7 +13,7 @@ LIMITS = ("Line drawings in one colour, about as large as the sheet: photographs
 
 
 def drawings(title: str, spec: Spec, *, steps: int, episode: Shape, split: str = "vinyals", **options: Any) -> Recipe:
-    """A recipe on Omniglot; chosen by 20-way 1-shot episodes of the validation classes."""
+    """A recipe on Omniglot, with the weights that are best on 20-way 1-shot episodes of the validation classes."""
     return Recipe(
         title=title,
         spec=spec,
@@ -38,7 +38,7 @@ def _many_ways(
     start: str | None = None,
     restarts: tuple[int, ...] = (),
 ) -> Recipe:
-    """60 classes at a time, which generalises to fewer (Snell et al. 2017, table 4)."""
+    """60 classes an episode, which generalises to fewer (Snell et al. 2017, table 4)."""
     return drawings(
         title,
         spec,
@@ -46,7 +46,7 @@ def _many_ways(
         episode=Shape(60, 1, 3),
         split=split,
         tasks_per_step=1,
-        rate=2e-3,
+        lr=2e-3,
         weight_decay=weight_decay,
         start=start,
         restarts=restarts,
@@ -57,12 +57,12 @@ def _many_ways(
 ENCODERS: dict[str, Recipe] = {
     "glyphs-best": _many_ways(
         "The most accurate on the Vinyals split",
-        Spec("cosine", "resnet", {"views": 3}),
+        Spec("cosine", "resnet", {"test_time_augmentation": 3}),
         steps=20_000,
         restarts=(11_000,),
     ),
     "glyphs-mixed": _many_ways(
-        "The same encoder, of 25 alphabets", Spec("cosine", "resnet"), steps=4_500, split="alphabets"
+        "The same encoder, trained on 25 alphabets", Spec("cosine", "resnet"), steps=4_500, split="alphabets"
     ),
     "glyphs": replace(
         _many_ways(

@@ -1,4 +1,4 @@
-"""What a recipe says."""
+"""A recipe: all that determines a training."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +9,10 @@ from models.datasets.episode import Shape
 
 @dataclass(frozen=True)
 class Recipe:
-    """One training. `validation` None: every class is trained on, and the last weights are kept."""
+    """How one model is trained.
+
+    If `validation` is None, the training uses every class and keeps the last weights.
+    """
 
     title: str
     spec: Spec
@@ -19,19 +22,20 @@ class Recipe:
     validation_episode: Shape
     steps: int
     tasks_per_step: int
-    rate: float
+    lr: float
+    """Peak learning rate of the outer loop."""
     drawing: dict[str, Any] = field(default_factory=dict)
     """How training episodes are drawn: options of `tasks.open_tasks`."""
     restarts: tuple[int, ...] = ()
-    """The steps before which the learning rate, almost zero by then, goes up again."""
+    """Steps at which the learning rate, which is almost zero by then, starts again at its peak."""
     curriculum: Shape | None = None
-    """The shape of the first episodes; half way through the run they are of `episode`'s."""
-    also: tuple[Shape, ...] = ()
-    """Shapes that the steps take in turn with `episode`, for what one number of shots would teach too narrowly."""
+    """The shape of the first episodes. It changes gradually into `episode` until half way through the run."""
+    alternating: tuple[Shape, ...] = ()
+    """Shapes that alternate with `episode` from step to step, so that training covers several numbers of shots."""
     weight_decay: float = 0.0
     precision: str = "float32"
     input: dict[str, Any] = field(default_factory=lambda: {"type": "image", "size": 28})
     outputs: int | None = None
     limits: tuple[str, ...] = ()
     start: str | None = None
-    """The recipe whose trained weights this one starts from, as far as it has them."""
+    """The recipe whose trained weights this one starts from, where their names are the same."""

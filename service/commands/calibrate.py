@@ -10,7 +10,7 @@ from models.datasets import SPLITS, open_tasks
 from models.datasets.episode import Shape, Tasks
 from models.learner import Kind, Learner
 from models.training.calibration import fit_temperature
-from models.training.evaluation import Answered, answer_all
+from models.training.evaluation import Predictions, predict_episodes
 from service.cards import Card
 from service.commands.evaluate import ready
 from service.commands.progress import progress_bar
@@ -41,7 +41,7 @@ def calibrate(path: Path, data: Path | None, *, device: str, threads: int) -> No
     Console().print(f"{card.name}: temperature {temperature:.4g}, fitted on {split}.")
 
 
-def _answers(learner: Learner, tasks: Tasks, device: torch.device) -> list[Answered]:
+def _answers(learner: Learner, tasks: Tasks, device: torch.device) -> list[Predictions]:
     shapes = [shape for shape in SHAPES if shape.ways <= (learner.max_ways or shape.ways)]
-    answered = chain.from_iterable(answer_all(learner, tasks, shape, EPISODES, SEED, device) for shape in shapes)
-    return list(progress_bar(answered, EPISODES * len(shapes), 0, lambda _: "temperature"))
+    predicted = chain.from_iterable(predict_episodes(learner, tasks, shape, EPISODES, SEED, device) for shape in shapes)
+    return list(progress_bar(predicted, EPISODES * len(shapes), 0, lambda _: "temperature"))

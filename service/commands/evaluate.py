@@ -77,12 +77,12 @@ def measure(setting: Setting, weights: Path, data: Path | None, device: str) -> 
     tasks = open_tasks(setting.split, data, within=setting.within_alphabet)
     _check(setting, learner, tasks)
     if setting.steps is not None:
-        learner.adapt_steps = setting.steps  # type: ignore[assignment]  # an attribute of its own, not a module
-    answered = _answer(setting, learner, tasks, device)
-    summary = evaluation.summarise([evaluation.judge(learner.kind, one) for one in answered])
+        learner.eval_inner_steps = setting.steps  # type: ignore[assignment]  # an attribute of its own, not a module
+    predicted = _predict(setting, learner, tasks, device)
+    summary = evaluation.summarise([evaluation.score(learner.kind, one) for one in predicted])
     if learner.kind is Kind.CLASSIFICATION:
         temperature = Card.read(weights.with_suffix(".json")).temperature
-        summary["calibration_error"] = {"mean": calibration_error(answered, temperature)}
+        summary["calibration_error"] = {"mean": calibration_error(predicted, temperature)}
     about = {"setting": setting.title(), "episodes": setting.episodes, "command": setting.command()}
     about["checkpoint"] = checkpoint.digest(weights)
     return [Figure.model_validate(about | {"metric": metric} | value) for metric, value in summary.items()]
@@ -94,13 +94,16 @@ def ready(weights: Path, device: str) -> Learner:
     return learner.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]  # not in the stubs
 
 
-def _answer(setting: Setting, learner: Learner, tasks: Tasks, device: str) -> list[evaluation.Answered]:
+def _predict(setting: Setting, learner: Learner, tasks: Tasks, device: str) -> list[evaluation.Predictions]:
     shape = Shape(0 if tasks.kind is Kind.REGRESSION else setting.ways, setting.shots, setting.queries)
-    answered = evaluation.answer_all(learner, tasks, shape, setting.episodes, setting.seed, torch.device(device))
+    predicted = evaluation.predict_episodes(learner, tasks, shape, setting.episodes, setting.seed, torch.device(device))
     headline = evaluation.HEADLINE[learner.kind]
     return list(
         progress_bar(
-            answered, setting.episodes, 0, lambda one: f"{headline} {evaluation.judge(learner.kind, one)[headline]:.3f}"
+            predicted,
+            setting.episodes,
+            0,
+            lambda one: f"{headline} {evaluation.score(learner.kind, one)[headline]:.3f}",
         )
     )
 
@@ -111,7 +114,7 @@ def _check(setting: Setting, learner: Learner, tasks: Tasks) -> None:
         raise ValueError(f"{setting.model} is for {learner.kind}, and {setting.split} is {tasks.kind}")
     if learner.max_ways is not None and setting.ways > learner.max_ways:
         raise ValueError(f"{setting.model} takes at most {learner.max_ways} ways, not {setting.ways}")
-    if setting.steps is not None and not hasattr(learner, "adapt_steps"):
+    if setting.steps is not None and not hasattr(learner, "eval_inner_steps"):
         raise ValueError(f"{setting.model} takes no inner steps: leave --steps out")
 
 

@@ -15,7 +15,7 @@ from models import checkpoint
 from models.datasets import open_tasks
 from models.datasets.episode import Shape, rng_of
 from models.learner import Episode
-from models.training.evaluation import score
+from models.training.evaluation import score_episode
 from service.settings import ZOO
 from tests.data import OMNIGLOT, needs_omniglot
 from tests.e2e.server import Server
@@ -56,7 +56,7 @@ def evaluated(episodes: list[Episode]) -> list[float]:
     """The accuracy of each episode by the function behind `handful evaluate`."""
     learner = checkpoint.load(ZOO / "glyphs.safetensors")
     with torch.no_grad():
-        return [score(learner, episode)["accuracy"] for episode in episodes]
+        return [score_episode(learner, episode)["accuracy"] for episode in episodes]
 
 
 async def adapt_all(url: str, episodes: list[Episode]) -> None:

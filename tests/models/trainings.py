@@ -44,12 +44,12 @@ class Training:
     spec: Spec
     steps: int = 8
     tasks: int = 1
-    rate: float = 5e-3
+    lr: float = 5e-3
     episode: Shape = THREE_WAYS
 
     def recipe(self) -> Recipe:
         return Recipe(
-            title="a test", spec=self.spec, data="made up", validation=None, steps=self.steps, rate=self.rate,
+            title="a test", spec=self.spec, data="made up", validation=None, steps=self.steps, lr=self.lr,
             episode=self.episode, validation_episode=self.episode, tasks_per_step=self.tasks,
         )  # fmt: skip
 
