@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from models import checkpoint
-from models.functional import adapt_many, predict_many
+from models.functional import adapt_many, encode_many, predict_many
 from models.learner import Kind, Learner, State, Support
 from service.arrays import Array, Arrays, all_finite
 from service.engine.batching import bucket, mask, pad_and_stack, run_in_groups
@@ -36,7 +36,7 @@ class Device:
         torch.set_num_threads(settings.threads)
         self._device = torch.device(settings.device)
         self._dtype = getattr(torch, settings.precision)
-        self._encoders = per_model(_encode, names, compiling=settings.compile)
+        self._encoders = per_model(encode_many, names, compiling=settings.compile)
         self._adapt_many = per_model(adapt_many, names, compiling=settings.compile)
         self._predict_many = per_model(predict_many, names, compiling=settings.compile)
         self._learners: dict[str, Learner] = {
@@ -124,10 +124,6 @@ class Device:
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self._device.type, self._dtype, enabled=self._dtype is not torch.float32)
-
-
-def _encode(learner: Learner, inputs: Tensor) -> Tensor:
-    return learner.encode(inputs)
 
 
 def _joined(known: Tensor | None, new: Tensor) -> Tensor:

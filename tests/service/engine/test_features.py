@@ -26,13 +26,13 @@ MODEL = "glyphs"
 def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The number of examples of each pass through the encoder."""
     counts: list[int] = []
-    original = device._encode
+    original = device.encode_many
 
     def counted(learner: Learner, inputs: Tensor) -> Tensor:
         counts.append(len(inputs))
         return original(learner, inputs)
 
-    monkeypatch.setattr(device, "_encode", counted)
+    monkeypatch.setattr(device, "encode_many", counted)
     return counts
 
 
