@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks.peers.network import MAML, SPECS, save_weights
 from benchmarks.services import drawings
 from service.engine.base import SupportSet
-from service.engine.device import Device
+from service.engine.device import Device, load
 from service.engine.jobs import Adapted, AdaptJob, PredictJob
 from service.process.serve import KEEP_MEMORY
 from service.settings import Settings
@@ -46,7 +46,8 @@ def device() -> Iterator[Device]:
     """A Device as a worker has it."""
     with TemporaryDirectory(prefix="handful-") as folder:
         save_weights(Path(folder), WIDE)
-        yield Device(list(WIDE), Settings(models=Path(folder)))
+        settings = Settings(models=Path(folder))
+        yield Device(load(list(WIDE), settings), settings, compiling=False)
 
 
 def adapts(model: str, ways: int, shots: int, jobs: int) -> list[AdaptJob]:

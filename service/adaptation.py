@@ -115,12 +115,12 @@ class Adaptation:
         queries = await executor.run(lambda: decode_inputs(card, raw, fields, self._settings), executor.size_of(raw))
         clock.lap("decode")
         try:
-            answers = await self._engine.predict(card.name, record.write, queries)
+            answers = await self._engine.predict(card.name, record.write, queries, share=client)
             metrics.state_cache.labels("hit").inc()
         except StateNotCached:
             metrics.state_cache.labels("miss").inc()
             state = await self._fetch(StateKey(client, record.write, card.checkpoint), card, record)
-            answers = await self._engine.predict(card.name, record.write, queries, state)
+            answers = await self._engine.predict(card.name, record.write, queries, state, share=client)
         clock.lap("predict")
         return Answered(record, card, answers, clock.laps_ms)
 
@@ -149,7 +149,9 @@ class Adaptation:
     ) -> Adapted:
         """Adapt to a support set, which begins with that of the record `after` if there is one, and store both."""
         write = secrets.token_hex(8)
-        state = await self._engine.adapt(card.name, write, support, extends=after.write if after else None)
+        state = await self._engine.adapt(
+            card.name, write, support, extends=after.write if after else None, share=client
+        )
         clock.lap("adapt")
         stored = {"inputs": support.inputs, "targets": support.targets}
         draft = Draft(write, card.name, card.checkpoint, classes, stored, state, expires_at)
@@ -207,7 +209,7 @@ class Adaptation:
         if current.write != record.write:
             raise VersionMoved
         support = SupportSet(stored["inputs"], stored["targets"], ways=len(record.classes or ()))
-        state = await self._engine.adapt(card.name, record.write, support)
+        state = await self._engine.adapt(card.name, record.write, support, share=key.client)
         metrics.states_rebuilt.inc()
         with suppress(Unavailable):  # a cache: the answer does not depend on it
             await self._store.save_state(key, record, state)

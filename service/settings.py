@@ -96,6 +96,9 @@ class Settings(BaseSettings):
     batch_jobs: int = Field(16, ge=1, description="Jobs that run as one batch, at most.")
     batch_examples: int = Field(2048, ge=1, description="Most examples that run as one batch.")
     state_cache_bytes: int = Field(512 * 2**20, ge=0, description="Bytes of adapted states held on the device.")
+    max_job_s: float = Field(
+        5.0, gt=0, description="Seconds of the device that one job may take, as estimated; more is refused."
+    )
     deadline_s: float = Field(30.0, gt=0, description="Seconds that a job may wait; then it is answered 504.")
 
     receive_timeout_s: float = Field(

@@ -1,6 +1,8 @@
 """Learners on a device: the jobs of one model in, their results out."""
 
-from collections.abc import Hashable, Sequence
+import copy
+import time
+from collections.abc import Hashable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -25,26 +27,22 @@ Asked = tuple[PredictJob, Tensor]
 
 
 class Device:
-    """The learners of a folder, in memory. Each call takes jobs of one model.
+    """Learners on a device. Each call takes jobs of one model.
 
     The examples of all jobs are encoded in one pass, without padding. Then the jobs whose tensors stack run as one.
     For one thread: torch's `functional_call` writes a client's weights into the learner while it runs. Give each
     thread a Device of its own.
     """
 
-    def __init__(self, names: Sequence[str], settings: Settings) -> None:
+    def __init__(self, learners: Mapping[str, Learner], settings: Settings, *, compiling: bool) -> None:
         torch.set_num_threads(settings.threads)
         self._device = torch.device(settings.device)
         self._dtype = getattr(torch, settings.precision)
-        self._encoders = per_model(encode_many, names, compiling=settings.compile)
-        self._adapt_many = per_model(adapt_many, names, compiling=settings.compile)
-        self._predict_many = per_model(predict_many, names, compiling=settings.compile)
-        self._learners: dict[str, Learner] = {
-            name: checkpoint.load(settings.models / f"{name}.safetensors").to(self._device) for name in names
-        }
-        self._encodings = {
-            name: DeltaEncoding(dict(learner.named_parameters())) for name, learner in self._learners.items()
-        }
+        self._learners = learners
+        self._encode_many = per_model(encode_many, list(learners), compiling=compiling)
+        self._adapt_many = per_model(adapt_many, list(learners), compiling=compiling)
+        self._predict_many = per_model(predict_many, list(learners), compiling=compiling)
+        self._encodings = {name: DeltaEncoding(dict(learner.named_parameters())) for name, learner in learners.items()}
         self._round_states = settings.state_precision == "float16"
 
     @torch.no_grad()
@@ -52,17 +50,16 @@ class Device:
         """Adapt to the support sets of a batch of jobs. Returns a result for each."""
         model = jobs[0].model
         with self._autocast():
-            new = self._encode(model, [job.new_inputs() for job in jobs])
-            supported = [(job, _joined(job.features, added)) for job, added in zip(jobs, new, strict=True)]
+            supported = [(job, features) for job, features in zip(jobs, self._features(jobs), strict=True)]
             return run_in_groups(partial(self._adapt_group, model), supported, _adapt_key)
 
     @torch.no_grad()
     def predict(self, jobs: Sequence[PredictJob]) -> list[Array | Diverged]:
         """Answer the queries of a batch of jobs. Returns logits (q, ways) or values (q, outputs) for each."""
         model = jobs[0].model
-        key = _alone if self._learners[model].transductive else _predict_key
+        key = _alone if self.transductive(model) else _predict_key
         with self._autocast():
-            asked = list(zip(jobs, self._encode(model, [job.queries for job in jobs]), strict=True))
+            asked = list(zip(jobs, self.encode(model, [job.queries for job in jobs]), strict=True))
             return run_in_groups(partial(self._predict_group, model), asked, key)
 
     def place(self, state: Arrays) -> State:
@@ -71,18 +68,40 @@ class Device:
             name: self._to_device(torch.from_numpy(np.require(each, requirements="W"))) for name, each in state.items()
         }
 
+    def encodes(self, model: str) -> bool:
+        """Whether a model encodes inputs, in a way that all clients share."""
+        return type(self._learners[model]).encode is not Learner.encode
+
+    def transductive(self, model: str) -> bool:
+        """Whether an answer may depend on the other queries of its request."""
+        return self._learners[model].transductive
+
+    def clock(self) -> float:
+        """Seconds of this thread's work: on the CPU those of the processor, in which others on the machine do not
+        count."""
+        return time.thread_time() if self._device.type == "cpu" else time.perf_counter()
+
     def memory_bytes(self) -> int:
         """Memory that torch has reserved on an accelerator; 0 on the CPU."""
         return torch.accelerator.memory_reserved(self._device) if self._device.type != "cpu" else 0
 
-    def _encode(self, model: str, inputs: Sequence[Array]) -> list[Tensor]:
+    @torch.no_grad()
+    def encode(self, model: str, inputs: Sequence[Array]) -> list[Tensor]:
         """Features (n, *features) of the inputs (n, *input) of each job, in one pass over all inputs of one shape."""
 
         def encode(group: Sequence[Array]) -> Sequence[Tensor]:
-            features = self._encoders[model](self._learners[model], self._scaled(np.concatenate(group)))
+            with self._autocast():
+                features = self._encode_many[model](self._learners[model], self._scaled(np.concatenate(group)))
             return torch.split(features, [len(each) for each in group])
 
         return run_in_groups(encode, inputs, lambda each: (each.shape[1:], each.dtype))
+
+    def _features(self, jobs: Sequence[AdaptJob]) -> list[Tensor]:
+        """Features of the support sets of jobs, each in memory of its own. Only what is not known is encoded."""
+        unknown = [job for job in jobs if len(job.new_inputs())]
+        encoded = self.encode(jobs[0].model, [job.new_inputs() for job in unknown])
+        new = dict(zip(map(id, unknown), encoded, strict=True))
+        return [_joined(job.features, new.get(id(job))) for job in jobs]
 
     def _adapt_group(self, model: str, group: Sequence[Supported]) -> list[Adapted | Diverged]:
         """Adapt jobs of equally many classes in one computation."""
@@ -94,7 +113,7 @@ class Device:
             supports[0].ways,
         )
         states = self._rounded(model, self._adapt_many[model](self._learners[model], batch))
-        encodes = type(self._learners[model]).encode is not Learner.encode
+        encodes = self.encodes(model)
         return [_adapted(states, i, features if encodes else None) for i, (_, features) in enumerate(group)]
 
     def _predict_group(self, model: str, group: Sequence[Asked]) -> list[Array | Diverged]:
@@ -126,9 +145,26 @@ class Device:
         return torch.autocast(self._device.type, self._dtype, enabled=self._dtype is not torch.float32)
 
 
-def _joined(known: Tensor | None, new: Tensor) -> Tensor:
-    """The features of a whole support set, in memory of their own."""
-    return new.clone() if known is None else torch.cat([known, new])
+def load(names: Sequence[str], settings: Settings) -> dict[str, Learner]:
+    """The learners of these names, on the device."""
+    folder, device = settings.models, torch.device(settings.device)
+    return {name: checkpoint.load(folder / f"{name}.safetensors").to(device) for name in names}
+
+
+def twins(learners: Mapping[str, Learner]) -> dict[str, Learner]:
+    """Learners for another thread, with the same weights in memory."""
+    return {name: _twin(learner) for name, learner in learners.items()}
+
+
+def _twin(learner: Learner) -> Learner:
+    shared = {id(tensor): tensor for tensor in (*learner.parameters(), *learner.buffers())}
+    return copy.deepcopy(learner, shared)
+
+
+def _joined(known: Tensor | None, new: Tensor | None) -> Tensor:
+    """The features of a whole support set."""
+    parts = [part for part in (known, new) if part is not None]
+    return torch.cat(parts) if len(parts) > 1 else parts[0].clone()
 
 
 def _adapt_key(supported: Supported) -> Hashable:

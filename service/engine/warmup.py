@@ -1,6 +1,7 @@
 """Adapts and predicts on random examples, which warm a model up and show that it works. Imports no torch."""
 
 import asyncio
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,6 +11,10 @@ from service.engine.base import Engine, SupportSet
 
 SHAPES = ((2, 1, 2), (5, 1, 1), (5, 5, 15))
 """Ways, shots and queries that models are compiled for."""
+MEASURED = ((2, 1), (2, 8), (8, 2))
+"""Ways and shots from which the cost of jobs is estimated."""
+MEASURED_LARGE = (*MEASURED, (2, 32))
+"""The same, more exactly. Most models need less than a second for them."""
 CONCURRENT_JOBS = 4
 """Send warm-up requests concurrently, so that they form a batch: the first runs alone, the others wait for it."""
 
@@ -27,6 +32,13 @@ async def warm_up_shapes(engine: Engine, card: Card) -> None:
         shape = (min(ways, card.max_ways or ways), shots, queries)
         for together in (1, CONCURRENT_JOBS):
             await asyncio.gather(*(warm_up(engine, card, *shape) for _ in range(together)))
+
+
+async def measure_costs(engine: Engine, card: Card, shapes: Sequence[tuple[int, int]] = MEASURED) -> None:
+    """Run jobs of several sizes one by one, of which the engine measures the costs."""
+    for ways, shots in shapes:
+        await warm_up(engine, card, min(ways, card.max_ways or ways), shots)
+        await warm_up(engine, card, min(ways, card.max_ways or ways), shots, ways * shots)
 
 
 def _random_support(card: Card, ways: int, shots: int) -> SupportSet:

@@ -1,74 +1,103 @@
-"""The engine: one device, a queue and a thread for adapts, another for predicts, and the states that it caches."""
+"""The engine: one device, the queues of jobs for it, and the states that it caches."""
 
 import asyncio
 from collections.abc import Sequence
 
 from service import metrics
 from service.arrays import Array, Arrays
-from service.engine.base import StateNotCached, SupportSet
+from service.engine.base import NOBODY, Share, StateNotCached, SupportSet
 from service.engine.batch_queue import BatchQueue, Limits
+from service.engine.budget import LARGE_ADAPT_S, LARGE_PREDICT_S, Budget
 from service.engine.deadline import within
-from service.engine.device import Device
+from service.engine.device import Device, load, twins
 from service.engine.jobs import Adapted, AdaptJob, Kept, PredictJob
+from service.engine.large_queue import LargeQueue
+from service.engine.pieces import LargeAdapt, LargePredict
 from service.engine.state_cache import StateCache
-from service.errors import HandfulError
+from service.errors import Diverged
 from service.settings import Settings
+
+LARGE_JOBS = 2
+"""Large adapts, and large predicts, that run at a time, each of another tenant."""
 
 
 class Worker:
-    """An Engine in this process. Call its methods from one event loop. Adapts and predicts run in two threads, so that
-    neither waits behind the other."""
+    """An Engine in this process. Call its methods from one event loop.
+
+    Adapts and predicts run in batches, in a thread each, so that neither waits behind the other. Jobs that are too
+    large for a batch run in pieces in threads of their own.
+    """
 
     def __init__(self, models: Sequence[str], settings: Settings) -> None:
-        self._settings = settings
+        self._settings, learners = settings, load(models, settings)
         limits = Limits(settings.queue, settings.batch_jobs, settings.batch_examples)
-        self._adapting, self._predicting = Device(models, settings), Device(models, settings)
+        self.budget = Budget(learners, settings.max_job_s)
+        self._adapting = Device(learners, settings, compiling=settings.compile)
+        self._predicting = Device(twins(learners), settings, compiling=settings.compile)
+        large = [Device(twins(learners), settings, compiling=False) for _ in range(2 * LARGE_JOBS)]
         self._adapts = BatchQueue("adapt", self._adapt, limits)
-        self._predicts = BatchQueue("predict", self._predicting.predict, limits)
+        self._predicts = BatchQueue("predict", self._predict, limits)
+        self._large_adapts = LargeQueue[Arrays]("large-adapt", large[:LARGE_JOBS], settings.queue)
+        self._large_predicts = LargeQueue[Array]("large-predict", large[LARGE_JOBS:], settings.queue)
+        self._queues = (self._adapts, self._predicts, self._large_adapts, self._large_predicts)
         self._cache: StateCache[Kept] = StateCache(settings.state_cache_bytes)
 
     def start(self) -> None:
-        """Start both threads."""
-        self._adapts.start()
-        self._predicts.start()
+        """Start all threads."""
+        for queue in self._queues:
+            queue.start()
 
     def close(self) -> None:
-        """Finish the batches that run and refuse the jobs that wait."""
-        self._adapts.close()
-        self._predicts.close()
+        """Finish what runs and refuse the jobs that wait."""
+        for queue in self._queues:
+            queue.close()
 
     def stuck_for(self) -> float:
-        """Seconds that the longest of the running batches has taken so far."""
-        return max(self._adapts.stuck_for(), self._predicts.stuck_for())
+        """Seconds that the longest of the running batches and pieces has taken so far."""
+        return max(queue.stuck_for() for queue in self._queues)
 
     def alive(self) -> bool:
-        """Whether both threads run."""
-        return self._adapts.alive() and self._predicts.alive()
+        """Whether all threads run."""
+        return all(queue.alive() for queue in self._queues)
 
-    async def adapt(self, model: str, key: str, support: SupportSet, *, extends: str | None = None) -> Arrays:
+    async def adapt(
+        self, model: str, key: str, support: SupportSet, *, extends: str | None = None, share: Share = NOBODY
+    ) -> Arrays:
         """Adapt to a support set, and cache the state under `key`. See `Engine.adapt`."""
-        return await within(self._settings.deadline_s, self.submit_adapt(model, key, support, extends))
+        return await within(self._settings.deadline_s, self.submit_adapt(model, key, support, extends, share))
 
-    async def predict(self, model: str, key: str, queries: Array, state: Arrays | None = None) -> Array:
+    async def predict(
+        self, model: str, key: str, queries: Array, state: Arrays | None = None, *, share: Share = NOBODY
+    ) -> Array:
         """Answer queries from the state under `key`, or from `state`, which is then cached. See `Engine.predict`."""
         if state is not None:
             self.put(key, state)
-        return await within(self._settings.deadline_s, self.submit_predict(model, key, queries))
+        return await within(self._settings.deadline_s, self.submit_predict(model, key, queries, share))
 
     def submit_adapt(
-        self, model: str, key: str, support: SupportSet, extends: str | None = None
+        self, model: str, key: str, support: SupportSet, extends: str | None = None, share: Share = NOBODY
     ) -> "asyncio.Future[Arrays]":
-        """Queue an adapt. Cancelling the future removes it from the queue."""
+        """Queue an adapt. Cancelling the future removes it from the queue. Raises TooCostly, Busy, Unavailable."""
         known = None if extends is None else self._cache.get(extends)
         job = AdaptJob(model, key, support, None if known is None else known.features)
-        return self._adapts.submit(job, model, len(job.new_inputs()))
+        cost, examples = self.budget.adapt(job), len(job.new_inputs())
+        if cost.marginal <= LARGE_ADAPT_S:
+            return self._adapts.submit(job, model, examples, cost, share)
+        large = LargeAdapt(job, cost, self._adapted, encodes=self._adapting.encodes(model))
+        return self._large_adapts.submit(large, model, examples, cost, share)
 
-    def submit_predict(self, model: str, key: str, queries: Array) -> "asyncio.Future[Array]":
-        """Queue queries to a cached state. Cancelling the future removes them from the queue. Raises StateNotCached."""
+    def submit_predict(self, model: str, key: str, queries: Array, share: Share = NOBODY) -> "asyncio.Future[Array]":
+        """Queue queries to a cached state. Cancelling the future removes them from the queue. Raises StateNotCached,
+        TooCostly, Busy, Unavailable."""
         kept = self._cache.get(key)
         if kept is None:
             raise StateNotCached
-        return self._predicts.submit(PredictJob(model, kept.state, queries), model, len(queries))
+        job = PredictJob(model, kept.state, queries)
+        cost = self.budget.predict(job)
+        if cost.marginal <= LARGE_PREDICT_S:
+            return self._predicts.submit(job, model, len(queries), cost, share)
+        large = LargePredict(job, cost, self._predicted, together=self._predicting.transductive(model))
+        return self._large_predicts.submit(large, model, len(queries), cost, share)
 
     def put(self, key: str, state: Arrays) -> None:
         """Cache a state on the device; the least recently used ones make room."""
@@ -80,18 +109,37 @@ class Worker:
 
     def measure(self) -> None:
         """Update the gauges. Called once a second, since an update costs more than a small job."""
-        for queue in (self._adapts, self._predicts):
+        for queue in self._queues:
             metrics.queue_depth.labels(queue.name).set(queue.depth())
         metrics.state_cache_bytes.set(self._cache.bytes)
         metrics.device_memory_bytes.set(self._predicting.memory_bytes())
 
-    def _adapt(self, jobs: Sequence[AdaptJob]) -> list[Arrays | HandfulError]:
-        """Run a batch of adapts, and cache the states, which stay on the device."""
+    def _adapt(self, jobs: Sequence[AdaptJob]) -> list[Arrays | Diverged]:
+        began = self._adapting.clock()
         adapted = self._adapting.adapt(jobs)
-        for job, one in zip(jobs, adapted, strict=True):
-            if isinstance(one, Adapted):
-                self._keep(job.key, one.kept)
-        return [one.state if isinstance(one, Adapted) else one for one in adapted]
+        seconds = self._adapting.clock() - began if len(jobs) == 1 else None
+        return [self._adapted(job, one, seconds) for job, one in zip(jobs, adapted, strict=True)]
+
+    def _predict(self, jobs: Sequence[PredictJob]) -> list[Array | Diverged]:
+        began = self._predicting.clock()
+        answers = self._predicting.predict(jobs)
+        if len(jobs) == 1:
+            self._predicted(jobs[0], answers[0], self._predicting.clock() - began)
+        return answers
+
+    def _adapted(self, job: AdaptJob, adapted: Adapted | Diverged, seconds: float | None) -> Arrays | Diverged:
+        """Learn the cost of an adapt that ran alone, and cache the state, which stays on the device."""
+        if seconds is not None:
+            self.budget.measure_adapt(job, seconds)
+        if isinstance(adapted, Diverged):
+            return adapted
+        self._keep(job.key, adapted.kept)
+        return adapted.state
+
+    def _predicted(self, job: PredictJob, answers: Array | Diverged, seconds: float) -> Array | Diverged:
+        """Learn the cost of a predict that ran alone."""
+        self.budget.measure_predict(job, seconds)
+        return answers
 
     def _keep(self, key: str, kept: Kept) -> None:
         self._cache.put(key, kept, kept.nbytes())
