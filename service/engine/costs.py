@@ -14,8 +14,12 @@ Terms = tuple[float, ...]
 
 PIECE_S = 0.05
 """Seconds of one piece of a large job."""
+FIRST_OBSERVATIONS = 16
+"""Jobs that a curve learns from in any case."""
+MANY_EXAMPLES, MANY_NUMBERS = 256, 2**14
+"""Above these sizes a curve may turn upwards, once such a job was measured: few measured jobs are so large."""
 TOLERANCE = 0.25
-"""A job is measured into the curve if it took so much more or less, as a fraction, than was estimated."""
+"""Later, a job is learned from if its estimate was wrong by this fraction."""
 OBSERVATIONS = 64
 """Jobs that a curve remembers."""
 SHRINK = 1.1
@@ -63,7 +67,8 @@ class Curve:
     def _known(self, terms: Terms, seconds: float) -> bool:
         if terms in self._measured:
             return seconds * SHRINK > self._measured[terms]
-        return abs(self.cost(terms).seconds - seconds) < TOLERANCE * seconds
+        enough = len(self._measured) >= FIRST_OBSERVATIONS
+        return enough and abs(self.cost(terms).seconds - seconds) < TOLERANCE * seconds
 
 
 def fit(terms: Sequence[Terms], seconds: Sequence[float]) -> Array:
@@ -81,8 +86,8 @@ def fit(terms: Sequence[Terms], seconds: Sequence[float]) -> Array:
 
 
 def adapt_terms(new: int, examples: int, ways: int) -> Terms:
-    """What an adapt grows with: examples to encode, examples, and classes."""
-    return (1.0, new, examples, ways)
+    """What an adapt grows with: examples to encode, examples, classes, and examples above `MANY_EXAMPLES`."""
+    return (1.0, new, examples, ways, max(0, examples - MANY_EXAMPLES))
 
 
 def predict_terms(queries: int, numbers: int, *, together: bool, crowded: bool) -> Terms:
@@ -94,7 +99,8 @@ def predict_terms(queries: int, numbers: int, *, together: bool, crowded: bool) 
         together: The queries are answered together, in an inference of their own.
         crowded: The time of a query grows faster than the state.
     """
-    return (1.0, queries, queries * numbers, queries * numbers**2 * crowded, float(together and queries > 1))
+    above = queries * max(0, numbers - MANY_NUMBERS)
+    return (1.0, queries, queries * numbers, above, queries * numbers**2 * crowded, float(together and queries > 1))
 
 
 def most_that_fits(seconds: Callable[[int], float], count: int, limit: float) -> int:

@@ -64,9 +64,7 @@ class Device:
 
     def place(self, state: Arrays) -> State:
         """Copy a state to the device. On the CPU it is shared if torch may write to it."""
-        return {
-            name: self._to_device(torch.from_numpy(np.require(each, requirements="W"))) for name, each in state.items()
-        }
+        return {name: self._to_device(_tensor(each)) for name, each in state.items()}
 
     def encodes(self, model: str) -> bool:
         """Whether a model encodes inputs, in a way that all clients share."""
@@ -108,8 +106,8 @@ class Device:
         supports = [job.support for job, _ in group]
         batch = Support(
             pad_and_stack([features for _, features in group]),
-            self._to_device(pad_and_stack([torch.from_numpy(each.targets) for each in supports])),
-            self._to_device(torch.from_numpy(mask([len(each.targets) for each in supports]))),
+            self._to_device(pad_and_stack([_tensor(each.targets) for each in supports])),
+            self._to_device(_tensor(mask([len(each.targets) for each in supports]))),
             supports[0].ways,
         )
         states = self._rounded(model, self._adapt_many[model](self._learners[model], batch))
@@ -132,7 +130,7 @@ class Device:
 
     def _scaled(self, inputs: Array) -> Tensor:
         """Pixels of 0 to 255 become 0 to 1; numbers stay as they are."""
-        moved = self._to_device(torch.from_numpy(inputs))
+        moved = self._to_device(_tensor(inputs))
         return moved.float() / 255 if moved.dtype is torch.uint8 else moved
 
     def _to_device(self, tensor: Tensor) -> Tensor:
@@ -159,6 +157,11 @@ def twins(learners: Mapping[str, Learner]) -> dict[str, Learner]:
 def _twin(learner: Learner) -> Learner:
     shared = {id(tensor): tensor for tensor in (*learner.parameters(), *learner.buffers())}
     return copy.deepcopy(learner, shared)
+
+
+def _tensor(array: Array) -> Tensor:
+    """The array as a tensor; a copy if it is read-only, which torch does not know."""
+    return torch.from_numpy(np.require(array, requirements="W"))
 
 
 def _joined(known: Tensor | None, new: Tensor | None) -> Tensor:

@@ -21,7 +21,7 @@ CONCURRENT_JOBS = 4
 
 async def warm_up(engine: Engine, card: Card, ways: int = 2, shots: int = 1, queries: int = 1) -> None:
     """Run one adapt and one predict on random examples."""
-    support, key = _random_support(card, ways, shots), f"probe/{card.name}"
+    support, key = random_support(card, ways, shots), f"probe/{card.name}"
     state = await engine.adapt(card.name, key, support)
     await engine.predict(card.name, key, support.inputs[:queries], state)
 
@@ -41,7 +41,8 @@ async def measure_costs(engine: Engine, card: Card, shapes: Sequence[tuple[int, 
         await warm_up(engine, card, min(ways, card.max_ways or ways), shots, ways * shots)
 
 
-def _random_support(card: Card, ways: int, shots: int) -> SupportSet:
+def random_support(card: Card, ways: int, shots: int) -> SupportSet:
+    """A support set of random examples."""
     count, rng = ways * shots, np.random.default_rng(0)
     inputs: Array
     if isinstance(card.input, ImageInput):

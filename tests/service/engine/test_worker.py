@@ -123,6 +123,14 @@ async def test_a_client_whose_weights_diverge_fails_alone(zoo, adapts):
     assert [type(outcome) for outcome in outcomes] == [dict, dict, Diverged, dict]
 
 
+async def test_read_only_arrays_are_taken_as_they_come_from_a_socket(worker):
+    taught, queries = support(2, 2, 0), images(1, 1)
+    for array in (taught.inputs, taught.targets, queries):
+        array.flags.writeable = False
+    await worker.adapt("glyphs", "reader", taught)
+    assert (await worker.predict("glyphs", "reader", queries)).shape == (1, 2)
+
+
 async def test_a_state_that_was_never_cached_is_missed(worker):
     with pytest.raises(StateNotCached):
         await worker.predict("glyphs", "nobody", images(1, 0))
