@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from service import metrics
 from service.engine.job_queue import Job, JobQueue, Result, Work, settle
+from service.engine.memory import refusal
 from service.errors import HandfulError
 
 BATCH_S = 0.02
@@ -64,7 +65,7 @@ class BatchQueue(JobQueue[Work, Result]):
             settle([(job.answer, result) for job, result in zip(batch, results, strict=True)])
             return
         if len(batch) == 1:
-            settle([(batch[0].answer, failure)])
+            settle([(batch[0].answer, refusal(failure))])
             return
         middle = len(batch) // 2
         self._answer(batch[:middle])

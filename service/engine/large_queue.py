@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 
 from service.engine.device import Device
 from service.engine.job_queue import Job, JobQueue, settle
+from service.engine.memory import is_out_of_memory, refusal
 from service.errors import HandfulError
 
 Result = TypeVar("Result")
@@ -25,6 +26,10 @@ class Pieces(Protocol[Answer_co]):
 
     def advance(self, device: Device) -> Answer_co | HandfulError | None:
         """Run the next piece on a device. Returns the result after the last piece."""
+        ...
+
+    def shrink(self) -> bool:
+        """Halve the pieces, since one does not fit into memory. Returns whether that is possible."""
         ...
 
 
@@ -61,7 +66,8 @@ class LargeQueue(JobQueue[Pieces[Result], Result]):
         try:
             outcome = job.work.advance(self._devices[number])
         except Exception as error:
-            outcome = error.with_traceback(None)
+            failure = error.with_traceback(None)
+            outcome = None if is_out_of_memory(failure) and job.work.shrink() else refusal(failure)
         if outcome is not None:
             settle([(job.answer, outcome)])
         with self._changed:

@@ -47,6 +47,11 @@ class LargeAdapt:
         [adapted] = device.adapt([self._job._replace(features=features)])
         return self._finish(self._job, adapted, self._seconds + device.clock() - began)
 
+    def shrink(self) -> bool:
+        """Encode half as many examples at a time."""
+        self._size, before = max(1, self._size // 2), self._size
+        return len(self._left) > 0 and self._size < before
+
 
 class LargePredict:
     """A predict that answers its queries piece by piece.
@@ -60,7 +65,7 @@ class LargePredict:
 
     def __init__(self, job: PredictJob, cost: Cost, finish: FinishPredict, *, together: bool) -> None:
         self._job, self._finish = job, finish
-        self._left = job.queries
+        self._left, self._together = job.queries, together
         self._size = len(job.queries) if together else piece_size(len(job.queries), cost)
         self._answers: list[Array] = []
         self._seconds = 0.0
@@ -76,6 +81,11 @@ class LargePredict:
         self._answers.append(answers)
         self._left = self._left[self._size :]
         return None if len(self._left) else self._finish(self._job, np.concatenate(self._answers), self._seconds)
+
+    def shrink(self) -> bool:
+        """Answer half as many queries at a time."""
+        self._size, before = max(1, self._size // 2), self._size
+        return self._size < before and not self._together
 
 
 def piece_size(count: int, cost: Cost) -> int:

@@ -38,6 +38,9 @@ class Steps:
             raise ValueError("bad")
         return None if self.left else f"{self.name} done"
 
+    def shrink(self) -> bool:
+        return False
+
 
 class Bench:
     """A queue of one thread or more, and its log."""
