@@ -17,7 +17,7 @@ from service.cards import Card
 from service.engine.base import Engine, StateNotCached, SupportSet
 from service.errors import Conflict, Contended, TooManyWays, Unavailable, Unprocessable
 from service.inputs.executor import Decoder
-from service.inputs.kind import InputWarning
+from service.inputs.kind import Decoded, InputWarning
 from service.inputs.labels import Classes, check_labels, class_indices, regression_targets
 from service.inputs.limits import check_count
 from service.settings import Settings
@@ -26,14 +26,6 @@ from service.store.store import Store, VersionMoved
 
 TRIES = 10
 """How often a request begins anew when the client is adapted by another meanwhile."""
-
-
-class Taught(NamedTuple):
-    """What a request brings to learn from, decoded: `inputs` (n, ...), and labels as they were sent."""
-
-    inputs: Array
-    labels: Sequence[Any]
-    warnings: list[InputWarning]
 
 
 class Adapted(NamedTuple):
@@ -77,9 +69,11 @@ class Adaptation:
         """Make or replace a client's model from (input, label) pairs."""
         card = self._catalogue[self._settings.default_model if model is None else model]
         clock = Clock()
-        taught = await self._decode(card, raw, client.tenant)
+        self._check_examples(card, len(raw))
+        decoded = await self._decode(card, raw, client.tenant)
         clock.lap("decode")
-        return await self._learn(client, card, taught, _expiry(ttl_s), clock, after=None)
+        classes, support = self._support(card, decoded.array(), [label for _, label in raw])
+        return await self._learn(client, card, classes, support, _expiry(ttl_s), clock, decoded.warnings, after=None)
 
     async def append(
         self, client: ClientKey, model: str | None, raw: Sequence[tuple[Any, Any]], ttl_s: int | None
@@ -98,11 +92,14 @@ class Adaptation:
             if model not in (None, record.model):
                 raise Conflict(f"The client's model is {record.model!r}, not {model!r}: append to that, or replace.")
             clock = Clock()
+            self._check_examples(card, len(stored["inputs"]) + len(raw))
             new = await self._decode(card, raw, client.tenant)
             clock.lap("decode")
+            labels = _labels(record, stored, [label for _, label in raw])
+            classes, support = self._support(card, _joined(stored["inputs"], new.array()), labels)
             expires_at = _expiry(ttl_s) or record.expires_at
             try:
-                return await self._learn(client, card, _join(record, stored, new), expires_at, clock, after=record)
+                return await self._learn(client, card, classes, support, expires_at, clock, new.warnings, after=record)
             except VersionMoved:
                 continue
         raise Contended("The client was adapted by others all the while. Try again.")
@@ -126,12 +123,12 @@ class Adaptation:
         queries = decoded.array()
         clock.lap("decode")
         try:
-            answers = await self._engine.predict(card.name, record.write, queries)
+            answers = await self._engine.predict(card.name, record.write, queries, share=client)
             metrics.state_cache.labels("hit").inc()
         except StateNotCached:
             metrics.state_cache.labels("miss").inc()
             state = await self._fetch(StateKey(client, record.write, card.checkpoint), card, record)
-            answers = await self._engine.predict(card.name, record.write, queries, state)
+            answers = await self._engine.predict(card.name, record.write, queries, state, share=client)
         clock.lap("predict")
         return Answered(record, card, answers, decoded.warnings, clock.laps_ms)
 
@@ -152,15 +149,18 @@ class Adaptation:
         self,
         client: ClientKey,
         card: Card,
-        taught: Taught,
+        classes: Classes | None,
+        support: SupportSet,
         expires_at: datetime | None,
         clock: "Clock",
+        warnings: list[InputWarning],
         after: Record | None,
     ) -> Adapted:
-        self._check_examples(card, len(taught.labels))
-        classes, support = self._support(card, taught)
+        """Adapt to a support set, which begins with that of the record `after` if there is one, and store both."""
         write = secrets.token_hex(8)
-        state = await self._engine.adapt(card.name, write, support)
+        state = await self._engine.adapt(
+            card.name, write, support, extends=after.write if after else None, share=client
+        )
         clock.lap("adapt")
         stored = {"inputs": support.inputs, "targets": support.targets}
         draft = Draft(write, card.name, card.checkpoint, classes, stored, state, expires_at)
@@ -173,14 +173,14 @@ class Adaptation:
             self._engine.evict(record.replaces)
         clock.lap("store")
         state_bytes = sum(value.nbytes for value in state.values())
-        return Adapted(record, state_bytes, taught.warnings, clock.laps_ms)
+        return Adapted(record, state_bytes, warnings, clock.laps_ms)
 
-    def _support(self, card: Card, taught: Taught) -> tuple[Classes | None, SupportSet]:
+    def _support(self, card: Card, inputs: Array, labels: Sequence[Any]) -> tuple[Classes | None, SupportSet]:
         if card.kind == "regression":
-            return None, SupportSet(taught.inputs, regression_targets(taught.labels, card.outputs or 1), ways=0)
-        classes, targets = class_indices(taught.labels)
+            return None, SupportSet(inputs, regression_targets(labels, card.outputs or 1), ways=0)
+        classes, targets = class_indices(labels)
         self._check_ways(card, len(classes))
-        return classes, SupportSet(taught.inputs, targets, ways=len(classes))
+        return classes, SupportSet(inputs, targets, ways=len(classes))
 
     def _check_ways(self, card: Card, ways: int) -> None:
         """Raises TooManyWays, which names the models that take so many, or the setting in the way."""
@@ -199,11 +199,9 @@ class Adaptation:
     def _like(self, card: Card) -> list[Card]:
         return [other for other in self._catalogue.values() if (other.kind, other.input) == (card.kind, card.input)]
 
-    async def _decode(self, card: Card, raw: Sequence[tuple[Any, Any]], tenant: str) -> Taught:
-        self._check_examples(card, len(raw))
+    async def _decode(self, card: Card, raw: Sequence[tuple[Any, Any]], tenant: str) -> Decoded:
         fields = [f"support[{i}].input" for i in range(len(raw))]
-        decoded = await self._decoder.decode(card.input, [one for one, _ in raw], fields, tenant)
-        return Taught(decoded.array(), [label for _, label in raw], decoded.warnings)
+        return await self._decoder.decode(card.input, [one for one, _ in raw], fields, tenant)
 
     async def _fetch(self, key: StateKey, card: Card, record: Record) -> Arrays:
         """The state from the store, or made again; once, however many requests wait for it."""
@@ -220,7 +218,7 @@ class Adaptation:
         if current.write != record.write:
             raise VersionMoved
         support = SupportSet(stored["inputs"], stored["targets"], ways=len(record.classes or ()))
-        state = await self._engine.adapt(card.name, record.write, support)
+        state = await self._engine.adapt(card.name, record.write, support, share=key.client)
         metrics.states_rebuilt.inc()
         with suppress(Unavailable):  # a cache: the answer does not depend on it
             await self._store.save_state(key, record, state)
@@ -258,16 +256,19 @@ def _expiry(ttl_s: int | None) -> datetime | None:
     return None if ttl_s is None else datetime.now(UTC) + timedelta(seconds=ttl_s)
 
 
-def _join(record: Record, stored: Arrays, new: Taught) -> Taught:
-    """The stored examples and the new ones behind them, with labels as they were sent."""
-    if new.inputs.shape[1:] != stored["inputs"].shape[1:]:
+def _joined(stored: Array, new: Array) -> Array:
+    """The stored inputs and the new ones behind them."""
+    if new.shape[1:] != stored.shape[1:]:
         raise Conflict("The client's examples were made for another input size of this model: replace them all.")
-    targets = stored["targets"]
-    labels = [record.classes[t] for t in targets] if record.classes else targets.tolist()
-    if record.classes:
-        check_labels(new.labels)
-        if type(new.labels[0]) is not type(record.classes[0]):
-            kind = "strings" if isinstance(record.classes[0], str) else "integers"
-            raise Unprocessable(f"support[0].label: this client's labels are {kind}.", field="support[0].label")
-    inputs = np.concatenate([stored["inputs"], new.inputs])
-    return Taught(inputs, [*labels, *new.labels], new.warnings)
+    return np.concatenate([stored, new])
+
+
+def _labels(record: Record, stored: Arrays, new: Sequence[Any]) -> list[Any]:
+    """The labels of the stored examples, as they were sent, and the new ones behind them."""
+    if not record.classes:
+        return [*stored["targets"].tolist(), *new]
+    check_labels(new)
+    if type(new[0]) is not type(record.classes[0]):
+        kind = "strings" if isinstance(record.classes[0], str) else "integers"
+        raise Unprocessable(f"support[0].label: this client's labels are {kind}.", field="support[0].label")
+    return [*(record.classes[target] for target in stored["targets"]), *new]

@@ -91,11 +91,14 @@ class Settings(BaseSettings):
     compile: bool = Field(
         False, description="Compile models with torch.compile before being ready, which takes minutes for each."
     )
-    threads: int = Field(1, ge=1, description="Torch threads of each of the worker's two lanes.")
-    queue: int = Field(1024, ge=1, description="Jobs that may wait for each lane; the next is answered 429.")
+    threads: int = Field(1, ge=1, description="Torch threads of each of the worker's two queues.")
+    queue: int = Field(1024, ge=1, description="Jobs that may wait in each queue; the next is answered 429.")
     batch_jobs: int = Field(16, ge=1, description="Jobs that run as one batch, at most.")
-    batch_examples: int = Field(2048, ge=1, description="Examples, padding included, that run as one batch, at most.")
+    batch_examples: int = Field(2048, ge=1, description="Most examples that run as one batch.")
     state_cache_bytes: int = Field(512 * 2**20, ge=0, description="Bytes of adapted states held on the device.")
+    max_job_s: float = Field(
+        5.0, gt=0, description="Seconds of the device that one job may take, as estimated; more is refused."
+    )
     deadline_s: float = Field(30.0, gt=0, description="Seconds that a job may wait; then it is answered 504.")
 
     receive_timeout_s: float = Field(

@@ -37,12 +37,12 @@ class Counting:
     def __getattr__(self, name: str):
         return getattr(self._worker, name)
 
-    async def adapt(self, *args):
+    async def adapt(self, *args, **options):
         self.adapts += 1
         if not self.gate.is_set():
             self.stopped.set()
         await self.gate.wait()
-        return await self._worker.adapt(*args)
+        return await self._worker.adapt(*args, **options)
 
 
 @pytest.fixture
