@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple
@@ -19,8 +19,8 @@ from service.errors import Conflict, Contended, TooManyWays, Unavailable, Unproc
 from service.inputs import executor
 from service.inputs.decode import Classes, check_count, check_labels, class_indices, decode_inputs, regression_targets
 from service.settings import Settings
-from service.store.records import ClientKey, Draft, Record, StateKey
-from service.store.store import Store, VersionMoved
+from service.store.records import Adapted, ClientKey, Draft, Record, RequestKey, StateKey, state_bytes
+from service.store.store import AnsweredBefore, Store, VersionMoved
 
 TRIES = 10
 """How often a request begins anew when the client is adapted by another meanwhile."""
@@ -31,14 +31,6 @@ class Taught(NamedTuple):
 
     inputs: Array
     labels: Sequence[Any]
-
-
-class Adapted(NamedTuple):
-    """An adapt that is stored."""
-
-    record: Record
-    state_bytes: int
-    timings_ms: dict[str, float]
 
 
 class Answered(NamedTuple):
@@ -64,25 +56,82 @@ class Adaptation:
         self._appending: WeakValueDictionary[ClientKey, asyncio.Lock] = WeakValueDictionary()
 
     async def adapt(
-        self, client: ClientKey, model: str | None, raw: Sequence[tuple[Any, Any]], ttl_s: int | None
+        self,
+        client: ClientKey,
+        model: str | None,
+        raw: Sequence[tuple[Any, Any]],
+        ttl_s: int | None,
+        request: RequestKey | None = None,
     ) -> Adapted:
-        """Make or replace a client's model from (input, label) pairs."""
+        """Create or replace a client's model from (input, label) pairs.
+
+        With `request`, a retry of the same request gets the first answer. Raises KeyReused and RequestInProgress.
+        """
+        return await self._once(client.tenant, request, lambda: self._replace(client, model, raw, ttl_s, request))
+
+    async def append(
+        self,
+        client: ClientKey,
+        model: str | None,
+        raw: Sequence[tuple[Any, Any]],
+        ttl_s: int | None,
+        request: RequestKey | None = None,
+    ) -> Adapted:
+        """Add (input, label) pairs to a client's support set, and adapt to all of it; `request` is as for `adapt`.
+
+        Without `ttl_s` the client expires as before. Raises UnknownClient and CorruptRecord.
+        """
+
+        async def learn() -> Adapted:
+            async with self._appending.setdefault(client, asyncio.Lock()):  # concurrent appends would adapt in vain
+                return await self._append(client, model, raw, ttl_s, request)
+
+        return await self._once(client.tenant, request, learn)
+
+    async def _once(self, tenant: str, request: RequestKey | None, learn: Callable[[], Awaitable[Adapted]]) -> Adapted:
+        """Carry out a request, or return the answer that it got before."""
+        if request is None:
+            return await learn()
+        claimed = await self._store.claim(tenant, request)
+        if isinstance(claimed, Adapted):
+            return claimed
+        try:
+            return await learn()
+        except AnsweredBefore:
+            answer = await self._store.claim(tenant, request)
+            if isinstance(answer, Adapted):
+                return answer
+            raise Contended("The answer to this request is no longer kept. Look at the client.") from None
+        except BaseException:
+            await self._release(tenant, request, claimed)
+            raise
+
+    async def _release(self, tenant: str, request: RequestKey, mark: str) -> None:
+        """Let a failed request be sent again at once. If this fails too, the mark expires by itself."""
+        with suppress(Unavailable):
+            await asyncio.shield(self._store.release(tenant, request, mark))
+
+    async def _replace(
+        self,
+        client: ClientKey,
+        model: str | None,
+        raw: Sequence[tuple[Any, Any]],
+        ttl_s: int | None,
+        request: RequestKey | None,
+    ) -> Adapted:
         card = self._catalogue[self._settings.default_model if model is None else model]
         clock = Clock()
         taught = await self._decode(card, raw)
         clock.lap("decode")
-        return await self._learn(client, card, taught, _expiry(ttl_s), clock, after=None)
-
-    async def append(
-        self, client: ClientKey, model: str | None, raw: Sequence[tuple[Any, Any]], ttl_s: int | None
-    ) -> Adapted:
-        """Add (input, label) pairs to a client's support set, and adapt to all of it; without `ttl_s` it expires as
-        before. Raises UnknownClient."""
-        async with self._appending.setdefault(client, asyncio.Lock()):  # else each would adapt in vain but one
-            return await self._append(client, model, raw, ttl_s)
+        return await self._learn(client, card, taught, _expiry(ttl_s), clock, request, after=None)
 
     async def _append(
-        self, client: ClientKey, model: str | None, raw: Sequence[tuple[Any, Any]], ttl_s: int | None
+        self,
+        client: ClientKey,
+        model: str | None,
+        raw: Sequence[tuple[Any, Any]],
+        ttl_s: int | None,
+        request: RequestKey | None,
     ) -> Adapted:
         for _ in range(TRIES):
             record, stored = await self._store.support(client)
@@ -94,7 +143,8 @@ class Adaptation:
             clock.lap("decode")
             expires_at = _expiry(ttl_s) or record.expires_at
             try:
-                return await self._learn(client, card, _join(record, stored, new), expires_at, clock, after=record)
+                joined = _join(record, stored, new)
+                return await self._learn(client, card, joined, expires_at, clock, request, after=record)
             except VersionMoved:
                 continue
         raise Contended("The client was adapted by others all the while. Try again.")
@@ -131,13 +181,14 @@ class Adaptation:
         return await self._store.record(client)
 
     async def page(self, tenant: str, *, after: str, limit: int) -> list[Record]:
-        """Up to `limit` clients of a tenant, by id, from behind `after`."""
+        """Up to `limit` clients of a tenant whose ids come after `after`, by id."""
         return await self._store.clients(tenant, after=after, limit=limit)
 
     async def forget(self, client: ClientKey) -> None:
-        """Remove all that is stored of a client. Raises UnknownClient."""
+        """Remove all that is stored of a client, even if it cannot be read. Raises UnknownClient."""
         record = await self._store.forget(client)
-        self._engine.evict(record.write)
+        if record is not None:
+            self._engine.evict(record.write)
 
     async def _learn(
         self,
@@ -146,6 +197,7 @@ class Adaptation:
         taught: Taught,
         expires_at: datetime | None,
         clock: "Clock",
+        request: RequestKey | None,
         after: Record | None,
     ) -> Adapted:
         self._check_examples(card, len(taught.labels))
@@ -154,16 +206,19 @@ class Adaptation:
         state = await self._engine.adapt(card.name, write, support)
         clock.lap("adapt")
         stored = {"inputs": support.inputs, "targets": support.targets}
-        draft = Draft(write, card.name, card.checkpoint, classes, stored, state, expires_at)
+        draft = Draft(
+            write, card.name, card.checkpoint, classes, stored, state, expires_at, request, dict(clock.laps_ms)
+        )
         try:
             record = await self._store.commit(client, draft, after=after)
         except Exception:
-            self._engine.evict(write)  # nobody will ask for it
+            self._engine.evict(write)  # no record refers to it
             raise
         if record.replaces is not None:
             self._engine.evict(record.replaces)
-        clock.lap("store")
-        return Adapted(record, sum(value.nbytes for value in state.values()), clock.laps_ms)
+        if request is None:  # the answer to a request with a key was stored with the client, so it has no such time
+            clock.lap("store")
+        return Adapted(record=record, state_bytes=state_bytes(state), timings_ms=clock.laps_ms)
 
     def _support(self, card: Card, taught: Taught) -> tuple[Classes | None, SupportSet]:
         if card.kind == "regression":

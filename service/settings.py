@@ -66,6 +66,12 @@ class Settings(BaseSettings):
     state_ttl_s: int = Field(
         7 * 24 * 3600, ge=1, description="Seconds that an unused state stays in Redis; then it is made again."
     )
+    answer_ttl_s: int = Field(
+        24 * 3600, ge=1, description="Seconds that the answer to an adapt with an Idempotency-Key is kept."
+    )
+    answer_bytes: int = Field(
+        16 * 2**20, ge=2**16, description="Bytes of such answers per tenant, at most; the oldest are dropped first."
+    )
 
     api_processes: int = Field(1, ge=1, description="Processes that speak HTTP, which handful serve starts.")
     worker_processes: int = Field(1, ge=0, description="Device workers that handful serve starts.")

@@ -1,4 +1,4 @@
-"""Whether the service can do its job: shown by doing it."""
+"""Whether the service can do its job, shown by doing it."""
 
 import asyncio
 
@@ -17,9 +17,8 @@ class Readiness:
         self._probe: asyncio.Task[None] | None = None
 
     async def check(self) -> None:
-        """Reach Redis, and adapt and answer with a model: once for all who ask meanwhile, since they need no key and
-        take the device's time. Raises Unavailable."""
-        await self._store.ping()
+        """Write to Redis, and adapt and predict with a model. Concurrent calls share one probe, since they need no
+        key and use Redis and the device. Raises Unavailable."""
         if not self._engine.alive():
             raise Unavailable("The device worker is not running.")
         if self._probe is None:
@@ -28,6 +27,7 @@ class Readiness:
         await asyncio.shield(self._probe)
 
     async def _work(self) -> None:
+        await self._store.ping()
         try:
             await warm_up(self._engine, self._card)
         except Busy:

@@ -91,7 +91,9 @@ class AdaptResponse(BaseModel):
     examples: int
     state_bytes: int = Field(description="Size of the adapted state.")
     expires_at: datetime | None
-    timings_ms: dict[str, float] = Field(description="decode; adapt, with its wait; store.")
+    timings_ms: dict[str, float] = Field(
+        description="decode; adapt, with its wait; store, unless there is an Idempotency-Key."
+    )
 
 
 class PredictRequest(Body):

@@ -20,6 +20,7 @@ FAILURES = responses(
     errors.Unauthorized,
     errors.UnknownClient,
     errors.Conflict,
+    errors.CorruptRecord,
     errors.TooSlow,
     errors.TooLarge,
     errors.UnsupportedMediaType,

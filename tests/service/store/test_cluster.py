@@ -10,8 +10,8 @@ import pytest
 from redis.crc import key_slot
 
 from service.api.auth import OPEN_TENANT
+from service.store.keys import EXPIRIES_KEY, index_key, record_key
 from service.store.records import ClientKey
-from service.store.store import EXPIRIES_KEY, index_key, record_key
 from tests.service.drawings import letters, png
 from tests.service.redises import SLOTS, cluster, until, url_of_cluster
 from tests.service.serving import serving

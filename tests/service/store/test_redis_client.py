@@ -11,7 +11,8 @@ import pytest
 from redis import Redis
 
 from service.errors import Unavailable
-from service.store.store import Store, redis_client
+from service.store import redis_client
+from service.store.store import Store
 from tests.service.redises import node, port_of
 from tests.service.relays import speaking_tls
 from tests.service.supports import ALICE, draft

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from service.errors import UnknownClient
+from service.store.keys import record_key, state_key, support_key
 from service.store.records import ClientKey
-from service.store.store import VersionMoved, record_key, state_key, support_key
+from service.store.store import VersionMoved
 from tests.service.redises import EITHER
 from tests.service.supports import ALICE, draft, key_of, numbers
 
@@ -158,10 +159,3 @@ async def test_all_keys_of_a_client_share_one_slot(store, redis):
     await store.commit(ALICE, draft())
     slots = {redis.execute_command("CLUSTER KEYSLOT", key) for key in redis.scan_iter() if b"alice" in key}
     assert len(slots) == 1
-
-
-async def test_a_commit_that_is_tried_again_after_another_has_followed_is_done_once(store):
-    first, tried = await store.commit(ALICE, draft(1)), draft(2)
-    second = await store.commit(ALICE, tried, after=first)
-    third = await store.commit(ALICE, draft(3), after=second)
-    assert await store.commit(ALICE, tried, after=first) == third

@@ -3,8 +3,9 @@
 import pytest
 
 from service.errors import UnknownClient
+from service.store.keys import record_key, state_key, support_key
 from service.store.records import ClientKey
-from service.store.store import VersionMoved, record_key, state_key, support_key
+from service.store.store import VersionMoved
 from tests.service.redises import EITHER
 from tests.service.supports import ALICE, draft, key_of
 

