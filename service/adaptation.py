@@ -15,7 +15,7 @@ from service import metrics
 from service.arrays import Array, Arrays
 from service.cards import Card
 from service.engine.base import Engine, StateNotCached, SupportSet
-from service.errors import Conflict, Contended, TooManyWays, Unavailable, Unprocessable
+from service.errors import Conflict, Contended, HandfulError, TooManyWays, Unavailable, Unprocessable
 from service.inputs import executor
 from service.inputs.decode import Classes, check_count, check_labels, class_indices, decode_inputs, regression_targets
 from service.settings import Settings
@@ -92,24 +92,25 @@ class Adaptation:
         """Carry out a request, or return the answer that it got before."""
         if request is None:
             return await learn()
-        claimed = await self._store.claim(tenant, request)
-        if isinstance(claimed, Adapted):
-            return claimed
+        claiming = asyncio.create_task(self._store.claim(tenant, request))
         try:
-            return await learn()
+            claimed = await asyncio.shield(claiming)
+            return claimed if isinstance(claimed, Adapted) else await learn()
         except AnsweredBefore:
             answer = await self._store.claim(tenant, request)
             if isinstance(answer, Adapted):
                 return answer
             raise Contended("The answer to this request is no longer kept. Look at the client.") from None
         except BaseException:
-            await self._release(tenant, request, claimed)
+            await asyncio.shield(self._release(tenant, request, claiming))
             raise
 
-    async def _release(self, tenant: str, request: RequestKey, mark: str) -> None:
-        """Let a failed request be sent again at once. If this fails too, the mark expires by itself."""
-        with suppress(Unavailable):
-            await asyncio.shield(self._store.release(tenant, request, mark))
+    async def _release(self, tenant: str, request: RequestKey, claiming: asyncio.Task[Adapted | str]) -> None:
+        """Let a failed request be sent again at once. If this fails too, its mark expires by itself."""
+        with suppress(HandfulError):
+            mark = await claiming
+            if isinstance(mark, str):
+                await self._store.release(tenant, request, mark)
 
     async def _replace(
         self,

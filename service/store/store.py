@@ -83,7 +83,9 @@ class Store:
         """A client's record and support set, of one version. Raises UnknownClient and CorruptRecord."""
         async with self._turn():
             text, support = await self._redis.mget(record_key(client), support_key(client))
-            record = _known(client, parse_record(text if text is not None else await self._text(client)))
+            while text is None and await self._text(client) is not None:  # it was adapted just now
+                text, support = await self._redis.mget(record_key(client), support_key(client))
+            record = _known(client, parse_record(text))
         return record, parse_support(record, support)
 
     async def state(self, key: StateKey, record: Record) -> Arrays | None:
