@@ -14,7 +14,8 @@ import pytest
 from service.adaptation import Adaptation
 from service.errors import Contended, UnknownClient
 from service.settings import Settings
-from service.store.keys import state_key
+from service.store.checksums import parse_record
+from service.store.keys import record_key, state_key, support_key
 from service.store.records import ClientKey, Record, RequestKey
 from service.store.store import Store
 from tests.service.redises import EITHER
@@ -24,7 +25,7 @@ from tests.service.store.histories import Client, Operation, linearizable
 pytestmark = [pytest.mark.anyio, EITHER]
 
 ALICE = ClientKey("acme", "alice")
-SEEDS = 60
+SEEDS = 25
 CALLERS, CALLS = 6, 5
 NAMES = ["adapt", "append", "append", "retried append", "predict", "delete", "delete", "get", "list"]
 
@@ -116,3 +117,21 @@ async def test_an_order_explains_every_concurrent_history(stores, redis, redis_u
     if "cluster" in redis_url:  # lists lie in another slot there, and are repaired when they are read
         history = [operation for operation in history if operation.name != "list"]
     assert linearizable(history), sorted(history, key=lambda operation: operation.began)
+
+
+async def test_the_search_finds_a_delete_that_takes_several_steps(stores, redis, monkeypatch):
+    async def forget(store: Store, client: ClientKey) -> Record | None:
+        """As it was before the script: read, then delete whatever is there by then."""
+        text = await store._redis.get(record_key(client))
+        await store._redis.delete(record_key(client), support_key(client), state_key(client))
+        await store._lists.remove(client)
+        if text is None:
+            raise UnknownClient("")
+        return parse_record(text)
+
+    monkeypatch.setattr(Store, "forget", forget)
+    for seed in range(SEEDS):
+        redis.flushall()
+        if not linearizable(await history_of(stores, redis, seed)):
+            return
+    raise AssertionError("no seed shows the defect")
