@@ -7,7 +7,7 @@ bounded in bytes; the oldest are dropped first.
 
 import secrets
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from service import metrics
 from service.errors import KeyReused, RequestInProgress
@@ -36,10 +36,16 @@ class Answers:
         """
         mark = f"runs:{request.fingerprint}:{secrets.token_hex(8)}"
         limits = self._mark_s, self.kept_s, self._limit
-        found: Blob = await self._redis.eval(CLAIM, 2, *keys(tenant), request.name, mark, *limits)
-        if found is None or (answer := _parse(request, as_bytes(found))) is None:
-            return mark
-        return answer
+        for _ in range(2):
+            found: Blob = await self._redis.eval(CLAIM, 2, *keys(tenant), request.name, mark, *limits)
+            if found is None:
+                return mark
+            try:
+                return _answer(request, as_bytes(found))
+            except (ValidationError, ValueError):  # damaged: the request is carried out as if it were new
+                metrics.corrupt_records.inc()
+                await self._redis.eval(RELEASE, 2, *keys(tenant), request.name, found)
+        return mark
 
     async def release(self, tenant: str, request: RequestKey, mark: str) -> None:
         """Take a mark back: the request failed, and may be sent again at once."""
@@ -51,7 +57,7 @@ class Answers:
 
     def arguments(self, request: RequestKey, answer: Adapted) -> tuple[str, bytes, int, int]:
         """The end of the arguments of WRITE_ONCE and FINISH."""
-        value = f"done:{request.fingerprint}:".encode() + seal(answer)
+        value = b"done:" + seal(_Kept(fingerprint=request.fingerprint, answer=answer))
         return request.name, value, self.kept_s, self._limit
 
 
@@ -60,20 +66,21 @@ def keys(tenant: str) -> tuple[str, str]:
     return answers_key(tenant), answer_times_key(tenant)
 
 
-def _parse(request: RequestKey, found: bytes) -> Adapted | None:
-    """The answer, or None, counted, if it is damaged: the request is then carried out as if it were new."""
-    kind, _, rest = found.partition(b":")
-    fingerprint, _, text = rest.partition(b":")
-    try:
-        answer = Adapted.model_validate_json(unsealed(text) or b"") if kind == b"done" else None
-    except (ValidationError, ValueError):
-        metrics.corrupt_records.inc()
-        return None
-    if fingerprint != request.fingerprint.encode():
+class _Kept(BaseModel):
+    fingerprint: str
+    answer: Adapted
+
+
+def _answer(request: RequestKey, found: bytes) -> Adapted:
+    """The answer that is kept. Raises ValueError if it is damaged, KeyReused and RequestInProgress."""
+    kind, _, text = found.partition(b":")
+    kept = _Kept.model_validate_json(unsealed(text) or b"") if kind == b"done" else None
+    fingerprint = kept.fingerprint if kept else text.partition(b":")[0].decode()
+    if fingerprint != request.fingerprint:
         raise KeyReused(
             "Idempotency-Key: this key came with another body before. Use a new key for each new request.",
             field="Idempotency-Key",
         )
-    if answer is None:
+    if kept is None:
         raise RequestInProgress("A request with this Idempotency-Key is still running. Send it again later.")
-    return answer
+    return kept.answer

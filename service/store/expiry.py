@@ -4,7 +4,6 @@ Their keys have no expiry in Redis, because Redis evicts keys that have one when
 """
 
 from datetime import UTC, datetime
-from typing import Any
 
 from redis.exceptions import ResponseError
 
@@ -26,8 +25,7 @@ class Sweep:
     async def run(self) -> None:
         """Remove the clients that are due. Corrupt ones are counted and stay until they are adapted or deleted."""
         now = datetime.now(UTC).timestamp()
-        due: Any = await self._redis.zrangebyscore(EXPIRIES_KEY, 0, now)
-        for member in due:
+        for member in await self._lists.due(now):
             if (client := _client(member)) is None:
                 await self._redis.zrem(EXPIRIES_KEY, member)
             else:

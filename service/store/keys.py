@@ -5,12 +5,20 @@ can write them together. On one server a script also writes the lists and answer
 in other slots and are written by commands of their own.
 """
 
+import re
+
 from service.store.records import ClientKey
 
 
 def record_key(client: ClientKey) -> str:
     """A sealed `Record`, as JSON."""
     return f"handful:{{{client.tenant}:{client.client_id}}}:record"
+
+
+def client_of_record_key(key: bytes) -> ClientKey | None:
+    """The client of a record's key, or None if it is no such key."""
+    found = re.fullmatch(rb"handful:\{([^:]+):(.+)\}:record", key)
+    return ClientKey(found[1].decode(), found[2].decode()) if found and key.isascii() else None
 
 
 def support_key(client: ClientKey) -> str:
@@ -58,6 +66,15 @@ local function read(key)  -- the text, empty if it has another type; and whether
 end
 """
 
+LISTS = """
+local function list(command, key, ...)  -- a list of another type is left as it is; the next reader rebuilds it
+    local answer = redis.pcall(command, key, ...)
+    if type(answer) == 'table' and answer.err and not string.find(answer.err, 'WRONGTYPE') then
+        redis.call(command, key, ...)
+    end
+end
+"""
+
 ANSWERS = """
 local function now() return tonumber(redis.call('TIME')[1]) end
 local function lively(name, lock_s, kept_s)  -- the answer under a name, or the mark of a request that still runs
@@ -67,10 +84,10 @@ local function lively(name, lock_s, kept_s)  -- the answer under a name, or the 
     return now() - tonumber(time) < tonumber(life) and value
 end
 local function drop(name)
-    local size = redis.call('HINCRBY', answers, '', -redis.call('HSTRLEN', answers, name))
-    redis.call('HDEL', answers, name)
+    local size = redis.call('HSTRLEN', answers, name)
+    redis.call('HDEL', answers, name)  -- first, because a full Redis refuses HINCRBY unless the script has written
     redis.call('ZREM', times, name)
-    return size
+    return redis.call('HINCRBY', answers, '', -size)
 end
 local function keep(name, value, kept_s, limit)  -- and drop what is older than `kept_s` or over the limit of bytes
     if redis.call('EXISTS', times) == 0 then redis.call('DEL', answers) end
@@ -90,12 +107,15 @@ end
 IF_UNCHANGED = READ + "if (read(KEYS[1])) ~= ARGV[1] then return 0 end\n"
 """A client is written only if its record is still the one that was read."""
 
-WRITE_CLIENT = """
+WRITE_CLIENT = (
+    LISTS
+    + """
 local lists = tonumber(ARGV[6])
 redis.call('MSET', KEYS[1], ARGV[2], KEYS[2], ARGV[3])
 redis.call('SET', KEYS[3], ARGV[4], 'EX', ARGV[5])
-for i = 1, lists do redis.call('ZADD', KEYS[3 + i], ARGV[5 + 2 * i], ARGV[6 + 2 * i]) end
+for i = 1, lists do list('ZADD', KEYS[3 + i], ARGV[5 + 2 * i], ARGV[6 + 2 * i]) end
 """
+)
 WRITE = IF_UNCHANGED + WRITE_CLIENT + "return 1"
 """KEYS: record, support, state, lists. ARGV: the record that was read; the record, support and state to write and the
 seconds of the state; the number of lists, and a score and a member for each. Returns 0 when the client has changed."""
@@ -116,30 +136,35 @@ KEEP_STATE = IF_UNCHANGED + "redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3]) 
 """KEYS: record, state. ARGV: the record that was read, the state, its seconds."""
 
 REMOVE = (
-    IF_UNCHANGED
+    LISTS
+    + IF_UNCHANGED
     + """
 redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
-for i = 4, #KEYS do redis.call('ZREM', KEYS[i], ARGV[i - 2]) end
+for i = 4, #KEYS do list('ZREM', KEYS[i], ARGV[i - 2]) end
 return 1
 """
 )
 """KEYS: record, support, state, lists. ARGV: the record that was read, and the member of each list."""
 
 FORGET = (
-    READ
+    LISTS
+    + READ
     + """
 local text, found = read(KEYS[1])
 redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
-for i = 4, #KEYS do redis.call('ZREM', KEYS[i], ARGV[i - 3]) end
+for i = 4, #KEYS do list('ZREM', KEYS[i], ARGV[i - 3]) end
 return found and text
 """
 )
 """KEYS and ARGV as of REMOVE, without the record. Returns the record that was removed, or nil."""
 
-UNLIST = """
+UNLIST = (
+    LISTS
+    + """
 if redis.call('EXISTS', KEYS[1]) == 1 then return end
-for i = 2, #KEYS do redis.call('ZREM', KEYS[i], ARGV[i - 1]) end
+for i = 2, #KEYS do list('ZREM', KEYS[i], ARGV[i - 1]) end
 """
+)
 """KEYS: record, lists. ARGV: the member of each list."""
 
 UNLIST_DUE = """
@@ -152,6 +177,10 @@ OF_TENANT = "local answers, times = KEYS[1], KEYS[2]\n" + ANSWERS
 CLAIM = (
     OF_TENANT
     + """
+for key, kind in pairs({[answers] = 'hash', [times] = 'zset'}) do
+    local found = redis.call('TYPE', key).ok
+    if found ~= 'none' and found ~= kind then redis.call('DEL', key) end
+end
 local found = lively(ARGV[1], ARGV[3], ARGV[4])
 if not found then keep(ARGV[1], ARGV[2], ARGV[4], ARGV[5]) end
 return found
@@ -169,9 +198,10 @@ PROBE = """
 local commands = {
     {'MSET', KEYS[1], ARGV[1]}, {'SET', KEYS[1], ARGV[1], 'EX', 60}, {'GET', KEYS[1]}, {'EXISTS', KEYS[1]},
     {'ZADD', KEYS[2], 0, ARGV[1]}, {'ZSCORE', KEYS[2], ARGV[1]}, {'ZRANGE', KEYS[2], 0, 0},
+    {'ZCARD', KEYS[2]}, {'ZRANGEBYLEX', KEYS[2], '-', '+'}, {'ZRANGEBYSCORE', KEYS[2], 0, 0},
     {'ZREM', KEYS[2], ARGV[1]}, {'DEL', KEYS[2]}, {'TIME'},
     {'HINCRBY', KEYS[3], '', 1}, {'HSET', KEYS[3], 'a', ARGV[1]}, {'HSTRLEN', KEYS[3], 'a'}, {'HGET', KEYS[3], 'a'},
-    {'HDEL', KEYS[3], 'a'}, {'EXPIRE', KEYS[3], 60},
+    {'HDEL', KEYS[3], 'a'}, {'EXPIRE', KEYS[3], 60}, {'TYPE', KEYS[3]},
 }
 for _, command in ipairs(commands) do
     local answer = redis.pcall(unpack(command))
@@ -179,4 +209,5 @@ for _, command in ipairs(commands) do
 end
 return {}
 """
-"""Every command of the scripts. KEYS: the probe keys. ARGV: a value. Returns the command that is refused, and why."""
+"""Every command that the service needs, but for EVAL, MGET and GETEX. KEYS: the probe keys. ARGV: a value. Returns the
+command that is refused, and why."""

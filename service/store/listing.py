@@ -4,6 +4,7 @@ On one server the scripts that write a client also write the lists, so both alwa
 other slots: they are written before and after, and repaired when they are read.
 """
 
+import logging
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -13,9 +14,11 @@ from service import metrics
 from service.errors import CorruptRecord
 from service.store import redis_client
 from service.store.checksums import as_bytes, corrupt, parse_record
-from service.store.keys import EXPIRIES_KEY, UNLIST, index_key, record_key
+from service.store.keys import EXPIRIES_KEY, UNLIST, client_of_record_key, index_key, record_key
 from service.store.records import ClientKey, Record, unexpired
 from service.store.redis_client import Client, is_other_type
+
+log = logging.getLogger(__name__)
 
 
 class Listing(NamedTuple):
@@ -48,12 +51,12 @@ class Lists:
     async def add(self, client: ClientKey, expires_at: datetime | None) -> None:
         """List a client."""
         for key, score, member in listings(client, expires_at):
-            await self._redis.zadd(key, {member: score})
+            await self._list("zadd", key, {member: score})
 
     async def has(self, client: ClientKey, expires_at: datetime | None) -> bool:
         """Whether a client is listed as it should be."""
         places = listings(client, expires_at)
-        return [await self._redis.zscore(key, member) for key, _, member in places] == [each.score for each in places]
+        return [await self._list("zscore", key, member) for key, _, member in places] == [each.score for each in places]
 
     async def remove(self, client: ClientKey) -> None:
         """Unlist a client whose record is gone. A client that comes back meanwhile is listed in the end."""
@@ -66,7 +69,39 @@ class Lists:
 
     async def _remove_and_check(self, client: ClientKey) -> None:
         for key, _, member in every_listing(client):
-            await self._redis.zrem(key, member)
+            await self._list("zrem", key, member)
+        await self._relist(client)
+
+    async def count(self, tenant: str) -> int:
+        """How many clients a tenant has, including those that have just expired."""
+        return int(await self._list("zcard", index_key(tenant)))
+
+    async def due(self, now: float) -> list[bytes]:
+        """The entries of the expiries that are due at a time, in seconds since 1970."""
+        found: list[bytes] = await self._list("zrangebyscore", EXPIRIES_KEY, 0, now)
+        return found
+
+    async def _list(self, command: str, key: str, *arguments: Any, **options: Any) -> Any:
+        """Run a command on a list. A list that is a value of another type is rebuilt first."""
+        try:
+            return await getattr(self._redis, command)(key, *arguments, **options)
+        except ResponseError as error:
+            if not is_other_type(error):
+                raise
+            await self._rebuild(key)
+            return await getattr(self._redis, command)(key, *arguments, **options)
+
+    async def _rebuild(self, key: str) -> None:
+        """List every client of this Redis again. Clients that are written meanwhile list themselves."""
+        log.error("%s has a value of another type; rebuilding the lists", key)
+        metrics.corrupt_records.inc()
+        await self._redis.delete(key)
+        async for name in self._redis.scan_iter(match=record_key(ClientKey("*", "*")), count=1000):
+            if (client := client_of_record_key(name)) is not None:
+                await self._relist(client)
+
+    async def _relist(self, client: ClientKey) -> None:
+        """List a client as its record says, if there is one."""
         try:
             record = parse_record(await self._redis.get(record_key(client)))
         except (CorruptRecord, ResponseError):
@@ -75,16 +110,12 @@ class Lists:
             if record is not None:
                 await self.add(client, record.expires_at)
 
-    async def count(self, tenant: str) -> int:
-        """How many clients a tenant has, including those that have just expired."""
-        return int(await self._redis.zcard(index_key(tenant)))
-
     async def page(self, tenant: str, *, after: str, limit: int) -> list[Record]:
         """Up to `limit` clients whose ids come after `after`, in the order of their ids. Corrupt ones are left out."""
         found: list[Record] = []
         start = b"(" + after.encode() if after else b"-"
         while len(found) < limit:
-            ids: Any = await self._redis.zrangebylex(index_key(tenant), start, "+", start=0, num=limit - len(found))
+            ids = await self._list("zrangebylex", index_key(tenant), start, "+", start=0, num=limit - len(found))
             if not ids:
                 break
             found += await self._records([_client(tenant, each) for each in ids])

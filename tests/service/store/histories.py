@@ -1,7 +1,7 @@
 """Searches a history of one client for an order of its operations that explains every answer.
 
-Herlihy and Wing, "Linearizability: a correctness condition for concurrent objects" (1990); the search is Wing and Gong's,
-with a memo of the orders that failed.
+Herlihy and Wing, "Linearizability: a correctness condition for concurrent objects" (1990). The search is that of Wing
+and Gong, with a memo of the orders that failed.
 """
 
 import math

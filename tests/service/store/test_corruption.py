@@ -120,7 +120,10 @@ class TestAnUnreadableClient:
 
     @pytest.mark.parametrize("call", ["predict", "append"])
     async def test_is_refused_with_the_way_out(self, clients, call):
-        calls = {"predict": lambda: clients.predict(ALICE, [[0.0]]), "append": lambda: clients.append(ALICE, None, MORE, 1)}
+        calls = {
+            "predict": lambda: clients.predict(ALICE, [[0.0]]),
+            "append": lambda: clients.append(ALICE, None, MORE, 1),
+        }
         with pytest.raises(CorruptRecord, match=r"Adapt it again, or DELETE it\."):
             await calls[call]()
 
@@ -185,7 +188,28 @@ async def test_an_older_service_can_read_what_is_written(store, redis):
     assert Record.model_validate_json(redis.get(record_key(ALICE))) == written
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"null", b"[]", b'{"write": 1}', b"\xff", b'{"digest":"0"}', b',"digest":"'])
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b"null", b"[]", b'{"write": 1}', b"\xff", b'{"digest":"0"}', b',"digest":"']
+)
 def test_a_text_that_is_no_record_is_corrupt(text):
     with pytest.raises(CorruptRecord):
         parse_record(text)
+
+
+@EITHER
+@pytest.mark.parametrize("key", [index_key("acme"), EXPIRIES_KEY])
+async def test_a_list_of_another_type_is_rebuilt(store, redis, key):
+    await store.commit(ALICE, draft(ttl_s=60))
+    of_another_type(redis, key)
+    await store.commit(BOB, draft(ttl_s=-1))
+    await store.forget(await _known_third(store))
+    await store.sweep()
+    assert [each.client_id for each in await store.clients("acme", after="", limit=10)] == ["alice"]
+    assert redis.zrange(EXPIRIES_KEY, 0, -1) == [b"acme:alice"]
+    assert not redis.exists(record_key(BOB))
+
+
+async def _known_third(store: Store) -> ClientKey:
+    third = ClientKey("acme", "third")
+    await store.commit(third, draft())
+    return third

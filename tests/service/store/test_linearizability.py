@@ -48,15 +48,19 @@ class Caller:
 
     async def _call(self, name: str, example: int) -> object:
         pair = [([example], [float(example)])]
-        match name:
-            case "adapt":
+        try:
+            if name == "adapt":
                 return (await self._clients.adapt(ALICE, "echo", pair, None)).record.version
-            case "append":
-                with suppress(Contended):
-                    return (await self._clients.append(ALICE, None, pair, None)).record.version
-                return Contended
-            case "retried append":
+            if name == "append":
+                return (await self._clients.append(ALICE, None, pair, None)).record.version
+            if name == "retried append":
                 return await self._retry(pair, RequestKey(f"key-{example}", "same"))
+            return await self._read_or_delete(name)
+        except Contended:
+            return Contended
+
+    async def _read_or_delete(self, name: str) -> object:
+        match name:
             case "predict":
                 answered = await self._clients.predict(ALICE, [[0.0]])
                 return Client(answered.record.version, tuple(int(each) for each in answered.answers[0]))
@@ -76,10 +80,7 @@ class Caller:
         first.cancel()
         with suppress(asyncio.CancelledError, UnknownClient, Contended):
             await first
-        try:
-            return (await self._clients.append(ALICE, None, pair, None, request)).record.version
-        except Contended:
-            return Contended
+        return (await self._clients.append(ALICE, None, pair, None, request)).record.version
 
 
 def _shown(record: Record) -> tuple[int, int]:
