@@ -1,4 +1,4 @@
-"""The Valkey that comes along when no Redis is given."""
+"""The Valkey that is started when no Redis is given."""
 
 import asyncio
 import os
@@ -75,3 +75,19 @@ async def test_states_may_be_evicted_and_all_that_is_acknowledged_is_on_disk(tmp
     async with client_in(tmp_path) as client:
         assert await client.config_get("maxmemory-policy") == {"maxmemory-policy": "volatile-lru"}
         assert await client.config_get("appendonly", "appendfsync") == {"appendonly": "yes", "appendfsync": "always"}
+
+
+@pytest.mark.parametrize("older", [False, True])
+async def test_only_its_user_can_read_the_data(tmp_path, older):
+    data = tmp_path / "data"
+    if older:
+        data.mkdir(mode=0o755)
+    mask = os.umask(0o022)
+    try:
+        async with client_in(data) as client:
+            await client.set("a", "1")
+    finally:
+        assert os.umask(mask) == 0o022
+    modes = {path: path.stat().st_mode & 0o077 for path in data.rglob("*.aof")}
+    assert set(modes.values()) == {0}
+    assert data.stat().st_mode & 0o777 == 0o700
