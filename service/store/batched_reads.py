@@ -9,8 +9,8 @@ Value = TypeVar("Value")
 
 
 class BatchedReads(Generic[Key, Value]):
-    """Calls `read` with the keys that were requested during the previous read. It never waits for more keys. A read starts
-    after it was requested, so it sees all that was written before."""
+    """Calls `read` with the keys that were requested during the previous read, and never waits for more keys. A read
+    starts after it was requested, so it sees all that was written before."""
 
     def __init__(self, read: Callable[[list[Key]], Awaitable[Sequence[Value]]]) -> None:
         self._read = read

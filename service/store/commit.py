@@ -115,7 +115,7 @@ class Commits:
             found = _readable(now)
             if found is not None and record.write in (found.write, found.replaces):
                 return WRITTEN  # only the reply was lost
-            if now != text:
+            if now != text or not text:
                 raise  # it may have been written, and removed or replaced since
             return await self._send(version, text, record)
 

