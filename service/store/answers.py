@@ -12,9 +12,10 @@ from pydantic import BaseModel, ValidationError
 from service import metrics
 from service.errors import KeyReused, RequestInProgress
 from service.store.checksums import as_bytes, seal, unsealed
+from service.store.connect import Client
 from service.store.keys import CLAIM, FINISH, RELEASE, answer_times_key, answers_key
 from service.store.records import Adapted, RequestKey
-from service.store.redis_client import Blob, Client
+from service.store.redis_client import Blob
 
 
 class AnsweredBefore(Exception):

@@ -12,10 +12,12 @@ from service.errors import CorruptRecord
 from service.store import answers
 from service.store.answers import AnsweredBefore, Answers
 from service.store.checksums import digest, parse_record, seal, tag_state
+from service.store.connect import Client
 from service.store.keys import WRITE, WRITE_ONCE, record_key, state_key, support_key
 from service.store.listing import Lists, listings
 from service.store.records import Adapted, ClientKey, Draft, Record, StateKey, next_record, state_bytes, unexpired
-from service.store.redis_client import Blob, Client, is_other_type, no_retry
+from service.store.redis_client import Blob, is_other_type
+from service.store.retries import no_retry
 
 WRITTEN, ANSWERED = 1, 2
 """What the scripts return; 0 when the client has changed."""

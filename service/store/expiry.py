@@ -10,10 +10,11 @@ from redis.exceptions import ResponseError
 from service import metrics
 from service.errors import CorruptRecord
 from service.store.checksums import as_bytes, corrupt, parse_record
+from service.store.connect import Client
 from service.store.keys import EXPIRIES_KEY, REMOVE, UNLIST_DUE, record_key, state_key, support_key
 from service.store.listing import Lists, every_listing
 from service.store.records import ClientKey
-from service.store.redis_client import Blob, Client, is_other_type
+from service.store.redis_client import Blob, is_other_type
 
 
 class Sweep:

@@ -14,9 +14,10 @@ from service import metrics
 from service.errors import CorruptRecord
 from service.store import redis_client
 from service.store.checksums import as_bytes, corrupt, parse_record
+from service.store.connect import Client
 from service.store.keys import EXPIRIES_KEY, UNLIST, client_of_record_key, index_key, record_key
 from service.store.records import ClientKey, Record, unexpired
-from service.store.redis_client import Client, is_other_type
+from service.store.redis_client import is_other_type
 
 log = logging.getLogger(__name__)
 

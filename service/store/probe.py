@@ -5,8 +5,8 @@ from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.exceptions import OutOfMemoryError, ResponseError
 
 from service.errors import Unavailable
+from service.store.connect import Client
 from service.store.keys import PROBE, probe_keys
-from service.store.redis_client import Client
 
 VALUE = b"ready"
 

@@ -7,7 +7,7 @@ from redis.exceptions import ResponseError
 
 from service.arrays import Arrays
 from service.errors import CorruptRecord, UnknownClient
-from service.store import redis_client
+from service.store import connect, redis_client
 from service.store.answers import AnsweredBefore, Answers
 from service.store.checksums import corrupt, parse_record, parse_state, parse_support, tag_state
 from service.store.commit import Commits, VersionMoved
@@ -16,7 +16,8 @@ from service.store.keys import FORGET, KEEP_STATE, record_key, state_key, suppor
 from service.store.listing import Lists, every_listing
 from service.store.probe import probe
 from service.store.records import Adapted, ClientKey, Draft, Record, RequestKey, StateKey, unexpired
-from service.store.redis_client import Blob, is_other_type, no_retry
+from service.store.redis_client import Blob, is_other_type
+from service.store.retries import no_retry
 
 CALLS = 64
 """Most calls to Redis at a time; further ones wait."""
@@ -47,7 +48,7 @@ class Store:
             answer_bytes: Most bytes of such answers for each tenant.
             mark_s: Seconds after which such a request that was not answered may be tried again.
         """
-        self._redis = redis_client.connect(url, timeout_s)
+        self._redis = connect.connect(url, timeout_s)
         self._get = redis_client.getter(self._redis)
         self._turn = redis_client.Turns(CALLS, timeout_s).turn
         self._state_ttl_s = state_ttl_s
@@ -63,7 +64,7 @@ class Store:
 
     async def close(self) -> None:
         """Give the connections back."""
-        await redis_client.close(self._redis)
+        await connect.close(self._redis)
 
     async def record(self, client: ClientKey) -> Record:
         """What is known of a client. Raises UnknownClient and CorruptRecord."""
