@@ -1,4 +1,4 @@
-"""The use cases: adapt, predict, forget. Knows neither HTTP nor Redis commands."""
+"""The use cases: adapt, append, predict, forget. Knows neither HTTP nor Redis commands."""
 
 import asyncio
 import secrets
@@ -148,7 +148,7 @@ class Adaptation:
                 return await self._learn(client, card, joined, expires_at, clock, request, after=record)
             except VersionMoved:
                 continue
-        raise Contended("The client was adapted by others all the while. Try again.")
+        raise Contended("Other requests kept adapting this client. Try again.")
 
     async def predict(self, client: ClientKey, raw: Sequence[Any]) -> Answered:
         """Answer inputs from the client's state. Raises UnknownClient."""
@@ -158,7 +158,7 @@ class Adaptation:
                 return await self._answer(client, raw)
             except VersionMoved:
                 continue
-        raise Contended("The client was adapted by others all the while. Try again.")
+        raise Contended("Other requests kept adapting this client. Try again.")
 
     async def _answer(self, client: ClientKey, raw: Sequence[Any]) -> Answered:
         clock = Clock()

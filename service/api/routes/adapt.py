@@ -55,10 +55,11 @@ IDEMPOTENCY_KEY = {
 )
 async def adapt(request: Request) -> Response:
     """Make, replace or extend a client's model from labelled examples. Answered 200, it survives a crash."""
-    whose, clients, body = await tenant(request), await use_cases(request), await read(request, AdaptRequest)
+    whose, clients = await tenant(request), await use_cases(request)
+    key, body = await _key(request), await read(request, AdaptRequest)
     raw = [(example.input, example.label) for example in body.support]
     learn = clients.append if body.mode == "append" else clients.adapt
-    adapted = await learn(ClientKey(whose, body.client_id), body.model, raw, body.ttl_s, await _key(request))
+    adapted = await learn(ClientKey(whose, body.client_id), body.model, raw, body.ttl_s, key)
     known = adapted.record.model_dump(include=set(AdaptResponse.model_fields))
     return written(AdaptResponse(**known, state_bytes=adapted.state_bytes, timings_ms=adapted.timings_ms))
 
