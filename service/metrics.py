@@ -23,6 +23,10 @@ device_memory_bytes = Gauge(
 clients = Gauge("handful_clients", "Clients that are kept, of all tenants.", multiprocess_mode="livemostrecent")
 states_rebuilt = Counter("handful_states_rebuilt", "States made again from their support sets.")
 decoders_ended = Counter("handful_decoders_ended", "Image decoders that were ended or crashed.", ["reason"])
+corrupt_records = Counter(
+    "handful_corrupt_records", "Reads of records, support sets and list entries that were corrupt."
+)
+corrupt_states = Counter("handful_corrupt_states", "Reads of states that were corrupt; they are rebuilt.")
 
 
 def exposition() -> bytes:

@@ -63,6 +63,12 @@ class Settings(BaseSettings):
     state_ttl_s: int = Field(
         7 * 24 * 3600, ge=1, description="Seconds that an unused state stays in Redis; then it is made again."
     )
+    answer_ttl_s: int = Field(
+        24 * 3600, ge=1, description="Seconds that the answer to an adapt with an Idempotency-Key is kept."
+    )
+    answer_bytes: int = Field(
+        16 * 2**20, ge=2**16, description="Bytes of such answers per tenant, at most; the oldest are dropped first."
+    )
 
     replicas: int = Field(
         1, ge=1, description="Replicas that handful serve starts. Each has its own API processes and its own worker."

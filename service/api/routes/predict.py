@@ -18,6 +18,7 @@ FAILURES = responses(
     errors.Unauthorized,
     errors.UnknownClient,
     errors.Conflict,
+    errors.CorruptRecord,
     errors.TooSlow,
     errors.TooLarge,
     errors.UnsupportedMediaType,
