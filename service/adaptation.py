@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple
@@ -21,6 +21,9 @@ from service.inputs.decode import Classes, check_count, check_labels, class_indi
 from service.settings import Settings
 from service.store.records import ClientKey, Draft, Record, StateKey
 from service.store.store import Store, VersionMoved
+
+Admit = Callable[[Record, Card], None]
+"""Checks a request against what is known of its client."""
 
 TRIES = 10
 """How often a request begins anew when the client is adapted by another meanwhile."""
@@ -99,20 +102,21 @@ class Adaptation:
                 continue
         raise Contended("The client was adapted by others all the while. Try again.")
 
-    async def predict(self, client: ClientKey, raw: Sequence[Any]) -> Answered:
-        """Answer inputs from the client's state. Raises UnknownClient."""
+    async def predict(self, client: ClientKey, raw: Sequence[Any], admit: Admit) -> Answered:
+        """Answer inputs from the client's state. `admit` may refuse before any work. Raises UnknownClient."""
         check_count(len(raw), self._settings.max_queries, "inputs")
         for _ in range(TRIES):
             try:
-                return await self._answer(client, raw)
+                return await self._answer(client, raw, admit)
             except VersionMoved:
                 continue
         raise Contended("The client was adapted by others all the while. Try again.")
 
-    async def _answer(self, client: ClientKey, raw: Sequence[Any]) -> Answered:
+    async def _answer(self, client: ClientKey, raw: Sequence[Any], admit: Admit) -> Answered:
         clock = Clock()
         record = await self._store.record(client)
         card = self._served(record)
+        admit(record, card)
         fields = [f"inputs[{i}]" for i in range(len(raw))]
         queries = await executor.run(lambda: decode_inputs(card, raw, fields, self._settings), executor.size_of(raw))
         clock.lap("decode")

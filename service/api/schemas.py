@@ -101,6 +101,13 @@ class PredictRequest(Body):
 
     client_id: ClientId
     inputs: list[Input] = Field(min_length=1)
+    top_k: int | None = Field(
+        None,
+        strict=True,
+        ge=1,
+        description="How many of the most probable classes each answer holds; null: all. Left out: all of up to 20 "
+        "classes, else 5.",
+    )
 
 
 class Classified(BaseModel):
@@ -108,7 +115,7 @@ class Classified(BaseModel):
 
     label: str | int
     probability: float
-    probabilities: dict[str, float] = Field(description="Of every class, by its label as a string.")
+    probabilities: dict[str, float] = Field(description="By the label as a string: of all classes, or of the `top_k` most probable ones, which come first.")
 
 
 class Regressed(BaseModel):

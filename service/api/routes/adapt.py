@@ -3,13 +3,14 @@
 from fastapi import APIRouter, Request, Response
 
 from service import errors
-from service.api.dependencies import tenant, use_cases
+from service.api.answers import written
+from service.api.dependencies import use_cases
 from service.api.problem_details import responses
-from service.api.request_body import Direct, documented, read, written
+from service.api.request_body import BodyRoute, documented, read
 from service.api.schemas import AdaptRequest, AdaptResponse
 from service.store.records import ClientKey
 
-router = APIRouter(tags=["clients"], route_class=Direct)
+router = APIRouter(tags=["clients"], route_class=BodyRoute)
 
 FAILURES = responses(
     errors.BadRequest,
@@ -25,6 +26,7 @@ FAILURES = responses(
     errors.Diverged,
     errors.Busy,
     errors.Unavailable,
+    errors.Overloaded,
     errors.StoreFull,
     errors.DeadlineExceeded,
 )
@@ -38,10 +40,11 @@ FAILURES = responses(
     openapi_extra=documented(AdaptRequest),
 )
 async def adapt(request: Request) -> Response:
-    """Make, replace or extend a client's model from labelled examples. Answered 200, it survives a crash."""
-    whose, clients, body = await tenant(request), await use_cases(request), await read(request, AdaptRequest)
+    """Make, replace or extend a client's model from labelled examples. A model that was answered 200 survives a crash."""
+    clients, body = await use_cases(request), await read(request, AdaptRequest)
     raw = [(example.input, example.label) for example in body.support]
     learn = clients.append if body.mode == "append" else clients.adapt
-    adapted = await learn(ClientKey(whose, body.client_id), body.model, raw, body.ttl_s)
+    adapted = await learn(ClientKey(request.state.tenant, body.client_id), body.model, raw, body.ttl_s)
     known = adapted.record.model_dump(include=set(AdaptResponse.model_fields))
-    return written(AdaptResponse(**known, state_bytes=adapted.state_bytes, timings_ms=adapted.timings_ms))
+    answer = AdaptResponse(**known, state_bytes=adapted.state_bytes, timings_ms=adapted.timings_ms)
+    return await written(lambda: answer, 0)

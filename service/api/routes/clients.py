@@ -20,7 +20,7 @@ FAILURES_OF_ONE = responses(errors.Unauthorized, errors.UnknownClient, errors.Un
 async def list_clients(
     clients: UseCases,
     tenant: Tenant,
-    cursor: Annotated[str, Query(pattern=CLIENT_ID + "|^$", description="`next_cursor` of the page before.")] = "",
+    cursor: Annotated[str, Query(pattern=CLIENT_ID + "|^$", description="The `next_cursor` of the previous page.")] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> ClientPage:
     """The adapted clients, in the order of their ids."""
@@ -31,7 +31,7 @@ async def list_clients(
 
 @router.get("/{client_id}", operation_id="get_client", responses=FAILURES_OF_ONE)
 async def get_client(client: Client, clients: UseCases) -> ClientInfo:
-    """What is known of one client."""
+    """One client."""
     return _info(await clients.show(client))
 
 

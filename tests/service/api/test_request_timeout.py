@@ -10,7 +10,10 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from service.api.middleware import BodyLimit
+from starlette.requests import Request
+
+from service.api.memory_budget import MemoryBudget, Reservation
+from service.api.receive import receive_body
 from tests.service.drawings import letters
 from tests.service.serving import serving
 
@@ -61,19 +64,15 @@ def test_others_are_answered_on_one_connection_for_as_long_as_they_like(hurried)
 @pytest.mark.anyio
 async def test_a_process_that_was_stopped_itself_reads_what_came_meanwhile():
     loop, came = asyncio.get_running_loop(), asyncio.Event()
-    passed: list[bytes] = []
-
-    async def app(scope, receive, send) -> None:
-        passed.append((await receive())["body"])
-
     async def receive():
         await came.wait()
         return {"type": "http.request", "body": b"{}"}
 
     loop.call_later(0.2, came.set)
     loop.call_soon(time.sleep, 0.5)
-    await BodyLimit(app, limit=10, seconds=0.2)({"type": "http", "headers": []}, receive, None)
-    assert passed == [b"{}"]
+    reservation = Reservation(MemoryBudget(10, tenants=1))
+    request = Request({"type": "http", "headers": [], "state": {"reservation": reservation}}, receive)
+    assert await receive_body(request, limit=10, timeout_s=0.2) == b"{}"
 
 
 def closed(connection: socket.socket) -> bool:
@@ -85,8 +84,8 @@ def closed(connection: socket.socket) -> bool:
 
 def test_a_process_may_have_as_many_connections_as_the_machine_allows():
     ask = (
-        "import resource; from service.api.request_timeout import allow_connections; "
-        "resource.setrlimit(resource.RLIMIT_NOFILE, (64, 128)); allow_connections(); "
+        "import resource; from service.api.http_protocol import raise_open_file_limit; "
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (64, 128)); raise_open_file_limit(); "
         "print(*resource.getrlimit(resource.RLIMIT_NOFILE))"
     )
     told = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True).stdout
