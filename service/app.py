@@ -108,9 +108,7 @@ async def _sweep(store: Store, tenants: Sequence[str]) -> None:
             await store.sweep()
             metrics.clients.set(sum([await store.count(tenant) for tenant in tenants]))
         except Unavailable:
-            log.warning(
-                "expired clients were not removed or counted: the store is away; next try in %d s", SWEEP_S
-            )
+            log.warning("expired clients were not removed or counted: the store is away; next try in %d s", SWEEP_S)
         except Exception:
             log.exception("expired clients were not removed or counted; next try in %d s", SWEEP_S)
         await asyncio.sleep(SWEEP_S)

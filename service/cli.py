@@ -1,4 +1,4 @@
-"""The console script `handful`. Signatures only; each command imports its work."""
+"""The console script `handful`. Each command imports its work when it runs."""
 
 import json
 from pathlib import Path
@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from service.cards import Catalogue
+from service.environment import PREFIX
 from service.errors import HandfulError
 from service.settings import ZOO, Settings
 
@@ -27,8 +28,12 @@ Threads = Annotated[int, typer.Option(min=1, help="Torch threads.")]
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; else HANDFUL_HOST, else 127.0.0.1.")] = None,
     port: Annotated[int | None, typer.Option(help="Port; else HANDFUL_PORT, else 8000.")] = None,
-    api_processes: Annotated[int | None, typer.Option(help="Processes that speak HTTP; else 1.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Device workers; else 1.")] = None,
+    api_processes: Annotated[
+        int | None, typer.Option(help="Number of API processes; else HANDFUL_API_PROCESSES, else 1.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Number of device workers; else HANDFUL_WORKER_PROCESSES, else 1.")
+    ] = None,
 ) -> None:
     """Serve the models over HTTP. Every setting is an environment variable: see service/settings.py."""
     from service.process.serve import serve  # noqa: PLC0415
@@ -37,8 +42,8 @@ def serve(
     serve(Settings.model_validate({name: value for name, value in given.items() if value is not None}))
 
 
-Fd = Annotated[int | None, typer.Option(hidden=True, help="A listening socket that was inherited.")]
-WithParent = Annotated[bool, typer.Option("--with-parent", hidden=True, help="End when standard input does.")]
+Fd = Annotated[int | None, typer.Option(hidden=True, help="An inherited listening socket.")]
+WithParent = Annotated[bool, typer.Option("--with-parent", hidden=True, help="Exit when standard input is closed.")]
 
 
 @app.command()
@@ -65,7 +70,7 @@ def worker(with_parent: WithParent = False) -> None:
 
 @app.command()
 def train(
-    model: Annotated[str, typer.Argument(help="What to train: see handful recipes.")],
+    model: Annotated[str, typer.Argument(help="A recipe: see handful recipes.")],
     data: Data = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps of the outer loop; else the recipe's.")] = None,
     out: Annotated[Path, typer.Option(help="Folder of the checkpoint, the card and the curve.")] = Path("runs"),
@@ -74,7 +79,7 @@ def train(
     device: Device = "cpu",
     threads: Threads = 1,
 ) -> None:
-    """Train a model. Interrupt it at any time: the same command goes on where it stopped."""
+    """Train a model. Interrupt it at any time; the same command continues."""
     from service.commands.train import train  # noqa: PLC0415
 
     train(model, data, steps=steps, out=out, every=every, seed=seed, device=device, threads=threads)
@@ -106,9 +111,9 @@ def evaluate(
     threads: Threads = 1,
     models: Annotated[Path, typer.Option(help="Folder of checkpoints.")] = ZOO,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    record: Annotated[bool, typer.Option(help="Write the figure into the model's card.")] = False,
+    record: Annotated[bool, typer.Option(help="Write the score into the card of the model.")] = False,
 ) -> None:
-    """Measure a model on episodes: mean and 95 % interval, and all that is needed to make the figure again."""
+    """Measure a model on episodes: the mean, its 95 % interval and the command that reproduces it."""
     from service.commands.evaluate import Setting, default_split, evaluate  # noqa: PLC0415
 
     _check_there(model, models)
@@ -127,7 +132,7 @@ def calibrate(
 ) -> None:
     """Fit the temperature of a model's probabilities on its validation classes, and write it into its card.
 
-    `handful train` has done so already.
+    `handful train` does this too.
     """
     from service.commands.calibrate import calibrate  # noqa: PLC0415
 
@@ -142,8 +147,8 @@ def _check_there(model: str, folder: Path) -> None:
 
 
 @app.command()
-def models(as_json: Annotated[bool, typer.Option("--json", help="The whole cards, as JSON.")] = False) -> None:
-    """List the models that are served, and how good they are."""
+def models(as_json: Annotated[bool, typer.Option("--json", help="Print all cards as JSON.")] = False) -> None:
+    """List the models that are served, with their measured scores."""
     catalogue = Catalogue(Settings().models)
     if as_json:
         print(json.dumps([card.model_dump() for card in catalogue.values()], indent=2))
@@ -156,7 +161,7 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="The whole cards
 
 
 def main() -> None:
-    """The console script. What was asked wrongly is said in a line."""
+    """The console script. Errors of the user are one line."""
     try:
         app()
     except (HandfulError, ValueError, OSError) as error:
@@ -167,12 +172,15 @@ def main() -> None:
 
 
 def _line(error: Exception) -> str:
-    """What is wrong; of a setting without its value, which may be secret."""
+    """The message of an error. That of a setting has no value, which may be secret."""
     if not isinstance(error, ValidationError) or error.title != Settings.__name__:
         return str(error)
-    return "; ".join(_wrong_setting(each["loc"], each["msg"]) for each in error.errors(include_input=False))
+    found = [_wrong_setting(each["loc"], each["msg"]) for each in error.errors(include_input=False)]
+    return "; ".join(dict.fromkeys(found))
 
 
 def _wrong_setting(location: tuple[int | str, ...], message: str) -> str:
+    """Names of the environment have no values either: keys of objects are left out."""
     setting, *within = location
-    return f"HANDFUL_{str(setting).upper()}{''.join(f'[{part}]' for part in within)}: {message}"
+    place = "".join(f"[{part}]" for part in within if isinstance(part, int))
+    return f"{PREFIX}{str(setting).upper()}{place}: {message}"

@@ -1,16 +1,17 @@
-"""Every knob of the service, read once from the environment (`HANDFUL_PORT=9000`) and passed in."""
+"""Every setting of the service, read once from the environment (`HANDFUL_PORT=9000`) and passed on."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from service.environment import PREFIX, Environment
 
 ZOO = Path(__file__).parent.parent / "models" / "zoo"
 SECRETS = Path("/run/secrets")
-"""Where Docker and Kubernetes put secrets: a file `handful_redis_url` there is as good as HANDFUL_REDIS_URL."""
-
+"""Where Docker and Kubernetes put secrets. A file `handful_redis_url` there sets HANDFUL_REDIS_URL."""
 
 Tenant = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{64}$", to_lower=True)]
@@ -35,11 +36,28 @@ WorkerUrl = Annotated[str, AfterValidator(_checked)]
 
 
 class Settings(BaseSettings):
-    """Frozen; each field says its unit and has its bounds."""
+    """All settings. The names of those in the environment begin with HANDFUL_; empty ones count as unset."""
 
     model_config = SettingsConfigDict(
-        env_prefix="HANDFUL_", frozen=True, extra="forbid", secrets_dir=SECRETS if SECRETS.is_dir() else None
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        secrets_dir=SECRETS if SECRETS.is_dir() else None,
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Called by pydantic."""
+        return init_settings, Environment(settings_cls), file_secret_settings
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
@@ -47,10 +65,12 @@ class Settings(BaseSettings):
         None, description="Address that clients use, where it is not `host`, such as the published port of a container."
     )
     api_keys: dict[Tenant, Sha256] = Field(
-        {}, description="SHA-256 (hex) of each tenant's API key, as a JSON object. Empty: one tenant, and no key is needed."
+        {},
+        description="SHA-256 (hex) of each tenant's API key, as a JSON object. Empty: one tenant without a key.",
     )
     open: bool = Field(
-        False, description="Accept requests from other machines without a key, because a proxy in front authenticates them."
+        False,
+        description="Accept requests from other machines without a key, because a proxy in front authenticates them.",
     )
 
     models: Path = Field(ZOO, description="Folder of the checkpoints and cards to serve.")
@@ -125,8 +145,8 @@ class Settings(BaseSettings):
     max_body_bytes_in_flight: int = Field(
         256 * 2**20,
         ge=1024,
-        description="Maximum bytes of all bodies and answers that one API process holds, at least twice `max_body_bytes`; beyond "
-        "it requests are answered 503. One of several tenants may use half.",
+        description="Maximum bytes of bodies and answers that one API process holds, at least twice `max_body_bytes`; "
+        "beyond it requests are answered 503. One of several tenants may use half.",
     )
     max_answer_bytes: int = Field(16 * 2**20, ge=1024, description="Maximum bytes of an answer.")
     max_examples: int = Field(2000, ge=2, description="Maximum examples of one client.")

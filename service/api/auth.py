@@ -20,8 +20,8 @@ def check_guarded(settings: Settings) -> None:
         return
     raise ValueError(
         f"Without API keys, anybody who reaches {address} can use the service. Set HANDFUL_API_KEYS to "
-        '\'{"TENANT": "<SHA-256 of its key, in hex>"}\', or listen on 127.0.0.1, or set HANDFUL_OPEN=true if a proxy in '
-        "front authenticates requests."
+        '\'{"TENANT": "<SHA-256 of its key, in hex>"}\', or listen on 127.0.0.1, or set HANDFUL_OPEN=true if a proxy '
+        "in front authenticates requests."
     )
 
 

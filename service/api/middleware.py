@@ -24,13 +24,13 @@ class Normalize:
             return
         head = scope["method"] == "HEAD"
         method, path = "GET" if head else scope["method"], scope["path"].rstrip("/") or "/"
-        await self._app(scope | {"method": method, "path": path}, receive, _without_body(send) if head else send)
+        await self._app({**scope, "method": method, "path": path}, receive, _without_body(send) if head else send)
 
 
 def _without_body(send: Send) -> Send:
     async def sent(message: Message) -> None:
         if message["type"] == "http.response.body":
-            message = message | {"body": b""}  # type: ignore[operator]
+            message = {**message, "body": b""}
         await send(message)
 
     return sent

@@ -30,7 +30,7 @@ DOCUMENTED: list[tuple[type[BaseModel], JsonSchemaMode]] = [
 """Schemas that FastAPI does not see in the signatures of the routes."""
 
 
-ANYWHERE = (BadRequest, Forbidden, HeadTooLarge)
+ANYWHERE: tuple[type[HandfulError], ...] = (BadRequest, Forbidden, HeadTooLarge)
 """Errors of every route: of HTTP itself, and of browsers."""
 
 
@@ -56,7 +56,7 @@ def responses(*errors: type[HandfulError]) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route that may fail with these errors, and with those that every route may fail with."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     by_status: dict[int, list[type[HandfulError]]] = {}
-    for error in (*errors, *ANYWHERE):
+    for error in dict.fromkeys((*errors, *ANYWHERE)):
         by_status.setdefault(error.status, []).append(error)
     return {
         status: {"description": "; ".join(f"`{each.code}`: {each.title}" for each in group), "content": content}

@@ -115,7 +115,9 @@ class Classified(BaseModel):
 
     label: str | int
     probability: float
-    probabilities: dict[str, float] = Field(description="By the label as a string: of all classes, or of the `top_k` most probable ones, which come first.")
+    probabilities: dict[str, float] = Field(
+        description="By the label as a string: of all classes, or of the `top_k` most probable ones, which come first."
+    )
 
 
 class Regressed(BaseModel):

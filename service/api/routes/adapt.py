@@ -40,7 +40,7 @@ FAILURES = responses(
     openapi_extra=documented(AdaptRequest),
 )
 async def adapt(request: Request) -> Response:
-    """Make, replace or extend a client's model from labelled examples. A model that was answered 200 survives a crash."""
+    """Make, replace or extend a client's model from labelled examples. A model answered with 200 survives a crash."""
     clients, body = await use_cases(request), await read(request, AdaptRequest)
     raw = [(example.input, example.label) for example in body.support]
     learn = clients.append if body.mode == "append" else clients.adapt

@@ -20,7 +20,9 @@ FAILURES_OF_ONE = responses(errors.Unauthorized, errors.UnknownClient, errors.Un
 async def list_clients(
     clients: UseCases,
     tenant: Tenant,
-    cursor: Annotated[str, Query(pattern=CLIENT_ID + "|^$", description="The `next_cursor` of the previous page.")] = "",
+    cursor: Annotated[
+        str, Query(pattern=CLIENT_ID + "|^$", description="The `next_cursor` of the previous page.")
+    ] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> ClientPage:
     """The adapted clients, in the order of their ids."""

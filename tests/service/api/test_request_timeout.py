@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-
 from starlette.requests import Request
 
 from service.api.memory_budget import MemoryBudget, Reservation
@@ -64,6 +63,7 @@ def test_others_are_answered_on_one_connection_for_as_long_as_they_like(hurried)
 @pytest.mark.anyio
 async def test_a_process_that_was_stopped_itself_reads_what_came_meanwhile():
     loop, came = asyncio.get_running_loop(), asyncio.Event()
+
     async def receive():
         await came.wait()
         return {"type": "http.request", "body": b"{}"}
