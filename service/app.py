@@ -63,7 +63,6 @@ def create_app(
         summary="Teach a model from a handful of examples, per client, over REST.",
         version=version("handful"),
         lifespan=lifespan,
-        root_path=settings.root_path,
         redirect_slashes=False,
         docs_url=None,
         redoc_url=None,
@@ -91,7 +90,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
         )
     app.add_middleware(SendInPieces)
     app.add_middleware(RequestMetrics)
-    app.add_middleware(Normalize)
+    app.add_middleware(Normalize, root_path=settings.root_path)
 
 
 async def _wait_for_worker(engine: Engine) -> None:

@@ -12,10 +12,15 @@ PIECE = 256 * 1024
 
 
 class Normalize:
-    """Answers HEAD like GET, without the body, and ignores slashes at the end of a path."""
+    """Answers HEAD like GET, without the body; ignores slashes at the end of a path; and knows the prefix of a proxy.
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    Args:
+        app: The application.
+        root_path: The prefix. Paths may come with it or without it.
+    """
+
+    def __init__(self, app: ASGIApp, root_path: str) -> None:
+        self._app, self._root_path = app, root_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
@@ -24,7 +29,9 @@ class Normalize:
             return
         head = scope["method"] == "HEAD"
         method, path = "GET" if head else scope["method"], scope["path"].rstrip("/") or "/"
-        await self._app({**scope, "method": method, "path": path}, receive, _without_body(send) if head else send)
+        root_path = self._root_path or scope.get("root_path", "")
+        normal = {**scope, "method": method, "path": path, "root_path": root_path}
+        await self._app(normal, receive, _without_body(send) if head else send)
 
 
 def _without_body(send: Send) -> Send:

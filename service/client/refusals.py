@@ -28,7 +28,7 @@ class RefusedError(Exception):
     def __init__(self, response: httpx.Response) -> None:
         problem = _json_object(response) or {}
         self.status: int = response.status_code
-        self.code = str(problem.get("code", "http"))
+        self.code = str(problem.get("code") or "http")
         self.detail = str(problem.get("detail") or response.reason_phrase or "no details")
         self.field: str | None = problem.get("field")
         self.retry_after_s = _retry_after_s(response)

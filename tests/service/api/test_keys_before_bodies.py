@@ -10,7 +10,6 @@ from service.errors import Overloaded
 from service.settings import Settings
 from tests.service.drawings import letters
 from tests.service.redises import until
-from tests.service.serving import serving
 from tests.service.sockets import answers, connect
 
 HASHES = {tenant: hashlib.sha256(tenant.encode()).hexdigest() for tenant in ("acme", "globex")}
@@ -69,7 +68,7 @@ def test_bodies_in_flight_have_a_budget_and_return_it(api):
         assert "HANDFUL_MAX_BODY_BYTES_IN_FLIGHT" in refused.json()["detail"]
         second.sendall(head("globex") + body[:-1])  # the other tenant has its own half
         for connection in (first, second):
-            connection.sendall(b" " if connection is first else b" ")
+            connection.sendall(b" ")
             assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
     until(lambda: post(api, "acme", body).status_code == 200)
 
@@ -119,5 +118,3 @@ def test_two_different_keys_are_ambiguous(api):
     assert api.get("/clients", headers={"X-API-Key": "acme", "Authorization": "Bearer acme"}).status_code == 200
     twice = [("Authorization", "Bearer acme"), ("Authorization", "Bearer globex")]
     assert api.get("/clients", headers=twice).status_code == 401
-
-
