@@ -6,8 +6,8 @@
 
 `AsyncHandful` has the same methods, to be awaited.
 
-An input is a number, a vector, a text or an image. Vectors are lists or arrays. Images are
-a `Path`, an open file, bytes, a PIL image, or rows of numbers as lists or an array. A `str` is a text or base64, never the name of a file.
+An input is a number, a vector (a list or an array), a text or an image. An image is a `Path`, an open file, bytes, a
+PIL image, or rows of numbers (a list or an array). A `str` is a text or base64, never the name of a file.
 """
 
 from service.client.clients import AsyncHandful, Handful

@@ -4,9 +4,15 @@ import socket
 
 import httpx
 
+Address = tuple[str, int]
 
-def connect(api: httpx.Client) -> socket.socket:
-    return socket.create_connection((api.base_url.host, api.base_url.port), timeout=60)
+
+def address_of(api: httpx.Client) -> Address:
+    return api.base_url.host, api.base_url.port or 80
+
+
+def connect(to: httpx.Client | Address) -> socket.socket:
+    return socket.create_connection(address_of(to) if isinstance(to, httpx.Client) else to, timeout=60)
 
 
 def answers(api: httpx.Client, sent: bytes) -> bytes:
