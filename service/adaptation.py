@@ -25,6 +25,11 @@ from service.store.store import Store, VersionMoved
 Admit = Callable[[Record, Card], None]
 """Checks a request against what is known of its client."""
 
+
+def _anything(_: Record, __: Card) -> None:
+    """Admit every request."""
+
+
 TRIES = 10
 """How often a request begins anew when the client is adapted by another meanwhile."""
 
@@ -102,7 +107,7 @@ class Adaptation:
                 continue
         raise Contended("The client was adapted by others all the while. Try again.")
 
-    async def predict(self, client: ClientKey, raw: Sequence[Any], admit: Admit) -> Answered:
+    async def predict(self, client: ClientKey, raw: Sequence[Any], admit: Admit = _anything) -> Answered:
         """Answer inputs from the client's state. `admit` may refuse before any work. Raises UnknownClient."""
         check_count(len(raw), self._settings.max_queries, "inputs")
         for _ in range(TRIES):
