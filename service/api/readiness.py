@@ -1,4 +1,4 @@
-"""Readiness: whether the service can adapt and predict, shown by doing it."""
+"""Whether the service can do its job: shown by doing it."""
 
 import asyncio
 
@@ -10,17 +10,15 @@ from service.store.store import Store
 
 
 class Readiness:
-    """The check of /readyz."""
+    """What /readyz asks."""
 
     def __init__(self, store: Store, engine: Engine, card: Card) -> None:
         self._store, self._engine, self._card = store, engine, card
         self._probe: asyncio.Task[None] | None = None
 
     async def check(self) -> None:
-        """Reach Redis, and adapt and predict with a model. Raises Unavailable.
-
-        Concurrent callers share one probe: they need no key, and each probe takes time of the device.
-        """
+        """Reach Redis, and adapt and answer with a model: once for all who ask meanwhile, since they need no key and
+        take the device's time. Raises Unavailable."""
         await self._store.ping()
         if not self._engine.alive():
             raise Unavailable("The device worker is not running.")
@@ -33,7 +31,7 @@ class Readiness:
         try:
             await warm_up(self._engine, self._card)
         except Busy:
-            return  # it works
+            return  # it works, and has much to do
         except HandfulError as error:
             raise Unavailable(f"The device worker did not answer a probe: {error.detail}") from error
 
