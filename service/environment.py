@@ -8,7 +8,7 @@ from typing import Any
 from pydantic_settings import BaseSettings, EnvSettingsSource
 
 PREFIX = "HANDFUL_"
-OTHERS = ("HANDFUL_DATA", "HANDFUL_NATIVE", "HANDFUL_PUBLISH", "HANDFUL_TORCH")
+OTHERS = ("HANDFUL_DATA", "HANDFUL_NATIVE", "HANDFUL_PUBLISH", "HANDFUL_SUBNET", "HANDFUL_TORCH")
 """Read by the Makefile, the native kernels, docker compose and the Dockerfile."""
 
 KUBERNETES_NAME = re.compile(
