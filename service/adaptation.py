@@ -16,8 +16,10 @@ from service.arrays import Array, Arrays
 from service.cards import Card
 from service.engine.base import Engine, StateNotCached, SupportSet
 from service.errors import Conflict, Contended, TooManyWays, Unavailable, Unprocessable
-from service.inputs import executor
-from service.inputs.decode import Classes, check_count, check_labels, class_indices, decode_inputs, regression_targets
+from service.inputs.executor import Decoder
+from service.inputs.kind import InputWarning
+from service.inputs.labels import Classes, check_labels, class_indices, regression_targets
+from service.inputs.limits import check_count
 from service.settings import Settings
 from service.store.records import ClientKey, Draft, Record, StateKey
 from service.store.store import Store, VersionMoved
@@ -39,6 +41,7 @@ class Taught(NamedTuple):
 
     inputs: Array
     labels: Sequence[Any]
+    warnings: list[InputWarning]
 
 
 class Adapted(NamedTuple):
@@ -46,6 +49,7 @@ class Adapted(NamedTuple):
 
     record: Record
     state_bytes: int
+    warnings: list[InputWarning]
     timings_ms: dict[str, float]
 
 
@@ -55,6 +59,7 @@ class Answered(NamedTuple):
     record: Record
     card: Card
     answers: Array
+    warnings: list[InputWarning]
     timings_ms: dict[str, float]
 
     def inference(self) -> Literal["inductive", "transductive"]:
@@ -66,8 +71,11 @@ class Answered(NamedTuple):
 class Adaptation:
     """What can be done for the clients of all tenants."""
 
-    def __init__(self, catalogue: Mapping[str, Card], engine: Engine, store: Store, settings: Settings) -> None:
+    def __init__(
+        self, catalogue: Mapping[str, Card], engine: Engine, store: Store, settings: Settings, decoder: Decoder
+    ) -> None:
         self._catalogue, self._engine, self._store, self._settings = catalogue, engine, store, settings
+        self._decoder = decoder
         self._rebuilding: dict[StateKey, asyncio.Task[Arrays]] = {}
         self._appending: WeakValueDictionary[ClientKey, asyncio.Lock] = WeakValueDictionary()
 
@@ -77,7 +85,7 @@ class Adaptation:
         """Make or replace a client's model from (input, label) pairs."""
         card = self._catalogue[self._settings.default_model if model is None else model]
         clock = Clock()
-        taught = await self._decode(card, raw)
+        taught = await self._decode(card, raw, client.tenant)
         clock.lap("decode")
         return await self._learn(client, card, taught, _expiry(ttl_s), clock, after=None)
 
@@ -98,7 +106,7 @@ class Adaptation:
             if model not in (None, record.model):
                 raise Conflict(f"The client's model is {record.model!r}, not {model!r}: append to that, or replace.")
             clock = Clock()
-            new = await self._decode(card, raw)
+            new = await self._decode(card, raw, client.tenant)
             clock.lap("decode")
             expires_at = _expiry(ttl_s) or record.expires_at
             try:
@@ -123,7 +131,8 @@ class Adaptation:
         card = self._served(record)
         admit(record, card)
         fields = [f"inputs[{i}]" for i in range(len(raw))]
-        queries = await executor.run(lambda: decode_inputs(card, raw, fields, self._settings), executor.size_of(raw))
+        decoded = await self._decoder.decode(card.input, raw, fields, client.tenant)
+        queries = decoded.array()
         clock.lap("decode")
         try:
             answers = await self._engine.predict(card.name, record.write, queries)
@@ -133,7 +142,7 @@ class Adaptation:
             state = await self._fetch(StateKey(client, record.write, card.checkpoint), card, record)
             answers = await self._engine.predict(card.name, record.write, queries, state)
         clock.lap("predict")
-        return Answered(record, card, answers, clock.laps_ms)
+        return Answered(record, card, answers, decoded.warnings, clock.laps_ms)
 
     async def show(self, client: ClientKey) -> Record:
         """What is known of a client. Raises UnknownClient."""
@@ -172,7 +181,8 @@ class Adaptation:
         if record.replaces is not None:
             self._engine.evict(record.replaces)
         clock.lap("store")
-        return Adapted(record, sum(value.nbytes for value in state.values()), clock.laps_ms)
+        state_bytes = sum(value.nbytes for value in state.values())
+        return Adapted(record, state_bytes, taught.warnings, clock.laps_ms)
 
     def _support(self, card: Card, taught: Taught) -> tuple[Classes | None, SupportSet]:
         if card.kind == "regression":
@@ -198,12 +208,11 @@ class Adaptation:
     def _like(self, card: Card) -> list[Card]:
         return [other for other in self._catalogue.values() if (other.kind, other.input) == (card.kind, card.input)]
 
-    async def _decode(self, card: Card, raw: Sequence[tuple[Any, Any]]) -> Taught:
+    async def _decode(self, card: Card, raw: Sequence[tuple[Any, Any]], tenant: str) -> Taught:
         self._check_examples(card, len(raw))
         fields = [f"support[{i}].input" for i in range(len(raw))]
-        given = [one for one, _ in raw]
-        inputs = await executor.run(lambda: decode_inputs(card, given, fields, self._settings), executor.size_of(given))
-        return Taught(inputs, [label for _, label in raw])
+        decoded = await self._decoder.decode(card.input, [one for one, _ in raw], fields, tenant)
+        return Taught(decoded.array(), [label for _, label in raw], decoded.warnings)
 
     async def _fetch(self, key: StateKey, card: Card, record: Record) -> Arrays:
         """The state from the store, or made again; once, however many requests wait for it."""
@@ -269,4 +278,5 @@ def _join(record: Record, stored: Arrays, new: Taught) -> Taught:
         if type(new.labels[0]) is not type(record.classes[0]):
             kind = "strings" if isinstance(record.classes[0], str) else "integers"
             raise Unprocessable(f"support[0].label: this client's labels are {kind}.", field="support[0].label")
-    return Taught(np.concatenate([stored["inputs"], new.inputs]), [*labels, *new.labels])
+    inputs = np.concatenate([stored["inputs"], new.inputs])
+    return Taught(inputs, [*labels, *new.labels], new.warnings)

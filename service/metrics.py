@@ -20,6 +20,7 @@ device_memory_bytes = Gauge(
 )
 clients = Gauge("handful_clients", "Stored clients of all tenants.", multiprocess_mode="livemostrecent")
 states_rebuilt = Counter("handful_states_rebuilt", "States rebuilt from their support sets.")
+decoders_ended = Counter("handful_decoders_ended", "Image decoders that were ended or crashed.", ["reason"])
 
 
 def exposition() -> bytes:

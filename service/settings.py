@@ -152,6 +152,10 @@ class Settings(BaseSettings):
     max_examples: int = Field(2000, ge=2, description="Maximum examples of one client.")
     max_ways: int = Field(256, ge=2, description="Maximum classes of one client, whatever the model takes.")
     max_queries: int = Field(1000, ge=1, description="Maximum inputs of one /predict.")
+    decoders: int = Field(2, ge=1, description="Processes that decode image files, for each API process.")
+    decode_cpu_s: float = Field(
+        5.0, gt=0, description="Seconds of processor time to decode the image files of one request; then it is refused."
+    )
     max_image_pixels: int = Field(
         64_000_000, ge=784, description="Maximum pixels of all images of a request; checked before decoding."
     )

@@ -13,7 +13,7 @@ from service.api.parsing import JSON
 from service.api.schemas import Classified, PredictRequest, Regressed
 from service.arrays import Array
 from service.errors import AnswerTooLarge
-from service.inputs.decode import Classes
+from service.inputs.labels import Classes
 
 FEW_CLASSES, TOP_K = 20, 5
 """Answers hold the probabilities of all classes if these are few, else of the most probable ones."""

@@ -16,7 +16,7 @@ from starlette.datastructures import Headers
 from service.api.json_limits import FIELDS, Bytes, JsonLimits, check_structure, limits_for
 from service.arrays import Array
 from service.errors import BadRequest, Unprocessable, UnsupportedMediaType
-from service.inputs.decode import check_count
+from service.inputs.limits import check_count
 
 JSON, SAFETENSORS = "application/json", "application/safetensors"
 

@@ -7,7 +7,7 @@ from service.api.answers import written
 from service.api.dependencies import use_cases
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, documented, read
-from service.api.schemas import AdaptRequest, AdaptResponse
+from service.api.schemas import AdaptRequest, AdaptResponse, warnings_of
 from service.store.records import ClientKey
 
 router = APIRouter(tags=["clients"], route_class=BodyRoute)
@@ -46,5 +46,10 @@ async def adapt(request: Request) -> Response:
     learn = clients.append if body.mode == "append" else clients.adapt
     adapted = await learn(ClientKey(request.state.tenant, body.client_id), body.model, raw, body.ttl_s)
     known = adapted.record.model_dump(include=set(AdaptResponse.model_fields))
-    answer = AdaptResponse(**known, state_bytes=adapted.state_bytes, timings_ms=adapted.timings_ms)
+    answer = AdaptResponse(
+        **known,
+        state_bytes=adapted.state_bytes,
+        warnings=warnings_of(adapted.warnings),
+        timings_ms=adapted.timings_ms,
+    )
     return await written(lambda: answer, 0)

@@ -44,7 +44,7 @@ def test_pages_follow_the_cursor_to_the_end(api):
 def test_models_are_listed_with_their_cards(api, zoo):
     cards = {card["name"]: card for card in api.get("/models").json()}
     assert cards.keys() == {"glyphs", "glyphs-maml", "sinusoid"}
-    assert cards["glyphs"]["input"] == {"type": "image", "size": 28}
+    assert cards["glyphs"]["input"] == {"type": "drawing", "size": 28}
     assert (cards["glyphs"]["max_ways"], cards["glyphs-maml"]["max_ways"]) == (None, 5)
     assert (cards["sinusoid"]["kind"], cards["sinusoid"]["outputs"]) == ("regression", 1)
     assert cards["sinusoid"]["checkpoint"] == Catalogue(zoo)["sinusoid"].checkpoint
