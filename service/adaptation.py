@@ -24,6 +24,14 @@ from service.settings import Settings
 from service.store.records import Adapted, ClientKey, Draft, Record, RequestKey, StateKey, state_bytes
 from service.store.store import AnsweredBefore, Store, VersionMoved
 
+Admit = Callable[[Record, Card], None]
+"""Checks a request against what is known of its client."""
+
+
+def _anything(_: Record, __: Card) -> None:
+    """Admit every request."""
+
+
 TRIES = 10
 """How often a request begins anew when the client is adapted by another meanwhile."""
 
@@ -175,20 +183,21 @@ class Adaptation:
                 continue
         raise Contended("Other requests kept adapting this client. Try again.")
 
-    async def predict(self, client: ClientKey, raw: Sequence[Any]) -> Answered:
-        """Answer inputs from the client's state. Raises UnknownClient."""
+    async def predict(self, client: ClientKey, raw: Sequence[Any], admit: Admit = _anything) -> Answered:
+        """Answer inputs from the client's state. `admit` may refuse before any work. Raises UnknownClient."""
         check_count(len(raw), self._settings.max_queries, "inputs")
         for _ in range(TRIES):
             try:
-                return await self._answer(client, raw)
+                return await self._answer(client, raw, admit)
             except VersionMoved:
                 continue
         raise Contended("Other requests kept adapting this client. Try again.")
 
-    async def _answer(self, client: ClientKey, raw: Sequence[Any]) -> Answered:
+    async def _answer(self, client: ClientKey, raw: Sequence[Any], admit: Admit) -> Answered:
         clock = Clock()
         record = await self._store.record(client)
         card = self._served(record)
+        admit(record, card)
         fields = [f"inputs[{i}]" for i in range(len(raw))]
         decoded = await self._decoder.decode(card.input, raw, fields, client.tenant)
         queries = decoded.array()
@@ -231,9 +240,7 @@ class Adaptation:
             raise
         if record.replaces is not None:
             self._engine.evict(record.replaces)
-        if (
-            plan.request is None
-        ):  # else the answer was stored with the client, without this time
+        if plan.request is None:  # else the answer was stored with the client, without this time
             clock.lap("store")
         return Adapted(record=record, state_bytes=state_bytes(state), warnings=plan.warnings, timings_ms=clock.laps_ms)
 

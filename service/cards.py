@@ -102,6 +102,9 @@ class Catalogue(Mapping[str, Card]):
             served = ", ".join(self._cards)
             raise UnknownModel(f"No model is called {name[:80]!r}. Served here: {served}.", field="model") from None
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._cards
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._cards)
 

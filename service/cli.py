@@ -1,4 +1,4 @@
-"""The console script `handful`. Signatures only; each command imports its work."""
+"""The console script `handful`. Each command imports its work when it runs."""
 
 import json
 from pathlib import Path
@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from service.cards import Card, Catalogue
+from service.environment import PREFIX
 from service.errors import HandfulError
 from service.settings import ZOO, Settings
 
@@ -31,7 +32,9 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; else HANDFUL_HOST, else 127.0.0.1.")] = None,
     port: Annotated[int | None, typer.Option(help="Port; else HANDFUL_PORT, else 8000.")] = None,
     replicas: Annotated[int | None, typer.Option(help="Replicas; else HANDFUL_REPLICAS, else 1.")] = None,
-    api_processes: Annotated[int | None, typer.Option(help="API processes of each replica; else 1.")] = None,
+    api_processes: Annotated[
+        int | None, typer.Option(help="API processes of each replica; else HANDFUL_API_PROCESSES, else 1.")
+    ] = None,
 ) -> None:
     """Serve the models over HTTP. Every setting is an environment variable: see service/settings.py."""
     from service.process.serve import serve  # noqa: PLC0415
@@ -143,8 +146,8 @@ def _card(model: str, folder: Path) -> Card:
 
 
 @app.command()
-def models(as_json: Annotated[bool, typer.Option("--json", help="The whole cards, as JSON.")] = False) -> None:
-    """List the models that are served, and how good they are."""
+def models(as_json: Annotated[bool, typer.Option("--json", help="Print all cards as JSON.")] = False) -> None:
+    """List the models that are served, with their measured scores."""
     catalogue = Catalogue(Settings().models)
     if as_json:
         print(json.dumps([card.model_dump() for card in catalogue.values()], indent=2))
@@ -157,7 +160,7 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="The whole cards
 
 
 def main() -> None:
-    """The console script. What was asked wrongly is said in a line."""
+    """The console script. Errors of the user are one line."""
     try:
         app()
     except (HandfulError, ValueError, OSError) as error:
@@ -168,12 +171,15 @@ def main() -> None:
 
 
 def _line(error: Exception) -> str:
-    """What is wrong; of a setting without its value, which may be secret."""
+    """The message of an error. That of a setting has no value, which may be secret."""
     if not isinstance(error, ValidationError) or error.title != Settings.__name__:
         return str(error)
-    return "; ".join(_wrong_setting(each["loc"], each["msg"]) for each in error.errors(include_input=False))
+    found = [_wrong_setting(each["loc"], each["msg"]) for each in error.errors(include_input=False)]
+    return "; ".join(dict.fromkeys(found))
 
 
 def _wrong_setting(location: tuple[int | str, ...], message: str) -> str:
+    """Names of the environment have no values either: keys of objects are left out."""
     setting, *within = location
-    return f"HANDFUL_{str(setting).upper()}{''.join(f'[{part}]' for part in within)}: {message}"
+    place = "".join(f"[{part}]" for part in within if isinstance(part, int))
+    return f"{PREFIX}{str(setting).upper()}{place}: {message}"

@@ -1,4 +1,4 @@
-"""The API ships in a small image: it must start where torch is not."""
+"""The API ships in a small image: it starts without torch."""
 
 import subprocess
 import sys
