@@ -18,7 +18,7 @@ from service.engine.base import Engine, StateNotCached, SupportSet
 from service.errors import Conflict, Contended, TooManyWays, Unavailable, Unprocessable
 from service.inputs.executor import Decoder
 from service.inputs.kind import InputWarning
-from service.inputs.labels import Classes, check_labels, class_indices, regression_targets
+from service.inputs.labels import Classes, checked_labels, class_indices, regression_targets
 from service.inputs.limits import check_count
 from service.settings import Settings
 from service.store.records import ClientKey, Draft, Record, StateKey
@@ -265,7 +265,7 @@ def _join(record: Record, stored: Arrays, new: Taught) -> Taught:
     targets = stored["targets"]
     labels = [record.classes[t] for t in targets] if record.classes else targets.tolist()
     if record.classes:
-        check_labels(new.labels)
+        checked_labels(new.labels)
         if type(new.labels[0]) is not type(record.classes[0]):
             kind = "strings" if isinstance(record.classes[0], str) else "integers"
             raise Unprocessable(f"support[0].label: this client's labels are {kind}.", field="support[0].label")
