@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from importlib.metadata import version
@@ -40,7 +41,7 @@ def create_app(
 
     Raises UnknownModel when the default model is not in the catalogue, ValueError when the URL names no Redis.
     """
-    store = Store(redis_url, timeout_s=settings.redis_timeout_s, state_ttl_s=settings.state_ttl_s)
+    store = _store(redis_url, settings)
     default = catalogue[settings.default_model]
 
     @asynccontextmanager
@@ -71,6 +72,17 @@ def create_app(
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes, seconds=settings.receive_timeout_s)
     app.add_middleware(RequestMetrics)
     return app
+
+
+def _store(url: str, settings: Settings) -> Store:
+    return Store(
+        url,
+        timeout_s=settings.redis_timeout_s,
+        state_ttl_s=settings.state_ttl_s,
+        answer_ttl_s=settings.answer_ttl_s,
+        answer_bytes=settings.answer_bytes,
+        mark_s=math.ceil(settings.deadline_s),
+    )
 
 
 async def _wait_for_worker(engine: Engine) -> None:

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from service.arrays import Array
 from service.errors import UnknownModel
 from service.inputs.registry import CardInput
 
@@ -23,12 +25,17 @@ class Figure(BaseModel):
     ci95: float | None = Field(
         None, description="Half width of the 95 % interval over episodes; none for what is one number of them all."
     )
+    interval: tuple[float, float] | None = Field(
+        None, description="The 95 % interval of a fixed test: a Wilson interval over its trials."
+    )
     episodes: int
     command: str
     checkpoint: str = Field("", description="The weights that were measured, as `checkpoint` of the card names them.")
 
     def value(self) -> str:
         """As text."""
+        if self.interval is not None:
+            return f"{self.mean:.4f} ({self.interval[0]:.4f} to {self.interval[1]:.4f})"
         return f"{self.mean:.4f}" if self.ci95 is None else f"{self.mean:.4f} ± {self.ci95:.4f}"
 
 
@@ -68,6 +75,13 @@ class Card(BaseModel):
     def write(self, path: Path) -> None:
         """Write the card as a JSON file; `checkpoint` is left to the weights themselves to say."""
         path.write_text(self.model_dump_json(indent=2, exclude={"checkpoint"}) + "\n")
+
+    def probabilities(self, logits: Array) -> Array:
+        """Calibrated class probabilities (q, ways), in double precision, of a model's logits (q, ways)."""
+        scaled = logits / self.temperature
+        powers = np.exp(scaled.astype(np.float64) - scaled.max(-1, keepdims=True))
+        probabilities: Array = powers / powers.sum(-1, keepdims=True)
+        return probabilities
 
     def with_figures(self, figures: list[Figure]) -> Self:
         """The card with figures added, or in place of those of the same setting and metric."""

@@ -8,11 +8,15 @@
     │   └── UnknownClient       never adapted, forgotten, expired, or another tenant's: alike
     ├── TooSlow 408             the request did not arrive in time
     ├── Conflict 409            the client's model is another, or is no longer served
-    │   └── Contended           the client is adapted by others all the while
+    │   ├── Contended           the client is adapted by others all the while
+    │   ├── CorruptRecord       a stored value of the client cannot be read; an adapt or DELETE repairs it
+    │   └── RequestInProgress   a request with the same idempotency key still runs
     ├── TooLarge 413            the body is over the limit
     ├── UnsupportedMediaType 415
     ├── Unprocessable 422       understood, and refused: names the field, the limit and the way out
     │   ├── TooManyWays         more classes than the model's head has outputs
+    │   ├── TooCostly           the job takes more time or memory of the device than one may
+    │   ├── KeyReused           the idempotency key came with another body before
     │   └── Diverged            the numbers led to a state or an answer that is not finite
     ├── Busy 429                the queue is full; nothing was begun
     ├── Unavailable 503         Redis or the device worker is away
@@ -86,6 +90,18 @@ class Contended(Conflict):
     code, retry_after_s = "contended", 1
 
 
+class CorruptRecord(Conflict):
+    """A stored value of the client cannot be read. Adapting it again or DELETE repairs it."""
+
+    code, title = "corrupt_record", "The stored client cannot be read"
+
+
+class RequestInProgress(Conflict):
+    """A request with the same idempotency key has not been answered yet."""
+
+    code, title, retry_after_s = "request_in_progress", "The same request is still running", 1
+
+
 class TooLarge(HandfulError):
     """The body is over the limit."""
 
@@ -110,10 +126,22 @@ class TooManyWays(Unprocessable):
     code = "too_many_ways"
 
 
+class TooCostly(Unprocessable):
+    """The job takes more time or memory of the device than one job may."""
+
+    code = "too_costly"
+
+
 class Diverged(Unprocessable):
     """The numbers led to a state or an answer that is infinite or undefined."""
 
     code = "diverged"
+
+
+class KeyReused(Unprocessable):
+    """The idempotency key was sent before with another body."""
+
+    code, title = "idempotency_key_reused", "The idempotency key belongs to another request"
 
 
 class Busy(HandfulError):

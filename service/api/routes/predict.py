@@ -1,6 +1,5 @@
 """POST /predict."""
 
-import numpy as np
 from fastapi import APIRouter, Request, Response
 
 from service import errors
@@ -9,7 +8,6 @@ from service.api.dependencies import tenant, use_cases
 from service.api.problem_details import responses
 from service.api.request_body import Direct, documented, read, written
 from service.api.schemas import Classified, PredictRequest, PredictResponse, Regressed, warnings_of
-from service.arrays import Array
 from service.inputs.labels import Classes
 from service.store.records import ClientKey
 
@@ -20,6 +18,7 @@ FAILURES = responses(
     errors.Unauthorized,
     errors.UnknownClient,
     errors.Conflict,
+    errors.CorruptRecord,
     errors.TooSlow,
     errors.TooLarge,
     errors.UnsupportedMediaType,
@@ -60,15 +59,7 @@ def _predictions(answered: Answered) -> list[Classified] | list[Regressed]:
     classes = answered.record.classes
     if classes is None:
         return [_regressed(values) for values in answered.answers.tolist()]
-    calibrated = softmax(answered.answers / answered.card.temperature)
-    return [_classified(probabilities, classes) for probabilities in calibrated.tolist()]
-
-
-def softmax(logits: Array) -> Array:
-    """Probabilities (q, ways) of logits (q, ways), in double precision."""
-    powers = np.exp(logits.astype(np.float64) - logits.max(-1, keepdims=True))
-    probabilities: Array = powers / powers.sum(-1, keepdims=True)
-    return probabilities
+    return [_classified(each, classes) for each in answered.card.probabilities(answered.answers).tolist()]
 
 
 def _classified(probabilities: list[float], classes: Classes) -> Classified:
