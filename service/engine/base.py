@@ -4,6 +4,11 @@ from typing import NamedTuple, Protocol
 
 from service.arrays import Array, Arrays
 
+Share = tuple[str, str]
+"""The tenant and the client that a job is for. Tenants share the device fairly, and so do the clients of a tenant."""
+NOBODY: Share = ("", "")
+"""The service itself."""
+
 
 class SupportSet(NamedTuple):
     """A client's labelled examples.
@@ -23,10 +28,12 @@ class StateNotCached(Exception):
 
 
 class Engine(Protocol):
-    """Adapts and answers for many clients at a time. Raises Busy when its queue is full, DeadlineExceeded and
-    Unavailable."""
+    """Adapts and answers for many clients at a time. Raises TooCostly for a job that takes too long, Busy when its
+    queue is full, DeadlineExceeded and Unavailable."""
 
-    async def adapt(self, model: str, key: str, support: SupportSet, *, extends: str | None = None) -> Arrays:
+    async def adapt(
+        self, model: str, key: str, support: SupportSet, *, extends: str | None = None, share: Share = NOBODY
+    ) -> Arrays:
         """Adapt to a support set, and cache the state.
 
         Args:
@@ -35,13 +42,16 @@ class Engine(Protocol):
             support: The support set.
             extends: Key of a state whose support set is the beginning of this one. If its features are still cached,
                 only the new examples are encoded. The state is the same either way.
+            share: The tenant and the client.
 
         Returns:
             The state, in host memory.
         """
         ...
 
-    async def predict(self, model: str, key: str, queries: Array, state: Arrays | None = None) -> Array:
+    async def predict(
+        self, model: str, key: str, queries: Array, state: Arrays | None = None, *, share: Share = NOBODY
+    ) -> Array:
         """Answer queries.
 
         Args:
@@ -49,6 +59,7 @@ class Engine(Protocol):
             key: Key of the state that answers.
             queries: Inputs (q, *input).
             state: The state, which is then cached under `key`. None: it is cached already.
+            share: The tenant and the client.
 
         Returns:
             Logits (q, ways) or values (q, outputs).

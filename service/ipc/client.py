@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from service.arrays import Array, Arrays
-from service.engine.base import StateNotCached, SupportSet
+from service.engine.base import NOBODY, Share, StateNotCached, SupportSet
 from service.engine.deadline import within
 from service.errors import Unavailable
 from service.ipc import messages
@@ -51,15 +51,19 @@ class WorkerClient:
         self._accepted = self._refused = False
         self._last_heard = 0.0
 
-    async def adapt(self, model: str, key: str, support: SupportSet, *, extends: str | None = None) -> Arrays:
+    async def adapt(
+        self, model: str, key: str, support: SupportSet, *, extends: str | None = None, share: Share = NOBODY
+    ) -> Arrays:
         """Adapt to a support set; the worker caches the state under `key`."""
-        state: Arrays = await self._request(lambda number: messages.Adapt(number, model, key, support, extends))
+        state: Arrays = await self._request(lambda number: messages.Adapt(number, model, key, support, extends, share))
         return state
 
-    async def predict(self, model: str, key: str, queries: Array, state: Arrays | None = None) -> Array:
+    async def predict(
+        self, model: str, key: str, queries: Array, state: Arrays | None = None, *, share: Share = NOBODY
+    ) -> Array:
         """Logits (q, ways) or values (q, outputs). Raises StateNotCached when the worker has no state under `key` and
         none is sent along."""
-        answers: Array = await self._request(lambda number: messages.Predict(number, model, key, queries, state))
+        answers: Array = await self._request(lambda number: messages.Predict(number, model, key, queries, state, share))
         return answers
 
     def evict(self, key: str) -> None:

@@ -7,8 +7,8 @@ import msgspec
 import numpy as np
 
 from service.arrays import Array, Arrays
-from service.engine.base import SupportSet
-from service.errors import BadRequest, Busy, DeadlineExceeded, Diverged, HandfulError, Unavailable
+from service.engine.base import Share, SupportSet
+from service.errors import BadRequest, Busy, DeadlineExceeded, Diverged, HandfulError, TooCostly, Unavailable
 
 VERSION = 3
 """Version of this protocol. Both ends must have the same."""
@@ -43,6 +43,7 @@ class Adapt(Message):
     key: str
     support: SupportSet
     extends: str | None
+    share: Share
 
 
 class Predict(Message):
@@ -53,6 +54,7 @@ class Predict(Message):
     key: str
     queries: Array
     state: Arrays | None
+    share: Share
 
 
 class Evict(Message):
@@ -99,7 +101,7 @@ ToWorker = Adapt | Predict | Evict | Cancel
 ToApi = Hello | Heartbeat | Adapted | Answered | NotCached | Failed
 
 ERRORS: dict[str, type[HandfulError]] = {
-    kind.code: kind for kind in (BadRequest, Busy, DeadlineExceeded, Diverged, Unavailable)
+    kind.code: kind for kind in (BadRequest, Busy, DeadlineExceeded, Diverged, TooCostly, Unavailable)
 }
 """The errors that a worker may report."""
 

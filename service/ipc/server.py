@@ -89,7 +89,7 @@ class Session:
         def reply(state: Arrays) -> messages.Message:
             return messages.Adapted(request.id, state)
 
-        answer = self._worker.submit_adapt(request.model, request.key, request.support, request.extends)
+        answer = self._worker.submit_adapt(request.model, request.key, request.support, request.extends, request.share)
         self._reply_when_done(request.id, answer, reply)
 
     def _predict(self, request: messages.Predict) -> None:
@@ -99,7 +99,7 @@ class Session:
         def reply(answers: Array) -> messages.Message:
             return messages.Answered(request.id, answers)
 
-        answer = self._worker.submit_predict(request.model, request.key, request.queries)
+        answer = self._worker.submit_predict(request.model, request.key, request.queries, request.share)
         self._reply_when_done(request.id, answer, reply)
 
     def _reply_when_done(

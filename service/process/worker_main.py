@@ -11,9 +11,9 @@ from prometheus_client import start_http_server
 
 from service.cards import Card, Catalogue
 from service.engine.compile import finish_compiling
-from service.engine.warmup import warm_up, warm_up_shapes
+from service.engine.warmup import MEASURED_LARGE, measure_costs, warm_up, warm_up_shapes
 from service.engine.worker import Worker
-from service.errors import DeadlineExceeded
+from service.errors import DeadlineExceeded, HandfulError
 from service.ipc.server import HEARTBEAT_S, WorkerServer
 from service.process.garbage_collection import freeze_gc
 from service.settings import Settings
@@ -55,9 +55,15 @@ async def _warm_up_all(worker: Worker, catalogue: Catalogue, server: WorkerServe
             log.info("%s is compiled: %d of %d models", card.name, number, len(catalogue))
     if settings.compile:
         finish_compiling()
+    worker.budget.measuring = True
+    for card in catalogue.values():
+        await measure_costs(worker, card)
     freeze_gc()
     server.set_ready()
     log.info("the worker is ready: %d models", len(catalogue))
+    for card in catalogue.values():
+        with suppress(HandfulError):  # an estimate that is less exact
+            await measure_costs(worker, card, MEASURED_LARGE)
 
 
 async def _warm_up(worker: Worker, card: Card, *, compiling: bool) -> None:

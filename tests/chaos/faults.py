@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import psutil
 
-from tests.chaos import hostile, scarcity
+from tests.chaos import damage, hostile, scarcity
 from tests.chaos.load import Load
 from tests.chaos.parts import Parts
 from tests.chaos.relay import Relay
@@ -113,6 +113,7 @@ FAULTS = [
     Fault("network slow", _network(_slow)),
     FULL_VOLUME,
     Fault("worker out of memory", scarcity.no_memory),
+    Fault("states damaged and worker killed", damage.states, brief=True),
     Fault("garbage", hostile.striking(hostile.garbage)),
     Fault("half bodies", hostile.striking(hostile.half_bodies)),
     Fault("slow requests", hostile.striking(hostile.slow_requests)),

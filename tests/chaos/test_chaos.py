@@ -8,7 +8,14 @@ from service.settings import ZOO
 from tests.chaos.faults import FAULTS
 from tests.chaos.suite import MODELS, run
 
-SHORT = {"all workers killed", "API killed", "Redis killed", "network to Redis cut", "garbage", "half bodies"}
+SHORT = {
+    "API killed",
+    "Redis killed",
+    "network to Redis cut",
+    "states damaged and worker killed",
+    "garbage",
+    "half bodies",
+}
 HOLD_S = 1
 
 

@@ -18,8 +18,17 @@ START_S = 180
 class Server:
     """`handful serve`, or another command, on a free port, with its data in a folder that outlives it."""
 
-    def __init__(self, data: Path, command: str = "serve", *, cwd: Path | None = None, **settings: str) -> None:
-        self._command, self._cwd = command, cwd
+    def __init__(
+        self,
+        data: Path,
+        command: str = "serve",
+        *,
+        program: Path | None = None,
+        cwd: Path | None = None,
+        **settings: str,
+    ) -> None:
+        started = [sys.executable, "-P", "-m", "service"] if program is None else [program]
+        self._command, self._cwd = [*started, command], cwd
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = data.parent / f"{data.name}.log"
@@ -34,9 +43,10 @@ class Server:
 
     def launch(self) -> None:
         """Start."""
-        command = [sys.executable, "-P", "-m", "service", self._command]
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(command, env=self._environment, cwd=self._cwd, stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                self._command, env=self._environment, cwd=self._cwd, stdout=log, stderr=log
+            )
 
     def wait_until_ready(self) -> None:
         """Return once it is."""

@@ -90,7 +90,7 @@ def test_metrics_cover_all_processes(server, handful):
         with Handful(server.url) as another:
             another.adapt("carol", EXAMPLES)
     assert counted(server) == before + 6
-    assert 'handful_batch_size_count{lane="adapt"}' in httpx.get(f"{server.url}/metrics").text
+    assert 'handful_batch_size_count{queue="adapt"}' in httpx.get(f"{server.url}/metrics").text
 
 
 def counted(server: Server) -> float:

@@ -12,10 +12,10 @@ import torch
 
 from models import checkpoint
 from models.checkpoint import Spec
-from models.learner import Learner, Support
+from models.learner import Learner, State, Support
 from models.recipes import RECIPES
+from service.engine import device
 from service.engine.base import SupportSet
-from service.engine.device import Device
 from service.settings import Settings
 from tests.service.drawings import letters, png
 from tests.service.serving import serving, working
@@ -32,7 +32,7 @@ def two_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         make_model(folder, "glyphs", replace(glyphs, spec=Spec("protonet", "conv4")))
-        make_model(folder, "tim", replace(glyphs, spec=Spec("tim", "conv4", {"adapt_steps": 10})))
+        make_model(folder, "tim", replace(glyphs, spec=Spec("tim", "conv4", {"eval_inner_steps": 10})))
     return folder
 
 
@@ -45,15 +45,15 @@ def two_served(two_models: Path, redis_url: str) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def batches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many requests each batch of predicts has."""
+    """How many requests each computation of answers has."""
     sizes: list[int] = []
-    original = Device.predict
+    original = device.predict_many
 
-    def counted(device: Device, works: list) -> list:
-        sizes.append(len(works))
-        return original(device, works)
+    def counted(learner: Learner, states: State, queries: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(queries))
+        return original(learner, states, queries)
 
-    monkeypatch.setattr(Device, "predict", counted)
+    monkeypatch.setattr(device, "predict_many", counted)
     return sizes
 
 
@@ -65,12 +65,12 @@ def alone(learner: Learner, support: SupportSet, queries: np.ndarray) -> np.ndar
     """What the learner itself answers to one client's one request."""
     shown, asked = (torch.tensor(each / 255, dtype=torch.float32) for each in (support.inputs, queries))
     mask = torch.ones(len(shown), dtype=torch.bool)
-    state = learner.adapt(Support(shown, torch.tensor(support.targets), mask, support.ways))
-    return learner.predict(state, asked).numpy()
+    learned = Support(shown, torch.tensor(support.targets), mask, support.ways)
+    return learner.answer(learned, asked).numpy()
 
 
 @pytest.mark.anyio
-async def test_each_of_many_requests_at_once_is_answered_as_the_learner_answers_it_alone(two_models, batches):
+async def test_concurrent_requests_get_the_answers_of_the_learner_for_each_alone(two_models, batches):
     learner = checkpoint.load(two_models / "tim.safetensors")
     tasks = [
         (SupportSet(images(ways * shots, seed), np.arange(ways * shots) % ways, ways), images(queries, 100 + seed))
@@ -109,7 +109,7 @@ def test_the_description_says_how_many_are_answered_inductively(two_served):
     assert "Fewer inputs than classes are answered inductively" in answer["properties"]["inference"]["description"]
 
 
-def test_the_card_says_that_a_model_is_transductive(two_served):
+def test_the_card_of_a_transductive_model_says_so(two_served):
     assert {card["name"]: card["transductive"] for card in two_served.get("/models").json()} == {
         "glyphs": False,
         "tim": True,
