@@ -16,21 +16,16 @@ from service.arrays import Array, Arrays
 from service.cards import Card
 from service.engine.base import Engine, StateNotCached, SupportSet
 from service.errors import Conflict, Contended, HandfulError, TooManyWays, Unavailable, Unprocessable
-from service.inputs import executor
-from service.inputs.decode import Classes, check_count, check_labels, class_indices, decode_inputs, regression_targets
+from service.inputs.executor import Decoder
+from service.inputs.kind import Decoded, InputWarning
+from service.inputs.labels import Classes, check_labels, class_indices, regression_targets
+from service.inputs.limits import check_count
 from service.settings import Settings
-from service.store.records import Adapted, ClientKey, Draft, Record, RequestKey, StateKey, state_bytes
+from service.store.records import Adapted, ClientKey, Draft, Record, RequestKey, StateKey, Warned, state_bytes
 from service.store.store import AnsweredBefore, Store, VersionMoved
 
 TRIES = 10
 """How often a request begins anew when the client is adapted by another meanwhile."""
-
-
-class Taught(NamedTuple):
-    """What a request brings to learn from, decoded: `inputs` (n, ...), and labels as they were sent."""
-
-    inputs: Array
-    labels: Sequence[Any]
 
 
 class Answered(NamedTuple):
@@ -39,6 +34,7 @@ class Answered(NamedTuple):
     record: Record
     card: Card
     answers: Array
+    warnings: list[InputWarning]
     timings_ms: dict[str, float]
 
     def inference(self) -> Literal["inductive", "transductive"]:
@@ -50,8 +46,11 @@ class Answered(NamedTuple):
 class Adaptation:
     """What can be done for the clients of all tenants."""
 
-    def __init__(self, catalogue: Mapping[str, Card], engine: Engine, store: Store, settings: Settings) -> None:
+    def __init__(
+        self, catalogue: Mapping[str, Card], engine: Engine, store: Store, settings: Settings, decoder: Decoder
+    ) -> None:
         self._catalogue, self._engine, self._store, self._settings = catalogue, engine, store, settings
+        self._decoder = decoder
         self._rebuilding: dict[StateKey, asyncio.Task[Arrays]] = {}
         self._appending: WeakValueDictionary[ClientKey, asyncio.Lock] = WeakValueDictionary()
 
@@ -122,9 +121,14 @@ class Adaptation:
     ) -> Adapted:
         card = self._catalogue[self._settings.default_model if model is None else model]
         clock = Clock()
-        taught = await self._decode(card, raw)
+        self._check_examples(card, len(raw))
+        decoded = await self._decode(card, raw, client.tenant)
         clock.lap("decode")
-        return await self._learn(client, card, taught, _expiry(ttl_s), clock, request, after=None)
+        classes, support = self._support(card, decoded.array(), [label for _, label in raw])
+        expires_at = _expiry(ttl_s)
+        return await self._learn(
+            client, card, classes, support, expires_at, clock, decoded.warnings, request, after=None
+        )
 
     async def _append(
         self,
@@ -140,12 +144,16 @@ class Adaptation:
             if model not in (None, record.model):
                 raise Conflict(f"The client's model is {record.model!r}, not {model!r}: append to that, or replace.")
             clock = Clock()
-            new = await self._decode(card, raw)
+            self._check_examples(card, len(stored["inputs"]) + len(raw))
+            new = await self._decode(card, raw, client.tenant)
             clock.lap("decode")
+            labels = _labels(record, stored, [label for _, label in raw])
+            classes, support = self._support(card, _joined(stored["inputs"], new.array()), labels)
             expires_at = _expiry(ttl_s) or record.expires_at
             try:
-                joined = _join(record, stored, new)
-                return await self._learn(client, card, joined, expires_at, clock, request, after=record)
+                return await self._learn(
+                    client, card, classes, support, expires_at, clock, new.warnings, request, after=record
+                )
             except VersionMoved:
                 continue
         raise Contended("Other requests kept adapting this client. Try again.")
@@ -165,17 +173,18 @@ class Adaptation:
         record = await self._store.record(client)
         card = self._served(record)
         fields = [f"inputs[{i}]" for i in range(len(raw))]
-        queries = await executor.run(lambda: decode_inputs(card, raw, fields, self._settings), executor.size_of(raw))
+        decoded = await self._decoder.decode(card.input, raw, fields, client.tenant)
+        queries = decoded.array()
         clock.lap("decode")
         try:
-            answers = await self._engine.predict(card.name, record.write, queries)
+            answers = await self._engine.predict(card.name, record.write, queries, share=client)
             metrics.state_cache.labels("hit").inc()
         except StateNotCached:
             metrics.state_cache.labels("miss").inc()
             state = await self._fetch(StateKey(client, record.write, card.checkpoint), card, record)
-            answers = await self._engine.predict(card.name, record.write, queries, state)
+            answers = await self._engine.predict(card.name, record.write, queries, state, share=client)
         clock.lap("predict")
-        return Answered(record, card, answers, clock.laps_ms)
+        return Answered(record, card, answers, decoded.warnings, clock.laps_ms)
 
     async def show(self, client: ClientKey) -> Record:
         """What is known of a client. Raises UnknownClient."""
@@ -195,20 +204,32 @@ class Adaptation:
         self,
         client: ClientKey,
         card: Card,
-        taught: Taught,
+        classes: Classes | None,
+        support: SupportSet,
         expires_at: datetime | None,
         clock: "Clock",
+        warnings: list[InputWarning],
         request: RequestKey | None,
         after: Record | None,
     ) -> Adapted:
-        self._check_examples(card, len(taught.labels))
-        classes, support = self._support(card, taught)
+        """Adapt to a support set, which begins with that of the record `after` if there is one, and store both."""
         write = secrets.token_hex(8)
-        state = await self._engine.adapt(card.name, write, support)
+        state = await self._engine.adapt(
+            card.name, write, support, extends=after.write if after else None, share=client
+        )
         clock.lap("adapt")
         stored = {"inputs": support.inputs, "targets": support.targets}
         draft = Draft(
-            write, card.name, card.checkpoint, classes, stored, state, expires_at, request, dict(clock.laps_ms)
+            write=write,
+            model=card.name,
+            checkpoint=card.checkpoint,
+            classes=classes,
+            support=stored,
+            state=state,
+            expires_at=expires_at,
+            request=request,
+            warnings=[Warned(*each) for each in warnings],
+            timings_ms=dict(clock.laps_ms),
         )
         try:
             record = await self._store.commit(client, draft, after=after)
@@ -219,14 +240,16 @@ class Adaptation:
             self._engine.evict(record.replaces)
         if request is None:  # the answer to a request with a key was stored with the client, so it has no such time
             clock.lap("store")
-        return Adapted(record=record, state_bytes=state_bytes(state), timings_ms=clock.laps_ms)
+        return Adapted(
+            record=record, state_bytes=state_bytes(state), warnings=list(draft.warnings), timings_ms=clock.laps_ms
+        )
 
-    def _support(self, card: Card, taught: Taught) -> tuple[Classes | None, SupportSet]:
+    def _support(self, card: Card, inputs: Array, labels: Sequence[Any]) -> tuple[Classes | None, SupportSet]:
         if card.kind == "regression":
-            return None, SupportSet(taught.inputs, regression_targets(taught.labels, card.outputs or 1), ways=0)
-        classes, targets = class_indices(taught.labels)
+            return None, SupportSet(inputs, regression_targets(labels, card.outputs or 1), ways=0)
+        classes, targets = class_indices(labels)
         self._check_ways(card, len(classes))
-        return classes, SupportSet(taught.inputs, targets, ways=len(classes))
+        return classes, SupportSet(inputs, targets, ways=len(classes))
 
     def _check_ways(self, card: Card, ways: int) -> None:
         """Raises TooManyWays, which names the models that take so many, or the setting in the way."""
@@ -245,12 +268,9 @@ class Adaptation:
     def _like(self, card: Card) -> list[Card]:
         return [other for other in self._catalogue.values() if (other.kind, other.input) == (card.kind, card.input)]
 
-    async def _decode(self, card: Card, raw: Sequence[tuple[Any, Any]]) -> Taught:
-        self._check_examples(card, len(raw))
+    async def _decode(self, card: Card, raw: Sequence[tuple[Any, Any]], tenant: str) -> Decoded:
         fields = [f"support[{i}].input" for i in range(len(raw))]
-        given = [one for one, _ in raw]
-        inputs = await executor.run(lambda: decode_inputs(card, given, fields, self._settings), executor.size_of(given))
-        return Taught(inputs, [label for _, label in raw])
+        return await self._decoder.decode(card.input, [one for one, _ in raw], fields, tenant)
 
     async def _fetch(self, key: StateKey, card: Card, record: Record) -> Arrays:
         """The state from the store, or made again; once, however many requests wait for it."""
@@ -267,7 +287,7 @@ class Adaptation:
         if current.write != record.write:
             raise VersionMoved
         support = SupportSet(stored["inputs"], stored["targets"], ways=len(record.classes or ()))
-        state = await self._engine.adapt(card.name, record.write, support)
+        state = await self._engine.adapt(card.name, record.write, support, share=key.client)
         metrics.states_rebuilt.inc()
         with suppress(Unavailable):  # a cache: the answer does not depend on it
             await self._store.save_state(key, record, state)
@@ -305,15 +325,19 @@ def _expiry(ttl_s: int | None) -> datetime | None:
     return None if ttl_s is None else datetime.now(UTC) + timedelta(seconds=ttl_s)
 
 
-def _join(record: Record, stored: Arrays, new: Taught) -> Taught:
-    """The stored examples and the new ones behind them, with labels as they were sent."""
-    if new.inputs.shape[1:] != stored["inputs"].shape[1:]:
+def _joined(stored: Array, new: Array) -> Array:
+    """The stored inputs and the new ones behind them."""
+    if new.shape[1:] != stored.shape[1:]:
         raise Conflict("The client's examples were made for another input size of this model: replace them all.")
-    targets = stored["targets"]
-    labels = [record.classes[t] for t in targets] if record.classes else targets.tolist()
-    if record.classes:
-        check_labels(new.labels)
-        if type(new.labels[0]) is not type(record.classes[0]):
-            kind = "strings" if isinstance(record.classes[0], str) else "integers"
-            raise Unprocessable(f"support[0].label: this client's labels are {kind}.", field="support[0].label")
-    return Taught(np.concatenate([stored["inputs"], new.inputs]), [*labels, *new.labels])
+    return np.concatenate([stored, new])
+
+
+def _labels(record: Record, stored: Arrays, new: Sequence[Any]) -> list[Any]:
+    """The labels of the stored examples, as they were sent, and the new ones behind them."""
+    if not record.classes:
+        return [*stored["targets"].tolist(), *new]
+    check_labels(new)
+    if type(new[0]) is not type(record.classes[0]):
+        kind = "strings" if isinstance(record.classes[0], str) else "integers"
+        raise Unprocessable(f"support[0].label: this client's labels are {kind}.", field="support[0].label")
+    return [*(record.classes[target] for target in stored["targets"]), *new]

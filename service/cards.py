@@ -3,26 +3,14 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.arrays import Array
 from service.errors import UnknownModel
-
-
-class ImageInput(BaseModel):
-    """A drawing: base64 PNG or JPEG of any size and mode, or nested numbers. The service makes it `size` x `size`,
-    with ink 1 and paper 0, whichever of the two is dark."""
-
-    type: Literal["image"] = "image"
-    size: int = Field(description="Pixels of each side.")
-
-
-class VectorInput(BaseModel):
-    """A vector of numbers; for a length of 1, a number will do."""
-
-    type: Literal["vector"] = "vector"
-    length: int
+from service.inputs.registry import CardInput
 
 
 class Figure(BaseModel):
@@ -34,12 +22,17 @@ class Figure(BaseModel):
     ci95: float | None = Field(
         None, description="Half width of the 95 % interval over episodes; none for what is one number of them all."
     )
+    interval: tuple[float, float] | None = Field(
+        None, description="The 95 % interval of a fixed test: a Wilson interval over its trials."
+    )
     episodes: int
     command: str
     checkpoint: str = Field("", description="The weights that were measured, as `checkpoint` of the card names them.")
 
     def value(self) -> str:
         """As text."""
+        if self.interval is not None:
+            return f"{self.mean:.4f} ({self.interval[0]:.4f} to {self.interval[1]:.4f})"
         return f"{self.mean:.4f}" if self.ci95 is None else f"{self.mean:.4f} ± {self.ci95:.4f}"
 
 
@@ -53,7 +46,7 @@ class Card(BaseModel):
     algorithm: str
     paper: str
     kind: Literal["classification", "regression"]
-    input: Annotated[ImageInput | VectorInput, Field(discriminator="type")]
+    input: CardInput
     outputs: int | None = Field(None, description="Numbers in one answer, for regression.")
     max_ways: int | None = Field(None, description="Most classes that it takes; null: any number.")
     max_examples: int | None = Field(None, description="Most examples that it takes; null: any number.")
@@ -79,6 +72,13 @@ class Card(BaseModel):
     def write(self, path: Path) -> None:
         """Write the card as a JSON file; `checkpoint` is left to the weights themselves to say."""
         path.write_text(self.model_dump_json(indent=2, exclude={"checkpoint"}) + "\n")
+
+    def probabilities(self, logits: Array) -> Array:
+        """Calibrated class probabilities (q, ways), in double precision, of a model's logits (q, ways)."""
+        scaled = logits / self.temperature
+        powers = np.exp(scaled.astype(np.float64) - scaled.max(-1, keepdims=True))
+        probabilities: Array = powers / powers.sum(-1, keepdims=True)
+        return probabilities
 
     def with_figures(self, figures: list[Figure]) -> Self:
         """The card with figures added, or in place of those of the same setting and metric."""

@@ -16,6 +16,7 @@
     ├── Unprocessable 422       understood, and refused: names the field, the limit and the way out
     │   ├── TooManyWays         more classes than the model's head has outputs
     │   ├── KeyReused           the idempotency key came with another body before
+    │   ├── TooCostly           the job takes more time or memory of the device than one may
     │   └── Diverged            the numbers led to a state or an answer that is not finite
     ├── Busy 429                the queue is full; nothing was begun
     ├── Unavailable 503         Redis or the device worker is away
@@ -123,6 +124,12 @@ class TooManyWays(Unprocessable):
     """More classes than the model takes."""
 
     code = "too_many_ways"
+
+
+class TooCostly(Unprocessable):
+    """The job takes more time or memory of the device than one job may."""
+
+    code = "too_costly"
 
 
 class Diverged(Unprocessable):

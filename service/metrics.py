@@ -7,9 +7,9 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 requests = Counter("handful_http_requests", "Requests answered.", ["route", "method", "status"])
 request_seconds = Histogram("handful_http_request_duration_seconds", "Seconds to an answer.", ["route"])
-queue_depth = Gauge("handful_queue_depth", "Jobs that wait for the device.", ["lane"], multiprocess_mode="livesum")
+queue_depth = Gauge("handful_queue_depth", "Jobs that wait for the device.", ["queue"], multiprocess_mode="livesum")
 batch_size = Histogram(
-    "handful_batch_size", "Jobs that ran as one batch.", ["lane"], buckets=(1, 2, 4, 8, 16, 32, 64, 128)
+    "handful_batch_size", "Jobs that ran as one batch.", ["queue"], buckets=(1, 2, 4, 8, 16, 32, 64, 128)
 )
 state_cache = Counter("handful_state_cache_lookups", "Look-ups of a state on the device.", ["outcome"])
 state_cache_bytes = Gauge(
@@ -26,6 +26,7 @@ corrupt_records = Counter(
     "handful_corrupt_records", "Reads of records, support sets and list entries that were corrupt."
 )
 corrupt_states = Counter("handful_corrupt_states", "Reads of states that were corrupt; they are rebuilt.")
+decoders_ended = Counter("handful_decoders_ended", "Image decoders that were ended or crashed.", ["reason"])
 
 
 def exposition() -> bytes:

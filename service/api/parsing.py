@@ -15,7 +15,7 @@ from starlette.datastructures import Headers
 
 from service.arrays import Array
 from service.errors import BadRequest, Unprocessable, UnsupportedMediaType
-from service.inputs.decode import check_count
+from service.inputs.limits import check_count
 
 JSON, SAFETENSORS = "application/json", "application/safetensors"
 

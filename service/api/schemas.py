@@ -1,9 +1,14 @@
 """Bodies of requests and answers."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+from service.inputs import kind as inputs
+from service.inputs.registry import RequestInput
+from service.store.records import Warned
 
 CLIENT_ID = r"^[A-Za-z0-9_][A-Za-z0-9_.~@:+-]{0,127}$"
 
@@ -13,17 +18,6 @@ ClientId = Annotated[
         pattern=CLIENT_ID,
         description="1 to 128 letters, digits and _ . ~ @ : + -, beginning with a letter, a digit or _.",
         examples=["alice"],
-    ),
-]
-
-Input = Annotated[
-    Any,
-    WithJsonSchema(
-        {
-            "description": "What the model's card says: an image (base64 PNG or JPEG, or rows of numbers), or a vector "
-            "of numbers (a number, for a length of 1).",
-            "anyOf": [{"type": "string"}, {"type": "number"}, {"type": "array", "items": {}}],
-        }
     ),
 ]
 
@@ -47,7 +41,7 @@ class Body(BaseModel):
 class Example(Body):
     """One labelled input."""
 
-    input: Input
+    input: RequestInput
     label: LabelIn
 
 
@@ -81,6 +75,28 @@ class AdaptRequest(Body):
     )
 
 
+class InputWarning(BaseModel):
+    """An input that was taken and may not be what was meant."""
+
+    field: str = Field(description="Where in the request.", examples=["inputs[0]"])
+    code: str = Field(description="Stable.", examples=["no_ink"])
+    detail: str
+
+
+Warnings = Annotated[
+    list[InputWarning],
+    Field(
+        description="Inputs that may not be what was meant. Absent when there are none.",
+        exclude_if=lambda given: not given,
+    ),
+]
+
+
+def warnings_of(given: Sequence[inputs.InputWarning | Warned]) -> list[InputWarning]:
+    """Warnings as an answer shows them."""
+    return [InputWarning(**warning._asdict()) for warning in given]
+
+
 class AdaptResponse(BaseModel):
     """What was learned."""
 
@@ -91,6 +107,7 @@ class AdaptResponse(BaseModel):
     examples: int
     state_bytes: int = Field(description="Size of the adapted state.")
     expires_at: datetime | None
+    warnings: Warnings = []
     timings_ms: dict[str, float] = Field(
         description="decode; adapt, with its wait; store, unless there is an Idempotency-Key."
     )
@@ -102,7 +119,7 @@ class PredictRequest(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"client_id": "bob", "inputs": [-1, 1]}]})
 
     client_id: ClientId
-    inputs: list[Input] = Field(min_length=1)
+    inputs: list[RequestInput] = Field(min_length=1)
 
 
 class Classified(BaseModel):
@@ -130,6 +147,7 @@ class PredictResponse(BaseModel):
         "other inputs, never on another request's. Fewer inputs than classes are answered inductively by every model."
     )
     predictions: list[Classified] | list[Regressed]
+    warnings: Warnings = []
     timings_ms: dict[str, float] = Field(description="decode; predict, with its wait and the fetch of the state.")
 
 

@@ -146,4 +146,5 @@ def _readable(text: bytes) -> Record | None:
 
 
 def _answer(draft: Draft, record: Record) -> Adapted:
-    return Adapted(record=record, state_bytes=state_bytes(draft.state), timings_ms=dict(draft.timings_ms))
+    size, timings_ms = state_bytes(draft.state), dict(draft.timings_ms)
+    return Adapted(record=record, state_bytes=size, warnings=list(draft.warnings), timings_ms=timings_ms)

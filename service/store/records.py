@@ -1,7 +1,7 @@
 """What is stored of a client."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -71,11 +71,20 @@ def unexpired(record: Record | None) -> Record | None:
     return None if record is None or record.expired() else record
 
 
+class Warned(NamedTuple):
+    """A warning about an input, as it is stored with an answer."""
+
+    field: str
+    code: str
+    detail: str
+
+
 class Adapted(BaseModel):
     """The result of an adapt that is stored."""
 
     record: Record
     state_bytes: int
+    warnings: list[Warned] = []
     timings_ms: dict[str, float]
 
 
@@ -92,7 +101,7 @@ class RequestKey(NamedTuple):
 
 
 class Draft(NamedTuple):
-    """A version to be written; `Store.commit` makes a Record of it. `timings_ms` is for the answer to `request`."""
+    """A version to be written; `Store.commit` makes a Record of it. `warnings` and `timings_ms` are for the answer."""
 
     write: str
     model: str
@@ -102,6 +111,7 @@ class Draft(NamedTuple):
     state: Arrays
     expires_at: datetime | None
     request: RequestKey | None = None
+    warnings: Sequence[Warned] = ()
     timings_ms: Mapping[str, float] = {}
 
 

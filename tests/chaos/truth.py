@@ -11,10 +11,9 @@ import torch
 from PIL import Image, ImageDraw
 
 from models import checkpoint
-from models.learner import Support, everyone
+from models.learner import Support, full_mask
 from service.cards import Card, Catalogue
-from service.inputs.decode import decode_inputs
-from service.settings import Settings
+from service.inputs.limits import Limits
 
 WAYS, SHOTS, QUERIES, VARIANTS = 3, 2, 3, 4
 TOLERANCE = 2e-3
@@ -50,13 +49,13 @@ class Teacher:
     def _probabilities(self, support: list[str], queries: list[str]) -> np.ndarray:
         targets = torch.arange(WAYS).repeat_interleave(SHOTS)
         with torch.no_grad():
-            state = self._learner.adapt(Support(_inputs(self._card, support), targets, everyone(targets), WAYS))
-            logits = self._learner.predict(state, _inputs(self._card, queries))
+            learned = Support(_inputs(self._card, support), targets, full_mask(targets), WAYS)
+            logits = self._learner.answer(learned, _inputs(self._card, queries))
         return (logits.double() / self._card.temperature).softmax(-1).numpy()
 
 
 def _inputs(card: Card, drawings: list[str]) -> torch.Tensor:
-    return torch.from_numpy(decode_inputs(card, drawings, drawings, Settings())).float() / 255
+    return torch.from_numpy(card.input.decode(drawings, drawings, Limits(10_000_000)).array()).float() / 255
 
 
 def _drawing(sign: np.ndarray, rng: np.random.Generator) -> str:

@@ -1,4 +1,4 @@
-"""ALFA: steps and decays that are made for the task."""
+"""ALFA: step sizes and decays that are generated for the task."""
 
 import pytest
 import torch
@@ -10,11 +10,14 @@ from models.learner import Learner
 from tests.models.learners import STRIDED, network_of, support
 from tests.models.test_maml import episode_of, learner_of, matches_finite_differences, meta_gradient
 
-CLASSIFY = Spec("alfa", "mlp", {"outputs": 3, "rate": 0.5, "steps": 2}, {"inputs": 3, "widths": [6, 5]})
+CLASSIFY = Spec("alfa", "mlp", {"outputs": 3, "inner_lr": 0.5, "inner_steps": 2}, {"inputs": 3, "widths": [6, 5]})
 REGRESS = Spec(
-    "alfa", "mlp", {"outputs": 1, "kind": "regression", "rate": 0.125, "steps": 2}, {"inputs": 2, "widths": [6, 5]}
+    "alfa",
+    "mlp",
+    {"outputs": 1, "kind": "regression", "inner_lr": 0.125, "inner_steps": 2},
+    {"inputs": 2, "widths": [6, 5]},
 )
-IMAGES = Spec("alfa", "conv4", {"outputs": 3, "rate": 0.5, "steps": 2}, STRIDED | {"width": 8})
+IMAGES = Spec("alfa", "conv4", {"outputs": 3, "inner_lr": 0.5, "inner_steps": 2}, STRIDED | {"width": 8})
 over_kinds = pytest.mark.parametrize("spec", [CLASSIFY, REGRESS, IMAGES], ids=["vectors", "regression", "images"])
 TIGHT = {"rtol": 1e-9, "atol": 1e-12}
 OWN = ("generator.", "step_sizes", "decays")
@@ -30,7 +33,7 @@ def with_drawn_generator(spec: Spec) -> Learner:
 
 
 @over_kinds
-def test_at_first_it_is_maml_without_decay(spec):
+def test_before_training_it_equals_maml_without_decay(spec):
     maml, full = Spec("maml", spec.encoder, spec.learner_options, spec.encoder_options), episode_of(spec).support
     assert_close(learner_of(spec).adapt(full), learner_of(maml).adapt(full), **TIGHT)
 
@@ -55,7 +58,7 @@ def test_every_step_decays_and_descends_as_the_generator_says(spec):
 
 
 @over_kinds
-def test_the_meta_gradient_of_all_that_is_learned_equals_finite_differences(spec):
+def test_the_meta_gradient_equals_finite_differences(spec):
     matches_finite_differences(with_drawn_generator(spec), episode_of(spec))
 
 
@@ -76,7 +79,7 @@ def test_two_tasks_are_adapted_with_different_step_sizes():
     assert not torch.allclose(made[0][1], made[1][1])
 
 
-def test_what_is_learned_per_step_has_one_dimension_so_that_it_does_not_decay():
+def test_step_sizes_and_decays_are_vectors_which_get_no_weight_decay():
     learner = learner_of(CLASSIFY)
     assert learner.state_dict()["step_sizes"].shape == (2 * 6,)
     assert learner.state_dict()["decays"].shape == (2 * 6,)

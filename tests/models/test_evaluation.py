@@ -1,4 +1,4 @@
-"""Figures: hand-computed scores, the interval, and that a seed names its episodes."""
+"""Evaluation: hand-computed scores, the interval, and episodes that depend on the seed only."""
 
 import math
 
@@ -10,7 +10,7 @@ from models.datasets.episode import Shape
 from models.datasets.sinusoid import Sinusoid
 from models.learner import Episode, Kind, Support
 from models.learners.protonet import ProtoNet
-from models.training.evaluation import HEADLINE, evaluate, macro_f1, score, summarise
+from models.training.evaluation import HEADLINE, evaluate, macro_f1, score_episode, summarise
 from tests.models.learners import TABLE, fresh
 from tests.models.trainings import Blobs
 
@@ -35,7 +35,7 @@ def test_accuracy_is_the_share_of_right_answers():
     everything = torch.ones(2, dtype=torch.bool)
     support = Support(torch.tensor([[0.0], [10.0]]), torch.tensor([0, 1]), everything, 2)
     episode = Episode(support, torch.tensor([[1.0], [2.0], [9.0], [3.0]]), torch.tensor([0, 0, 1, 1]))
-    scores = score(ProtoNet(nn.Identity()), episode)
+    scores = score_episode(ProtoNet(nn.Identity()), episode)
     assert scores == pytest.approx({"accuracy": 0.75, "macro_f1": (4 / 5 + 2 / 3) / 2})
 
 
@@ -50,7 +50,7 @@ def test_regression_is_scored_by_squared_and_absolute_error():
     ("protonet-pool-batch", Blobs(), Shape(3, 2, 2)),
     ("anil-sinusoid", Sinusoid(), Shape(0, 5, 5)),
 ])  # fmt: skip
-def test_the_same_seed_gives_the_same_figure_and_another_seed_another(name, tasks, shape):
+def test_the_same_seed_gives_the_same_scores_and_another_seed_others(name, tasks, shape):
     learner = fresh(TABLE[name])
     figures = [list(evaluate(learner, tasks, shape, 6, seed, CPU)) for seed in (4, 4, 5)]
     assert figures[0] == figures[1] != figures[2]
@@ -85,7 +85,7 @@ def test_one_episode_has_no_interval():
     assert math.isnan(summarise([{"accuracy": 1.0}])["accuracy"]["ci95"])
 
 
-def test_what_diverged_has_no_interval():
+def test_a_diverged_score_has_no_interval():
     summary = summarise([{"mse": 1.0}, {"mse": math.inf}])["mse"]
     assert summary["mean"] == math.inf
     assert math.isnan(summary["ci95"])

@@ -10,11 +10,14 @@ from models.learner import Learner
 from tests.models.learners import STRIDED, network_of
 from tests.models.test_maml import descend, episode_of, learner_of, matches_finite_differences, meta_gradient
 
-CLASSIFY = Spec("maml++", "mlp", {"outputs": 3, "rate": 0.5, "steps": 3}, {"inputs": 3, "widths": [6, 5]})
+CLASSIFY = Spec("maml++", "mlp", {"outputs": 3, "inner_lr": 0.5, "inner_steps": 3}, {"inputs": 3, "widths": [6, 5]})
 REGRESS = Spec(
-    "maml++", "mlp", {"outputs": 1, "kind": "regression", "rate": 0.125, "steps": 3}, {"inputs": 2, "widths": [6, 5]}
+    "maml++",
+    "mlp",
+    {"outputs": 1, "kind": "regression", "inner_lr": 0.125, "inner_steps": 3},
+    {"inputs": 2, "widths": [6, 5]},
 )
-IMAGES = Spec("maml++", "conv4", {"outputs": 3, "rate": 0.5, "steps": 3}, STRIDED | {"width": 8})
+IMAGES = Spec("maml++", "conv4", {"outputs": 3, "inner_lr": 0.5, "inner_steps": 3}, STRIDED | {"width": 8})
 over_kinds = pytest.mark.parametrize("spec", [CLASSIFY, REGRESS, IMAGES], ids=["vectors", "regression", "images"])
 TIGHT = {"rtol": 1e-9, "atol": 1e-12}
 
@@ -31,7 +34,7 @@ def loss_of(ways: int):
 
 
 @over_kinds
-def test_at_first_a_step_is_that_of_maml(spec):
+def test_before_training_a_step_equals_that_of_maml(spec):
     maml, full = Spec("maml", spec.encoder, spec.learner_options, spec.encoder_options), episode_of(spec).support
     assert_close(learner_of(spec).adapt(full), learner_of(maml).adapt(full), **TIGHT)
 
@@ -65,7 +68,7 @@ def test_the_weights_of_the_steps_sum_to_one(done):
     (0.2, [0, 0, 1]),
     (0.9, [0, 0, 1]),
 ])  # fmt: skip
-def test_the_weights_go_in_a_line_from_equal_to_the_last_step_alone(done, expected):
+def test_the_weights_go_linearly_from_equal_to_the_last_step_alone(done, expected):
     assert learner_of(CLASSIFY, annealing=0.2).step_weights(done) == pytest.approx(expected, abs=1e-12)
 
 
@@ -75,7 +78,7 @@ def test_the_outer_loss_weighs_the_query_loss_after_every_step(spec):
     maml = learner_of(Spec("maml", spec.encoder, spec.learner_options, spec.encoder_options))
     loss, losses = loss_of(full.ways), []
     for steps in (1, 2, 3):
-        network = descend(maml, lambda one: loss(one(full.inputs), full.targets), learner.rate, steps)
+        network = descend(maml, lambda one: loss(one(full.inputs), full.targets), learner.inner_lr, steps)
         losses.append(loss(network(asked), targets).item())
     expected = sum(losses) / 6 + losses[-1] / 2
     assert learner.outer_loss(episode_of(spec), 0.25).item() == pytest.approx(expected, rel=1e-9)
@@ -83,7 +86,7 @@ def test_the_outer_loss_weighs_the_query_loss_after_every_step(spec):
 
 def test_when_the_annealing_is_over_the_outer_loss_is_that_of_maml():
     learner, episode = with_drawn_rates(CLASSIFY), episode_of(CLASSIFY)
-    answers = learner.predict(learner.adapt(episode.support), episode.query)
+    answers = learner.answer(episode.support, episode.query)
     assert_close(learner.outer_loss(episode, 0.1), nn.functional.cross_entropy(answers, episode.targets), **TIGHT)
 
 
@@ -94,7 +97,7 @@ def test_the_meta_gradient_of_weights_and_rates_equals_finite_differences(spec):
     matches_finite_differences(learner, episode_of(spec))
 
 
-def test_rates_are_learned_for_every_step_and_saved_with_one_dimension():
+def test_rates_are_learned_for_every_step_and_saved_as_vectors():
     learner = learner_of(CLASSIFY)
     rates = {name: value for name, value in learner.state_dict().items() if name.startswith("rates.")}
     gradients = meta_gradient(learner, episode_of(CLASSIFY))

@@ -6,7 +6,7 @@ from service import errors
 from service.api.dependencies import tenant, use_cases
 from service.api.problem_details import responses
 from service.api.request_body import Direct, documented, read, written
-from service.api.schemas import AdaptRequest, AdaptResponse
+from service.api.schemas import AdaptRequest, AdaptResponse, warnings_of
 from service.idempotency import HEADER, request_key
 from service.inputs import executor
 from service.store.records import ClientKey, RequestKey
@@ -61,7 +61,14 @@ async def adapt(request: Request) -> Response:
     learn = clients.append if body.mode == "append" else clients.adapt
     adapted = await learn(ClientKey(whose, body.client_id), body.model, raw, body.ttl_s, key)
     known = adapted.record.model_dump(include=set(AdaptResponse.model_fields))
-    return written(AdaptResponse(**known, state_bytes=adapted.state_bytes, timings_ms=adapted.timings_ms))
+    return written(
+        AdaptResponse(
+            **known,
+            state_bytes=adapted.state_bytes,
+            warnings=warnings_of(adapted.warnings),
+            timings_ms=adapted.timings_ms,
+        )
+    )
 
 
 async def _key(request: Request) -> RequestKey | None:

@@ -1,6 +1,5 @@
 """POST /predict."""
 
-import numpy as np
 from fastapi import APIRouter, Request, Response
 
 from service import errors
@@ -8,9 +7,8 @@ from service.adaptation import Answered
 from service.api.dependencies import tenant, use_cases
 from service.api.problem_details import responses
 from service.api.request_body import Direct, documented, read, written
-from service.api.schemas import Classified, PredictRequest, PredictResponse, Regressed
-from service.arrays import Array
-from service.inputs.decode import Classes
+from service.api.schemas import Classified, PredictRequest, PredictResponse, Regressed, warnings_of
+from service.inputs.labels import Classes
 from service.store.records import ClientKey
 
 router = APIRouter(tags=["clients"], route_class=Direct)
@@ -51,6 +49,7 @@ async def predict(request: Request) -> Response:
             version=record.version,
             inference=answered.inference(),
             predictions=_predictions(answered),
+            warnings=warnings_of(answered.warnings),
             timings_ms=answered.timings_ms,
         )
     )
@@ -60,15 +59,7 @@ def _predictions(answered: Answered) -> list[Classified] | list[Regressed]:
     classes = answered.record.classes
     if classes is None:
         return [_regressed(values) for values in answered.answers.tolist()]
-    calibrated = softmax(answered.answers / answered.card.temperature)
-    return [_classified(probabilities, classes) for probabilities in calibrated.tolist()]
-
-
-def softmax(logits: Array) -> Array:
-    """Probabilities (q, ways) of logits (q, ways), in double precision."""
-    powers = np.exp(logits.astype(np.float64) - logits.max(-1, keepdims=True))
-    probabilities: Array = powers / powers.sum(-1, keepdims=True)
-    return probabilities
+    return [_classified(each, classes) for each in answered.card.probabilities(answered.answers).tolist()]
 
 
 def _classified(probabilities: list[float], classes: Classes) -> Classified:

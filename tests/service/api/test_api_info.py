@@ -44,7 +44,7 @@ def test_pages_follow_the_cursor_to_the_end(api):
 def test_models_are_listed_with_their_cards(api, zoo):
     cards = {card["name"]: card for card in api.get("/models").json()}
     assert cards.keys() == {"glyphs", "glyphs-maml", "sinusoid"}
-    assert cards["glyphs"]["input"] == {"type": "image", "size": 28}
+    assert cards["glyphs"]["input"] == {"type": "drawing", "size": 28}
     assert (cards["glyphs"]["max_ways"], cards["glyphs-maml"]["max_ways"]) == (None, 5)
     assert (cards["sinusoid"]["kind"], cards["sinusoid"]["outputs"]) == ("regression", 1)
     assert cards["sinusoid"]["checkpoint"] == Catalogue(zoo)["sinusoid"].checkpoint
@@ -119,18 +119,18 @@ class Failing:
     def __getattr__(self, name: str):
         return getattr(self._engine, name)
 
-    async def adapt(self, *args):
+    async def adapt(self, *args, **options):
         self.now += 1
         self.most = max(self.most, self.now)
         try:
-            return await self._engine.adapt(*args)
+            return await self._engine.adapt(*args, **options)
         finally:
             self.now -= 1
 
-    async def predict(self, *args):
+    async def predict(self, *args, **options):
         if self.armed:
             raise self._error
-        return await self._engine.predict(*args)
+        return await self._engine.predict(*args, **options)
 
 
 def test_whoever_asks_whether_it_is_ready_has_the_device_do_one_thing_at_a_time(settings, worker, redis):

@@ -12,10 +12,10 @@ import torch
 
 from models import checkpoint
 from models.checkpoint import Spec
-from models.learner import Learner, Support
+from models.learner import Learner, State, Support
 from models.recipes import RECIPES
+from service.engine import device
 from service.engine.base import SupportSet
-from service.engine.device import Device
 from service.settings import Settings
 from tests.service.drawings import letters, png
 from tests.service.serving import serving, working
@@ -32,7 +32,7 @@ def two_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         make_model(folder, "glyphs", replace(glyphs, spec=Spec("protonet", "conv4")))
-        make_model(folder, "tim", replace(glyphs, spec=Spec("tim", "conv4", {"adapt_steps": 10})))
+        make_model(folder, "tim", replace(glyphs, spec=Spec("tim", "conv4", {"eval_inner_steps": 10})))
     return folder
 
 
@@ -45,15 +45,15 @@ def two_served(two_models: Path, redis_url: str) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def batches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many requests each batch of predicts has."""
+    """How many requests each computation of answers has."""
     sizes: list[int] = []
-    original = Device.predict
+    original = device.predict_many
 
-    def counted(device: Device, works: list) -> list:
-        sizes.append(len(works))
-        return original(device, works)
+    def counted(learner: Learner, states: State, queries: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(queries))
+        return original(learner, states, queries)
 
-    monkeypatch.setattr(Device, "predict", counted)
+    monkeypatch.setattr(device, "predict_many", counted)
     return sizes
 
 
@@ -65,8 +65,8 @@ def alone(learner: Learner, support: SupportSet, queries: np.ndarray) -> np.ndar
     """What the learner itself answers to one client's one request."""
     shown, asked = (torch.tensor(each / 255, dtype=torch.float32) for each in (support.inputs, queries))
     mask = torch.ones(len(shown), dtype=torch.bool)
-    state = learner.adapt(Support(shown, torch.tensor(support.targets), mask, support.ways))
-    return learner.predict(state, asked).numpy()
+    learned = Support(shown, torch.tensor(support.targets), mask, support.ways)
+    return learner.answer(learned, asked).numpy()
 
 
 @pytest.mark.anyio
