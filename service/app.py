@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from importlib.metadata import version
@@ -44,7 +45,7 @@ def create_app(
         UnknownModel: The default model is not in the catalogue.
         ValueError: The URL is not that of a Redis.
     """
-    store = Store(redis_url, timeout_s=settings.redis_timeout_s, state_ttl_s=settings.state_ttl_s)
+    store = _store(redis_url, settings)
     default = catalogue[settings.default_model]
 
     @asynccontextmanager
@@ -94,6 +95,17 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(SendInPieces)
     app.add_middleware(RequestMetrics)
     app.add_middleware(Normalize, root_path=settings.root_path)
+
+
+def _store(url: str, settings: Settings) -> Store:
+    return Store(
+        url,
+        timeout_s=settings.redis_timeout_s,
+        state_ttl_s=settings.state_ttl_s,
+        answer_ttl_s=settings.answer_ttl_s,
+        answer_bytes=settings.answer_bytes,
+        mark_s=math.ceil(settings.deadline_s),
+    )
 
 
 async def _wait_for_worker(engine: Engine) -> None:

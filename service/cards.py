@@ -5,8 +5,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.arrays import Array
 from service.errors import UnknownModel
 from service.inputs.registry import CardInput
 
@@ -70,6 +72,13 @@ class Card(BaseModel):
     def write(self, path: Path) -> None:
         """Write the card as a JSON file; `checkpoint` is left to the weights themselves to say."""
         path.write_text(self.model_dump_json(indent=2, exclude={"checkpoint"}) + "\n")
+
+    def probabilities(self, logits: Array) -> Array:
+        """Calibrated class probabilities (q, ways), in double precision, of a model's logits (q, ways)."""
+        scaled = logits / self.temperature
+        powers = np.exp(scaled.astype(np.float64) - scaled.max(-1, keepdims=True))
+        probabilities: Array = powers / powers.sum(-1, keepdims=True)
+        return probabilities
 
     def with_figures(self, figures: list[Figure]) -> Self:
         """The card with figures added, or in place of those of the same setting and metric."""

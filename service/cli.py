@@ -31,44 +31,30 @@ Threads = Annotated[int, typer.Option(min=1, help="Torch threads.")]
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; else HANDFUL_HOST, else 127.0.0.1.")] = None,
     port: Annotated[int | None, typer.Option(help="Port; else HANDFUL_PORT, else 8000.")] = None,
-    api_processes: Annotated[
-        int | None, typer.Option(help="Number of API processes; else HANDFUL_API_PROCESSES, else 1.")
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option(help="Number of device workers; else HANDFUL_WORKER_PROCESSES, else 1.")
-    ] = None,
+    replicas: Annotated[int | None, typer.Option(help="Replicas; else HANDFUL_REPLICAS, else 1.")] = None,
+    api_processes: Annotated[int | None, typer.Option(help="API processes of each replica; else 1.")] = None,
 ) -> None:
     """Serve the models over HTTP. Every setting is an environment variable: see service/settings.py."""
     from service.process.serve import serve  # noqa: PLC0415
 
-    given = {"host": host, "port": port, "api_processes": api_processes, "worker_processes": workers}
+    given = {"host": host, "port": port, "replicas": replicas, "api_processes": api_processes}
     serve(Settings.model_validate({name: value for name, value in given.items() if value is not None}))
 
 
-Fd = Annotated[int | None, typer.Option(hidden=True, help="An inherited listening socket.")]
-WithParent = Annotated[bool, typer.Option("--with-parent", hidden=True, help="Exit when standard input is closed.")]
-
-
 @app.command()
-def api(fd: Fd = None, with_parent: WithParent = False) -> None:
-    """Run one API process, for workers and a Redis elsewhere: HANDFUL_WORKER_URLS, HANDFUL_REDIS_URL."""
+def api() -> None:
+    """Run one API process. It needs a worker at HANDFUL_WORKER_SOCKET and a Redis at HANDFUL_REDIS_URL."""
     from service.process.api_main import run  # noqa: PLC0415
-    from service.process.supervisor import end_with_parent  # noqa: PLC0415
 
-    if with_parent:
-        end_with_parent()
-    run(Settings(), fd)
+    run(Settings())
 
 
 @app.command()
-def worker(with_parent: WithParent = False) -> None:
-    """Run one device worker, for API processes elsewhere: HANDFUL_LISTEN, HANDFUL_WORKER_SECRET."""
-    from service.process.supervisor import end_with_parent  # noqa: PLC0415
-    from service.process.worker_main import work  # noqa: PLC0415
+def worker() -> None:
+    """Run one device worker, which listens at HANDFUL_WORKER_SOCKET."""
+    from service.process.serve import serve_worker  # noqa: PLC0415
 
-    if with_parent:
-        end_with_parent()
-    work(Settings())
+    serve_worker(Settings())
 
 
 @app.command()

@@ -9,12 +9,16 @@
     │   └── UnknownClient       never adapted, forgotten, expired, or of another tenant: the answers are the same
     ├── TooSlow 408             the request did not arrive in time
     ├── Conflict 409            the client has another model, or its model is no longer served
-    │   └── Contended           other requests kept adapting the client
+    │   ├── Contended           other requests kept adapting the client
+    │   ├── CorruptRecord       a stored value of the client cannot be read; an adapt or DELETE repairs it
+    │   └── RequestInProgress   a request with the same idempotency key still runs
     ├── TooLarge 413            the body is over the limit
     ├── UnsupportedMediaType 415
     ├── Unprocessable 422       readable, but refused: names the field, the limit and the way out
     │   ├── TooManyWays         more classes than the model takes
+    │   ├── TooCostly           the job takes more time or memory of the device than one may
     │   ├── AnswerTooLarge      the answer would be over the limit
+    │   ├── KeyReused           the idempotency key came with another body before
     │   └── Diverged            the state or the answer is not finite
     ├── Busy 429                the queue is full; no work was done
     ├── HeadTooLarge 431        the URL, headers and trailers are over the limit
@@ -96,6 +100,18 @@ class Contended(Conflict):
     code, retry_after_s = "contended", 1
 
 
+class CorruptRecord(Conflict):
+    """A stored value of the client cannot be read. Adapting it again or DELETE repairs it."""
+
+    code, title = "corrupt_record", "The stored client cannot be read"
+
+
+class RequestInProgress(Conflict):
+    """A request with the same idempotency key has not been answered yet."""
+
+    code, title, retry_after_s = "request_in_progress", "The same request is still running", 1
+
+
 class TooLarge(HandfulError):
     """The body is over the limit."""
 
@@ -126,10 +142,22 @@ class AnswerTooLarge(Unprocessable):
     code = "answer_too_large"
 
 
+class TooCostly(Unprocessable):
+    """The job takes more time or memory of the device than one job may."""
+
+    code = "too_costly"
+
+
 class Diverged(Unprocessable):
     """The state or the answer holds infinite or undefined numbers."""
 
     code = "diverged"
+
+
+class KeyReused(Unprocessable):
+    """The idempotency key was sent before with another body."""
+
+    code, title = "idempotency_key_reused", "The idempotency key belongs to another request"
 
 
 class Busy(HandfulError):

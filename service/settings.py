@@ -1,10 +1,10 @@
 """Every setting of the service, read once from the environment (`HANDFUL_PORT=9000`) and passed on."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from service.environment import PREFIX, Environment
@@ -17,22 +17,19 @@ Tenant = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{64}$", to_lower=True)]
 
 
-def parse_worker_url(url: str) -> Path | tuple[str, int]:
-    """Where a worker is: a socket's path, or host and port. Raises ValueError."""
-    address = urlsplit(url)
-    if address.scheme == "unix" and not address.netloc and address.path:
-        return Path(address.path)
-    if address.scheme == "tcp" and address.hostname and address.port:
-        return address.hostname, address.port
-    raise ValueError("a worker is at unix:///path or tcp://host:port")
+MAX_SOCKET_BYTES = 103
+"""Maximum length of a Unix socket's path: 107 on Linux, 103 on macOS."""
 
 
-def _checked(url: str) -> str:
-    parse_worker_url(url)
-    return url
+def _short_enough(path: Path) -> Path:
+    if (length := len(os.fsencode(path))) > MAX_SOCKET_BYTES:
+        raise ValueError(
+            f"the path of a socket has {length} bytes; the limit is {MAX_SOCKET_BYTES}. Use a shorter path."
+        )
+    return path
 
 
-WorkerUrl = Annotated[str, AfterValidator(_checked)]
+SocketPath = Annotated[Path, AfterValidator(_short_enough)]
 
 
 class Settings(BaseSettings):
@@ -86,26 +83,33 @@ class Settings(BaseSettings):
     state_ttl_s: int = Field(
         7 * 24 * 3600, ge=1, description="Seconds that an unused state stays in Redis; then it is made again."
     )
+    answer_ttl_s: int = Field(
+        24 * 3600, ge=1, description="Seconds that the answer to an adapt with an Idempotency-Key is kept."
+    )
+    answer_bytes: int = Field(
+        16 * 2**20, ge=2**16, description="Bytes of such answers per tenant, at most; the oldest are dropped first."
+    )
 
-    api_processes: int = Field(1, ge=1, description="Processes that speak HTTP, which handful serve starts.")
-    worker_processes: int = Field(1, ge=0, description="Device workers that handful serve starts.")
-    worker_urls: list[WorkerUrl] = Field(
-        [], description="Workers elsewhere: tcp://host:port or unix:///path, as a JSON list."
+    replicas: int = Field(
+        1, ge=1, description="Replicas that handful serve starts. Each has its own API processes and its own worker."
     )
-    listen: WorkerUrl = Field(
-        "tcp://127.0.0.1:8100", description="Where handful worker listens: tcp:// or unix:// URL."
-    )
-    worker_secret: SecretStr = Field(
-        SecretStr(""), description="What API processes and workers on tcp:// must both know; not sent over the wire."
+    api_processes: int = Field(1, ge=1, description="API processes of each replica that handful serve starts.")
+    worker_socket: SocketPath = Field(
+        Path("/run/handful/worker"),
+        description="Unix socket at which handful api reaches the handful worker of its replica. handful serve uses "
+        "sockets of its own.",
     )
     stall_s: float = Field(
-        600, gt=0, description="Seconds that a batch may run; then the worker ends, to be started again."
+        600, gt=0, description="Seconds that a batch may run. A worker that exceeds it is stuck and is restarted."
     )
     worker_metrics_port: int | None = Field(
-        None, ge=1, le=65535, description="Where handful worker, run by itself, shows its metrics."
+        None, ge=1, le=65535, description="Port on which handful worker serves its Prometheus metrics. None: no port."
     )
 
-    device: str = Field("cpu", description="Device of the worker: cpu, cuda, cuda:1, ...")
+    device: str = Field(
+        "cpu",
+        description="Device of the worker: cpu, cuda, cuda:1, ... With several replicas, cuda gives each its own GPU.",
+    )
     precision: Literal["float32", "bfloat16"] = Field("float32", description="Arithmetic of the worker.")
     state_precision: Literal["float16", "float32"] = Field(
         "float16", description="Of what classifiers keep of a client's weights: how far they are from the model's own."
@@ -113,11 +117,14 @@ class Settings(BaseSettings):
     compile: bool = Field(
         False, description="Compile models with torch.compile before being ready, which takes minutes for each."
     )
-    threads: int = Field(1, ge=1, description="Torch threads of each of the worker's two lanes.")
-    queue: int = Field(1024, ge=1, description="Jobs that may wait for each lane; the next is answered 429.")
+    threads: int = Field(1, ge=1, description="Torch threads of each of the worker's two queues.")
+    queue: int = Field(1024, ge=1, description="Jobs that may wait in each queue; the next is answered 429.")
     batch_jobs: int = Field(16, ge=1, description="Jobs that run as one batch, at most.")
-    batch_examples: int = Field(2048, ge=1, description="Examples, padding included, that run as one batch, at most.")
+    batch_examples: int = Field(2048, ge=1, description="Most examples that run as one batch.")
     state_cache_bytes: int = Field(512 * 2**20, ge=0, description="Bytes of adapted states held on the device.")
+    max_job_s: float = Field(
+        5.0, gt=0, description="Seconds of the device that one job may take, as estimated; more is refused."
+    )
     deadline_s: float = Field(30.0, gt=0, description="Seconds that a job may wait; then it is answered 504.")
 
     root_path: Annotated[str, StringConstraints(pattern=r"^(/[A-Za-z0-9._~-]+)*$")] = Field(

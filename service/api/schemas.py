@@ -107,7 +107,9 @@ class AdaptResponse(BaseModel):
     state_bytes: int = Field(description="Size of the adapted state.")
     expires_at: datetime | None
     warnings: Warnings = []
-    timings_ms: dict[str, float] = Field(description="Milliseconds of each stage: decode; adapt, with its wait; store.")
+    timings_ms: dict[str, float] = Field(
+        description="Milliseconds of each stage: decode; adapt, with its wait; store, unless it has an Idempotency-Key."
+    )
 
 
 class PredictRequest(Body):

@@ -17,6 +17,7 @@ PART = 25
 
 FAILURES = responses(errors.Unauthorized, errors.Unprocessable, errors.Unavailable)
 FAILURES_OF_ONE = responses(errors.Unauthorized, errors.UnknownClient, errors.Unprocessable, errors.Unavailable)
+FAILURES_OF_SHOWN = FAILURES_OF_ONE | responses(errors.CorruptRecord)
 
 
 @router.get("", operation_id="list_clients", responses=FAILURES)
@@ -42,7 +43,7 @@ async def list_clients(
     return ClientPage(clients=page, next_cursor=page[-1].client_id if more and page else None)
 
 
-@router.get("/{client_id}", operation_id="get_client", responses=FAILURES_OF_ONE)
+@router.get("/{client_id}", operation_id="get_client", responses=FAILURES_OF_SHOWN)
 async def get_client(client: Client, clients: UseCases) -> ClientInfo:
     """One client."""
     return _info(await clients.show(client))

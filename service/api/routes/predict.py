@@ -1,6 +1,5 @@
 """POST /predict."""
 
-import numpy as np
 from fastapi import APIRouter, Request, Response
 
 from service import errors
@@ -10,7 +9,6 @@ from service.api.dependencies import use_cases
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, documented, read
 from service.api.schemas import Classified, PredictRequest, PredictResponse, Regressed, warnings_of
-from service.arrays import Array
 from service.cards import Card
 from service.settings import Settings
 from service.store.records import ClientKey, Record
@@ -22,6 +20,7 @@ FAILURES = responses(
     errors.Unauthorized,
     errors.UnknownClient,
     errors.Conflict,
+    errors.CorruptRecord,
     errors.TooSlow,
     errors.TooLarge,
     errors.UnsupportedMediaType,
@@ -75,11 +74,4 @@ def _predictions(answered: Answered, top_k: int) -> list[Classified] | list[Regr
     classes = answered.record.classes
     if classes is None:
         return [regressed(values) for values in answered.answers.tolist()]
-    return classified(softmax(answered.answers / answered.card.temperature), classes, top_k)
-
-
-def softmax(logits: Array) -> Array:
-    """Probabilities (q, ways) of logits (q, ways), in double precision."""
-    powers = np.exp(logits.astype(np.float64) - logits.max(-1, keepdims=True))
-    probabilities: Array = powers / powers.sum(-1, keepdims=True)
-    return probabilities
+    return classified(answered.card.probabilities(answered.answers), classes, top_k)

@@ -119,18 +119,18 @@ class Failing:
     def __getattr__(self, name: str):
         return getattr(self._engine, name)
 
-    async def adapt(self, *args):
+    async def adapt(self, *args, **options):
         self.now += 1
         self.most = max(self.most, self.now)
         try:
-            return await self._engine.adapt(*args)
+            return await self._engine.adapt(*args, **options)
         finally:
             self.now -= 1
 
-    async def predict(self, *args):
+    async def predict(self, *args, **options):
         if self.armed:
             raise self._error
-        return await self._engine.predict(*args)
+        return await self._engine.predict(*args, **options)
 
 
 def test_concurrent_readiness_checks_share_one_probe(settings, worker, redis):

@@ -21,9 +21,9 @@ class Waiting:
     def __getattr__(self, name: str):
         return getattr(self._engine, name)
 
-    async def adapt(self, *args):
+    async def adapt(self, *args, **options):
         if not self.armed:
-            return await self._engine.adapt(*args)
+            return await self._engine.adapt(*args, **options)
         self.began.set()
         try:
             await asyncio.Event().wait()

@@ -12,10 +12,10 @@ import torch
 
 from models import checkpoint
 from models.checkpoint import Spec
-from models.learner import Learner, Support
+from models.learner import Learner, State, Support
 from models.recipes import RECIPES
+from service.engine import device
 from service.engine.base import SupportSet
-from service.engine.device import Device
 from service.settings import Settings
 from tests.service.drawings import letters, png
 from tests.service.serving import serving, working
@@ -45,15 +45,15 @@ def two_served(two_models: Path, redis_url: str) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def batches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many requests each batch of predicts has."""
+    """How many requests each computation of answers has."""
     sizes: list[int] = []
-    original = Device.predict
+    original = device.predict_many
 
-    def counted(device: Device, works: list) -> list:
-        sizes.append(len(works))
-        return original(device, works)
+    def counted(learner: Learner, states: State, queries: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(queries))
+        return original(learner, states, queries)
 
-    monkeypatch.setattr(Device, "predict", counted)
+    monkeypatch.setattr(device, "predict_many", counted)
     return sizes
 
 
