@@ -18,7 +18,7 @@ from service.engine.base import Engine, StateNotCached, SupportSet
 from service.errors import Conflict, Contended, HandfulError, TooManyWays, Unavailable, Unprocessable
 from service.inputs.executor import Decoder
 from service.inputs.kind import Decoded, InputWarning
-from service.inputs.labels import Classes, check_labels, class_indices, regression_targets
+from service.inputs.labels import Classes, checked_labels, class_indices, regression_targets
 from service.inputs.limits import check_count
 from service.settings import Settings
 from service.store.records import Adapted, ClientKey, Draft, Record, RequestKey, StateKey, state_bytes
@@ -336,7 +336,7 @@ def _labels(record: Record, stored: Arrays, new: Sequence[Any]) -> list[Any]:
     """The labels of the stored examples, as they were sent, and the new ones behind them."""
     if not record.classes:
         return [*stored["targets"].tolist(), *new]
-    check_labels(new)
+    checked_labels(new)
     if type(new[0]) is not type(record.classes[0]):
         kind = "strings" if isinstance(record.classes[0], str) else "integers"
         raise Unprocessable(f"support[0].label: this client's labels are {kind}.", field="support[0].label")

@@ -79,6 +79,17 @@ def create_app(
     return app
 
 
+def _store(url: str, settings: Settings) -> Store:
+    return Store(
+        url,
+        timeout_s=settings.redis_timeout_s,
+        state_ttl_s=settings.state_ttl_s,
+        answer_ttl_s=settings.answer_ttl_s,
+        answer_bytes=settings.answer_bytes,
+        mark_s=math.ceil(settings.deadline_s),
+    )
+
+
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
     """Each goes around those before it."""
     total = max(settings.max_body_bytes_in_flight, 2 * settings.max_body_bytes)
@@ -95,17 +106,6 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(SendInPieces)
     app.add_middleware(RequestMetrics)
     app.add_middleware(Normalize, root_path=settings.root_path)
-
-
-def _store(url: str, settings: Settings) -> Store:
-    return Store(
-        url,
-        timeout_s=settings.redis_timeout_s,
-        state_ttl_s=settings.state_ttl_s,
-        answer_ttl_s=settings.answer_ttl_s,
-        answer_bytes=settings.answer_bytes,
-        mark_s=math.ceil(settings.deadline_s),
-    )
 
 
 async def _wait_for_worker(engine: Engine) -> None:

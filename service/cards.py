@@ -1,16 +1,19 @@
 """Model cards: what each model takes, how good it is, and how it was made. One JSON file beside each checkpoint."""
 
 import hashlib
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from service.arrays import Array
 from service.errors import UnknownModel
 from service.inputs.registry import CardInput
+
+log = logging.getLogger(__name__)
 
 
 class Figure(BaseModel):
@@ -88,12 +91,21 @@ class Card(BaseModel):
 
 
 class Catalogue(Mapping[str, Card]):
-    """The cards of a folder by name. Reads no weights beyond their hash."""
+    """The cards of a folder by name. Reads no weights beyond their hash.
+
+    Hidden files are ignored. A card that cannot be read is logged with its path, and the others are served.
+
+    Raises:
+        FileNotFoundError: The folder holds no model, or none whose card can be read.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._cards = {path.stem: _read(path) for path in sorted(folder.glob("*.json"))}
-        if not self._cards:
+        paths = [path for path in sorted(folder.glob("*.json")) if not path.name.startswith(".")]
+        if not paths:
             raise FileNotFoundError(f"{folder} holds no model: a card NAME.json with NAME.safetensors beside it")
+        self._cards = {path.stem: card for path in paths if (card := _read(path))}
+        if not self._cards:
+            raise FileNotFoundError(f"{folder} holds no card that can be read")
 
     def __getitem__(self, name: str) -> Card:
         try:
@@ -112,6 +124,14 @@ class Catalogue(Mapping[str, Card]):
         return len(self._cards)
 
 
-def _read(path: Path) -> Card:
-    digest = hashlib.sha256(path.with_suffix(".safetensors").read_bytes()).hexdigest()[:16]
-    return Card.read(path).model_copy(update={"checkpoint": digest, "name": path.stem})
+def _read(path: Path) -> Card | None:
+    """The card, with the digest of its weights; None when one of the two files cannot be read."""
+    try:
+        digest = hashlib.sha256(path.with_suffix(".safetensors").read_bytes()).hexdigest()[:16]
+        return Card.read(path).model_copy(update={"checkpoint": digest, "name": path.stem})
+    except OSError as error:
+        log.error("%s is not served: %s: %s", path, error.strerror, error.filename)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()[:3])
+        log.error("%s is not served: its card is broken: %s", path, wrong)
+    return None

@@ -32,7 +32,9 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; else HANDFUL_HOST, else 127.0.0.1.")] = None,
     port: Annotated[int | None, typer.Option(help="Port; else HANDFUL_PORT, else 8000.")] = None,
     replicas: Annotated[int | None, typer.Option(help="Replicas; else HANDFUL_REPLICAS, else 1.")] = None,
-    api_processes: Annotated[int | None, typer.Option(help="API processes of each replica; else 1.")] = None,
+    api_processes: Annotated[
+        int | None, typer.Option(help="API processes of each replica; else HANDFUL_API_PROCESSES, else 1.")
+    ] = None,
 ) -> None:
     """Serve the models over HTTP. Every setting is an environment variable: see service/settings.py."""
     from service.process.serve import serve  # noqa: PLC0415

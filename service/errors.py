@@ -136,16 +136,16 @@ class TooManyWays(Unprocessable):
     code = "too_many_ways"
 
 
-class AnswerTooLarge(Unprocessable):
-    """The answer would be over the limit."""
-
-    code = "answer_too_large"
-
-
 class TooCostly(Unprocessable):
     """The job takes more time or memory of the device than one job may."""
 
     code = "too_costly"
+
+
+class AnswerTooLarge(Unprocessable):
+    """The answer would be over the limit."""
+
+    code = "answer_too_large"
 
 
 class Diverged(Unprocessable):

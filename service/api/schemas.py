@@ -108,7 +108,8 @@ class AdaptResponse(BaseModel):
     expires_at: datetime | None
     warnings: Warnings = []
     timings_ms: dict[str, float] = Field(
-        description="Milliseconds of each stage: decode; adapt, with its wait; store, unless it has an Idempotency-Key."
+        description="Milliseconds of each stage: decode; adapt, with its wait; store, unless there is an "
+        "Idempotency-Key."
     )
 
 

@@ -52,8 +52,15 @@ def engine(zoo):
         yield Counting(worker)
 
 
+class InPlace(Decoder):
+    """Starts no processes."""
+
+    async def decode(self, kind, raw, fields, tenant):
+        return kind.decode(raw, fields, self._limits)
+
+
 def clients_of(settings: Settings, engine, store: Store) -> Adaptation:
-    return Adaptation(Catalogue(settings.models), engine, store, settings, Decoder(settings))
+    return Adaptation(Catalogue(settings.models), engine, store, settings, InPlace(settings))
 
 
 async def answers(clients: Adaptation, asked=ASKED) -> list:
