@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.peers.network import MAML, SPECS, save_weights
 from benchmarks.services import drawings
-from service.engine.base import SupportSet
+from service.arrays import SupportSet
 from service.engine.device import Device, load
 from service.engine.jobs import Adapted, AdaptJob, PredictJob
 from service.process.serve import KEEP_MEMORY

@@ -14,9 +14,8 @@ from rich.progress import track
 
 from benchmarks.alone import become_worker
 from benchmarks.results import keep
-from service.arrays import Arrays
+from service.arrays import Arrays, SupportSet
 from service.cards import Card, Catalogue
-from service.engine.base import SupportSet
 from service.engine.worker import Worker
 from service.settings import Settings
 

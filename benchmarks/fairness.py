@@ -25,9 +25,8 @@ from benchmarks.driving import console, send
 from benchmarks.load import Load
 from benchmarks.results import keep
 from benchmarks.services import SAFETENSORS, SERVICES, Running, running
-from service.arrays import Array
+from service.arrays import Array, SupportSet
 from service.cards import Card, Catalogue
-from service.engine.base import SupportSet
 from service.engine.warmup import random_support
 from service.settings import ZOO, Settings
 

@@ -101,7 +101,7 @@ def write_models(folder: Path) -> None:
         learner = checkpoint.build(spec)
         card = Card(
             name=name, title=name, algorithm=learner.algorithm, paper=learner.paper, kind=learner.kind.value,
-            input={"type": "image", "size": 28}, max_ways=learner.max_ways, training={},
+            input={"type": "drawing", "size": 28}, max_ways=learner.max_ways, training={},
         )  # fmt: skip
         card.write(folder / f"{name}.json")
 

@@ -7,7 +7,7 @@
 `AsyncHandful` has the same methods, to be awaited.
 
 An input is a number, a vector (a list or an array), a text or an image. An image is a `Path`, an open file, bytes, a
-PIL image, or rows of numbers (a list or an array). A `str` is a text or base64, never the name of a file.
+PIL image or rows of numbers (a list or an array). A `str` is a text or base64, never a file name.
 """
 
 from service.client.clients import AsyncHandful, Handful

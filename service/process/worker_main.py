@@ -21,7 +21,7 @@ from service.settings import Settings
 log = logging.getLogger(__name__)
 
 STUCK = 70
-"""Exit status of a worker whose device is stuck."""
+"""Exit status of a worker with a stuck device."""
 
 
 def run(settings: Settings) -> None:
@@ -62,7 +62,7 @@ async def _warm_up_all(worker: Worker, catalogue: Catalogue, server: WorkerServe
     server.set_ready()
     log.info("the worker is ready: %d models", len(catalogue))
     for card in catalogue.values():
-        with suppress(HandfulError):  # an estimate that is less exact
+        with suppress(HandfulError):  # estimates are then less exact
             await measure_costs(worker, card, MEASURED_LARGE)
 
 
@@ -80,5 +80,5 @@ async def _watch(worker: Worker, settings: Settings) -> None:
     while True:
         await asyncio.sleep(HEARTBEAT_S)
         if worker.stuck_for() > settings.stall_s:
-            log.critical("a batch has run for over %g s: the worker is stuck and ends", settings.stall_s)
+            log.critical("a batch has run for over %g s: the worker counts as stuck and exits", settings.stall_s)
             os._exit(STUCK)

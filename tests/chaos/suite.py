@@ -34,7 +34,7 @@ class Outcome(NamedTuple):
     note: str
 
 
-class Adaptation(NamedTuple):
+class Clients(NamedTuple):
     """`probe` is asked whether the service is whole; `staying` is taught until a fault strikes, and `busy` on."""
 
     probe: Ledger
@@ -50,7 +50,7 @@ class Adaptation(NamedTuple):
 class Suite:
     """The parts, the load, and what befalls them."""
 
-    def __init__(self, running: Parts, clients: Adaptation, hold_s: float) -> None:
+    def __init__(self, running: Parts, clients: Clients, hold_s: float) -> None:
         self._parts, self._clients, self._hold_s = running, clients, hold_s
         self.load = Load(running.url)
         self._calm = asyncio.Event()
@@ -115,7 +115,7 @@ class Suite:
                     self.load.tally.violated(f"{ledger.client_id} was not answered, though the service was whole")
 
 
-def clients_of(models: Path) -> Adaptation:
+def clients_of(models: Path) -> Clients:
     """Clients with lessons of their own."""
     teachers = [Teacher(models, model) for model in MODELS]
 
@@ -126,7 +126,7 @@ def clients_of(models: Path) -> Adaptation:
             for i in range(count)
         ]
 
-    return Adaptation(
+    return Clients(
         some("probe", 1, 0)[0], some("staying", BUSY, 100), some("busy", BUSY, 200), some("quiet", QUIET, 300)
     )
 

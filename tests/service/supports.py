@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from service.arrays import Arrays
+from service.arrays import SupportSet
 from service.store.records import ClientKey, Draft, Record, StateKey
 
 CHECKPOINT = "0123456789abcdef"
@@ -14,15 +14,15 @@ ALICE = ClientKey("acme", "alice")
 
 def draft(number: int = 1, ttl_s: int | None = None) -> Draft:
     """A version of `number` examples, each with the target `number`, whose state is `number`."""
-    support = {"inputs": np.zeros((number, 2), np.float32), "targets": np.full(number, number)}
+    support = SupportSet(np.zeros((number, 2), np.float32), np.full(number, number), ways=2)
     state = {"w": np.array([number])}
     expires_at = None if ttl_s is None else datetime.now(UTC) + timedelta(seconds=ttl_s)
     return Draft(secrets.token_hex(8), "glyphs", CHECKPOINT, ["a", str(number)], support, state, expires_at)
 
 
-def numbers(record: Record, support: Arrays) -> set[int]:
+def numbers(record: Record, support: SupportSet) -> set[int]:
     """All numbers that a record and a support set show: one, if they are of one version."""
-    return {record.examples, len(support["targets"]), *support["targets"].tolist(), int(record.classes[1])}
+    return {record.examples, len(support.targets), *support.targets.tolist(), int(record.classes[1])}
 
 
 def key_of(client: ClientKey, record: Record) -> StateKey:

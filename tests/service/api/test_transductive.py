@@ -14,8 +14,8 @@ from models import checkpoint
 from models.checkpoint import Spec
 from models.learner import Learner, State, Support
 from models.recipes import RECIPES
+from service.arrays import SupportSet
 from service.engine import device
-from service.engine.base import SupportSet
 from service.settings import Settings
 from tests.service.drawings import letters, png
 from tests.service.serving import serving, working

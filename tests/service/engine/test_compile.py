@@ -10,9 +10,10 @@ import torch
 
 from models.functional import adapt_many
 from models.recipes import RECIPES
+from service.arrays import SupportSet
 from service.cards import Catalogue
 from service.engine import compile
-from service.engine.base import Engine, SupportSet
+from service.engine.base import Engine
 from service.engine.warmup import warm_up_shapes
 from service.settings import Settings
 from tests.service.serving import working

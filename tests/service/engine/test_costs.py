@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from models import checkpoint
-from service.engine.base import SupportSet
+from service.arrays import SupportSet
 from service.engine.budget import Budget
 from service.engine.costs import FREE, Curve, adapt_terms, fit, most_that_fits, predict_terms
 from service.engine.jobs import AdaptJob, PredictJob

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from service import metrics
-from service.engine.base import StateNotCached, SupportSet
+from service.arrays import SupportSet
+from service.engine.base import StateNotCached
 from service.engine.device import Device
 from service.errors import DeadlineExceeded, Diverged, Unavailable
 from service.settings import Settings

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from service.executor import SMALL
 from service.inputs.drawing import Drawing
-from service.inputs.executor import SMALL
 from service.inputs.vector import Vector
 from tests.service.drawings import png
 

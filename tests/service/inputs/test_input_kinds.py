@@ -14,8 +14,8 @@ from service.cards import Card
 from service.engine import warmup
 from service.errors import Unprocessable
 from service.inputs import registry
+from service.inputs.decoder import Decoder
 from service.inputs.drawing import Drawing
-from service.inputs.executor import Decoder
 from service.inputs.kind import Decoded, InputKind
 from service.inputs.limits import Limits
 from service.inputs.registry import INPUT_KINDS, CardInput, RequestInput
@@ -82,13 +82,6 @@ def test_the_description_of_the_api_names_every_kind():
     described = Body.model_json_schema()["properties"]["input"]
     assert all(kind.description in described["description"] for kind in INPUT_KINDS.values())
     assert all(schema in described["anyOf"] for kind in INPUT_KINDS.values() for schema in kind.json_schemas)
-
-
-@pytest.mark.parametrize("name", ["drawing", "image"])
-def test_a_card_may_call_a_drawing_by_its_old_name(name):
-    card = Card.model_validate(ABOUT | {"input": {"type": name, "size": 28}})
-    assert card.input == Drawing(size=28)
-    assert card.model_dump()["input"] == {"type": "drawing", "size": 28}
 
 
 @pytest.mark.parametrize("given", [{"type": "smell"}, {}, {"type": "vector"}, None, 3])

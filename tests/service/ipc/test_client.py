@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from service.arrays import SupportSet
 from service.cards import Catalogue
-from service.engine.base import StateNotCached, SupportSet
+from service.engine.base import StateNotCached
 from service.engine.worker import Worker
 from service.errors import DeadlineExceeded, Diverged, Unavailable
 from service.ipc import client, messages

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as shapes
 
-from service.engine.base import NOBODY, SupportSet
+from service.arrays import SupportSet
+from service.engine.base import NOBODY
 from service.ipc import messages
 from service.ipc.connection import LENGTH, Connection
 

@@ -9,7 +9,7 @@ from prometheus_client import REGISTRY
 
 from service.adaptation import Adaptation
 from service.errors import CorruptRecord, UnknownClient
-from service.inputs.executor import Decoder
+from service.inputs.decoder import Decoder
 from service.settings import Settings
 from service.store.checksums import parse_record
 from service.store.keys import EXPIRIES_KEY, index_key, record_key, state_key, support_key

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from service.adaptation import Adaptation
+from service.api.idempotency_key import request_key
 from service.errors import Busy, KeyReused, RequestInProgress, UnknownClient, Unprocessable
-from service.idempotency import request_key
-from service.inputs.executor import Decoder
+from service.inputs.decoder import Decoder
 from service.settings import Settings
 from service.store.answers import Answers
 from service.store.keys import answer_times_key, answers_key

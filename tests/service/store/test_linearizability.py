@@ -13,7 +13,7 @@ import pytest
 
 from service.adaptation import Adaptation
 from service.errors import Contended, UnknownClient
-from service.inputs.executor import Decoder
+from service.inputs.decoder import Decoder
 from service.settings import Settings
 from service.store.checksums import parse_record
 from service.store.keys import record_key, state_key, support_key

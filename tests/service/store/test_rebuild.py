@@ -10,7 +10,7 @@ from service.cards import Catalogue
 from service.engine.base import StateNotCached
 from service.engine.worker import Worker
 from service.errors import StoreFull, UnknownClient
-from service.inputs.executor import Decoder
+from service.inputs.decoder import Decoder
 from service.settings import Settings
 from service.store.records import ClientKey, Draft
 from service.store.store import Store
@@ -114,9 +114,9 @@ async def test_concurrent_predicts_share_one_rebuild(clients, engine, redis):
 async def test_a_cancelled_predict_does_not_cancel_the_shared_rebuild(clients, engine, redis):
     redis.delete(*redis.keys("*:state*"))
     engine.gate.clear()
-    protocol_with_timeout, patient = (asyncio.create_task(answers(clients)) for _ in range(2))
+    impatient, patient = (asyncio.create_task(answers(clients)) for _ in range(2))
     await engine.stopped.wait()
-    protocol_with_timeout.cancel()
+    impatient.cancel()
     engine.gate.set()
     assert (await patient).shape == (2, 3)
     assert engine.adapts == 3

@@ -20,8 +20,7 @@ async def test_a_commit_can_be_read(store):
     record, support = await store.support(ALICE)
     assert record == written == await store.record(ALICE)
     assert (record.client_id, record.model, record.version, record.examples) == ("alice", "glyphs", 1, 3)
-    assert support.keys() == {"inputs", "targets"}
-    assert (support["inputs"].shape, support["targets"].tolist()) == ((3, 2), [3, 3, 3])
+    assert (support.inputs.shape, support.targets.tolist(), support.ways) == ((3, 2), [3, 3, 3], 2)
     assert await store.state(key_of(ALICE, record), record) == {"w": np.array([3])}
 
 

@@ -31,7 +31,7 @@ def client(number: int) -> ClientKey:
 def large(number: int) -> Draft:
     """About 100 kB of support and as much of state."""
     some = draft(number)
-    support = some.support | {"inputs": np.zeros((EXAMPLES, 3), np.float32)}
+    support = some.support._replace(inputs=np.zeros((EXAMPLES, 3), np.float32))
     return some._replace(support=support, state={"w": np.zeros(3 * EXAMPLES, np.float32)})
 
 
@@ -93,7 +93,7 @@ async def test_a_refused_commit_keeps_the_version_before(store, redis, policy):
         await store.commit(client(0), large(2), after=before)
     record, support = await store.support(client(0))
     assert record == before
-    assert set(support["targets"]) == {1}
+    assert set(support.targets) == {1}
     assert await store.state(key_of(client(0), record), record) in (None, {"w": pytest.approx(0)})
 
 
