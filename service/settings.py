@@ -151,7 +151,7 @@ class Settings(BaseSettings):
     receive_timeout_s: float = Field(
         60.0,
         gt=0,
-        description="Maximum seconds to receive the head of a request, and then its body; then the connection is closed.",
+        description="Maximum seconds to receive the head of a request, and as many for its body.",
     )
     write_timeout_s: float = Field(
         30.0,

@@ -19,7 +19,7 @@ from models.recurrent import lstm_step
 
 
 class CellState(NamedTuple):
-    """What the LSTM keeps for each coordinate of the weights: `hidden` and `memory` (coordinates, units), and the last
+    """The state of the LSTM for each coordinate of the weights: `hidden` and `memory` (coordinates, units), and the last
     `forget` and `admit` gates (coordinates,)."""
 
     hidden: Tensor

@@ -71,7 +71,7 @@ def with_constant(features: Tensor) -> Tensor:
 def ridge_regression(points: Tensor, values: Tensor, ridge: Tensor) -> Tensor:
     """The W (d, outputs) that minimises |X W - Y|^2 + ridge |W|^2, for points X (n, d) and values Y (n, outputs).
 
-    Solved for n or for d unknowns, whichever are fewer, by Woodbury's identity.
+    Woodbury's identity gives a system of n or of d unknowns; the smaller one is solved.
     """
     with torch.autocast(points.device.type, enabled=False):
         if len(points) < points.shape[1]:
@@ -80,7 +80,7 @@ def ridge_regression(points: Tensor, values: Tensor, ridge: Tensor) -> Tensor:
 
 
 def _solve(gram: Tensor, values: Tensor, ridge: Tensor) -> Tensor:
-    """Does not check the result: an overflow gives nan, which fails one client, where an error would fail a batch."""
+    """Solve without checks. An overflow gives NaN and fails one client; an error would fail the whole batch."""
     identity = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
     solution: Tensor = torch.linalg.solve_ex(gram + ridge * identity, values).result
     return solution.contiguous()

@@ -28,7 +28,7 @@ class StateCache(Generic[Value]):
             return self._entries[key][0]
 
     def put(self, key: Hashable, value: Value, size: int) -> None:
-        """Keep a value of `size` bytes; evicts others for it. The latest value stays even if it exceeds the capacity."""
+        """Keep a value of `size` bytes; evict others for it. The latest value stays even above the capacity."""
         with self._lock:
             self._remove(key)
             self._entries[key] = (value, size)

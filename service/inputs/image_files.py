@@ -92,7 +92,7 @@ def _deep(image: Image.Image) -> Grey:
 
 
 def _converted(image: Image.Image, convert: Callable[[Image.Image], Image.Image]) -> Grey:
-    """Convert an image. A large one is reduced by a whole factor, strip by strip: converting it as a whole takes several
+    """Convert an image. A large one is reduced by a whole factor, strip by strip. Converting it at once takes several
     times its memory."""
     factor = max(1, max(image.size) // ENOUGH)
     if factor == 1:

@@ -75,7 +75,7 @@ def test_an_answer_that_would_be_too_large_is_refused_before_work_with_what_woul
         body = {"client_id": "alice", "inputs": [QUERY] * 200, "top_k": None}
         refusal = api.post("/predict", json=body)
     assert (refusal.status_code, refusal.json()["code"], refusal.json()["field"]) == (422, "answer_too_large", "inputs")
-    assert "100000 bytes, the limit" in refusal.json()["detail"]
+    assert "100000 bytes in all" in refusal.json()["detail"]
     assert "Send at most 1" in refusal.json()["detail"]
 
 

@@ -32,7 +32,7 @@ def test_a_body_that_does_not_arrive_is_answered_408(hurried, body):
     answer = answers(hurried, HEAD + body)
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b'"code":"too_slow"' in answer
-    assert b"0.5 s, the limit" in answer
+    assert b"limit of 0.5 s" in answer
 
 
 @pytest.mark.parametrize("head", [b"", b"POST /ad", HEAD[:-2]])
