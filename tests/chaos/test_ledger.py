@@ -1,4 +1,4 @@
-"""The judge of the chaos suite sees what is lost and what is wrong."""
+"""The ledger of the chaos suite detects losses and wrong answers."""
 
 import numpy as np
 import pytest
