@@ -36,11 +36,11 @@ def test_the_share_of_the_peak_is_arithmetic_by_time():
         (BATCH, {1: 10, 2: 15, 64: 5}, [2]),
     ],
 )
-def test_worse_than_linear_is_what_has_grown_by_more_than_its_size(axis, microseconds, found):
+def test_growth_beyond_the_size_is_worse_than_linear(axis, microseconds, found):
     assert too_large(axis, {size: {"cpu_us": each} for size, each in microseconds.items()}) == found
 
 
-def test_the_page_says_what_is_worse_than_linear():
+def test_the_page_lists_growth_that_is_worse_than_linear():
     points = {"2": {"rate": 1, "cpu_us": 10}, "8": {"rate": 1, "cpu_us": 60}}
     found = read_growth({WAYS: {"maml adapt": points}})
     assert verdict(WAYS, found[WAYS]) == "worse than linear: maml adapt at 8"

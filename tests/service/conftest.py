@@ -77,7 +77,7 @@ def api(served: httpx.Client, redis: Redis) -> httpx.Client:
 
 @pytest.fixture
 async def store(redis_url: str, redis: Redis) -> AsyncIterator[Store]:
-    """An empty store, by itself."""
+    """An empty store."""
     redis.flushall()
     store = Store(redis_url, timeout_s=20, state_ttl_s=1000)
     yield store

@@ -1,4 +1,4 @@
-"""What the tests of the store write: versions in which every part shows the same number."""
+"""Versions for the tests of the store. All parts of a version show the same number."""
 
 import secrets
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ ALICE = ClientKey("acme", "alice")
 
 
 def draft(number: int = 1, ttl_s: int | None = None) -> Draft:
-    """A version of `number` examples, each with the target `number`, whose state is `number`."""
+    """A version of `number` examples, with targets and a state of `number`."""
     support = SupportSet(np.zeros((number, 2), np.float32), np.full(number, number), ways=2)
     state = {"w": np.array([number])}
     expires_at = None if ttl_s is None else datetime.now(UTC) + timedelta(seconds=ttl_s)
@@ -21,7 +21,7 @@ def draft(number: int = 1, ttl_s: int | None = None) -> Draft:
 
 
 def numbers(record: Record, support: SupportSet) -> set[int]:
-    """All numbers that a record and a support set show: one, if they are of one version."""
+    """All numbers of a record and a support set: one number if they are of one version."""
     return {record.examples, len(support.targets), *support.targets.tolist(), int(record.classes[1])}
 
 

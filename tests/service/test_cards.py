@@ -45,10 +45,10 @@ def test_a_card_without_weights_is_named_and_the_others_are_served(models, caplo
     assert "sinusoid.safetensors" in caplog.text
 
 
-def test_a_folder_without_a_card_that_can_be_read_is_refused(models):
+def test_a_folder_without_a_readable_card_is_refused(models):
     for path in models.glob("*.json"):
         path.write_text("{")
-    with pytest.raises(FileNotFoundError, match="no card that can be read"):
+    with pytest.raises(FileNotFoundError, match="no readable card"):
         Catalogue(models)
 
 

@@ -56,7 +56,7 @@ def test_a_slash_at_the_end_is_ignored(api, path):
     ],
 )
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "OPTIONS"])
-def test_a_wrong_method_is_told_all_that_are_allowed(api, method, path, methods):
+def test_the_answer_to_a_wrong_method_lists_the_allowed_ones(api, method, path, methods):
     refusal = api.request(method, path)
     assert (refusal.status_code, refusal.headers["allow"]) == (405, methods)
 

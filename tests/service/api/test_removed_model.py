@@ -1,4 +1,4 @@
-"""A client whose model is no longer served is told so, and can be adapted anew or removed."""
+"""A client with a model that is no longer served: it gets 409, and can be adapted again or removed."""
 
 import shutil
 
@@ -31,7 +31,7 @@ def test_predict_and_append_are_409_with_the_way_out(api):
         api.post("/adapt", json={"client_id": "alice", "mode": "append", "model": "glyphs-maml", "support": LV}),
     ]
     assert [refusal.status_code for refusal in refusals] == [409] * 3
-    assert all("adapt" in refusal.json()["detail"] for refusal in refusals)
+    assert all("Adapt it with another model" in refusal.json()["detail"] for refusal in refusals)
     assert all("glyphs-maml" in refusal.json()["detail"] for refusal in refusals)
 
 

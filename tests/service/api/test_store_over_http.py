@@ -1,4 +1,4 @@
-"""What the store promises, as HTTP answers: deletes, corrupt clients, and requests with an idempotency key."""
+"""The guarantees of the store over HTTP: deletes, corrupt clients and idempotency keys."""
 
 from concurrent.futures import ThreadPoolExecutor
 

@@ -166,7 +166,7 @@ STRANGE = {
 
 
 @pytest.mark.parametrize("name", STRANGE)
-def test_every_answer_that_is_no_success_raises_the_same_error(scripted, name):
+def test_every_error_answer_raises_refused_error(scripted, name):
     answer, code = STRANGE[name]
     with Handful(scripted(answer).url) as handful, pytest.raises(RefusedError) as refused:
         handful.predict("alice", [1])
@@ -230,6 +230,6 @@ async def test_the_asynchronous_client_asks_again_too(scripted, monkeypatch):
     assert len(found) == 1
 
 
-def test_a_text_is_sent_as_it_is_though_a_file_has_its_name(tmp_path):
+def test_a_text_is_sent_unchanged_even_if_it_is_a_file_name(tmp_path):
     request = adapt_request(httpx.Client(), "alice", [(str(file_of(tmp_path)), "V")], {})
     assert json.loads(request.content)["support"][0]["input"] == str(tmp_path / "v.png")

@@ -49,7 +49,7 @@ async def answers(engine: Engine, model: str, count: int) -> np.ndarray:
     return await engine.predict(model, "somebody", asked.inputs, state)
 
 
-async def test_every_model_is_compiled_before_requests_and_none_while_one_waits(graphs, tmp_path):
+async def test_all_models_are_compiled_before_the_first_request_and_none_later(graphs, tmp_path):
     for name in ("one", "other"):
         make_model(tmp_path, name, RECIPES["sinusoid-ridge"])
     cards = Catalogue(tmp_path).values()
@@ -70,4 +70,4 @@ async def test_every_model_is_compiled_before_requests_and_none_while_one_waits(
 def test_without_a_compiler_models_run_as_they_are(monkeypatch, caplog):
     monkeypatch.setattr(compile, "compiler_path", lambda: None)
     assert compile.per_model(adapt_many, ["one"], compiling=True) == {"one": adapt_many}
-    assert "no C++ compiler" in caplog.text
+    assert "needs a C++ compiler" in caplog.text

@@ -98,7 +98,7 @@ NAMED = {
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_a_format_that_is_not_read_is_named_with_those_that_are(name):
+def test_the_error_for_an_unknown_format_names_it_and_the_known_ones(name):
     with pytest.raises(Unprocessable, match=rf"inputs\[3\]: a {name} image, which .* PNG, JPEG, WEBP, GIF, TIFF, BMP"):
         decode(b64(NAMED[name] + bytes(100)))
 
@@ -111,7 +111,7 @@ def test_a_truncated_file_is_said_to_be_damaged(kind):
 
 
 def test_a_jpeg_of_many_scans_is_refused_with_the_limit():
-    with pytest.raises(Unprocessable, match=rf"a JPEG of {MAX_SCANS + 1} scans; the limit is {MAX_SCANS}"):
+    with pytest.raises(Unprocessable, match=rf"the JPEG has {MAX_SCANS + 1} scans; the limit is {MAX_SCANS}"):
         decode(progressive_jpeg(MAX_SCANS + 1, side=8))
 
 

@@ -1,4 +1,4 @@
-"""A new input kind is one class and one line in the registry; nothing else knows which kinds there are."""
+"""A new input kind is one class and one line in the registry."""
 
 import asyncio
 import subprocess

@@ -47,7 +47,7 @@ def test_a_long_temporary_folder_is_replaced_by_a_short_one(place, monkeypatch):
         assert len(os.fsencode(f"{folder.parent}{LONGEST}")) < 104
 
 
-def test_where_no_folder_is_short_enough_the_error_says_what_to_set(place, monkeypatch):
+def test_without_a_short_folder_the_error_names_the_variable_to_set(place, monkeypatch):
     monkeypatch.setattr(run_folder, "MAX_SOCKET_BYTES", 10)
     with pytest.raises(ValueError, match="set TMPDIR to a shorter one"), run_folder.run_folder():
         pass

@@ -1,4 +1,4 @@
-"""An engine whose states are the support sets themselves, so that every answer shows which examples it comes from."""
+"""An engine with the support sets as states, so that every answer shows its examples."""
 
 import asyncio
 import random

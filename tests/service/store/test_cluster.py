@@ -1,4 +1,4 @@
-"""The service over a Redis Cluster of three nodes, of which one dies and comes back."""
+"""The service over a Redis Cluster of three nodes. One node dies and comes back."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

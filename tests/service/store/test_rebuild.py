@@ -1,4 +1,4 @@
-"""The support set is the truth: a state that is lost is made again, unseen by the client."""
+"""A lost state is rebuilt from the support set. The client does not notice."""
 
 import asyncio
 
@@ -27,7 +27,7 @@ NOTHING = np.zeros((1, 1, 28, 28), np.uint8)
 
 
 class Counting:
-    """An engine that counts the adapts, and begins them only when the gate is open."""
+    """An engine that counts adapts. They wait until the gate is open."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker, self.adapts = worker, 0
@@ -47,13 +47,13 @@ class Counting:
 
 @pytest.fixture
 def engine(zoo):
-    """Holds the latest state alone."""
+    """An engine that caches only the latest state."""
     with working(Settings(models=zoo, state_cache_bytes=0)) as worker:
         yield Counting(worker)
 
 
 class InPlace(Decoder):
-    """Starts no processes."""
+    """Decodes in this process."""
 
     async def decode(self, kind, raw, fields, tenant):
         return kind.decode(raw, fields, self._limits)
@@ -69,7 +69,7 @@ async def answers(clients: Adaptation, asked=ASKED) -> list:
 
 @pytest.fixture
 async def clients(settings, engine, store) -> Adaptation:
-    """Alice has adapted, and Bob's state has taken the place of hers in the worker."""
+    """Alice has adapted. The state of Bob has then evicted hers from the worker."""
     clients = clients_of(settings, engine, store)
     await clients.adapt(ALICE, None, SUPPORT, None)
     await clients.adapt(BOB, None, SUPPORT[:4], None)

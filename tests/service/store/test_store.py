@@ -67,7 +67,7 @@ async def test_a_reader_never_sees_parts_of_two_versions(store):
     await asyncio.gather(writing, *(read() for _ in range(3)))
 
 
-async def test_a_commit_after_a_version_that_is_no_longer_the_latest_is_refused(store):
+async def test_a_commit_after_an_old_version_is_refused(store):
     first = await store.commit(ALICE, draft(1))
     second = await store.commit(ALICE, draft(2), after=first)
     with pytest.raises(VersionMoved):

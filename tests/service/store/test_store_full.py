@@ -1,4 +1,4 @@
-"""Redis with no memory left: states go, support sets stay, and what is refused leaves no trace."""
+"""A full Redis: states are evicted, support sets stay, and a refused adapt changes nothing."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -134,7 +134,7 @@ def test_a_full_redis_refuses_adapts_and_answers_predicts(settings, redis, serve
         while answer.is_success:
             known, answer = [*known, answer.json()["client_id"]], adapt(api, str(len(known) + 1))
         assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "store_full", "60")
-        assert "nothing was changed" in answer.json()["detail"]
+        assert "Nothing was changed" in answer.json()["detail"]
         assert [predict(api, who) for who in known] == [expected] * len(known)
         assert api.get("/readyz").status_code == 200
         assert {api.delete(f"/clients/{who}").status_code for who in known[1:]} == {204}
