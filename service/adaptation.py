@@ -209,7 +209,7 @@ class Adaptation:
         if current.write != record.write:
             raise VersionMoved
         support = SupportSet(stored["inputs"], stored["targets"], ways=len(record.classes or ()))
-        state = await self._engine.adapt(card.name, record.write, support, share=key.client)
+        state = await self._engine.adapt(card.name, record.write, support, share=key.client, rebuild=True)
         metrics.states_rebuilt.inc()
         with suppress(Unavailable):  # a cache: the answer does not depend on it
             await self._store.save_state(key, record, state)

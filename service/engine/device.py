@@ -17,6 +17,7 @@ from service.engine.batching import bucket, mask, pad_and_stack, run_in_groups
 from service.engine.compile import per_model
 from service.engine.delta_encoding import DeltaEncoding
 from service.engine.jobs import Adapted, AdaptJob, Kept, PredictJob
+from service.engine.memory import peak_bytes
 from service.errors import Diverged
 from service.settings import Settings
 
@@ -78,6 +79,10 @@ class Device:
         """Seconds of this thread's work: on the CPU those of the processor, in which others on the machine do not
         count."""
         return time.thread_time() if self._device.type == "cpu" else time.perf_counter()
+
+    def peak_bytes(self, job: AdaptJob) -> int:
+        """The memory that an adapt takes at most at a time."""
+        return peak_bytes(lambda: self.adapt([job]), self._device)
 
     def memory_bytes(self) -> int:
         """Memory that torch has reserved on an accelerator; 0 on the CPU."""

@@ -44,6 +44,7 @@ class Adapt(Message):
     support: SupportSet
     extends: str | None
     share: Share
+    rebuild: bool
 
 
 class Predict(Message):
