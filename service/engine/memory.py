@@ -43,10 +43,10 @@ def peak_bytes(run: Callable[[], object], device: torch.device) -> int:
 
 def _peak_of_allocator(run: Callable[[], object], device: torch.device) -> int:
     torch.cuda.reset_peak_memory_stats(device)
-    before: int = torch.cuda.memory_allocated(device)
+    before = torch.cuda.memory_allocated(device)
     run()
-    peak: int = torch.cuda.max_memory_allocated(device)
-    return peak - before
+    taken: int = torch.cuda.max_memory_allocated(device) - before
+    return taken
 
 
 class PeakMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]

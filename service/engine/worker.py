@@ -9,9 +9,10 @@ from service.engine.base import NOBODY, Share, StateNotCached, SupportSet
 from service.engine.batch_queue import BatchQueue, Limits
 from service.engine.budget import LARGE_ADAPT_S, LARGE_PREDICT_S, Budget
 from service.engine.deadline import within
-from service.engine.device import Device, load, twins
+from service.engine.device import Device
 from service.engine.jobs import Adapted, AdaptJob, Kept, PredictJob
 from service.engine.large_queue import LargeQueue
+from service.engine.learners import load, twins
 from service.engine.pieces import LargeAdapt, LargePredict
 from service.engine.state_cache import StateCache
 from service.errors import Diverged
