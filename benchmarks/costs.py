@@ -15,7 +15,7 @@ from rich.progress import track
 from benchmarks.alone import become_worker
 from benchmarks.results import keep
 from service.arrays import Arrays
-from service.cards import Card, Catalogue, ImageInput
+from service.cards import Card, Catalogue
 from service.engine.base import SupportSet
 from service.engine.worker import Worker
 from service.settings import Settings
@@ -76,12 +76,10 @@ async def microseconds(call: Call, clients: int) -> float:
 
 def made_up(card: Card) -> SupportSet:
     """A support set of noise: speed does not depend on it."""
-    rng = np.random.default_rng(0)
-    if isinstance(card.input, ImageInput):
-        shape = (WAYS, 1, card.input.size, card.input.size)
-        return SupportSet(rng.integers(0, 256, shape, dtype=np.uint8), np.arange(WAYS), WAYS)
-    points = rng.uniform(-5, 5, (WAYS, card.input.length)).astype(np.float32)
-    return SupportSet(points, points[:, : card.outputs or 1], 0)
+    inputs = np.asarray(card.input.examples(WAYS, np.random.default_rng(0)))
+    if card.kind == "classification":
+        return SupportSet(inputs, np.arange(WAYS), WAYS)
+    return SupportSet(inputs, inputs[:, : card.outputs or 1], 0)
 
 
 if __name__ == "__main__":

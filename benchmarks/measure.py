@@ -34,13 +34,13 @@ def settings_of(card: Card, learner: Learner) -> Iterator[Setting]:
         steps = WAVE_STEPS if hasattr(learner, "eval_inner_steps") else (None,)
         for shots in WAVE_SHOTS:
             for taken in steps:
-                yield Setting(card.name, "sinusoid", False, 0, shots, WAVE_QUERIES, EPISODES[0], taken, 0)
+                yield Setting(card.name, "sinusoid", "sinusoid", False, 0, shots, WAVE_QUERIES, EPISODES[0], taken, 0)
         return
-    alphabets = card.training["data"].startswith("alphabets")
+    alphabets = card.training["recipe"]["training_split"].startswith("alphabets")
     for ways, shots in SHAPES:
         if ways <= (card.max_ways or ways):
             split = "alphabets-test" if alphabets else "vinyals-test"
-            yield Setting(card.name, split, alphabets, ways, shots, QUERIES, EPISODES[0], None, 0)
+            yield Setting(card.name, "omniglot", split, alphabets, ways, shots, QUERIES, EPISODES[0], None, 0)
 
 
 def measured(card: Card, setting: Setting) -> int:

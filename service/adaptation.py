@@ -1,9 +1,9 @@
-"""The use cases: adapt, predict, forget. Knows neither HTTP nor Redis commands."""
+"""The use cases: adapt, append, predict, forget. Knows neither HTTP nor Redis commands."""
 
 import asyncio
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple
@@ -15,23 +15,45 @@ from service import metrics
 from service.arrays import Array, Arrays
 from service.cards import Card
 from service.engine.base import Engine, StateNotCached, SupportSet
-from service.errors import Conflict, Contended, TooManyWays, Unavailable, Unprocessable
-from service.inputs import executor
-from service.inputs.decode import Classes, check_count, check_labels, class_indices, decode_inputs, regression_targets
+from service.errors import Conflict, Contended, HandfulError, TooManyWays, Unavailable, Unprocessable
+from service.inputs.executor import Decoder
+from service.inputs.kind import Decoded, InputWarning
+from service.inputs.labels import Classes, checked_labels, class_indices, regression_targets
+from service.inputs.limits import check_count
 from service.settings import Settings
-from service.store.records import ClientKey, Draft, Record, StateKey
-from service.store.store import Store, VersionMoved
+from service.store.records import Adapted, ClientKey, Draft, Record, RequestKey, StateKey, state_bytes
+from service.store.store import AnsweredBefore, Store, VersionMoved
+
+Admit = Callable[[Record, Card], None]
+"""Checks a request against what is known of its client."""
+
+
+def _anything(_: Record, __: Card) -> None:
+    """Admit every request."""
+
 
 TRIES = 10
 """How often a request begins anew when the client is adapted by another meanwhile."""
 
 
-class Adapted(NamedTuple):
-    """An adapt that is stored."""
+class Plan(NamedTuple):
+    """What an adapt will learn and store."""
 
-    record: Record
-    state_bytes: int
-    timings_ms: dict[str, float]
+    card: Card
+    classes: Classes | None
+    support: SupportSet
+    expires_at: datetime | None
+    warnings: list[InputWarning]
+    request: RequestKey | None
+
+    def draft(self, write: str, state: Arrays, timings_ms: dict[str, float]) -> Draft:
+        """The version to be written."""
+        support = {"inputs": self.support.inputs, "targets": self.support.targets}
+        card = self.card
+        return Draft(
+            write, card.name, card.checkpoint, self.classes, support, state, self.expires_at, self.request,
+            self.warnings, timings_ms,
+        )  # fmt: skip
 
 
 class Answered(NamedTuple):
@@ -40,6 +62,7 @@ class Answered(NamedTuple):
     record: Record
     card: Card
     answers: Array
+    warnings: list[InputWarning]
     timings_ms: dict[str, float]
 
     def inference(self) -> Literal["inductive", "transductive"]:
@@ -51,33 +74,95 @@ class Answered(NamedTuple):
 class Adaptation:
     """What can be done for the clients of all tenants."""
 
-    def __init__(self, catalogue: Mapping[str, Card], engine: Engine, store: Store, settings: Settings) -> None:
+    def __init__(
+        self, catalogue: Mapping[str, Card], engine: Engine, store: Store, settings: Settings, decoder: Decoder
+    ) -> None:
         self._catalogue, self._engine, self._store, self._settings = catalogue, engine, store, settings
+        self._decoder = decoder
         self._rebuilding: dict[StateKey, asyncio.Task[Arrays]] = {}
         self._appending: WeakValueDictionary[ClientKey, asyncio.Lock] = WeakValueDictionary()
 
     async def adapt(
-        self, client: ClientKey, model: str | None, raw: Sequence[tuple[Any, Any]], ttl_s: int | None
+        self,
+        client: ClientKey,
+        model: str | None,
+        raw: Sequence[tuple[Any, Any]],
+        ttl_s: int | None,
+        request: RequestKey | None = None,
     ) -> Adapted:
-        """Make or replace a client's model from (input, label) pairs."""
+        """Create or replace a client's model from (input, label) pairs.
+
+        With `request`, a retry of the same request gets the first answer. Raises KeyReused and RequestInProgress.
+        """
+        return await self._once(client.tenant, request, lambda: self._replace(client, model, raw, ttl_s, request))
+
+    async def append(
+        self,
+        client: ClientKey,
+        model: str | None,
+        raw: Sequence[tuple[Any, Any]],
+        ttl_s: int | None,
+        request: RequestKey | None = None,
+    ) -> Adapted:
+        """Add (input, label) pairs to a client's support set, and adapt to all of it; `request` is as for `adapt`.
+
+        Without `ttl_s` the client expires as before. Raises UnknownClient and CorruptRecord.
+        """
+
+        async def learn() -> Adapted:
+            async with self._appending.setdefault(client, asyncio.Lock()):  # concurrent appends would adapt in vain
+                return await self._append(client, model, raw, ttl_s, request)
+
+        return await self._once(client.tenant, request, learn)
+
+    async def _once(self, tenant: str, request: RequestKey | None, learn: Callable[[], Awaitable[Adapted]]) -> Adapted:
+        """Carry out a request, or return the answer that it got before."""
+        if request is None:
+            return await learn()
+        claiming = asyncio.create_task(self._store.claim(tenant, request))
+        try:
+            claimed = await asyncio.shield(claiming)
+            return claimed if isinstance(claimed, Adapted) else await learn()
+        except AnsweredBefore:
+            answer = await self._store.claim(tenant, request)
+            if isinstance(answer, Adapted):
+                return answer
+            raise Contended("The answer to this request is no longer kept. Look at the client.") from None
+        except BaseException:
+            await asyncio.shield(self._release(tenant, request, claiming))
+            raise
+
+    async def _release(self, tenant: str, request: RequestKey, claiming: asyncio.Task[Adapted | str]) -> None:
+        """Let a failed request be sent again at once. If this fails too, its mark expires by itself."""
+        with suppress(HandfulError):
+            mark = await claiming
+            if isinstance(mark, str):
+                await self._store.release(tenant, request, mark)
+
+    async def _replace(
+        self,
+        client: ClientKey,
+        model: str | None,
+        raw: Sequence[tuple[Any, Any]],
+        ttl_s: int | None,
+        request: RequestKey | None,
+    ) -> Adapted:
         card = self._catalogue[self._settings.default_model if model is None else model]
         clock = Clock()
         self._check_examples(card, len(raw))
-        inputs = await self._decode(card, raw)
+        decoded = await self._decode(card, raw, client.tenant)
         clock.lap("decode")
-        classes, support = self._support(card, inputs, [label for _, label in raw])
-        return await self._learn(client, card, classes, support, _expiry(ttl_s), clock, after=None)
-
-    async def append(
-        self, client: ClientKey, model: str | None, raw: Sequence[tuple[Any, Any]], ttl_s: int | None
-    ) -> Adapted:
-        """Add (input, label) pairs to a client's support set, and adapt to all of it; without `ttl_s` it expires as
-        before. Raises UnknownClient."""
-        async with self._appending.setdefault(client, asyncio.Lock()):  # else each would adapt in vain but one
-            return await self._append(client, model, raw, ttl_s)
+        classes, support = self._support(card, decoded.array(), [label for _, label in raw])
+        plan = Plan(card, classes, support, _expiry(ttl_s), decoded.warnings, request)
+        return await self._learn(client, plan, clock, after=None)
 
     async def _append(
-        self, client: ClientKey, model: str | None, raw: Sequence[tuple[Any, Any]], ttl_s: int | None
+        self,
+        client: ClientKey,
+        model: str | None,
+        raw: Sequence[tuple[Any, Any]],
+        ttl_s: int | None,
+        request: RequestKey | None,
     ) -> Adapted:
         for _ in range(TRIES):
             record, stored = await self._store.support(client)
@@ -86,33 +171,36 @@ class Adaptation:
                 raise Conflict(f"The client's model is {record.model!r}, not {model!r}: append to that, or replace.")
             clock = Clock()
             self._check_examples(card, len(stored["inputs"]) + len(raw))
-            new = await self._decode(card, raw)
+            new = await self._decode(card, raw, client.tenant)
             clock.lap("decode")
             labels = _labels(record, stored, [label for _, label in raw])
-            classes, support = self._support(card, _joined(stored["inputs"], new), labels)
+            classes, support = self._support(card, _joined(stored["inputs"], new.array()), labels)
             expires_at = _expiry(ttl_s) or record.expires_at
             try:
-                return await self._learn(client, card, classes, support, expires_at, clock, after=record)
+                plan = Plan(card, classes, support, expires_at, new.warnings, request)
+                return await self._learn(client, plan, clock, after=record)
             except VersionMoved:
                 continue
-        raise Contended("The client was adapted by others all the while. Try again.")
+        raise Contended("Other requests kept adapting this client. Try again.")
 
-    async def predict(self, client: ClientKey, raw: Sequence[Any]) -> Answered:
-        """Answer inputs from the client's state. Raises UnknownClient."""
+    async def predict(self, client: ClientKey, raw: Sequence[Any], admit: Admit = _anything) -> Answered:
+        """Answer inputs from the client's state. `admit` may refuse before any work. Raises UnknownClient."""
         check_count(len(raw), self._settings.max_queries, "inputs")
         for _ in range(TRIES):
             try:
-                return await self._answer(client, raw)
+                return await self._answer(client, raw, admit)
             except VersionMoved:
                 continue
-        raise Contended("The client was adapted by others all the while. Try again.")
+        raise Contended("Other requests kept adapting this client. Try again.")
 
-    async def _answer(self, client: ClientKey, raw: Sequence[Any]) -> Answered:
+    async def _answer(self, client: ClientKey, raw: Sequence[Any], admit: Admit) -> Answered:
         clock = Clock()
         record = await self._store.record(client)
         card = self._served(record)
+        admit(record, card)
         fields = [f"inputs[{i}]" for i in range(len(raw))]
-        queries = await executor.run(lambda: decode_inputs(card, raw, fields, self._settings), executor.size_of(raw))
+        decoded = await self._decoder.decode(card.input, raw, fields, client.tenant)
+        queries = decoded.array()
         clock.lap("decode")
         try:
             answers = await self._engine.predict(card.name, record.write, queries, share=client)
@@ -122,48 +210,39 @@ class Adaptation:
             state = await self._fetch(StateKey(client, record.write, card.checkpoint), card, record)
             answers = await self._engine.predict(card.name, record.write, queries, state, share=client)
         clock.lap("predict")
-        return Answered(record, card, answers, clock.laps_ms)
+        return Answered(record, card, answers, decoded.warnings, clock.laps_ms)
 
     async def show(self, client: ClientKey) -> Record:
         """What is known of a client. Raises UnknownClient."""
         return await self._store.record(client)
 
     async def page(self, tenant: str, *, after: str, limit: int) -> list[Record]:
-        """Up to `limit` clients of a tenant, by id, from behind `after`."""
+        """Up to `limit` clients of a tenant whose ids come after `after`, by id."""
         return await self._store.clients(tenant, after=after, limit=limit)
 
     async def forget(self, client: ClientKey) -> None:
-        """Remove all that is stored of a client. Raises UnknownClient."""
+        """Remove all that is stored of a client, even if it cannot be read. Raises UnknownClient."""
         record = await self._store.forget(client)
-        self._engine.evict(record.write)
+        if record is not None:
+            self._engine.evict(record.write)
 
-    async def _learn(
-        self,
-        client: ClientKey,
-        card: Card,
-        classes: Classes | None,
-        support: SupportSet,
-        expires_at: datetime | None,
-        clock: "Clock",
-        after: Record | None,
-    ) -> Adapted:
+    async def _learn(self, client: ClientKey, plan: "Plan", clock: "Clock", after: Record | None) -> Adapted:
         """Adapt to a support set, which begins with that of the record `after` if there is one, and store both."""
-        write = secrets.token_hex(8)
-        state = await self._engine.adapt(
-            card.name, write, support, extends=after.write if after else None, share=client
-        )
+        card, support, write = plan.card, plan.support, secrets.token_hex(8)
+        extends = after.write if after else None
+        state = await self._engine.adapt(card.name, write, support, extends=extends, share=client)
         clock.lap("adapt")
-        stored = {"inputs": support.inputs, "targets": support.targets}
-        draft = Draft(write, card.name, card.checkpoint, classes, stored, state, expires_at)
+        draft = plan.draft(write, state, dict(clock.laps_ms))
         try:
             record = await self._store.commit(client, draft, after=after)
         except Exception:
-            self._engine.evict(write)  # nobody will ask for it
+            self._engine.evict(write)  # no record refers to it
             raise
         if record.replaces is not None:
             self._engine.evict(record.replaces)
-        clock.lap("store")
-        return Adapted(record, sum(value.nbytes for value in state.values()), clock.laps_ms)
+        if plan.request is None:  # else the answer was stored with the client, without this time
+            clock.lap("store")
+        return Adapted(record=record, state_bytes=state_bytes(state), warnings=plan.warnings, timings_ms=clock.laps_ms)
 
     def _support(self, card: Card, inputs: Array, labels: Sequence[Any]) -> tuple[Classes | None, SupportSet]:
         if card.kind == "regression":
@@ -189,10 +268,9 @@ class Adaptation:
     def _like(self, card: Card) -> list[Card]:
         return [other for other in self._catalogue.values() if (other.kind, other.input) == (card.kind, card.input)]
 
-    async def _decode(self, card: Card, raw: Sequence[tuple[Any, Any]]) -> Array:
+    async def _decode(self, card: Card, raw: Sequence[tuple[Any, Any]], tenant: str) -> Decoded:
         fields = [f"support[{i}].input" for i in range(len(raw))]
-        given = [one for one, _ in raw]
-        return await executor.run(lambda: decode_inputs(card, given, fields, self._settings), executor.size_of(given))
+        return await self._decoder.decode(card.input, [one for one, _ in raw], fields, tenant)
 
     async def _fetch(self, key: StateKey, card: Card, record: Record) -> Arrays:
         """The state from the store, or made again; once, however many requests wait for it."""
@@ -258,7 +336,7 @@ def _labels(record: Record, stored: Arrays, new: Sequence[Any]) -> list[Any]:
     """The labels of the stored examples, as they were sent, and the new ones behind them."""
     if not record.classes:
         return [*stored["targets"].tolist(), *new]
-    check_labels(new)
+    checked_labels(new)
     if type(new[0]) is not type(record.classes[0]):
         kind = "strings" if isinstance(record.classes[0], str) else "integers"
         raise Unprocessable(f"support[0].label: this client's labels are {kind}.", field="support[0].label")

@@ -1,30 +1,19 @@
 """Model cards: what each model takes, how good it is, and how it was made. One JSON file beside each checkpoint."""
 
 import hashlib
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from service.arrays import Array
 from service.errors import UnknownModel
+from service.inputs.registry import CardInput
 
-
-class ImageInput(BaseModel):
-    """A drawing: base64 PNG or JPEG of any size and mode, or nested numbers. The service makes it `size` x `size`,
-    with ink 1 and paper 0, whichever of the two is dark."""
-
-    type: Literal["image"] = "image"
-    size: int = Field(description="Pixels of each side.")
-
-
-class VectorInput(BaseModel):
-    """A vector of numbers; for a length of 1, a number will do."""
-
-    type: Literal["vector"] = "vector"
-    length: int
+log = logging.getLogger(__name__)
 
 
 class Figure(BaseModel):
@@ -36,12 +25,17 @@ class Figure(BaseModel):
     ci95: float | None = Field(
         None, description="Half width of the 95 % interval over episodes; none for what is one number of them all."
     )
+    interval: tuple[float, float] | None = Field(
+        None, description="The 95 % interval of a fixed test: a Wilson interval over its trials."
+    )
     episodes: int
     command: str
     checkpoint: str = Field("", description="The weights that were measured, as `checkpoint` of the card names them.")
 
     def value(self) -> str:
         """As text."""
+        if self.interval is not None:
+            return f"{self.mean:.4f} ({self.interval[0]:.4f} to {self.interval[1]:.4f})"
         return f"{self.mean:.4f}" if self.ci95 is None else f"{self.mean:.4f} ± {self.ci95:.4f}"
 
 
@@ -55,7 +49,7 @@ class Card(BaseModel):
     algorithm: str
     paper: str
     kind: Literal["classification", "regression"]
-    input: Annotated[ImageInput | VectorInput, Field(discriminator="type")]
+    input: CardInput
     outputs: int | None = Field(None, description="Numbers in one answer, for regression.")
     max_ways: int | None = Field(None, description="Most classes that it takes; null: any number.")
     max_examples: int | None = Field(None, description="Most examples that it takes; null: any number.")
@@ -97,12 +91,21 @@ class Card(BaseModel):
 
 
 class Catalogue(Mapping[str, Card]):
-    """The cards of a folder by name. Reads no weights beyond their hash."""
+    """The cards of a folder by name. Reads no weights beyond their hash.
+
+    Hidden files are ignored. A card that cannot be read is logged with its path, and the others are served.
+
+    Raises:
+        FileNotFoundError: The folder holds no model, or none whose card can be read.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._cards = {path.stem: _read(path) for path in sorted(folder.glob("*.json"))}
-        if not self._cards:
+        paths = [path for path in sorted(folder.glob("*.json")) if not path.name.startswith(".")]
+        if not paths:
             raise FileNotFoundError(f"{folder} holds no model: a card NAME.json with NAME.safetensors beside it")
+        self._cards = {path.stem: card for path in paths if (card := _read(path))}
+        if not self._cards:
+            raise FileNotFoundError(f"{folder} holds no card that can be read")
 
     def __getitem__(self, name: str) -> Card:
         try:
@@ -111,6 +114,9 @@ class Catalogue(Mapping[str, Card]):
             served = ", ".join(self._cards)
             raise UnknownModel(f"No model is called {name[:80]!r}. Served here: {served}.", field="model") from None
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._cards
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._cards)
 
@@ -118,6 +124,14 @@ class Catalogue(Mapping[str, Card]):
         return len(self._cards)
 
 
-def _read(path: Path) -> Card:
-    digest = hashlib.sha256(path.with_suffix(".safetensors").read_bytes()).hexdigest()[:16]
-    return Card.read(path).model_copy(update={"checkpoint": digest, "name": path.stem})
+def _read(path: Path) -> Card | None:
+    """The card, with the digest of its weights; None when one of the two files cannot be read."""
+    try:
+        digest = hashlib.sha256(path.with_suffix(".safetensors").read_bytes()).hexdigest()[:16]
+        return Card.read(path).model_copy(update={"checkpoint": digest, "name": path.stem})
+    except OSError as error:
+        log.error("%s is not served: %s: %s", path, error.strerror, error.filename)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()[:3])
+        log.error("%s is not served: its card is broken: %s", path, wrong)
+    return None

@@ -1,16 +1,17 @@
-"""Every knob of the service, read once from the environment (`HANDFUL_PORT=9000`) and passed in."""
+"""Every setting of the service, read once from the environment (`HANDFUL_PORT=9000`) and passed on."""
 
 import os
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from service.environment import PREFIX, Environment
 
 ZOO = Path(__file__).parent.parent / "models" / "zoo"
 SECRETS = Path("/run/secrets")
-"""Where Docker and Kubernetes put secrets: a file `handful_redis_url` there is as good as HANDFUL_REDIS_URL."""
-
+"""Where Docker and Kubernetes put secrets. A file `handful_redis_url` there sets HANDFUL_REDIS_URL."""
 
 Tenant = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{64}$", to_lower=True)]
@@ -23,7 +24,7 @@ MAX_SOCKET_BYTES = 103
 def _short_enough(path: Path) -> Path:
     if (length := len(os.fsencode(path))) > MAX_SOCKET_BYTES:
         raise ValueError(
-            f"a socket's path may have {MAX_SOCKET_BYTES} bytes and this one has {length}: name a shorter one"
+            f"the path of a socket has {length} bytes; the limit is {MAX_SOCKET_BYTES}. Use a shorter path."
         )
     return path
 
@@ -32,22 +33,41 @@ SocketPath = Annotated[Path, AfterValidator(_short_enough)]
 
 
 class Settings(BaseSettings):
-    """Frozen; each field says its unit and has its bounds."""
+    """All settings. The names of those in the environment begin with HANDFUL_; empty ones count as unset."""
 
     model_config = SettingsConfigDict(
-        env_prefix="HANDFUL_", frozen=True, extra="forbid", secrets_dir=SECRETS if SECRETS.is_dir() else None
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        secrets_dir=SECRETS if SECRETS.is_dir() else None,
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Called by pydantic."""
+        return init_settings, Environment(settings_cls), file_secret_settings
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     published_host: str | None = Field(
-        None, description="Address that others reach it at, where that is not `host`: of a container's published port."
+        None, description="Address that clients use, where it is not `host`, such as the published port of a container."
     )
     api_keys: dict[Tenant, Sha256] = Field(
-        {}, description="Tenant -> SHA-256 (hex) of its API key, as JSON. Empty: one tenant, and no key is asked for."
+        {},
+        description="SHA-256 (hex) of each tenant's API key, as a JSON object. Empty: one tenant without a key.",
     )
     open: bool = Field(
-        False, description="Let others than this machine in without a key: something in front asks who they are."
+        False,
+        description="Accept requests from other machines without a key, because a proxy in front authenticates them.",
     )
 
     models: Path = Field(ZOO, description="Folder of the checkpoints and cards to serve.")
@@ -62,6 +82,12 @@ class Settings(BaseSettings):
     store_dir: Path = Field(Path("data"), description="Folder of the embedded Valkey's append-only file.")
     state_ttl_s: int = Field(
         7 * 24 * 3600, ge=1, description="Seconds that an unused state stays in Redis; then it is made again."
+    )
+    answer_ttl_s: int = Field(
+        24 * 3600, ge=1, description="Seconds that the answer to an adapt with an Idempotency-Key is kept."
+    )
+    answer_bytes: int = Field(
+        16 * 2**20, ge=2**16, description="Bytes of such answers per tenant, at most; the oldest are dropped first."
     )
 
     replicas: int = Field(
@@ -104,15 +130,42 @@ class Settings(BaseSettings):
     )
     deadline_s: float = Field(30.0, gt=0, description="Seconds that a job may wait; then it is answered 504.")
 
+    root_path: Annotated[str, StringConstraints(pattern=r"^(/[A-Za-z0-9._~-]+)*$")] = Field(
+        "", description="Path prefix that a proxy serves the API under, such as /handful."
+    )
+    allowed_hosts: list[str] = Field(
+        [],
+        description="Names that a `Host` header may have, as a JSON list, besides `host`, loopback names and names "
+        "without a dot. Empty: with API keys any name.",
+    )
+    cors_origins: list[str] = Field(
+        [], description="Origins whose pages may call the API, as a JSON list: https://app.example.com, or *."
+    )
     receive_timeout_s: float = Field(
         60.0,
         gt=0,
         description="Seconds for the head of a request to arrive, and for its body; then the connection is closed.",
     )
-    max_body_bytes: int = Field(32 * 2**20, ge=1024, description="Bytes of a request body, at most.")
-    max_examples: int = Field(2000, ge=2, description="Examples of one client, at most.")
-    max_ways: int = Field(256, ge=2, description="Classes of one client, at most, whatever the model takes.")
-    max_queries: int = Field(1000, ge=1, description="Inputs of one /predict, at most.")
+    write_timeout_s: float = Field(
+        30.0,
+        gt=0,
+        description="Seconds for a client to read 256 KiB of its answer; then the connection is closed.",
+    )
+    max_body_bytes: int = Field(32 * 2**20, ge=1024, description="Maximum bytes of a request body.")
+    max_body_bytes_in_flight: int = Field(
+        256 * 2**20,
+        ge=1024,
+        description="Maximum bytes of bodies and answers that one API process holds, at least twice `max_body_bytes`; "
+        "beyond it requests are answered 503. One of several tenants may use half.",
+    )
+    max_answer_bytes: int = Field(16 * 2**20, ge=1024, description="Maximum bytes of an answer.")
+    max_examples: int = Field(2000, ge=2, description="Maximum examples of one client.")
+    max_ways: int = Field(256, ge=2, description="Maximum classes of one client, whatever the model takes.")
+    max_queries: int = Field(1000, ge=1, description="Maximum inputs of one /predict.")
+    decoders: int = Field(2, ge=1, description="Processes that decode image files, for each API process.")
+    decode_cpu_s: float = Field(
+        5.0, gt=0, description="Seconds of processor time to decode the image files of one request; then it is refused."
+    )
     max_image_pixels: int = Field(
-        64_000_000, ge=784, description="Pixels of a request's images together, at most; read before decoding."
+        64_000_000, ge=784, description="Maximum pixels of all images of a request; checked before decoding."
     )

@@ -23,8 +23,8 @@ def _gradient(
     restarts: tuple[int, ...] = (),
     alternating: tuple[Shape, ...] = (),
 ) -> Recipe:
-    """Trained 20-way from a prototypical encoder. The head starts at zero and is not learned, so any number of classes
-    works."""
+    """Trained 20-way from a prototypical encoder. The head starts at zero and is not learned, so any number of
+    classes is possible."""
     return drawings(
         title,
         Spec(learner, "conv4", options, encoder),
@@ -50,15 +50,23 @@ GRADIENT: dict[str, Recipe] = {
     "glyphs-fomaml": _gradient(
         "maml", "Every weight adapted, first order", STEPS | {"first_order": True}, steps=500, lr=1e-4
     ),
-    "glyphs-anil": _gradient("anil", "The head adapted", STEPS, steps=1_000),
+    "glyphs-anil": _gradient("anil", "The last layer adapted", STEPS, steps=1_000),
     "glyphs-reptile": _gradient(
-        "reptile", "Every weight adapted, support and queries learned alike", STEPS, steps=250, lr=1e-4
+        "reptile", "Every weight adapted, first order; support and queries both train", STEPS, steps=250, lr=1e-4
     ),
     "glyphs-meta-sgd": _gradient(
-        "meta-sgd", "Every weight adapted at a learned rate of its own", STEPS, steps=900, alternating=MORE_SHOTS
+        "meta-sgd",
+        "Every weight adapted, with a learned rate for each weight",
+        STEPS,
+        steps=900,
+        alternating=MORE_SHOTS,
     ),
     "glyphs-maml-plus-plus": _gradient(
-        "maml++", "Every weight adapted at learned rates a layer and step", STEPS, steps=900, alternating=MORE_SHOTS
+        "maml++",
+        "Every weight adapted, with learned rates for each layer and step",
+        STEPS,
+        steps=900,
+        alternating=MORE_SHOTS,
     ),
     "glyphs-proto-maml": _gradient(
         "proto-maml",
@@ -68,12 +76,12 @@ GRADIENT: dict[str, Recipe] = {
         encoder=CENTRED,
     ),
     "glyphs-alfa": _gradient(
-        "alfa", "Rates and decay made from weights and gradients", STEPS, steps=900, alternating=MORE_SHOTS
+        "alfa", "Every weight adapted, with predicted rates and decay", STEPS, steps=900, alternating=MORE_SHOTS
     ),
     "glyphs-cavia": replace(
         _gradient(
             "cavia",
-            "A context vector adapted, to 5 classes",
+            "A context vector adapted, for up to 5 classes",
             {"outputs": 5, "inner_steps": 5},
             steps=600,
             lr=1e-3,

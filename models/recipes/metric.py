@@ -32,11 +32,9 @@ def _frozen(learner: str, title: str, options: dict[str, Any] | None = None) -> 
 
 METRIC: dict[str, Recipe] = {
     "glyphs-matching": replace(_metric("matching", "Attention over the support", steps=3_000), lr=1e-3),
-    "glyphs-matching-fce": _metric(
-        "matching", "The same, each example seen in the light of all", {"full_context": True}
-    ),
+    "glyphs-matching-fce": _metric("matching", "The same, with full context embeddings", {"full_context": True}),
     "glyphs-relation": replace(
-        _metric("relation", "A learned comparison", steps=4_000),
+        _metric("relation", "A learned similarity", steps=4_000),
         curriculum=Shape(5, 1, 5),
         alternating=(Shape(10, 5, 5),),
         lr=1e-3,
@@ -46,7 +44,7 @@ METRIC: dict[str, Recipe] = {
         episode=Shape(20, 1, 1),
         alternating=(Shape(5, 1, 4), Shape(5, 5, 4)),
     ),
-    "glyphs-transformer": _metric("transformer", "The support read as context", steps=4_000),
+    "glyphs-transformer": _metric("transformer", "A transformer that reads the support set as context", steps=4_000),
 }
 
 TUNING = {"copies": 2, "inner_lr": 0.001, "eval_inner_steps": 3}
@@ -55,14 +53,14 @@ TUNING = {"copies": 2, "inner_lr": 0.001, "eval_inner_steps": 3}
 TRANSFER: dict[str, Recipe] = {
     "glyphs-pmf": _frozen("pmf", "Prototypes after fine-tuning on the client's own drawings", TUNING),
     "glyphs-tim": replace(
-        _frozen("tim", "The queries of a request judged together", {"inner_lr": 0.1}),
+        _frozen("tim", "Transductive: the queries of a request are classified together", {"inner_lr": 0.1}),
         limits=(
             *LIMITS,
-            "Ask about all classes about equally often: as many queries as classes are pushed to one each.",
+            "Expects equally many queries of each class. It tends to give each class the same number of queries.",
         ),
     ),
-    "glyphs-tim-alpha": _frozen("tim", "The same, for classes asked about unequally often", {"alpha": 5.0}),
-    "glyphs-progressive": _frozen("progressive", "A small column of the client's own beside a frozen one"),
+    "glyphs-tim-alpha": _frozen("tim", "The same, for queries with imbalanced classes", {"alpha": 5.0}),
+    "glyphs-progressive": _frozen("progressive", "A small network of the client's own beside a frozen one"),
     "glyphs-ridge": _frozen("ridge", "Ridge regression on a frozen encoder: the baseline", {"normalised": True}),
     "glyphs-logistic": _frozen("logistic", "Logistic regression on a frozen encoder: the baseline", {"penalty": 0.01}),
 }

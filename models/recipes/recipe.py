@@ -1,4 +1,4 @@
-"""A recipe: all that determines a training."""
+"""What a recipe says."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,33 +9,50 @@ from models.datasets.episode import Shape
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one model is trained.
+    """One training.
 
-    If `validation` is None, the training uses every class and keeps the last weights.
+    Args:
+        title: One line for the model's card.
+        spec: The learner and the encoder.
+        dataset: The dataset by name.
+        training_split: The split that is trained on.
+        validation_split: The split that chooses the best weights and the temperature. None: the last weights are kept.
+        episode: Shape of the training episodes.
+        validation_episode: Shape of the validation episodes.
+        steps: Number of outer steps.
+        tasks_per_step: Episodes of one outer step.
+        lr: The highest learning rate of the outer loop.
+        dataset_options: How training episodes are sampled: options of the dataset.
+        validation_options: How validation episodes are sampled.
+        restarts: Steps at which the learning rate returns to its highest value.
+        curriculum: Shape of the first episodes. It reaches `episode` half way through the run.
+        alternating: Shapes that alternate with `episode`, for learners that one number of shots would overfit.
+        weight_decay: Weight decay of matrices.
+        precision: Precision of the forward pass, `float32` or `bfloat16`.
+        input: What the model takes, as in its card. The dataset makes its examples this size.
+        outputs: Number of values in one answer, for regression.
+        limits: What the model cannot do, for its card.
+        start: The recipe whose trained weights this one starts from, where names agree.
     """
 
     title: str
     spec: Spec
-    data: str
-    validation: str | None
+    dataset: str
+    training_split: str
+    validation_split: str | None
     episode: Shape
     validation_episode: Shape
     steps: int
     tasks_per_step: int
     lr: float
-    """Peak learning rate of the outer loop."""
-    drawing: dict[str, Any] = field(default_factory=dict)
-    """How training episodes are drawn: options of `tasks.open_tasks`."""
+    dataset_options: dict[str, Any] = field(default_factory=dict)
+    validation_options: dict[str, Any] = field(default_factory=dict)
     restarts: tuple[int, ...] = ()
-    """Steps at which the learning rate, which is almost zero by then, starts again at its peak."""
     curriculum: Shape | None = None
-    """The shape of the first episodes. It changes gradually into `episode` until half way through the run."""
     alternating: tuple[Shape, ...] = ()
-    """Shapes that alternate with `episode` from step to step, so that training covers several numbers of shots."""
     weight_decay: float = 0.0
     precision: str = "float32"
-    input: dict[str, Any] = field(default_factory=lambda: {"type": "image", "size": 28})
+    input: dict[str, Any] = field(default_factory=lambda: {"type": "drawing", "size": 28})
     outputs: int | None = None
     limits: tuple[str, ...] = ()
     start: str | None = None
-    """The recipe whose trained weights this one starts from, where their names are the same."""

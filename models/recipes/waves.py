@@ -12,8 +12,9 @@ def _wave(learner: str, title: str, options: dict[str, Any], *, steps: int, inpu
     return Recipe(
         title=title,
         spec=Spec(learner, "mlp", {"kind": "regression"} | options, {"inputs": inputs, "widths": [40, 40]}),
-        data="sinusoid",
-        validation="sinusoid",
+        dataset="sinusoid",
+        training_split="sinusoid",
+        validation_split="sinusoid",
         episode=Shape(0, 5, 10),
         validation_episode=Shape(0, 5, 5),
         steps=steps,
@@ -21,7 +22,7 @@ def _wave(learner: str, title: str, options: dict[str, Any], *, steps: int, inpu
         lr=1e-3,
         input={"type": "vector", "length": 1},
         outputs=1,
-        limits=("Waves of amplitude 0.1 to 5, phase 0 to pi and x from -5 to 5; elsewhere it guesses.",),
+        limits=("For sine waves with amplitude 0.1 to 5, phase 0 to pi and x from -5 to 5.",),
     )
 
 
@@ -30,27 +31,27 @@ FIVE: dict[str, Any] = {"outputs": 1, "inner_lr": 0.01, "inner_steps": 5}
 CONTEXT = 5
 
 WAVES: dict[str, Recipe] = {
-    "sinusoid": _wave("maml", "Waves y = A sin(x - phase) from a handful of points", ONE, steps=70_000),
-    "sinusoid-anil": _wave("anil", "Waves, the last layer adapted", ONE, steps=3_000),
+    "sinusoid": _wave("maml", "Sine waves y = A sin(x - phase) from a few points", ONE, steps=70_000),
+    "sinusoid-anil": _wave("anil", "Sine waves, the last layer adapted", ONE, steps=3_000),
     "sinusoid-reptile": _wave(
-        "reptile", "Waves, first order", FIVE | {"inner_lr": 0.02, "eval_inner_steps": 10}, steps=1_500
+        "reptile", "Sine waves, first order", FIVE | {"inner_lr": 0.02, "eval_inner_steps": 10}, steps=1_500
     ),
     "sinusoid-meta-sgd": _wave(
-        "meta-sgd", "Waves, a learned rate for each weight", ONE | {"eval_inner_steps": 1}, steps=3_000
+        "meta-sgd", "Sine waves, a learned rate for each weight", ONE | {"eval_inner_steps": 1}, steps=3_000
     ),
-    "sinusoid-maml-plus-plus": _wave("maml++", "Waves, learned rates for each layer and step", FIVE, steps=1_500),
-    "sinusoid-alfa": _wave("alfa", "Waves, rates and decay made from weights and gradients", FIVE, steps=1_500),
+    "sinusoid-maml-plus-plus": _wave("maml++", "Sine waves, learned rates for each layer and step", FIVE, steps=1_500),
+    "sinusoid-alfa": _wave("alfa", "Sine waves, with predicted rates and decay", FIVE, steps=1_500),
     "sinusoid-lstm": replace(
-        _wave("lstm", "Waves, an LSTM takes the steps", {"outputs": 1, "inner_steps": 5, "units": 8}, steps=300),
+        _wave("lstm", "Sine waves, an LSTM makes the updates", {"outputs": 1, "inner_steps": 5, "units": 8}, steps=300),
         tasks_per_step=8,
         lr=1e-2,
     ),
     "sinusoid-cavia": _wave(
         "cavia",
-        "Waves, five context numbers adapted",
+        "Sine waves, a context vector of five numbers adapted",
         ONE | {"inner_lr": 1.0, "context": CONTEXT, "eval_inner_steps": 1},
         steps=3_000,
         inputs=1 + CONTEXT,
     ),
-    "sinusoid-ridge": _wave("ridge", "Waves, a closed-form head on meta-trained features", {}, steps=3_000),
+    "sinusoid-ridge": _wave("ridge", "Sine waves, a closed-form head on meta-trained features", {}, steps=3_000),
 }

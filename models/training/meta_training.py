@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from models import checkpoint
-from models.datasets.episode import Shape, Tasks, rng_of, to_device
+from models.datasets.episode import EpisodeSampler, Shape, rng_of, to_device
 from models.learner import Episode, Kind, Learner
 from models.recipes import Recipe
 from models.training.distributed import outer_loss_of, processes, rank
@@ -74,7 +74,7 @@ class Run:
         elif start is not None:
             self._start_from(start)
 
-    def train(self, training: Tasks, validation: Tasks | None, *, every: int) -> Iterator[Progress]:
+    def train(self, training: EpisodeSampler, validation: EpisodeSampler | None, *, every: int) -> Iterator[Progress]:
         """Train to the recipe's last step, and yield after each step.
 
         Validates and saves every `every` steps and after the last one. Closing the iterator saves too.
@@ -94,7 +94,7 @@ class Run:
             if self._whole:
                 self._save()
 
-    def _step(self, training: Tasks) -> None:
+    def _step(self, training: EpisodeSampler) -> None:
         loss = self._loss(self._draw(training))
         self.optimiser.zero_grad()
         torch.autograd.backward(loss)
@@ -105,7 +105,7 @@ class Run:
         self._whole = True
         self.progress.loss = 0.98 * self.progress.loss + 0.02 * loss.item() if self.progress.step > 1 else loss.item()
 
-    def _draw(self, training: Tasks) -> list[Episode]:
+    def _draw(self, training: EpisodeSampler) -> list[Episode]:
         """This process's share of the episodes of a step."""
         share = self.recipe.tasks_per_step // processes()
         first = self.progress.step * self.recipe.tasks_per_step + rank() * share
@@ -149,7 +149,7 @@ class Run:
         marks = [0, *self.recipe.restarts, self.recipe.steps]
         return next((begin, end) for begin, end in pairwise(marks) if self.progress.step < end)
 
-    def _validate(self, validation: Tasks | None) -> None:
+    def _validate(self, validation: EpisodeSampler | None) -> None:
         """Record the loss and the validation score. Save the weights if they are the best so far."""
         if rank():
             return
@@ -162,7 +162,7 @@ class Run:
                 return
         checkpoint.save(self.weights_path, self.recipe.spec, self.learner.state_dict())
 
-    def _validation_score(self, validation: Tasks) -> float:
+    def _validation_score(self, validation: EpisodeSampler) -> float:
         self.learner.eval()
         shape = self.recipe.validation_episode
         scores = evaluate(self.learner, validation, shape, VALIDATION_EPISODES, VALIDATION_SEED, self.device)

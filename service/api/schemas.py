@@ -1,9 +1,13 @@
-"""Bodies of requests and answers."""
+"""The bodies of requests and answers."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+from service.inputs import kind as inputs
+from service.inputs.registry import RequestInput
 
 CLIENT_ID = r"^[A-Za-z0-9_][A-Za-z0-9_.~@:+-]{0,127}$"
 
@@ -13,17 +17,6 @@ ClientId = Annotated[
         pattern=CLIENT_ID,
         description="1 to 128 letters, digits and _ . ~ @ : + -, beginning with a letter, a digit or _.",
         examples=["alice"],
-    ),
-]
-
-Input = Annotated[
-    Any,
-    WithJsonSchema(
-        {
-            "description": "What the model's card says: an image (base64 PNG or JPEG, or rows of numbers), or a vector "
-            "of numbers (a number, for a length of 1).",
-            "anyOf": [{"type": "string"}, {"type": "number"}, {"type": "array", "items": {}}],
-        }
     ),
 ]
 
@@ -39,7 +32,7 @@ LabelIn = Annotated[
 
 
 class Body(BaseModel):
-    """A request: fields that are not known are refused, since they are mistakes."""
+    """A request. Unknown fields are refused, because they are mistakes."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -47,12 +40,12 @@ class Body(BaseModel):
 class Example(Body):
     """One labelled input."""
 
-    input: Input
+    input: RequestInput
     label: LabelIn
 
 
 class AdaptRequest(Body):
-    """Learn from labelled examples."""
+    """Adapt a model to labelled examples."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -70,19 +63,41 @@ class AdaptRequest(Body):
     model: str | None = Field(None, description="A name of GET /models. Left out: the default model.")
     support: list[Example] = Field(min_length=1, description="The labelled examples.")
     mode: Literal["replace", "append"] = Field(
-        "replace", description="`replace` what the client taught before, or `append` to it."
+        "replace", description="`replace` the support set of the client, or `append` to it."
     )
     ttl_s: int | None = Field(
         None,
         strict=True,
         ge=1,
         le=10 * 365 * 86400,
-        description="Forget the client after so many seconds. Left out: never, or as before when appending.",
+        description="Seconds after which the client is forgotten. Left out: never; when appending, as before.",
     )
 
 
+class InputWarning(BaseModel):
+    """An input that was taken and may not be what was meant."""
+
+    field: str = Field(description="Where in the request.", examples=["inputs[0]"])
+    code: str = Field(description="Stable.", examples=["no_ink"])
+    detail: str
+
+
+Warnings = Annotated[
+    list[InputWarning],
+    Field(
+        description="Inputs that may not be what was meant. Absent when there are none.",
+        exclude_if=lambda given: not given,
+    ),
+]
+
+
+def warnings_of(given: Sequence[inputs.InputWarning]) -> list[InputWarning]:
+    """Warnings as an answer shows them."""
+    return [InputWarning(**warning._asdict()) for warning in given]
+
+
 class AdaptResponse(BaseModel):
-    """What was learned."""
+    """An adapted model."""
 
     client_id: str
     model: str
@@ -91,28 +106,41 @@ class AdaptResponse(BaseModel):
     examples: int
     state_bytes: int = Field(description="Size of the adapted state.")
     expires_at: datetime | None
-    timings_ms: dict[str, float] = Field(description="decode; adapt, with its wait; store.")
+    warnings: Warnings = []
+    timings_ms: dict[str, float] = Field(
+        description="Milliseconds of each stage: decode; adapt, with its wait; store, unless there is an "
+        "Idempotency-Key."
+    )
 
 
 class PredictRequest(Body):
-    """Ask the client's adapted model."""
+    """Ask the client's adapted model for predictions."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"client_id": "bob", "inputs": [-1, 1]}]})
 
     client_id: ClientId
-    inputs: list[Input] = Field(min_length=1)
+    inputs: list[RequestInput] = Field(min_length=1)
+    top_k: int | None = Field(
+        None,
+        strict=True,
+        ge=1,
+        description="How many of the most probable classes each answer holds; null: all. Left out: all of up to 20 "
+        "classes, else 5.",
+    )
 
 
 class Classified(BaseModel):
-    """The answer to one input, by a classifier."""
+    """The answer of a classifier to one input."""
 
     label: str | int
     probability: float
-    probabilities: dict[str, float] = Field(description="Of every class, by its label as a string.")
+    probabilities: dict[str, float] = Field(
+        description="By the label as a string: of all classes, or of the `top_k` most probable ones, which come first."
+    )
 
 
 class Regressed(BaseModel):
-    """The answer to one input, by a regressor."""
+    """The answer of a regressor to one input."""
 
     value: float | list[float]
 
@@ -128,7 +156,10 @@ class PredictResponse(BaseModel):
         "other inputs, never on another request's. Fewer inputs than classes are answered inductively by every model."
     )
     predictions: list[Classified] | list[Regressed]
-    timings_ms: dict[str, float] = Field(description="decode; predict, with its wait and the fetch of the state.")
+    warnings: Warnings = []
+    timings_ms: dict[str, float] = Field(
+        description="Milliseconds of each stage: decode; predict, with its wait and the fetch of the state."
+    )
 
 
 class ClientInfo(BaseModel):
@@ -145,10 +176,10 @@ class ClientInfo(BaseModel):
 
 
 class ClientPage(BaseModel):
-    """Adapted clients, by id."""
+    """A page of adapted clients, in the order of their ids."""
 
     clients: list[ClientInfo]
-    next_cursor: str | None = Field(description="Give it as `cursor` to get the next page; null at the end.")
+    next_cursor: str | None = Field(description="The `cursor` of the next page; null at the end.")
 
 
 class Problem(BaseModel):

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from service.arrays import Array
-from service.cards import Card, ImageInput
+from service.cards import Card
 from service.engine.base import Engine, SupportSet
 
 SHAPES = ((2, 1, 2), (5, 1, 1), (5, 5, 15))
@@ -51,11 +50,7 @@ def random_supports(card: Card, shapes: Sequence[tuple[int, int]]) -> list[Suppo
 def random_support(card: Card, ways: int, shots: int) -> SupportSet:
     """A support set of random examples."""
     count, rng = ways * shots, np.random.default_rng(0)
-    inputs: Array
-    if isinstance(card.input, ImageInput):
-        inputs = rng.integers(0, 256, (count, 1, card.input.size, card.input.size), dtype=np.uint8)
-    else:
-        inputs = rng.uniform(-1, 1, (count, card.input.length)).astype(np.float32)
+    inputs = np.asarray(card.input.examples(count, rng))
     if card.kind == "regression":
         return SupportSet(inputs, np.ones((count, card.outputs or 1), dtype=np.float32), ways=0)
     return SupportSet(inputs, np.arange(count) % ways, ways)

@@ -92,8 +92,6 @@ class Session:
         answer = self._worker.submit_adapt(
             request.model, request.key, request.support, request.extends, request.share, request.rebuild
         )
-            request.model, request.key, request.support, request.extends, request.share, request.rebuild
-        )
         self._reply_when_done(request.id, answer, reply)
 
     def _predict(self, request: messages.Predict) -> None:

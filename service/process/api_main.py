@@ -5,7 +5,7 @@ import socket
 import uvicorn
 
 from service.api.auth import check_guarded
-from service.api.request_timeout import protocol_with_timeout, raise_open_file_limit
+from service.api.http_protocol import raise_open_file_limit, server_config
 from service.app import create_app
 from service.cards import Catalogue
 from service.ipc.client import worker_engine
@@ -33,7 +33,6 @@ def run(settings: Settings, listening: socket.socket | None = None) -> None:
     engine = worker_engine(settings.worker_socket, models, settings.deadline_s)
     app = create_app(settings, settings.redis_url, catalogue, engine)
     raise_open_file_limit()
-    http = protocol_with_timeout(settings.receive_timeout_s)
-    server = uvicorn.Server(uvicorn.Config(app, host=settings.host, port=settings.port, http=http, access_log=False))
+    server = uvicorn.Server(server_config(app, settings, host=settings.host, port=settings.port))
     freeze_gc()
     server.run(sockets=None if listening is None else [listening])

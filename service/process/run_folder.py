@@ -26,10 +26,12 @@ def run_folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(dir=place))
     lock = _lock(folder)
     folder = folder.rename(place / f"{PREFIX}{folder.name[-8:]}")  # named only once locked, so that no one removes it
-    multiprocessing.current_process()._config["tempdir"] = str(folder)  # type: ignore[attr-defined]
+    config = multiprocessing.current_process()._config  # type: ignore[attr-defined]
+    config["tempdir"] = str(folder)  # where the forkserver has its socket
     try:
         yield folder
     finally:
+        config.pop("tempdir", None)
         shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
 
@@ -51,7 +53,8 @@ def _remove_if_unused(folder: Path) -> None:
 
 
 def _lock(folder: Path) -> int:
-    """Lock a folder until the descriptor is closed or the process ends. Raises OSError when it is locked already."""
+    """Lock a folder until the descriptor is closed or the process ends; systemd-tmpfiles then leaves it alone, too.
+    Raises OSError when it is locked already."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -72,7 +72,7 @@ async def _serve(settings: Settings, listening: socket.socket) -> None:
 
 async def _serve_worker(settings: Settings) -> None:
     with run_folder():
-        worker = _worker("Worker", settings)
+        worker = new_worker("Worker", settings)
         await _run([worker], [[worker]], _stop_signal(), asyncio.Event())
 
 
@@ -83,13 +83,14 @@ def children(settings: Settings, folder: Path, listening: socket.socket) -> tupl
     for number in range(settings.replicas):
         own = {"worker_socket": folder / f"worker-{number}", "device": _device(settings, number)}
         replica = settings.model_copy(update=own)
-        workers.append(_worker(f"Worker {number}", replica))
+        workers.append(new_worker(f"Worker {number}", replica))
         for api in range(settings.api_processes):
             apis.append(Child(f"API {number}.{api}", "spawn", "service.process.api_main", replica, listening))
     return workers, apis
 
 
-def _worker(name: str, settings: Settings) -> Child:
+def new_worker(name: str, settings: Settings) -> Child:
+    """A worker that has not been started yet."""
     return Child(name, "forkserver", "service.process.worker_main", settings, environment=KEEP_MEMORY)
 
 

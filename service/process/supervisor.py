@@ -5,6 +5,7 @@ import importlib
 import logging
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 from collections.abc import Iterator, Mapping
@@ -19,10 +20,10 @@ log = logging.getLogger(__name__)
 
 GRACE_S = 40.0
 """Seconds that a process has to stop before it is killed."""
-MAX_PAUSE_S = 10.0
-"""Longest pause before a restart."""
+MIN_PAUSE_S, MAX_PAUSE_S = 0.1, 10.0
+"""Pause before a restart; it doubles while a process keeps dying."""
 HEALTHY_S = 10.0
-"""A process that ran this long is restarted at once."""
+"""A process that ran this long is restarted after the shortest pause."""
 PARENT_CHECK_S = 1.0
 """Seconds between two checks whether the parent is alive."""
 
@@ -53,7 +54,7 @@ class Child:
         *arguments: Any,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        self.name, self._module, self._arguments = name, module, arguments
+        self.name, self.arguments, self._module = name, arguments, module
         self._environment = environment or {}
         self._context: Any = multiprocessing.get_context(method)
         if method == "forkserver":
@@ -66,13 +67,13 @@ class Child:
         Raises:
             ChildFailed: it ended by itself, not by a signal, before the service was `ready`.
         """
-        pause, clock = 0.0, asyncio.get_running_loop().time
+        pause, clock = MIN_PAUSE_S, asyncio.get_running_loop().time
         while True:
             began = clock()
             status = await self._run()
             if not ready.is_set() and status >= 0:
                 raise ChildFailed(self.name, status)
-            pause = 0.0 if clock() - began > HEALTHY_S else min(2 * pause + 0.1, MAX_PAUSE_S)
+            pause = MIN_PAUSE_S if clock() - began > HEALTHY_S else min(2 * pause, MAX_PAUSE_S)
             log.error("%s has ended with status %d; restarting it in %.1f s", self.name, status, pause)
             await asyncio.sleep(pause)
 
@@ -91,9 +92,12 @@ class Child:
 
     async def _run(self) -> int:
         """Run the process once and return its exit status, or minus the signal that killed it."""
-        process = self._context.Process(target=_main, args=(self._module, self._arguments), name=self.name)
-        with _environment({"PYTHONSAFEPATH": "1", **self._environment}):
-            process.start()
+        process = self._context.Process(target=_main, args=(self._module, self.arguments), name=self.name)
+        try:
+            with _environment({"PYTHONSAFEPATH": "1", **self._environment}):
+                process.start()
+        except (EOFError, ConnectionError):  # the forkserver was killed a moment ago; the next start replaces it
+            return -signal.SIGKILL
         self._process = process
         await _ended(process)
         _end_metrics_of(process.pid)

@@ -13,8 +13,7 @@ from PIL import Image, ImageDraw
 from models import checkpoint
 from models.learner import Support, full_mask
 from service.cards import Card, Catalogue
-from service.inputs.decode import decode_inputs
-from service.settings import Settings
+from service.inputs.limits import Limits
 
 WAYS, SHOTS, QUERIES, VARIANTS = 3, 2, 3, 4
 TOLERANCE = 2e-3
@@ -56,7 +55,7 @@ class Teacher:
 
 
 def _inputs(card: Card, drawings: list[str]) -> torch.Tensor:
-    return torch.from_numpy(decode_inputs(card, drawings, drawings, Settings())).float() / 255
+    return torch.from_numpy(card.input.decode(drawings, drawings, Limits(10_000_000)).array()).float() / 255
 
 
 def _drawing(sign: np.ndarray, rng: np.random.Generator) -> str:

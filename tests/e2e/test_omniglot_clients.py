@@ -12,10 +12,11 @@ import torch
 from PIL import Image
 
 from models import checkpoint
-from models.datasets import open_tasks
+from models.datasets import dataset_of
 from models.datasets.episode import Shape, rng_of
 from models.learner import Episode
 from models.training.evaluation import score_episode
+from service.cards import Card
 from service.settings import ZOO
 from tests.data import OMNIGLOT, needs_omniglot
 from tests.e2e.server import Server
@@ -29,7 +30,8 @@ SEED = 11
 @pytest.fixture(scope="module")
 def episodes() -> list[Episode]:
     """One task a client, from the 20 evaluation alphabets."""
-    tasks = open_tasks("alphabets-test", OMNIGLOT)
+    card = Card.read(ZOO / "glyphs.json")
+    tasks = dataset_of("omniglot").episodes(OMNIGLOT, "alphabets-test", card.input.model_dump())
     return [tasks.episode(rng_of(SEED, i), shape) for i, shape in enumerate(SHAPES)]
 
 

@@ -1,4 +1,4 @@
-"""Small trainings, on classes that anyone can tell apart."""
+"""Small trainings on classes that are easy to separate."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from models.checkpoint import Spec
-from models.datasets.episode import Shape, Tasks
+from models.datasets.episode import EpisodeSampler, Shape
 from models.learner import Episode, Kind, Learner, Support
 from models.recipes import Recipe
 from models.training.meta_training import Run
@@ -16,8 +16,8 @@ from models.training.meta_training import Run
 THREE_WAYS = Shape(3, 5, 3)
 
 
-class Blobs:
-    """Classes that anyone can tell apart: each a coarse pattern of ink, its examples that pattern with noise."""
+class Blobs(EpisodeSampler):
+    """Classes that are easy to separate: each is a coarse pattern of ink, and its examples add noise."""
 
     kind = Kind.CLASSIFICATION
 
@@ -39,7 +39,7 @@ class Blobs:
 
 @dataclass(frozen=True)
 class Training:
-    """A small training for a test; `recipe` is the one place that spells out a whole Recipe."""
+    """A small training for a test."""
 
     spec: Spec
     steps: int = 8
@@ -49,7 +49,8 @@ class Training:
 
     def recipe(self) -> Recipe:
         return Recipe(
-            title="a test", spec=self.spec, data="made up", validation=None, steps=self.steps, lr=self.lr,
+            title="a test", spec=self.spec,
+            dataset="made up", training_split="train", validation_split=None, steps=self.steps, lr=self.lr,
             episode=self.episode, validation_episode=self.episode, tasks_per_step=self.tasks,
         )  # fmt: skip
 
@@ -57,7 +58,7 @@ class Training:
         return Run(self.recipe(), folder, "test", **options)
 
 
-def trained(training: Training, tasks: Tasks, folder: Path) -> Learner:
+def trained(training: Training, tasks: EpisodeSampler, folder: Path) -> Learner:
     """The learner after all of its training, as it is served."""
     run = training.run(folder)
     for _ in run.train(tasks, None, every=training.steps):

@@ -1,0 +1,92 @@
+"""Drawings: image files in base64, or rows of numbers."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from service.errors import Unprocessable
+from service.inputs.image_files import READ, read_file
+from service.inputs.kind import Decoded, InputKind, InputWarning
+from service.inputs.limits import Limits, PixelBudget
+from service.inputs.normalize import Drawings, drawings
+from service.inputs.paper import Grey
+from service.inputs.pixel_arrays import json_type, to_array, to_brightness
+
+PIXELS_PER_CHARACTER = 8
+"""What a character of an image file counts for as work; it may stand for thousands of pixels."""
+
+
+class Drawing(InputKind):
+    """A drawing: a base64 image file of any size and mode, or nested numbers. The service makes it `size` x `size`,
+    with ink 1 and paper 0, whichever of the two is dark."""
+
+    description: ClassVar = "a drawing (a base64 image file such as PNG or JPEG, or rows of numbers)"
+    json_schemas: ClassVar = [{"type": "string"}, {"type": "array", "items": {"type": "array"}}]
+
+    type: Literal["drawing"] = "drawing"
+    size: int = Field(description="Pixels of each side.")
+
+    def decode(self, raw: Sequence[Any], fields: Sequence[str], limits: Limits) -> Decoded:
+        """Decode to uint8 (n, 1, size, size) of ink, 0 to 255."""
+        ink, seen = decode_images(raw, self.size, PixelBudget(limits.image_pixels), fields)
+        blank = [field for field, any_ink in zip(fields, seen, strict=True) if not any_ink]
+        return Decoded(ink[:, None], [_no_ink(field) for field in blank])
+
+    def examples(self, count: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+        """Noise (count, 1, size, size)."""
+        return rng.integers(0, 256, (count, 1, self.size, self.size), dtype=np.uint8)
+
+    def work(self, raw: Sequence[Any]) -> int:
+        """The pixels of the squares that the drawings are padded to."""
+        return sum(_pixels(one) for one in raw)
+
+    def has_files(self, raw: Sequence[Any]) -> bool:
+        """Whether any drawing is an image file."""
+        return any(isinstance(one, str) for one in raw)
+
+
+def decode_images(raw: Sequence[Any], size: int, pixels: PixelBudget, fields: Sequence[str]) -> Drawings:
+    """Each base64 image file, or rows of numbers (lists or an array), to ink (n, size, size).
+
+    Numbers of one shape are worked on together: most of the time that a small image takes goes into numpy's calls.
+    Files are not, whose pixels are many more than their bytes. Raises Unprocessable, naming the one of `fields`.
+    """
+    if all(isinstance(one, (list, np.ndarray)) for one in raw):
+        sheets = [to_array(one, pixels, field) for one, field in zip(raw, fields, strict=True)]
+        if len({sheet.shape for sheet in sheets}) == 1:
+            return drawings(to_brightness(np.stack(sheets), fields), size)
+        greys = [to_brightness(sheet[None], [field]) for sheet, field in zip(sheets, fields, strict=True)]
+        return _together([drawings(grey, size) for grey in greys])
+    return _together([drawings(_read(one, pixels, field), size) for one, field in zip(raw, fields, strict=True)])
+
+
+def _together(several: Sequence[Drawings]) -> Drawings:
+    return Drawings(np.concatenate([one.ink for one in several]), np.concatenate([one.seen for one in several]))
+
+
+def _no_ink(field: str) -> InputWarning:
+    return InputWarning(field, "no_ink", f"{field}: no ink was found: all of the image looks like paper.")
+
+
+def _read(raw: Any, pixels: PixelBudget, field: str) -> Grey:
+    if isinstance(raw, str):
+        return read_file(raw, pixels, field)[None]
+    if isinstance(raw, (list, np.ndarray)):
+        return to_brightness(to_array(raw, pixels, field)[None], [field])
+    raise Unprocessable(
+        f"{field}: a drawing is a base64 string ({READ}) or rows of numbers, not {json_type(raw)}.", field=field
+    )
+
+
+def _pixels(one: Any) -> int:
+    if isinstance(one, str):
+        return len(one) * PIXELS_PER_CHARACTER
+    if isinstance(one, np.ndarray):
+        return one.size if one.ndim < 2 else max(one.shape) ** 2
+    if not isinstance(one, list):
+        return 1
+    rows = [len(row) for row in one if isinstance(row, list)]
+    return max(len(one), *rows) ** 2 if rows else len(one)

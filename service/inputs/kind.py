@@ -1,0 +1,79 @@
+"""The contract of an input kind: what a client sends, and what the model gets of it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from service.arrays import Array
+from service.inputs.limits import Limits
+
+Inputs = Array | list[str]
+"""Decoded inputs: an array (n, ...), or n texts."""
+
+
+class InputWarning(NamedTuple):
+    """An input that was taken and may not be what the client meant."""
+
+    field: str
+    code: str
+    detail: str
+
+
+class Decoded(NamedTuple):
+    """Decoded inputs, and what the client should know about them."""
+
+    inputs: Inputs
+    warnings: list[InputWarning]
+
+    def array(self) -> Array:
+        """The inputs of a kind that decodes to numbers."""
+        if isinstance(self.inputs, list):
+            raise TypeError("the engine takes arrays, not texts")
+        return self.inputs
+
+
+class InputKind(BaseModel, ABC):
+    """A kind of input. An instance is the `input` of a model's card, so its fields are what a model fixes of it.
+
+    A kind declares `type: Literal["its-name"]` and its fields, sets `description` and `json_schemas`, and implements
+    `decode` and `examples`. One line in `INPUT_KINDS`, or an entry point in the group `handful.inputs`, adds it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    description: ClassVar[str]
+    """What a client sends, for the API's documentation: a noun phrase."""
+    json_schemas: ClassVar[Sequence[dict[str, Any]]]
+    """The JSON Schemas of what a client may send."""
+
+    @abstractmethod
+    def decode(self, raw: Sequence[Any], fields: Sequence[str], limits: Limits) -> Decoded:
+        """Decode the inputs of one request.
+
+        Args:
+            raw: n inputs as they were sent: JSON values, or numpy arrays from a safetensors body.
+            fields: The place of each in the request, for error messages.
+            limits: What the request may cost.
+
+        Raises:
+            Unprocessable: Names the field that is no such input or is over a limit.
+        """
+
+    @abstractmethod
+    def examples(self, count: int, rng: np.random.Generator) -> Inputs:
+        """Make up `count` decoded inputs, to warm a model up."""
+
+    def cost(self, inputs: Inputs) -> int:
+        """The cost of decoded inputs in the queue of the device: examples, or tokens for texts."""
+        return len(inputs)
+
+    def work(self, raw: Sequence[Any]) -> int:
+        """About how many numbers or characters there are to decode. Small work is done on the event loop."""
+        return sum(len(one) if isinstance(one, (str, list)) else 1 for one in raw)
+
+    def has_files(self, raw: Sequence[Any]) -> bool:
+        """Whether any input is a file in a format of its own. Those are decoded in a process that can be killed."""
+        return False

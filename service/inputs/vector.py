@@ -1,0 +1,54 @@
+"""Vectors: a fixed number of numbers."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.errors import Unprocessable
+from service.inputs.kind import Decoded, InputKind
+from service.inputs.limits import Limits
+
+LARGEST = 1e30
+"""Numbers of a vector are below this, so that their squares fit into float32 after scaling."""
+
+
+class Vector(InputKind):
+    """A vector of numbers; for a length of 1, a number will do."""
+
+    description: ClassVar = "a vector of numbers (a number, for a length of 1)"
+    json_schemas: ClassVar = [{"type": "number"}, {"type": "array", "items": {"type": "number"}}]
+
+    type: Literal["vector"] = "vector"
+    length: int
+
+    def decode(self, raw: Sequence[Any], fields: Sequence[str], limits: Limits) -> Decoded:
+        """Decode to float32 (n, length)."""
+        vectors = [to_vector(one, self.length, field) for one, field in zip(raw, fields, strict=True)]
+        return Decoded(np.stack(vectors), [])
+
+    def examples(self, count: int, rng: np.random.Generator) -> NDArray[np.float32]:
+        """Uniform numbers (count, length) between -1 and 1."""
+        return rng.uniform(-1, 1, (count, self.length)).astype(np.float32)
+
+    def work(self, raw: Sequence[Any]) -> int:
+        """The numbers."""
+        return sum(one.size if isinstance(one, np.ndarray) else len(one) if isinstance(one, list) else 1 for one in raw)
+
+
+def to_vector(raw: Any, length: int, field: str) -> NDArray[np.float32]:
+    """A number or a list of numbers as float32 (length,). Raises Unprocessable."""
+    plain = raw.tolist() if isinstance(raw, (np.ndarray, np.generic)) else raw
+    numbers = plain if isinstance(plain, list) else [plain]
+    if not all(isinstance(number, (int, float)) and not isinstance(number, bool) for number in numbers):
+        raise Unprocessable(f"{field}: takes {_expected(length)}, and nothing else.", field=field)
+    if len(numbers) != length:
+        raise Unprocessable(f"{field}: takes {_expected(length)}; {len(numbers)} came.", field=field)
+    if not all(abs(number) < LARGEST for number in numbers):  # false for NaN and for the infinities too
+        raise Unprocessable(f"{field}: holds NaN, an infinite number, or one beyond {LARGEST:g}.", field=field)
+    return np.array(numbers, dtype=np.float32)
+
+
+def _expected(length: int) -> str:
+    return "a number" if length == 1 else f"a list of {length} numbers"
