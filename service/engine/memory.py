@@ -36,7 +36,8 @@ def peak_bytes(run: Callable[[], object], device: torch.device) -> int:
     """The most memory that tensors took at a time while `run` ran, beside those that were there before."""
     if device.type == "cuda":
         return _peak_of_allocator(run, device)
-    with PeakMemory() as memory:
+    memory = PeakMemory()
+    with memory:
         run()
     return memory.peak
 
@@ -45,8 +46,7 @@ def _peak_of_allocator(run: Callable[[], object], device: torch.device) -> int:
     torch.cuda.reset_peak_memory_stats(device)
     before = torch.cuda.memory_allocated(device)
     run()
-    taken: int = torch.cuda.max_memory_allocated(device) - before
-    return taken
+    return int(torch.cuda.max_memory_allocated(device) - before)
 
 
 class PeakMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]

@@ -10,12 +10,12 @@ from service.engine.base import Engine, SupportSet
 
 SHAPES = ((2, 1, 2), (5, 1, 1), (5, 5, 15))
 """Ways, shots and queries that models are compiled for."""
-MEASURED = ((2, 1), (2, 8), (8, 2))
-"""Ways and shots from which the cost of jobs is estimated."""
+MEASURED = ((2, 1), (4, 2))
+"""Ways and shots from which the cost of jobs is estimated before the worker is ready."""
 MEASURED_MEMORY = ((2, 4), (2, 16), (8, 2))
 """Ways and shots from which the memory of adapts is estimated."""
-MEASURED_LARGE = (*MEASURED, (2, 32))
-"""The same, more exactly. Most models need less than a second for them."""
+MEASURED_LARGE = (*MEASURED, (2, 8), (8, 2), (2, 32))
+"""The same, more exactly, once it is ready."""
 CONCURRENT_JOBS = 4
 """Send warm-up requests concurrently, so that they form a batch: the first runs alone, the others wait for it."""
 
