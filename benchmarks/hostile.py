@@ -105,12 +105,9 @@ async def until_ready(port: int, running: subprocess.Popen[bytes]) -> None:
 
 
 def api_process(address: Address) -> psutil.Process:
-    """The process that speaks HTTP."""
-    for process in psutil.process_iter(["cmdline"]):
-        is_api = " service api" in " ".join(process.info["cmdline"] or [])
-        if is_api and any(each.laddr and each.laddr.port == address[1] for each in process.net_connections()):
-            return process
-    raise RuntimeError("no API process listens")
+    """The process that speaks HTTP: the newest of those that have the listening socket."""
+    listening = {each.pid for each in psutil.net_connections("tcp") if each.pid and each.laddr == address}
+    return max(map(psutil.Process, listening), key=psutil.Process.create_time)
 
 
 if __name__ == "__main__":

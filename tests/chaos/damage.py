@@ -24,7 +24,8 @@ async def states(parts: Parts, load: Load) -> AsyncIterator[None]:
                 byte = await redis.getrange(key, offset, offset)
                 await redis.setrange(key, offset, bytes([ord(byte) ^ 1]))
                 damaged += 1
-    with suppress(psutil.NoSuchProcess):
-        parts.working().send_signal(signal.SIGKILL)
+    for worker in parts.workers():
+        with suppress(psutil.NoSuchProcess):
+            worker.send_signal(signal.SIGKILL)
     load.tally.note = f"{damaged} states damaged"
     yield

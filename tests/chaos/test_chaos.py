@@ -9,6 +9,7 @@ from tests.chaos.faults import FAULTS
 from tests.chaos.suite import MODELS, run
 
 SHORT = {
+    "all workers killed",
     "API killed",
     "Redis killed",
     "network to Redis cut",

@@ -1,6 +1,7 @@
 """Two replicas under Ray Serve on loopback."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -49,7 +50,8 @@ def ray_serve(folder: Path, **settings: str) -> Iterator[tuple[str, psutil.Proce
     environment = os.environ | {f"HANDFUL_{name.upper()}": value for name, value in settings.items()}
     environment |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
     environment["RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S"] = str(START_S)  # by default a busy machine is too slow
-    command = [sys.executable, "-c", PROGRAM, str(port), f"/tmp/handful-ray-{port}"]
+    session = Path(f"/tmp/handful-ray-{port}")  # a short path, because Ray has sockets in it
+    command = [sys.executable, "-c", PROGRAM, str(port), str(session)]
     with (folder / "ray.log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=log, stderr=log)
     family = psutil.Process(process.pid)
@@ -63,6 +65,7 @@ def ray_serve(folder: Path, **settings: str) -> Iterator[tuple[str, psutil.Proce
         for one in psutil.wait_procs([family, *children], timeout=20)[1]:
             with suppress(psutil.NoSuchProcess):
                 one.kill()
+        shutil.rmtree(session, ignore_errors=True)
 
 
 def ready(url: str) -> bool:

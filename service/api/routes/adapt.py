@@ -3,13 +3,13 @@
 from fastapi import APIRouter, Request, Response
 
 from service import errors
+from service.api import offload
 from service.api.answers import written
 from service.api.dependencies import use_cases
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, documented, read
 from service.api.schemas import AdaptRequest, AdaptResponse, warnings_of
 from service.idempotency import HEADER, request_key
-from service.inputs import executor
 from service.store.records import ClientKey, RequestKey
 
 router = APIRouter(tags=["clients"], route_class=BodyRoute)
@@ -57,7 +57,8 @@ IDEMPOTENCY_KEY = {
 )
 async def adapt(request: Request) -> Response:
     """Make, replace or extend a client's model from labelled examples. A model answered with 200 survives a crash."""
-    clients, key, body = await use_cases(request), await _key(request), await read(request, AdaptRequest)
+    clients, key = await use_cases(request), await _key(request)
+    body = await read(request, AdaptRequest)
     raw = [(example.input, example.label) for example in body.support]
     learn = clients.append if body.mode == "append" else clients.adapt
     adapted = await learn(ClientKey(request.state.tenant, body.client_id), body.model, raw, body.ttl_s, key)
@@ -73,5 +74,5 @@ async def adapt(request: Request) -> Response:
 
 async def _key(request: Request) -> RequestKey | None:
     values, content_type = request.headers.getlist(HEADER), request.headers.get("content-type", "")
-    body = await request.body()
-    return await executor.run(lambda: request_key(values, content_type, body), len(body)) if values else None
+    body = request.state.body
+    return await offload.run(lambda: request_key(values, content_type, body), len(body)) if values else None

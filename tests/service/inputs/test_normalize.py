@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from models import checkpoint
-from models.learner import Support, everyone
+from models.learner import Support, full_mask
 from service.inputs.drawing import Drawing
 from service.inputs.limits import Limits
 from service.inputs.normalize import drawings
@@ -85,7 +85,7 @@ def taught() -> tuple[torch.nn.Module, dict[str, torch.Tensor]]:
     learner = checkpoint.load(ZOO / "glyphs.safetensors").eval()
     inputs = decode(*(SHEETS["clean"](symbol(name, 1)) for name in SYMBOLS))
     targets = torch.arange(len(SYMBOLS))
-    support = Support(features(learner, inputs), targets, everyone(targets), len(SYMBOLS))
+    support = Support(features(learner, inputs), targets, full_mask(targets), len(SYMBOLS))
     with torch.no_grad():
         return learner, learner.adapt(support)
 

@@ -136,7 +136,7 @@ class Blocked:
     def __getattr__(self, name: str):
         return getattr(self._worker, name)
 
-    def submit_adapt(self, model: str, key: str, support: SupportSet, extends: str | None = None) -> asyncio.Future:
+    def submit_adapt(self, model: str, key: str, support: SupportSet, extends: str | None, *_: Any) -> asyncio.Future:
         self.extends.append(extends)
         self.started.set()
         future = asyncio.get_running_loop().create_future()

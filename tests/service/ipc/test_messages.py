@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as shapes
 
-from service.engine.base import SupportSet
+from service.engine.base import NOBODY, SupportSet
 from service.ipc import messages
 from service.ipc.connection import LENGTH, Connection
 
@@ -38,7 +38,7 @@ def test_an_array_that_is_not_contiguous_arrives_as_it_was_sent():
 
 def test_a_support_set_arrives_as_it_was_sent():
     support = SupportSet(np.ones((2, 1, 28, 28), np.uint8), np.arange(2), 2)
-    sent = messages.encoder().encode(messages.Adapt(1, "glyphs", "alice/2", support, "alice/1"))
+    sent = messages.encoder().encode(messages.Adapt(1, "glyphs", "alice/2", support, "alice/1", NOBODY))
     out = messages.decoder(messages.ToWorker).decode(sent)
     assert (out.extends, out.support.ways) == ("alice/1", 2)
     assert np.array_equal(out.support.inputs, support.inputs)
@@ -61,9 +61,9 @@ def test_an_array_that_does_not_match_its_description_is_refused(dtype, shape, s
 
 
 MESSAGES = [
-    messages.Adapt(1, "glyphs", "alice", SupportSet(np.ones((2, 1, 28, 28), np.uint8), np.arange(2), 2), None),
-    messages.Predict(2, "glyphs", "a/b", np.ones((1, 1, 28, 28), np.uint8), None),
-    messages.Predict(3, "glyphs", "a/b", np.ones((1, 2), np.float32), {"w": np.ones(3, np.float32)}),
+    messages.Adapt(1, "glyphs", "alice", SupportSet(np.ones((2, 1, 28, 28), np.uint8), np.arange(2), 2), None, NOBODY),
+    messages.Predict(2, "glyphs", "a/b", np.ones((1, 1, 28, 28), np.uint8), None, NOBODY),
+    messages.Predict(3, "glyphs", "a/b", np.ones((1, 2), np.float32), {"w": np.ones(3, np.float32)}, NOBODY),
     messages.Evict("a/b"),
     messages.Cancel(2),
 ]

@@ -2,12 +2,14 @@
 
 import asyncio
 import random
+from typing import Any
 
 import numpy as np
 
 from service.arrays import Array, Arrays
-from service.cards import Card, VectorInput
+from service.cards import Card
 from service.engine.base import StateNotCached, SupportSet
+from service.inputs.vector import Vector
 
 CARD = Card(
     name="echo",
@@ -15,7 +17,7 @@ CARD = Card(
     algorithm="",
     paper="",
     kind="regression",
-    input=VectorInput(length=1),
+    input=Vector(length=1),
     outputs=1,
     training={},
     checkpoint="c" * 16,
@@ -31,13 +33,13 @@ class FakeEngine:
         self._states: dict[str, Arrays] = {}
         self.adapts = 0
 
-    async def adapt(self, model: str, key: str, support: SupportSet) -> Arrays:
+    async def adapt(self, model: str, key: str, support: SupportSet, **_: Any) -> Arrays:
         self.adapts += 1
         await self._others()
         self._states[key] = {"w": np.array(support.targets, np.float32).reshape(-1)}
         return self._states[key]
 
-    async def predict(self, model: str, key: str, queries: Array, state: Arrays | None = None) -> Array:
+    async def predict(self, model: str, key: str, queries: Array, state: Arrays | None = None, **_: Any) -> Array:
         await self._others()
         if state is not None:
             self._states[key] = state

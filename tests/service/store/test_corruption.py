@@ -9,6 +9,7 @@ from prometheus_client import REGISTRY
 
 from service.adaptation import Adaptation
 from service.errors import CorruptRecord, UnknownClient
+from service.inputs.executor import Decoder
 from service.settings import Settings
 from service.store.checksums import parse_record
 from service.store.keys import EXPIRIES_KEY, index_key, record_key, state_key, support_key
@@ -32,7 +33,7 @@ def counted(name: str = "handful_corrupt_records_total") -> float:
 
 def clients_of(store: Store) -> Adaptation:
     """No state stays on the device, so that every predict reads what is stored."""
-    return Adaptation(CATALOGUE, FakeEngine(random.Random(0), evicts=1), store, Settings())
+    return Adaptation(CATALOGUE, FakeEngine(random.Random(0), evicts=1), store, Settings(), Decoder(Settings()))
 
 
 @pytest.fixture

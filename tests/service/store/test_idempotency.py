@@ -11,6 +11,7 @@ import pytest
 from service.adaptation import Adaptation
 from service.errors import Busy, KeyReused, RequestInProgress, UnknownClient, Unprocessable
 from service.idempotency import request_key
+from service.inputs.executor import Decoder
 from service.settings import Settings
 from service.store.answers import Answers
 from service.store.keys import answer_times_key, answers_key
@@ -35,12 +36,12 @@ class GatedEngine(FakeEngine):
         self.gate.set()
         self.fails = False
 
-    async def adapt(self, *arguments: Any) -> Any:
+    async def adapt(self, *arguments: Any, **options: Any) -> Any:
         self.reached.set()
         await self.gate.wait()
         if self.fails:
             raise Busy("full")
-        return await super().adapt(*arguments)
+        return await super().adapt(*arguments, **options)
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ async def api(redis_url, redis, engine) -> AsyncIterator[Callable[..., Adaptatio
 
     def start(**options: Any) -> Adaptation:
         stores.append(Store(redis_url, timeout_s=20, state_ttl_s=1000, **options))
-        return Adaptation(CATALOGUE, engine, stores[-1], Settings())
+        return Adaptation(CATALOGUE, engine, stores[-1], Settings(), Decoder(Settings()))
 
     yield start
     for store in stores:

@@ -13,6 +13,7 @@ import pytest
 
 from service.adaptation import Adaptation
 from service.errors import Contended, UnknownClient
+from service.inputs.executor import Decoder
 from service.settings import Settings
 from service.store.checksums import parse_record
 from service.store.keys import record_key, state_key, support_key
@@ -97,7 +98,7 @@ async def stores(redis_url, redis) -> AsyncIterator[list[Store]]:
 
 async def history_of(stores: list[Store], redis, seed: int) -> list[Operation]:
     chance, clock, history = random.Random(seed), count(), []
-    apis = [Adaptation(CATALOGUE, FakeEngine(chance), store, Settings()) for store in stores]
+    apis = [Adaptation(CATALOGUE, FakeEngine(chance), store, Settings(), Decoder(Settings())) for store in stores]
     callers = [Caller(apis[i % len(apis)], chance, clock, history) for i in range(CALLERS)]
 
     async def lose_states() -> None:
