@@ -136,6 +136,11 @@ class Settings(BaseSettings):
     deadline_s: float = Field(
         30.0, gt=0, description="Maximum seconds that a request waits for the device; then it is answered 504."
     )
+    max_job_bytes: int = Field(
+        2 * 2**30,
+        ge=2**20,
+        description="Maximum memory that one adapt may take on the device, as estimated; larger jobs are refused.",
+    )
 
     root_path: Annotated[str, StringConstraints(pattern=r"^(/[A-Za-z0-9._~-]+)*$")] = Field(
         "", description="Path prefix that a proxy serves the API under, such as /handful."
