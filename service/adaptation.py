@@ -3,9 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any, Literal, NamedTuple
 from weakref import WeakValueDictionary
 
@@ -14,12 +12,13 @@ from service.arrays import Array, Arrays, SupportSet
 from service.cards import Card
 from service.clock import Clock
 from service.engine.base import Engine, StateNotCached
-from service.errors import Conflict, Contended, Unavailable
+from service.errors import Conflict, Contended
 from service.inputs.decoder import Decoder
 from service.inputs.kind import Decoded, InputWarning
 from service.inputs.labels import Classes
 from service.inputs.limits import check_count
 from service.settings import Settings
+from service.states import States
 from service.store.idempotency import Idempotency
 from service.store.records import Adapted, ClientKey, Draft, Record, RequestKey, StateKey, state_bytes
 from service.store.store import Store, VersionMoved
@@ -83,7 +82,7 @@ class Adaptation:
             SupportSets(catalogue, settings),
             Idempotency(store),
         )
-        self._rebuilding: dict[StateKey, asyncio.Task[Arrays]] = {}
+        self._states = States(engine, store)
         self._appending: WeakValueDictionary[ClientKey, asyncio.Lock] = WeakValueDictionary()
 
     async def adapt(
@@ -190,7 +189,7 @@ class Adaptation:
             metrics.state_cache.labels("hit").inc()
         except StateNotCached:
             metrics.state_cache.labels("miss").inc()
-            state = await self._fetch(StateKey(client, record.write, card.checkpoint), card, record)
+            state = await self._states.get(StateKey(client, record.write, card.checkpoint), card, record)
             answers = await self._engine.predict(card.name, record.write, queries, state, share=client)
         clock.lap("predict")
         return Answered(record, card, answers, decoded.warnings, clock.laps_ms)
@@ -230,31 +229,6 @@ class Adaptation:
     async def _decode(self, card: Card, raw: Sequence[tuple[Any, Any]], tenant: str) -> Decoded:
         fields = [f"support[{i}].input" for i in range(len(raw))]
         return await self._decoder.decode(card.input, [one for one, _ in raw], fields, tenant)
-
-    async def _fetch(self, key: StateKey, card: Card, record: Record) -> Arrays:
-        """Load or rebuild a state. Concurrent requests share one rebuild."""
-        if key not in self._rebuilding:
-            task = asyncio.create_task(self._load_or_rebuild(key, card, record))
-            self._rebuilding[key] = task
-            task.add_done_callback(partial(self._rebuilt, key))
-        return await asyncio.shield(self._rebuilding[key])
-
-    def _rebuilt(self, key: StateKey, task: "asyncio.Task[Arrays]") -> None:
-        del self._rebuilding[key]
-        if not task.cancelled():
-            task.exception()  # asyncio logs an error that nobody asks for: those who waited may have gone
-
-    async def _load_or_rebuild(self, key: StateKey, card: Card, record: Record) -> Arrays:
-        if (state := await self._store.state(key, record)) is not None:
-            return state
-        current, support = await self._store.support(key.client)
-        if current.write != record.write:
-            raise VersionMoved
-        state = await self._engine.adapt(card.name, record.write, support, share=key.client, rebuild=True)
-        metrics.states_rebuilt.inc()
-        with suppress(Unavailable):  # the stored state is only a cache
-            await self._store.save_state(key, record, state)
-        return state
 
     def _served(self, record: Record) -> Card:
         if record.model not in self._catalogue:
