@@ -115,7 +115,7 @@ class Adaptation:
         """
 
         async def learn() -> Adapted:
-            lock = self._appending.setdefault(client, asyncio.Lock())  # of two concurrent appends, one would be in vain
+            lock = self._appending.setdefault(client, asyncio.Lock())  # one of two concurrent appends would fail
             async with lock:
                 return await self._append(client, model, raw, ttl_s, request)
 

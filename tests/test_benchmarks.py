@@ -20,7 +20,7 @@ def test_a_prototypical_adapt_is_the_features_of_each_image():
     assert adapt_flops(PROTONET, 25) == 25 * FORWARD
 
 
-def test_a_maml_adapt_is_three_times_forward_a_step_less_the_gradient_of_the_images():
+def test_a_step_of_maml_costs_three_forward_passes_less_the_gradient_of_the_images():
     assert adapt_flops(MAML, 5) == STEPS * 5 * (3 * (FORWARD + HEAD) - FIRST)
 
 

@@ -24,7 +24,7 @@ class Ridge(Learner):
     Args:
         encoder: The encoder that all clients share.
         kind: "classification" or "regression".
-        ridge: Initial value of what is added to the diagonal, whatever the number of examples.
+        ridge: Initial ridge. It does not depend on the number of examples.
         scale: Initial scale of the answers.
         normalised: Normalise features to length 1, so that one ridge suits encoders of any range.
     """
@@ -64,7 +64,7 @@ class Ridge(Learner):
 
 
 def with_constant(features: Tensor) -> Tensor:
-    """Features (n, d) and a constant 1, whose weight is the intercept: (n, d + 1)."""
+    """Features (n, d) and a constant 1, (n, d + 1). The weight of the constant is the intercept."""
     return F.pad(features, (0, 1), value=1.0)
 
 

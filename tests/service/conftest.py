@@ -42,7 +42,7 @@ def nodes() -> Iterator[list[Node]]:
 
 @pytest.fixture(scope="module")
 def redis_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Of one server; of a Cluster where a module says so by EITHER."""
+    """The URL of one server; in modules with the mark EITHER also of a Cluster."""
     if getattr(request, "param", "server") == "cluster":
         yield url_of_cluster(request.getfixturevalue("nodes"))
     else:

@@ -1,4 +1,4 @@
-"""The models of a folder, whatever else lies in it."""
+"""The models of a folder with other files in it."""
 
 import shutil
 from pathlib import Path
@@ -20,7 +20,7 @@ def test_every_card_of_the_folder_is_served(models):
     assert set(Catalogue(models)) == {"glyphs", "sinusoid"}
 
 
-def test_hidden_files_are_ignored_without_a_word(models, caplog):
+def test_hidden_files_are_ignored_without_a_log_message(models, caplog):
     (models / "._glyphs.json").write_bytes(b"\x00\x05\x16\x07 what macOS writes")
     (models / ".hidden.json").write_text("{}")
     assert set(Catalogue(models)) == {"glyphs", "sinusoid"}

@@ -35,7 +35,7 @@ def test_predict_and_append_are_409_with_the_way_out(api):
     assert all("glyphs-maml" in refusal.json()["detail"] for refusal in refusals)
 
 
-def test_it_is_listed_adapted_anew_and_removed(api):
+def test_it_can_be_listed_adapted_again_and_removed(api):
     assert api.get("/clients").json()["clients"][0]["model"] == "glyphs-maml"
     assert api.get("/clients/alice").status_code == 200
     assert api.post("/adapt", json={"client_id": "alice", "support": LV}).json()["version"] == 2

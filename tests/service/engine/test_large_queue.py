@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Steps:
-    """A job of so many pieces, each of which waits for the gate; `log` records them."""
+    """A job of several pieces. Each piece waits for the gate. `log` records them."""
 
     piece_s = 1.0
 

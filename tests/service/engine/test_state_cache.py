@@ -36,7 +36,7 @@ def test_a_value_that_was_read_is_recent():
     assert kept(cache, "abc") == "ac"
 
 
-def test_as_many_are_evicted_as_needed():
+def test_only_as_many_entries_are_evicted_as_needed():
     assert kept(filled(10, a=3, b=3, c=3, d=9), "abcd") == "d"
 
 

@@ -91,7 +91,7 @@ def test_a_card_of_an_unknown_kind_is_refused(given):
 
 
 @pytest.mark.parametrize("kind", [Drawing(size=28), Vector(length=3)])
-def test_made_up_examples_have_the_shape_and_type_of_decoded_inputs(kind):
+def test_random_examples_have_the_shape_and_type_of_decoded_inputs(kind):
     sent = [[[0, 1], [1, 0]]] if kind.type == "drawing" else [[1, 2, 3]]
     decoded = kind.decode(sent, ["a"], Limits(100)).array()
     made = kind.examples(4, np.random.default_rng(0))

@@ -83,7 +83,7 @@ async def connected(socket: Path, models: Mapping[str, str], deadline_s: float =
 
 
 @pytest.mark.parametrize("name", ["glyphs", "glyphs-maml"])
-async def test_answers_are_those_of_the_worker(socket, worker, digests, name):
+async def test_answers_equal_those_of_the_worker(socket, worker, digests, name):
     async with listening(socket, worker, digests), connected(socket, digests) as engine:
         state = await engine.adapt(name, "alice", support())
         expected = await worker.adapt(name, "alice", support())

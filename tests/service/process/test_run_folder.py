@@ -32,7 +32,7 @@ def test_a_folder_that_a_killed_process_left_is_removed(place):
         assert list(place.iterdir()) == [folder]
 
 
-def test_a_folder_in_use_and_files_of_others_stay(place):
+def test_a_folder_in_use_and_files_of_other_programs_stay(place):
     (place / "other").mkdir()
     with run_folder.run_folder() as first, run_folder.run_folder() as second:
         assert {one.name for one in place.iterdir()} == {"other", first.name, second.name}

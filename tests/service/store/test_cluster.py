@@ -110,7 +110,7 @@ def test_the_service_is_ready_while_one_node_answers(outage):
     assert outage.ready.status_code == 200
 
 
-def test_a_process_that_starts_meanwhile_serves_clients_of_other_nodes(outage):
+def test_a_process_that_starts_during_the_outage_serves_clients_of_other_nodes(outage):
     assert outage.new == [503, 200]
 
 

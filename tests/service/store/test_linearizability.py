@@ -123,7 +123,7 @@ async def test_an_order_explains_every_concurrent_history(stores, redis, redis_u
 
 async def test_the_search_finds_a_delete_that_takes_several_steps(stores, redis, monkeypatch):
     async def forget(store: Store, client: ClientKey) -> Record | None:
-        """As it was before the script: read, then delete whatever is there by then."""
+        """A delete without a script: read, then delete the current value."""
         text = await store._redis.get(record_key(client))
         await store._redis.delete(record_key(client), support_key(client), state_key(client))
         await store._lists.remove(client)
