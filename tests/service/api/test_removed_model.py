@@ -31,7 +31,7 @@ def test_predict_and_append_are_409_with_the_way_out(api):
         api.post("/adapt", json={"client_id": "alice", "mode": "append", "model": "glyphs-maml", "support": LV}),
     ]
     assert [refusal.status_code for refusal in refusals] == [409] * 3
-    assert all("Adapt it with another model" in refusal.json()["detail"] for refusal in refusals)
+    assert all("Adapt the client with another model" in refusal.json()["detail"] for refusal in refusals)
     assert all("glyphs-maml" in refusal.json()["detail"] for refusal in refusals)
 
 
