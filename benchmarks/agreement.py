@@ -18,14 +18,14 @@ from torch import Tensor
 
 from benchmarks.results import keep
 from models import checkpoint
-from models.datasets import open_tasks
-from models.datasets.episode import Shape, Tasks, rng_of
+from models.datasets import dataset_of
+from models.datasets.episode import EpisodeSampler, Shape, rng_of
 from models.learner import Episode, Learner, State
 from service.cards import Card, Catalogue
 from service.engine.delta_encoding import DeltaEncoding
 from service.settings import ZOO
 
-SHAPE, EPISODES = Shape(5, 1, 16), 125
+SPLIT, SHAPE, EPISODES = "vinyals-test", Shape(5, 1, 16), 125
 
 
 class Difference(NamedTuple):
@@ -42,23 +42,25 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="omniglot.npz")
     data = parser.parse_args().data
     torch.set_num_threads(1)
-    tasks = open_tasks("vinyals-test", data, within=False)
     cards = [card for card in Catalogue(ZOO).values() if card.kind == "classification"]
-    keep(agreement={card.name: difference(card, tasks)._asdict() for card in cards if touched(card, tasks)})
+    samplers = {card.name: dataset_of("omniglot").episodes(data, SPLIT, card.input.model_dump()) for card in cards}
+    compared = [card for card in cards if touched(card, samplers[card.name])]
+    keep(agreement={card.name: difference(card, samplers[card.name])._asdict() for card in compared})
 
 
-def touched(card: Card, tasks: Tasks) -> bool:
-    """Whether the kernel knows the model's encoder, or a client's state holds weights of its own."""
+def touched(card: Card, sampler: EpisodeSampler) -> bool:
+    """Whether the kernel supports the model's encoder, or a client's state contains weights of its own."""
     learner = load(card)
-    encoder, episode = learner.get_submodule("encoder"), next(episodes(tasks))
-    grouped: bool = getattr(encoder, "grouped_strides", False)
-    return grouped or any(name.startswith("encoder.") for name in learner.adapt(episode.support))
+    encoder, episode = learner.get_submodule("encoder"), next(episodes(sampler))
+    has_kernel: bool = getattr(encoder, "has_kernel", False)
+    state = learner.adapt(learner.encode_support(episode.support))
+    return has_kernel or any(name.startswith("encoder.") for name in state)
 
 
-def difference(card: Card, tasks: Tasks) -> Difference:
-    """On all queries."""
+def difference(card: Card, sampler: EpisodeSampler) -> Difference:
+    """The difference over all queries."""
     learner, queries, flips, largest = load(card), 0, 0, 0.0
-    for episode in track(list(episodes(tasks)), card.name):
+    for episode in track(list(episodes(sampler)), card.name):
         plain = answers(learner, episode, card.temperature, fast=False)
         served = answers(learner, episode, card.temperature, fast=True)
         queries += len(plain)
@@ -67,17 +69,18 @@ def difference(card: Card, tasks: Tasks) -> Difference:
     return Difference(queries, flips, largest)
 
 
-def episodes(tasks: Tasks) -> Iterator[Episode]:
-    """The same for every model."""
-    return (tasks.episode(rng_of(0, index), SHAPE) for index in range(EPISODES))
+def episodes(sampler: EpisodeSampler) -> Iterator[Episode]:
+    """The same episodes for every model."""
+    return (sampler.episode(rng_of(0, index), SHAPE) for index in range(EPISODES))
 
 
 def answers(learner: Learner, episode: Episode, temperature: float, *, fast: bool) -> Tensor:
     """Probabilities (q, ways)."""
     path: AbstractContextManager[object] = nullcontext() if fast else patch("models.native.library", lambda: None)
     with torch.no_grad(), path:
-        state = learner.adapt(episode.support)
-        logits = learner.predict(through_store(learner, state) if fast else state, episode.query)
+        state = learner.adapt(learner.encode_support(episode.support))
+        kept = through_store(learner, state) if fast else state
+        logits = learner.predict(kept, learner.encode(episode.query))
     return (logits.double() / temperature).softmax(-1)
 
 

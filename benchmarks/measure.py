@@ -31,16 +31,16 @@ WAVE_QUERIES = 10
 def settings_of(card: Card, learner: Learner) -> Iterator[Setting]:
     """What is measured of a model: the four settings of the field, or MSE by points and inner steps."""
     if card.kind == "regression":
-        steps = WAVE_STEPS if hasattr(learner, "adapt_steps") else (None,)
+        steps = WAVE_STEPS if hasattr(learner, "eval_inner_steps") else (None,)
         for shots in WAVE_SHOTS:
             for taken in steps:
-                yield Setting(card.name, "sinusoid", False, 0, shots, WAVE_QUERIES, EPISODES[0], taken, 0)
+                yield Setting(card.name, "sinusoid", "sinusoid", False, 0, shots, WAVE_QUERIES, EPISODES[0], taken, 0)
         return
-    alphabets = card.training["data"].startswith("alphabets")
+    alphabets = card.training["recipe"]["training_split"].startswith("alphabets")
     for ways, shots in SHAPES:
         if ways <= (card.max_ways or ways):
             split = "alphabets-test" if alphabets else "vinyals-test"
-            yield Setting(card.name, split, alphabets, ways, shots, QUERIES, EPISODES[0], None, 0)
+            yield Setting(card.name, "omniglot", split, alphabets, ways, shots, QUERIES, EPISODES[0], None, 0)
 
 
 def measured(card: Card, setting: Setting) -> int:
@@ -50,7 +50,7 @@ def measured(card: Card, setting: Setting) -> int:
 
 
 def affordable(setting: Setting, weights: Path, data: Path | None, seconds: float) -> int:
-    """As many episodes as take about so long, judged by the first three."""
+    """As many episodes as take about so long, estimated from the first three."""
     measure(setting._replace(episodes=1), weights, data, "cpu")  # reads the data, which is then in memory
     started = time.monotonic()
     measure(setting._replace(episodes=3), weights, data, "cpu")

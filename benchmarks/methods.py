@@ -45,7 +45,7 @@ def readme(catalogue: Catalogue, text: str) -> str:
 
 def drawings_of(catalogue: Catalogue) -> list[Card]:
     """The models of the Vinyals split."""
-    return [card for card in catalogue.values() if card.training["data"].startswith("vinyals")]
+    return [card for card in catalogue.values() if card.training["recipe"]["training_split"].startswith("vinyals")]
 
 
 def filled(text: str, parts: dict[str, str]) -> str:
@@ -79,7 +79,7 @@ def wave_cell(card: Card, title: str) -> str:
 
 def alphabet_table(catalogue: Catalogue) -> str:
     """Accuracy within one alphabet, of the models that were trained for it."""
-    cards = [card for card in catalogue.values() if card.training["data"].startswith("alphabets")]
+    cards = [card for card in catalogue.values() if card.training["recipe"]["training_split"].startswith("alphabets")]
     titles = [f"alphabets-test, within one alphabet, {heading}" for heading in HEADINGS]
     rows = [[f"`{card.name}`", *(number(card, title, "accuracy", 100, "{:.2f}") for title in titles)] for card in cards]
     return table(["model", *HEADINGS], rows)

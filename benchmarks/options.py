@@ -16,7 +16,7 @@ import torch
 from rich.console import Console
 
 from models.checkpoint import Spec, load
-from models.datasets import open_tasks
+from models.datasets import dataset_of
 from models.datasets.episode import Shape
 from models.recipes import RECIPES, Recipe
 from models.training.evaluation import evaluate, summarise
@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[1]
 FILE = ROOT / "docs/options.json"
 STEPS, EPISODES, SEEDS = 250, 150, (0,)
 TEST, SEED = Shape(20, 1, 5), 3_000_017
-BASE = replace(RECIPES["glyphs-strided"], steps=STEPS, validation=None, weight_decay=0.0, precision="float32")
+BASE = replace(RECIPES["glyphs-strided"], steps=STEPS, validation_split=None, weight_decay=0.0, precision="float32")
 PLAIN = {"augment": "affine"}
 
 
@@ -44,8 +44,8 @@ def _dropout(recipe: Recipe) -> Spec:
 
 OPTIONS = {
     "base": Option("none: 60-way 1-shot, rotations as classes, affine augmentation", {}),
-    "no-augmentation": Option("no augmentation", {"drawing": {}}),
-    "elastic": Option("elastic augmentation", {"drawing": {"augment": "elastic"}}),
+    "no-augmentation": Option("no augmentation", {"dataset_options": {}}),
+    "elastic": Option("elastic augmentation", {"dataset_options": {"augment": "elastic"}}),
     "ways": Option("curriculum: from 10 ways to 60", {"curriculum": Shape(10, 1, 3)}),
     "look-alikes": Option("look-alikes: half of the episodes of few alphabets", {"episode": Shape(60, 1, 3, 0.5)}),
     "curriculum": Option(
@@ -54,19 +54,21 @@ OPTIONS = {
     ),
     "weight-decay": Option("weight decay 0.02", {"weight_decay": 0.02}),
     "dropout": Option("dropout 0.1 of the features", {"spec": _dropout(BASE)}),
-    "label-noise": Option("a tenth of the support wrongly labelled", {"drawing": PLAIN | {"label_noise": 0.1}}),
-    "no-rotations": Option("task augmentation off: upright characters only", {"drawing": PLAIN | {"forms": 1}}),
-    "mirrors": Option("task augmentation on: mirrored characters are classes too", {"drawing": PLAIN | {"forms": 8}}),
+    "label-noise": Option("a tenth of the support wrongly labelled", {"dataset_options": PLAIN | {"label_noise": 0.1}}),
+    "no-rotations": Option("task augmentation off: upright characters only", {"dataset_options": PLAIN | {"forms": 1}}),
+    "mirrors": Option(
+        "task augmentation on: mirrored characters are classes too", {"dataset_options": PLAIN | {"forms": 8}}
+    ),
     "unlabelled": Option(
         "self-supervised: each image a class, its shots moved copies",
-        {"drawing": {"augment": "elastic", "unlabelled": True}},
+        {"dataset_options": {"augment": "elastic", "unlabelled": True}},
     ),
     "shift": Option(
-        "domain shift: trained on six alphabets", {"data": "scripts-train"}, ("scripts-near", "scripts-far")
+        "domain shift: trained on six alphabets", {"training_split": "scripts-train"}, ("scripts-near", "scripts-far")
     ),
     "no-shift": Option(
         "the same, trained on all background alphabets but five",
-        {"data": "alphabets-train"},
+        {"training_split": "alphabets-train"},
         ("scripts-near", "scripts-far"),
     ),
 }
@@ -88,7 +90,7 @@ def main() -> None:
 
 def effect(option: Option, data: Path) -> dict[str, dict[str, float]]:
     """Accuracy on each split: the mean over seeds of training, and the interval over episodes of one."""
-    recipe = replace(BASE, **({"drawing": PLAIN} | option.changes))
+    recipe = replace(BASE, **({"dataset_options": PLAIN} | option.changes))
     per_seed = [list(scores(recipe, option.measured, data, seed)) for seed in SEEDS]
     return {
         split: {"mean": fmean(one["mean"] for one in found), "ci95": fmean(one["ci95"] for one in found)}
@@ -98,14 +100,16 @@ def effect(option: Option, data: Path) -> dict[str, dict[str, float]]:
 
 def scores(recipe: Recipe, splits: tuple[str, ...], data: Path, seed: int) -> Iterator[dict[str, float]]:
     """Train once, and the accuracy on each split."""
-    training = open_tasks(recipe.data, data, **recipe.drawing)
+    dataset = dataset_of(recipe.dataset)
+    training = dataset.episodes(data, recipe.training_split, recipe.input, **recipe.dataset_options)
     with TemporaryDirectory() as folder:
         run = Run(recipe, Path(folder), "option", seed=seed)
         for _ in run.train(training, None, every=recipe.steps):
             pass
         learner = load(run.weights_path)
     for split in splits:
-        found = evaluate(learner, open_tasks(split, data), TEST, EPISODES, SEED, torch.device("cpu"))
+        sampler = dataset.episodes(data, split, recipe.input)
+        found = evaluate(learner, sampler, TEST, EPISODES, SEED, torch.device("cpu"))
         yield summarise(list(found))["accuracy"]
 
 

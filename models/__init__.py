@@ -1,1 +1,1 @@
-"""Learners, encoders, tasks and the loop that trains them. Torch only: nothing here knows HTTP, Redis or pydantic."""
+"""Learners, encoders, datasets and the training loop. They use torch only, and know neither HTTP nor Redis."""

@@ -1,10 +1,11 @@
-"""Checkpoints: safetensors with a header of strings, so that nothing is ever unpickled."""
+"""Checkpoints: safetensors with a JSON header, so that nothing is ever unpickled."""
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -17,10 +18,12 @@ from models.learners import LEARNERS
 FORMAT = "handful-1"
 HEADER = "handful"
 
+Entry = TypeVar("Entry")
+
 
 @dataclass(frozen=True)
 class Spec:
-    """What to build: a learner and its encoder, each by name, with the arguments of its constructor."""
+    """What to build: a learner and its encoder, each a registry name with the options of its constructor."""
 
     learner: str
     encoder: str
@@ -29,16 +32,20 @@ class Spec:
 
 
 def build(spec: Spec) -> Learner:
-    """A learner with fresh weights."""
-    encoder = ENCODERS[spec.encoder](**spec.encoder_options)
-    return LEARNERS[spec.learner](encoder, **spec.learner_options)
+    """A learner with fresh weights. Raises ValueError for an unknown name, or options that do not fit."""
+    encoder_of = _entry("encoder", ENCODERS, spec.encoder)
+    learner_of = _entry("learner", LEARNERS, spec.learner)
+    try:
+        return learner_of(encoder_of(**spec.encoder_options), **spec.learner_options)
+    except TypeError as error:
+        raise ValueError(f"{spec.learner!r} on {spec.encoder!r} cannot be built: {error}") from error
 
 
 def save(path: Path, spec: Spec, tensors: dict[str, Tensor], **header: Any) -> None:
-    """Write tensors, the spec that they belong to and further values (JSON) to `path`, whole or not at all.
+    """Write tensors, their spec and further JSON values to `path`, atomically.
 
-    All values stand under one name of the header, since safetensors writes several in an order of its own: so the same
-    weights are the same bytes, and have the same digest.
+    All values share one name of the safetensors header, because safetensors writes several names in any order. The
+    same weights thus give the same bytes and the same digest.
     """
     values = json.dumps({"format": FORMAT, "spec": asdict(spec)} | header, sort_keys=True)
     partial = path.with_suffix(".partial")
@@ -49,7 +56,8 @@ def save(path: Path, spec: Spec, tensors: dict[str, Tensor], **header: Any) -> N
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors of a checkpoint and the values of its header, with `spec` as a Spec.
 
-    Raises ValueError when it is none of ours.
+    Raises:
+        ValueError: The file is no checkpoint of Handful, or names a learner or an encoder that is not installed.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -58,7 +66,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     except SafetensorError as error:
         raise ValueError(f"{path} is not a safetensors file: {error}") from error
     if header.pop("format", None) != FORMAT:
-        raise ValueError(f"{path} is not a Handful checkpoint: its header names no format {FORMAT!r}")
+        raise ValueError(f"{path} is not a Handful checkpoint: its header does not name the format {FORMAT!r}")
     return tensors, header | {"spec": _spec(path, header.get("spec"))}
 
 
@@ -67,11 +75,26 @@ def _spec(path: Path, values: Any) -> Spec:
         spec = Spec(**values)
     except TypeError as error:
         raise ValueError(f"{path} has no usable spec: {error}") from error
-    if spec.learner not in LEARNERS or spec.encoder not in ENCODERS:
-        raise ValueError(
-            f"{path} needs the learner {spec.learner!r} and the encoder {spec.encoder!r}; one is unknown here"
-        )
+    try:
+        _known("learner", LEARNERS, spec.learner)
+        _known("encoder", ENCODERS, spec.encoder)
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be loaded: {error}") from error
     return spec
+
+
+def _entry(what: str, registry: Mapping[str, Entry], name: str) -> Entry:
+    """The registry's entry. Raises ValueError with the known names."""
+    _known(what, registry, name)
+    return registry[name]
+
+
+def _known(what: str, registry: Mapping[str, Any], name: str) -> None:
+    if name not in registry:
+        raise ValueError(
+            f"there is no {what} {name!r} here, only {', '.join(registry)}. If another package provides it, install "
+            "that package"
+        )
 
 
 def load(path: Path) -> Learner:
@@ -83,5 +106,5 @@ def load(path: Path) -> Learner:
 
 
 def digest(path: Path) -> str:
-    """What a state must name to be of this checkpoint: the first 16 hex digits of the file's SHA-256."""
+    """The first 16 hex digits of the file's SHA-256. A state names the checkpoint that it was made by."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]

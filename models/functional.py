@@ -9,7 +9,7 @@ from models.losses import at_least_float32, cross_entropy
 
 
 def class_means(features: Tensor, support: Support) -> Tensor:
-    """Mean feature of each class, (ways, d), of (n, d) support features; padding has no weight."""
+    """The mean of each class, (ways, d), of support features (n, d). Padding has no weight."""
     with _exactly(features):
         features = at_least_float32(features)
         member = F.one_hot(support.targets, support.ways).to(features.dtype) * support.mask.unsqueeze(-1)
@@ -17,9 +17,9 @@ def class_means(features: Tensor, support: Support) -> Tensor:
 
 
 def squared_distances(points: Tensor, centres: Tensor) -> Tensor:
-    """Squared Euclidean distances, (q, ways), of (q, d) points to (ways, d) centres.
+    """Squared Euclidean distances (q, ways) from points (q, d) to centres (ways, d).
 
-    |a|^2 - 2ab + |b|^2 loses the digits that a and b share: so both are first measured from the centres' mean.
+    |a|^2 - 2ab + |b|^2 loses the digits that a and b share, so the mean of the centres is subtracted from both first.
     """
     with _exactly(points):
         points, centres = at_least_float32(points), at_least_float32(centres)
@@ -29,11 +29,14 @@ def squared_distances(points: Tensor, centres: Tensor) -> Tensor:
 
 
 def all_pairs_loss(logits: Tensor) -> Tensor:
-    """The outer loss with every example of an episode in turn as its class's only support, the others as queries.
+    """The outer loss of all 1-shot episodes in an episode: each example in turn is the support of its class.
 
     One pass through the encoder gives as many episodes as a class has examples (Laenen and Bertinetto 2021,
-    arXiv:2012.09831). `logits` (classes, examples, examples, classes): of query v of class c, against support w of
-    class k, at [c, v, w, k].
+    arXiv:2012.09831).
+
+    Args:
+        logits: (classes, examples, examples, classes); [c, v, w, k] is the logit of query v of class c for class k,
+            whose support is its example w.
     """
     classes, examples = logits.shape[:2]
     others = ~torch.eye(examples, dtype=torch.bool, device=logits.device)
@@ -42,32 +45,56 @@ def all_pairs_loss(logits: Tensor) -> Tensor:
 
 
 def examples_by_class(episode: Episode) -> Tensor:
-    """All inputs of an episode, (ways, shots + queries, *input). It must have equally many examples of each class,
-    in the order of the classes, as `tasks` draws them."""
+    """All inputs of an episode, (ways, shots + queries, *input).
+
+    The episode must have the same number of examples of each class, sorted by class, as the datasets draw them.
+    """
     drawn = (episode.support.inputs, episode.query)
     return torch.cat([inputs.reshape(episode.support.ways, -1, *inputs.shape[1:]) for inputs in drawn], 1)
 
 
+ENCODE_CHUNK = 256
+"""Inputs that are encoded at once: bounds the memory of activations, at a size where a larger one is no faster."""
+
+
+def encode_many(learner: Learner, inputs: Tensor, chunk: int = ENCODE_CHUNK) -> Tensor:
+    """Encode a flat batch of inputs (n, *input), of any number of clients, to features (n, *features).
+
+    Args:
+        chunk: At most so many inputs are encoded at once, which bounds the memory that this takes.
+    """
+    if len(inputs) <= chunk or type(learner).encode is Learner.encode:
+        return learner.encode(inputs)
+    return torch.cat([learner.encode(some) for some in inputs.split(chunk)])
+
+
 def adapt_many(learner: Learner, supports: Support) -> State:
-    """Adapt a batch of clients in one computation: every tensor of `supports` and of the result leads with an axis
-    of clients. All clients have the same number of classes and, under the mask, of examples."""
+    """Adapt a batch of clients in one computation.
+
+    Args:
+        supports: Encoded support sets, stacked: each tensor leads with an axis of clients. All clients have the same
+            number of classes and, under the mask, of examples.
+
+    Returns:
+        Their states, stacked in the same way.
+    """
 
     def adapt(inputs: Tensor, targets: Tensor, mask: Tensor) -> State:
         return learner.adapt(Support(inputs, targets, mask, supports.ways))
 
     batch = (supports.inputs, supports.targets, supports.mask)
-    if len(supports.inputs) == 1:  # vmap of one costs up to twice the time
-        return {name: value.unsqueeze(0) for name, value in adapt(*(one[0] for one in batch)).items()}
+    if len(supports.inputs) == 1:  # vmap over one client takes up to twice the time
+        return {name: value.unsqueeze(0) for name, value in adapt(*(each[0] for each in batch)).items()}
     return torch.vmap(adapt)(*batch)
 
 
 def predict_many(learner: Learner, states: State, queries: Tensor) -> Tensor:
-    """Answer the queries (clients, q, *input) of a batch of clients, each from its own state."""
+    """Answer query features (clients, q, *features), each client's from its own state."""
     if len(queries) == 1:
         return learner.predict({name: value[0] for name, value in states.items()}, queries[0]).unsqueeze(0)
     return torch.vmap(learner.predict)(states, queries)
 
 
 def _exactly(like: Tensor) -> torch.autocast:
-    """Autocast off: what an encoder may round, sums of squares may not."""
+    """Autocast off: sums of squares need more digits than an encoder does."""
     return torch.autocast(like.device.type, enabled=False)

@@ -1,4 +1,4 @@
-"""The inner loop: learners that adapt by gradient descent on the loss of their support."""
+"""The inner loop: learners that adapt by gradient descent on the loss of their support set."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ import torch
 from models.learner import Learner, State, Support
 
 Loss = Callable[[State], torch.Tensor]
-"""The mean support loss as a function of what is adapted."""
+"""The mean support loss () as a function of the adapted tensors."""
 
 
 @dataclass(frozen=True)
 class SupportLoss:
-    """The loss of a learner's own answers to a support. It says of what it is the loss, so that a learner may know a
-    faster way to its gradients."""
+    """The loss of a learner's own answers to a support set. It keeps both, so that a learner may compute its gradients
+    in a faster way."""
 
     learner: Learner
     support: Support
@@ -26,40 +26,48 @@ class SupportLoss:
 
 
 class GradientLearner(Learner):
-    """Adapts in `steps` in `train()` mode and in `adapt_steps` (default: as many) in `eval()` mode.
+    """A learner that adapts by gradient descent.
 
-    `rate` goes with a MEAN-reduced loss. `first_order` treats every gradient of the inner loop as a constant, which
-    drops the second derivatives from the meta-gradient.
+    Args:
+        inner_lr: Learning rate of the inner loop, for a loss that is a mean over examples.
+        inner_steps: Steps in `train()` mode.
+        eval_inner_steps: Steps in `eval()` mode; None: as many as in `train()` mode.
+        first_order: Treat the gradients of the inner loop as constants, which drops the second derivatives from the
+            meta-gradient.
     """
 
-    def __init__(self, rate: float, steps: int, adapt_steps: int | None, first_order: bool) -> None:
+    def __init__(self, inner_lr: float, inner_steps: int, eval_inner_steps: int | None, first_order: bool) -> None:
         super().__init__()
-        self.rate, self.steps, self.first_order = rate, steps, first_order
-        self.adapt_steps = steps if adapt_steps is None else adapt_steps
+        self.inner_lr, self.inner_steps, self.first_order = inner_lr, inner_steps, first_order
+        self.eval_inner_steps = inner_steps if eval_inner_steps is None else eval_inner_steps
+
+    def steps_now(self) -> int:
+        """Steps of the inner loop in the present mode."""
+        return self.inner_steps if self.training else self.eval_inner_steps
 
     def support_loss(self, support: Support) -> Loss:
         """The loss on the support as a function of a state."""
         return SupportLoss(self, support)
 
     def inner_loop(self, loss: Loss, params: State) -> State:
-        """What `params` have become after as many steps as this mode asks; they themselves stay as they are."""
+        """The adapted `params`, which are not changed."""
         adapted = {name: value.clone() for name, value in params.items()}  # a state owns its memory, even after no step
-        for step in range(self.steps if self.training else self.adapt_steps):
-            adapted = self.step(step, loss, adapted)
+        for number in range(self.steps_now()):
+            adapted = self.step(number, loss, adapted)
         return adapted
 
     def step(self, number: int, loss: Loss, params: State) -> State:
-        """One step, differentiable with respect to `params` unless `first_order`; `number` counts from 0."""
+        """Step `number`, from 0. It is differentiable with respect to `params` unless `first_order`."""
         gradients = self.gradients(loss, params)
         if self.first_order:
             gradients = {name: gradient.detach() for name, gradient in gradients.items()}
         return self.update(number, params, gradients)
 
     def gradients(self, loss: Loss, params: State) -> State:
-        """The gradients of the loss, by name. A learner that knows a faster way overrides it."""
+        """The gradients of the loss, by name. Override it to compute them in a faster way."""
         gradients: State = torch.func.grad(loss)(params)
         return gradients
 
     def update(self, number: int, params: State, gradients: State) -> State:
-        """Plain gradient descent. A learner with rates of its own overrides it."""
-        return {name: value - self.rate * gradients[name] for name, value in params.items()}
+        """Plain gradient descent. Override it for learned learning rates."""
+        return {name: value - self.inner_lr * gradients[name] for name, value in params.items()}

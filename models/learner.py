@@ -2,13 +2,13 @@
 
     encode(inputs) -> features      adapt(support) -> state      predict(state, query) -> logits or values
 
-`encode` uses weights that all clients share, so that the examples of all waiting clients are encoded in one pass.
-`adapt` and `predict` get features. A learner whose clients own the whole network does not override `encode`, and gets
+`encode` uses weights that all clients share, so the examples of all waiting clients are encoded in one pass. `adapt`
+and `predict` take features. A learner whose clients own the whole network inherits `encode`, the identity, and takes
 the inputs themselves.
 
-Pure means that nothing is written to `self`, to buffers or to the arguments, so one learner serves any number of
-clients, and a state can be stored, moved and replayed. It does not mean thread-safe: give each thread a learner of its
-own. Learners are written for ONE client; `functional.py` batches them from outside.
+Pure means that nothing is written to `self`, to buffers or to arguments. One learner therefore serves any number of
+clients, and a state can be stored, moved and replayed. Pure does not mean thread-safe: each thread needs its own
+learner. Learners are written for one client; `functional.py` batches over clients.
 """
 
 from abc import ABC, abstractmethod
@@ -34,10 +34,10 @@ class Kind(StrEnum):
 class Support(NamedTuple):
     """The labelled examples of one client.
 
-    inputs   (n, *features)      what `encode` returns
-    targets  (n,) int64          class indices 0 .. ways-1; for regression (n, outputs) floats
-    mask     (n,) bool           False marks padding, which must change nothing
-    ways                         number of classes; 0 for regression
+    inputs   (n, *input), or (n, *features) after `encode`
+    targets  (n,) int64: class indices 0 .. ways-1; for regression (n, outputs) floats
+    mask     (n,) bool: False marks padding, which must change nothing
+    ways     number of classes; 0 for regression
     """
 
     inputs: Tensor
@@ -47,7 +47,7 @@ class Support(NamedTuple):
 
 
 class Episode(NamedTuple):
-    """One task: learn from `support`, answer `query` (q, *input), be judged by `targets` (q,) or (q, outputs)."""
+    """One task: learn from `support`, then answer `query` (q, *input), whose `targets` are (q,) or (q, outputs)."""
 
     support: Support
     query: Tensor
@@ -55,57 +55,66 @@ class Episode(NamedTuple):
 
 
 class Learner(nn.Module, ABC):
-    """An algorithm with meta-trained weights. `eval()` mode is what is served; `train()` mode is for meta-training."""
+    """An algorithm with meta-trained weights. `eval()` mode serves clients; `train()` mode is for meta-training."""
 
     algorithm: ClassVar[str]
     paper: ClassVar[str]
 
     transductive: ClassVar[bool] = False
-    """The answer to one query may depend on the other queries of the request."""
+    """Whether the answer to a query may depend on the other queries of the request."""
     order_sensitive: bool = False
-    """The order of the support may change the answers."""
+    """Whether the order of the support may change the answers."""
 
     exact_states: ClassVar[bool] = False
-    """A client's weights must be kept in 32 bits: rounding what adaptation changed to 16 moves a probability by more
-    than 1e-3 (`python -m benchmarks.agreement`)."""
+    """Whether states must stay in 32 bits: rounding the adapted weights to 16 bits changes a probability by more than
+    1e-3 (`python -m benchmarks.agreement`)."""
 
     kind: Kind = Kind.CLASSIFICATION
     max_ways: int | None = None
-    """Size of a fixed head, whose rows mean nothing before labels are given: permuting the classes permutes the
-    answers in expectation only. None: any number of classes, and exactly permuted."""
+    """Size of a fixed head. Its rows are interchangeable before adaptation, so permuting the classes permutes the
+    answers in expectation only. None: any number of classes, and exact permutation."""
     max_examples: ClassVar[int | None] = None
-    """Of a support set, where time or memory grow faster than their number. None: any number."""
+    """Largest support set, for learners whose time or memory grows faster than its size. None: no limit."""
 
     def encode(self, inputs: Tensor) -> Tensor:
-        """Features (n, *features) of inputs (n, *input). The features of one input do not depend on the others.
+        """Encode inputs (n, *input) to features (n, *features) with weights that all clients share.
 
-        The identity, unless the learner has an encoder that all clients share.
+        The features of an input do not depend on the other inputs. The default is the identity.
         """
         return inputs
 
     @abstractmethod
     def adapt(self, support: Support) -> State:
-        """Learn from one client's support set."""
+        """Learn from one client's support set, whose inputs are features."""
 
     @abstractmethod
     def predict(self, state: State, query: Tensor) -> Tensor:
-        """Answer `query` (q, *input) with logits (q, ways), or with values (q, outputs) for regression."""
+        """Answer query features (q, *features) with logits (q, ways), or with values (q, outputs) for regression."""
+
+    def encode_support(self, support: Support) -> Support:
+        """The support set with features in place of inputs."""
+        return support._replace(inputs=self.encode(support.inputs))
+
+    def answer(self, support: Support, query: Tensor) -> Tensor:
+        """Encode, adapt and predict: the answers to queries (q, *input) after learning from a support set of inputs."""
+        return self.predict(self.adapt(self.encode_support(support)), self.encode(query))
 
     def loss(self, answers: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
-        """The mean loss of answers over the unmasked examples."""
-        lost = cross_entropy if self.kind is Kind.CLASSIFICATION else squared_error
-        return lost(answers, targets, mask)
+        """The mean loss of the answers to the unmasked examples."""
+        loss = cross_entropy if self.kind is Kind.CLASSIFICATION else squared_error
+        return loss(answers, targets, mask)
 
-    def outer_loss(self, episode: Episode, done: float) -> Tensor:
-        """What meta-training minimises: what is lost on an episode's queries after adapting to its support.
+    def outer_loss(self, episode: Episode, progress: float) -> Tensor:
+        """The loss that meta-training minimises. By default the query loss after adaptation.
 
-        A learner whose outer step is another overrides it. `done` is the share of the training that is behind, 0 to 1,
-        for what changes on the way.
+        Args:
+            episode: A task of inputs, not yet encoded.
+            progress: The share of the training that is done, 0 to 1, for losses that change during training.
         """
-        answers = self.predict(self.adapt(episode.support), episode.query)
-        return self.loss(answers, episode.targets, everyone(episode.targets))
+        answers = self.answer(episode.support, episode.query)
+        return self.loss(answers, episode.targets, full_mask(episode.targets))
 
 
-def everyone(targets: Tensor) -> Tensor:
-    """The mask of a set without padding."""
+def full_mask(targets: Tensor) -> Tensor:
+    """The mask of a set without padding, (n,)."""
     return torch.ones(len(targets), dtype=torch.bool, device=targets.device)

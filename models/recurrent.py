@@ -1,16 +1,19 @@
-"""A step of an LSTM from its weights alone, since the fused kernels of torch do not go through `torch.vmap`."""
+"""One step of an LSTM, written out because torch's fused kernels do not work under `torch.vmap`."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 
 def lstm_step(cell: nn.LSTMCell, inputs: Tensor, hidden: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-    """What `cell(inputs, (hidden, memory))` returns: the next hidden state and memory.
+    """The next hidden state and memory, as `cell(inputs, (hidden, memory))` returns them.
 
-    `inputs` (..., d), `hidden` and `memory` (..., h). The rows of the cell's weights are the input gate, the forget
-    gate, the candidate and the output gate, in this order.
+    Args:
+        cell: The weights. Their rows are the input gate, the forget gate, the candidate and the output gate.
+        inputs: (..., d).
+        hidden: (..., h).
+        memory: (..., h).
     """
     gates = F.linear(inputs, cell.weight_ih, cell.bias_ih) + F.linear(hidden, cell.weight_hh, cell.bias_hh)
-    admit, keep, candidate, reveal = gates.chunk(4, -1)
-    memory = keep.sigmoid() * memory + admit.sigmoid() * candidate.tanh()
-    return reveal.sigmoid() * memory.tanh(), memory
+    input_gate, forget_gate, candidate, output_gate = gates.chunk(4, -1)
+    memory = forget_gate.sigmoid() * memory + input_gate.sigmoid() * candidate.tanh()
+    return output_gate.sigmoid() * memory.tanh(), memory

@@ -16,10 +16,10 @@ from service.arrays import Array, Arrays
 from service.cards import Card
 from service.engine.base import Engine, StateNotCached, SupportSet
 from service.errors import Conflict, Contended, TooManyWays, Unavailable, Unprocessable
-from service.inputs import executor
+from service.inputs.executor import Decoder
 from service.inputs.kind import InputWarning
 from service.inputs.labels import Classes, check_labels, class_indices, regression_targets
-from service.inputs.limits import Limits, check_count
+from service.inputs.limits import check_count
 from service.settings import Settings
 from service.store.records import ClientKey, Draft, Record, StateKey
 from service.store.store import Store, VersionMoved
@@ -63,9 +63,11 @@ class Answered(NamedTuple):
 class Adaptation:
     """What can be done for the clients of all tenants."""
 
-    def __init__(self, catalogue: Mapping[str, Card], engine: Engine, store: Store, settings: Settings) -> None:
+    def __init__(
+        self, catalogue: Mapping[str, Card], engine: Engine, store: Store, settings: Settings, decoder: Decoder
+    ) -> None:
         self._catalogue, self._engine, self._store, self._settings = catalogue, engine, store, settings
-        self._limits = Limits(settings.max_image_pixels)
+        self._decoder = decoder
         self._rebuilding: dict[StateKey, asyncio.Task[Arrays]] = {}
         self._appending: WeakValueDictionary[ClientKey, asyncio.Lock] = WeakValueDictionary()
 
@@ -75,7 +77,7 @@ class Adaptation:
         """Make or replace a client's model from (input, label) pairs."""
         card = self._catalogue[self._settings.default_model if model is None else model]
         clock = Clock()
-        taught = await self._decode(card, raw)
+        taught = await self._decode(card, raw, client.tenant)
         clock.lap("decode")
         return await self._learn(client, card, taught, _expiry(ttl_s), clock, after=None)
 
@@ -96,7 +98,7 @@ class Adaptation:
             if model not in (None, record.model):
                 raise Conflict(f"The client's model is {record.model!r}, not {model!r}: append to that, or replace.")
             clock = Clock()
-            new = await self._decode(card, raw)
+            new = await self._decode(card, raw, client.tenant)
             clock.lap("decode")
             expires_at = _expiry(ttl_s) or record.expires_at
             try:
@@ -120,7 +122,7 @@ class Adaptation:
         record = await self._store.record(client)
         card = self._served(record)
         fields = [f"inputs[{i}]" for i in range(len(raw))]
-        decoded = await executor.decode(card.input, raw, fields, self._limits)
+        decoded = await self._decoder.decode(card.input, raw, fields, client.tenant)
         queries = decoded.array()
         clock.lap("decode")
         try:
@@ -197,10 +199,10 @@ class Adaptation:
     def _like(self, card: Card) -> list[Card]:
         return [other for other in self._catalogue.values() if (other.kind, other.input) == (card.kind, card.input)]
 
-    async def _decode(self, card: Card, raw: Sequence[tuple[Any, Any]]) -> Taught:
+    async def _decode(self, card: Card, raw: Sequence[tuple[Any, Any]], tenant: str) -> Taught:
         self._check_examples(card, len(raw))
         fields = [f"support[{i}].input" for i in range(len(raw))]
-        decoded = await executor.decode(card.input, [one for one, _ in raw], fields, self._limits)
+        decoded = await self._decoder.decode(card.input, [one for one, _ in raw], fields, tenant)
         return Taught(decoded.array(), [label for _, label in raw], decoded.warnings)
 
     async def _fetch(self, key: StateKey, card: Card, record: Record) -> Arrays:

@@ -18,6 +18,7 @@ from service.api.routes import adapt, clients, health, models, predict
 from service.cards import Catalogue
 from service.engine.base import Engine
 from service.errors import Unavailable
+from service.inputs.executor import Decoder
 from service.settings import Settings
 from service.store.store import Store
 
@@ -46,11 +47,13 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(store.close)
+            decoder = Decoder(settings)
+            stack.push_async_callback(decoder.close)
             entered = await stack.enter_async_context(engine)
             sweeping = asyncio.create_task(_sweep(store, tenants(settings.api_keys)))
             stack.callback(sweeping.cancel)
-            app.state.clients = Adaptation(catalogue, entered, store, settings)
-            app.state.readiness = Readiness(store, entered, default)
+            app.state.clients = Adaptation(catalogue, entered, store, settings, decoder)
+            app.state.readiness = Readiness(store, entered, default, decoder)
             await _wait_for_worker(entered)
             yield
 

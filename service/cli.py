@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from service.cards import Catalogue
+from service.cards import Card, Catalogue
 from service.errors import HandfulError
 from service.settings import ZOO, Settings
 
@@ -17,9 +17,12 @@ app = typer.Typer(
     help="Teach a model from a handful of examples, per client, over REST.", no_args_is_help=True, add_completion=False
 )
 
-Data = Annotated[Path | None, typer.Option(help="omniglot.npz, or the folder of the official files.", exists=True)]
-Device = Annotated[str, typer.Option(help="cpu, cuda, ...")]
-Seed = Annotated[int, typer.Option(help="The same seed draws the same episodes.")]
+Data = Annotated[
+    Path | None,
+    typer.Option(help="File or folder of the dataset, such as omniglot.npz.", exists=True),
+]
+Device = Annotated[str, typer.Option(help="Torch device: cpu, cuda, ...")]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same episodes.")]
 Threads = Annotated[int, typer.Option(min=1, help="Torch threads.")]
 
 
@@ -65,16 +68,16 @@ def worker(with_parent: WithParent = False) -> None:
 
 @app.command()
 def train(
-    model: Annotated[str, typer.Argument(help="What to train: see handful recipes.")],
+    model: Annotated[str, typer.Argument(help="Name of a recipe: see handful recipes.")],
     data: Data = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Steps of the outer loop; else the recipe's.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder of the checkpoint, the card and the curve.")] = Path("runs"),
-    every: Annotated[int, typer.Option(min=1, help="Steps between validations, each of which saves.")] = 500,
+    steps: Annotated[int | None, typer.Option(min=1, help="Outer steps; by default those of the recipe.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the checkpoint, the card and the curve.")] = Path("runs"),
+    every: Annotated[int, typer.Option(min=1, help="Validate and save after this many steps.")] = 500,
     seed: Seed = 0,
     device: Device = "cpu",
     threads: Threads = 1,
 ) -> None:
-    """Train a model. Interrupt it at any time: the same command goes on where it stopped."""
+    """Train a model. After an interrupt, the same command continues the training."""
     from service.commands.train import train  # noqa: PLC0415
 
     train(model, data, steps=steps, out=out, every=every, seed=seed, device=device, threads=threads)
@@ -82,7 +85,7 @@ def train(
 
 @app.command()
 def recipes() -> None:
-    """List what can be trained, in an order in which each comes after what it starts from."""
+    """List what can be trained. A recipe that starts from another one comes after it."""
     from models.recipes import RECIPES  # noqa: PLC0415
 
     print("\n".join(RECIPES))
@@ -90,55 +93,58 @@ def recipes() -> None:
 
 @app.command()
 def evaluate(
-    model: Annotated[str, typer.Argument(help="A model of the folder --models.")],
+    model: Annotated[str, typer.Argument(help="Name of a model in the folder --models.")],
     data: Data = None,
-    split: Annotated[
-        str | None, typer.Option(help="vinyals-test, alphabets-test, sinusoid, ...; else vinyals-test or sinusoid.")
-    ] = None,
-    within_alphabet: Annotated[bool, typer.Option(help="Draw the classes of an episode from one alphabet.")] = False,
-    ways: Annotated[int, typer.Option(min=2)] = 5,
-    shots: Annotated[int, typer.Option(min=1)] = 1,
-    queries: Annotated[int, typer.Option(min=1, help="Of each class; for regression, of each task.")] = 5,
-    episodes: Annotated[int, typer.Option(min=1)] = 1000,
-    steps: Annotated[int | None, typer.Option(min=1, help="Inner steps, for learners that take them.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Name of a dataset; by default the model's own.")] = None,
+    split: Annotated[str | None, typer.Option(help="Split of the dataset; by default its test split.")] = None,
+    within: Annotated[
+        bool, typer.Option("--within", help="Draw the classes of an episode from one group, such as an alphabet.")
+    ] = False,
+    ways: Annotated[int, typer.Option(min=2, help="Classes of an episode.")] = 5,
+    shots: Annotated[int, typer.Option(min=1, help="Support examples of each class; for regression, points.")] = 1,
+    queries: Annotated[int, typer.Option(min=1, help="Queries of each class; for regression, points.")] = 5,
+    episodes: Annotated[int, typer.Option(min=1, help="Number of episodes.")] = 1000,
+    steps: Annotated[int | None, typer.Option(min=1, help="Inner steps, for gradient-based learners.")] = None,
     seed: Seed = 0,
     device: Device = "cpu",
     threads: Threads = 1,
     models: Annotated[Path, typer.Option(help="Folder of checkpoints.")] = ZOO,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    record: Annotated[bool, typer.Option(help="Write the figure into the model's card.")] = False,
+    record: Annotated[bool, typer.Option(help="Write the figures into the model's card.")] = False,
 ) -> None:
-    """Measure a model on episodes: mean and 95 % interval, and all that is needed to make the figure again."""
-    from service.commands.evaluate import Setting, default_split, evaluate  # noqa: PLC0415
+    """Measure a model on episodes. Prints each score as its mean and 95 % interval."""
+    from service.commands.evaluate import Setting, dataset_and_split, evaluate  # noqa: PLC0415
 
-    _check_there(model, models)
-    split = split or default_split(model, models)
-    setting = Setting(model, split, within_alphabet, ways, shots, queries, episodes, steps, seed)
+    dataset, split = dataset_and_split(_card(model, models), dataset, split)
+    setting = Setting(model, dataset, split, within, ways, shots, queries, episodes, steps, seed)
     evaluate(setting, data, models, device=device, threads=threads, as_json=as_json, record=record)
 
 
 @app.command()
 def calibrate(
-    model: Annotated[str, typer.Argument(help="A model of the folder --models.")],
+    model: Annotated[str, typer.Argument(help="Name of a model in the folder --models.")],
     data: Data = None,
     device: Device = "cpu",
     threads: Threads = 1,
     models: Annotated[Path, typer.Option(help="Folder of checkpoints.")] = ZOO,
 ) -> None:
-    """Fit the temperature of a model's probabilities on its validation classes, and write it into its card.
+    """Fit the temperature of a model's probabilities on its validation split, and write it into its card.
 
-    `handful train` has done so already.
+    `handful train` does this at the end of a training.
     """
     from service.commands.calibrate import calibrate  # noqa: PLC0415
 
-    _check_there(model, models)
+    _card(model, models)
     calibrate(models / f"{model}.json", data, device=device, threads=threads)
 
 
-def _check_there(model: str, folder: Path) -> None:
-    if not (folder / f"{model}.json").exists():
+def _card(model: str, folder: Path) -> Card:
+    """The card of a model in a folder. Raises ValueError when there is none."""
+    path = folder / f"{model}.json"
+    if not path.exists():
         there = ", ".join(sorted(card.stem for card in folder.glob("*.json")))
-        raise ValueError(f"{folder} holds no model {model!r}; there are {there or 'none'}")
+        raise ValueError(f"{folder} has no model {model!r}; there are {there or 'none'}")
+    return Card.read(path)
 
 
 @app.command()

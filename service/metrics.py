@@ -22,6 +22,7 @@ device_memory_bytes = Gauge(
 )
 clients = Gauge("handful_clients", "Clients that are kept, of all tenants.", multiprocess_mode="livemostrecent")
 states_rebuilt = Counter("handful_states_rebuilt", "States made again from their support sets.")
+decoders_ended = Counter("handful_decoders_ended", "Image decoders that were ended or crashed.", ["reason"])
 
 
 def exposition() -> bytes:

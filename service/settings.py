@@ -109,6 +109,10 @@ class Settings(BaseSettings):
     max_examples: int = Field(2000, ge=2, description="Examples of one client, at most.")
     max_ways: int = Field(256, ge=2, description="Classes of one client, at most, whatever the model takes.")
     max_queries: int = Field(1000, ge=1, description="Inputs of one /predict, at most.")
+    decoders: int = Field(2, ge=1, description="Processes that decode image files, for each API process.")
+    decode_cpu_s: float = Field(
+        5.0, gt=0, description="Seconds of processor time to decode the image files of one request; then it is refused."
+    )
     max_image_pixels: int = Field(
         64_000_000, ge=784, description="Pixels of a request's images together, at most; read before decoding."
     )

@@ -15,7 +15,7 @@ MAML, PROTONET = "maml", "protonet"
 STEPS, RATE = 5, 0.01
 STRIDED = {"reduction": "stride", "norm": "group"}
 SPECS = {
-    MAML: Spec("maml", "conv4", {"outputs": 5, "rate": RATE, "steps": STEPS}, STRIDED),
+    MAML: Spec("maml", "conv4", {"outputs": 5, "inner_lr": RATE, "inner_steps": STEPS}, STRIDED),
     PROTONET: Spec("protonet", "conv4", {}, STRIDED),
 }
 """MAML is 5-way, with 5 steps of 112 k weights; both are Conv4-64, strided."""

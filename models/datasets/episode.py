@@ -1,42 +1,48 @@
-"""How episodes are drawn: N classes, K support and Q query examples of each."""
+"""How episodes are sampled: N classes (ways), K support examples (shots) and Q queries of each."""
 
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
 
-from models.learner import Episode, Kind, Support
+from models.learner import Episode, Support
 
 
 class Shape(NamedTuple):
-    """The size of an episode. For regression `ways` is 0, `shots` and `queries` count points.
+    """The size of an episode.
 
-    `alike` is the chance that its classes are drawn to be look-alikes.
+    Args:
+        ways: Number of classes; 0 for regression.
+        shots: Support examples of each class; for regression, support points.
+        queries: Query examples of each class; for regression, query points.
+        similar: Probability that an episode is a hard one: its classes come from as few groups as possible.
     """
 
     ways: int
     shots: int
     queries: int
-    alike: float = 0.0
+    similar: float = 0.0
+
+    def title(self) -> str:
+        """As a heading."""
+        return f"{self.ways}-way {self.shots}-shot" if self.ways else f"K={self.shots}"
 
     def towards(self, harder: "Shape", share: float) -> "Shape":
-        """A step of a curriculum: so far on the way from this shape to a harder one; 0 is this, 1 that."""
-        ways, shots, queries, alike = (easy + share * (hard - easy) for easy, hard in zip(self, harder, strict=True))
-        return Shape(round(ways), round(shots), round(queries), alike)
+        """A shape between this one (share 0) and a harder one (share 1), for a curriculum."""
+        ways, shots, queries, similar = (easy + share * (hard - easy) for easy, hard in zip(self, harder, strict=True))
+        return Shape(round(ways), round(shots), round(queries), similar)
 
 
-class Tasks(Protocol):
-    """A distribution over tasks. The same state of `rng` gives the same episode."""
-
-    kind: Kind
+class EpisodeSampler(Protocol):
+    """A distribution over episodes. The same state of `rng` gives the same episode."""
 
     def episode(self, rng: np.random.Generator, shape: Shape) -> Episode:
-        """Draw one task."""
+        """Draw one episode."""
         ...
 
 
 def rng_of(seed: int, index: int) -> np.random.Generator:
-    """The generator of episode `index`: any episode of a run can be drawn again without those before it."""
+    """The generator of episode `index`. Any episode of a run can be drawn again without those before it."""
     return np.random.default_rng([seed, index])
 
 

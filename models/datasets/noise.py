@@ -1,25 +1,24 @@
-"""Wrong labels in the support, against overfitting to it."""
+"""Wrong labels in the support set, to measure or prevent overfitting to it."""
 
 import numpy as np
 import torch
 
-from models.datasets.episode import Shape, Tasks
-from models.learner import Episode, Kind
+from models.datasets.episode import EpisodeSampler, Shape
+from models.learner import Episode
 
 
 class NoisyLabels:
-    """Episodes of other tasks in which a share of the support's examples have exchanged their labels.
+    """Episodes of another sampler in which a share of the support examples exchange their labels.
 
-    The inputs change places, and the labels keep theirs: so each class keeps its number of examples.
+    The inputs are permuted and the targets stay, so each class keeps its number of examples.
     """
 
-    def __init__(self, tasks: Tasks, share: float) -> None:
-        self.kind: Kind = tasks.kind
-        self._tasks, self._share = tasks, share
+    def __init__(self, sampler: EpisodeSampler, share: float) -> None:
+        self._sampler, self._share = sampler, share
 
     def episode(self, rng: np.random.Generator, shape: Shape) -> Episode:
-        """Draw one task, and exchange."""
-        episode = self._tasks.episode(rng, shape)
+        """Draw an episode and exchange labels."""
+        episode = self._sampler.episode(rng, shape)
         inputs = episode.support.inputs
         order = np.arange(len(inputs))
         chosen = np.flatnonzero(rng.random(len(inputs)) < self._share)

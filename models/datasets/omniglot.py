@@ -1,6 +1,8 @@
 """Episodes of Omniglot's characters."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,22 +10,25 @@ from numpy.typing import NDArray
 
 from models.datasets import splits
 from models.datasets.augment import AUGMENTATIONS
-from models.datasets.characters import DRAWINGS, SIZE, Characters, load
+from models.datasets.characters import DRAWINGS, Characters, load
+from models.datasets.dataset import Dataset
 from models.datasets.episode import Shape
 from models.learner import Episode, Kind, Support
 
 
-class Omniglot:
-    """Episodes over a set of classes. A class is a character in one of `forms`: 1 upright only, 4 also turned by 90,
-    180 and 270 degrees, 8 also mirrored.
+class CharacterSampler:
+    """Episodes over a set of characters.
 
-    `within`: an episode's classes come from one alphabet, in one form.
-    `augment`: how every drawing is moved on its own (`augment.py`).
-    `unlabelled`: classes are not known; each class of an episode is one drawing, its examples moved versions of that
-    one (Khodadadeh et al. 2019, arXiv:1811.11819).
+    Args:
+        data: All drawings.
+        members: The characters, as row numbers of `data`.
+        forms: How many classes each character makes: 1 upright only, 4 also rotated by 90, 180 and 270 degrees, 8 also
+            mirrored.
+        within: The classes of an episode come from one alphabet, in one form.
+        augment: How each drawing is distorted on its own: a name in `AUGMENTATIONS`.
+        unlabelled: The classes are unknown. Each class of an episode is one drawing, and its examples are distorted
+            copies of that drawing (Khodadadeh et al. 2019, arXiv:1811.11819).
     """
-
-    kind = Kind.CLASSIFICATION
 
     def __init__(
         self,
@@ -37,69 +42,80 @@ class Omniglot:
     ) -> None:
         self.images, self.within, self.augment, self.unlabelled = data.images, within, augment, unlabelled
         self.classes = np.array([(member, form) for member in members for form in range(forms)])
-        kin = [(data.names[member].split("/")[0], form) for member, form in self.classes]
-        self.groups = [np.array([i for i, one in enumerate(kin) if one == group]) for group in sorted(set(kin))]
+        group_of = [(data.names[member].split("/")[0], form) for member, form in self.classes]
+        self.groups = [np.array([i for i, one in enumerate(group_of) if one == each]) for each in sorted(set(group_of))]
 
     def episode(self, rng: np.random.Generator, shape: Shape) -> Episode:
-        """Draw classes and drawings of each, in an order of classes by chance."""
+        """Draw classes in random order, and drawings of each class."""
         chosen = self._draw_classes(rng, shape)
         drawings = np.stack([self._draw(rng, c, shape.shots + shape.queries) for c in chosen])
-        support, query = drawings[:, : shape.shots], drawings[:, shape.shots :]
-        inputs, asked = self._tensor(rng, support), self._tensor(rng, query)
+        inputs = self._tensor(rng, drawings[:, : shape.shots])
+        queries = self._tensor(rng, drawings[:, shape.shots :])
         labels = torch.arange(shape.ways)
         mask = torch.ones(len(inputs), dtype=torch.bool)
-        learned = Support(inputs, labels.repeat_interleave(shape.shots), mask, shape.ways)
-        return Episode(learned, asked, labels.repeat_interleave(shape.queries))
+        support = Support(inputs, labels.repeat_interleave(shape.shots), mask, shape.ways)
+        return Episode(support, queries, labels.repeat_interleave(shape.queries))
 
     def _draw_classes(self, rng: np.random.Generator, shape: Shape) -> NDArray[np.intp]:
         if self.within:
             return rng.choice(self._group(rng, shape.ways), shape.ways, replace=False)
         if len(self.classes) < shape.ways:
-            raise ValueError(f"{shape.ways} ways were asked for, but there are {len(self.classes)} classes")
-        if shape.alike and rng.random() < shape.alike:
-            return self._draw_alike(rng, shape.ways)
+            raise ValueError(f"{shape.ways} ways are too many: there are {len(self.classes)} classes")
+        if shape.similar and rng.random() < shape.similar:
+            return self._draw_similar(rng, shape.ways)
         return rng.choice(len(self.classes), shape.ways, replace=False)
 
     def _group(self, rng: np.random.Generator, ways: int) -> NDArray[np.intp]:
         large_enough = [group for group in self.groups if len(group) >= ways]
         if not large_enough:
             largest = max(len(group) for group in self.groups)
-            raise ValueError(f"{ways} ways were asked for, but the largest group of classes has {largest}")
+            raise ValueError(f"{ways} ways are too many: the largest alphabet has {largest} classes")
         return large_enough[rng.integers(len(large_enough))]
 
-    def _draw_alike(self, rng: np.random.Generator, ways: int) -> NDArray[np.intp]:
-        """Classes of as few alphabets as it takes, in an order by chance."""
+    def _draw_similar(self, rng: np.random.Generator, ways: int) -> NDArray[np.intp]:
+        """Classes of as few alphabets as possible, in random order."""
         shuffled = [rng.permutation(self.groups[i]) for i in rng.permutation(len(self.groups))]
         return rng.permutation(np.concatenate(shuffled)[:ways])
 
     def _draw(self, rng: np.random.Generator, index: int, count: int) -> NDArray[np.float32]:
         if count > DRAWINGS:
-            raise ValueError(f"shots + queries is {count}, but a character has {DRAWINGS} drawings")
+            raise ValueError(f"shots + queries is {count}: a character has {DRAWINGS} drawings")
         member, form = self.classes[index]
         different = rng.choice(DRAWINGS, count, replace=False)
         drawings = self.images[member, different[:1].repeat(count) if self.unlabelled else different]
-        turned: NDArray[np.float32] = np.rot90(drawings[..., ::-1] if form >= 4 else drawings, form % 4, axes=(-2, -1))
-        return turned
+        mirrored = drawings[..., ::-1] if form >= 4 else drawings
+        rotated: NDArray[np.float32] = np.rot90(mirrored, form % 4, axes=(-2, -1))
+        return rotated
 
     def _tensor(self, rng: np.random.Generator, drawings: NDArray[np.float32]) -> torch.Tensor:
-        images = torch.from_numpy(np.ascontiguousarray(drawings).reshape(-1, 1, SIZE, SIZE))
+        images = torch.from_numpy(np.ascontiguousarray(drawings).reshape(-1, 1, *self.images.shape[2:]))
         return AUGMENTATIONS[self.augment](images, rng) if self.augment else images
 
 
-def tasks(
+def _open(
     path: Path,
     split: str,
+    input: Mapping[str, Any],
     *,
     within: bool = False,
     augment: str | None = None,
     unlabelled: bool = False,
     forms: int | None = None,
-) -> Omniglot:
-    """The episodes of one split. When `forms` is not said, rotations are classes in training, and in the Vinyals split
-    at validation and test too, as published."""
-    data = load(path)
-    turned = split.startswith("vinyals") or "train" in split
-    chosen = splits.members(data, path, split)
-    return Omniglot(
-        data, chosen, forms=forms or (4 if turned else 1), within=within, augment=augment, unlabelled=unlabelled
-    )
+) -> CharacterSampler:
+    """Open a split. `splits.rotated` decides the default of `forms`."""
+    data = load(path, input["size"])
+    forms = forms or (4 if splits.rotated(split) else 1)
+    members = splits.members(data, path, split)
+    return CharacterSampler(data, members, forms=forms, within=within, augment=augment, unlabelled=unlabelled)
+
+
+OMNIGLOT = Dataset(
+    name="omniglot",
+    kind=Kind.CLASSIFICATION,
+    input_type="drawing",
+    splits=dict.fromkeys(splits.SPLITS, "omniglot.npz"),
+    test_split="vinyals-test",
+    open=_open,
+    source="omniglot.npz, or the folder of the official files",
+    group="alphabet",
+)

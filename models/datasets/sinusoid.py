@@ -1,8 +1,13 @@
-"""Sinusoid regression as in the MAML paper, section 5.1."""
+"""Sinusoid regression as in the MAML paper (Finn et al. 2017, arXiv:1703.03400), section 5.1."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
+from models.datasets.dataset import Dataset
 from models.datasets.episode import Shape
 from models.learner import Episode, Kind, Support
 
@@ -13,10 +18,8 @@ class Sinusoid:
     The phase is subtracted, and queries are random points, as in the authors' code.
     """
 
-    kind = Kind.REGRESSION
-
     def episode(self, rng: np.random.Generator, shape: Shape) -> Episode:
-        """A wave, `shape.shots` points to learn from and `shape.queries` to be judged by; x and y are (n, 1)."""
+        """One sine wave: `shape.shots` support points and `shape.queries` query points; x and y are (n, 1)."""
         amplitude, phase = rng.uniform(0.1, 5.0), rng.uniform(0.0, np.pi)
         x = rng.uniform(-5.0, 5.0, (shape.shots + shape.queries, 1))
         y = amplitude * np.sin(x - phase)
@@ -24,3 +27,17 @@ class Sinusoid:
         k = shape.shots
         support = Support(inputs[:k], targets[:k], torch.ones(k, dtype=torch.bool), ways=0)
         return Episode(support, inputs[k:], targets[k:])
+
+
+def _open(path: Path | None, split: str, input: Mapping[str, Any]) -> Sinusoid:
+    return Sinusoid()
+
+
+SINUSOID = Dataset(
+    name="sinusoid",
+    kind=Kind.REGRESSION,
+    input_type="vector",
+    splits={"sinusoid": None},
+    test_split="sinusoid",
+    open=_open,
+)

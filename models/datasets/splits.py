@@ -1,4 +1,4 @@
-"""Which characters of Omniglot are trained on, chosen by, and tested on."""
+"""The splits of Omniglot: which characters are for training, validation and testing."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from models.datasets.characters import Characters
 
 VALIDATION_ALPHABETS = 5
-"""Of the 30 background alphabets, in the order of their names spread evenly, are kept for validation."""
+"""Number of the 30 background alphabets kept for validation: every sixth, in the order of their names."""
 
 SPLITS = (
     "vinyals-train", "vinyals-val", "vinyals-trainval", "vinyals-test",
@@ -22,15 +22,15 @@ SCRIPTS = {
     "near": ("Greek", "Hebrew", "Latin", "Mkhedruli_(Georgian)"),
     "far": ("Balinese", "Bengali", "Burmese_(Myanmar)", "Grantha", "Gujarati", "Sanskrit"),
 }
-"""Alphabets of Europe and the Levant to train on, others of their kin, and scripts of South Asia."""
+"""Train: alphabets of Europe and the Levant. Near: related ones. Far: scripts of South Asia."""
 
 
 def members(data: Characters, path: Path, split: str) -> NDArray[np.intp]:
-    """The characters of one split, as rows of `data`.
+    """The characters of one split, as row numbers of `data`.
 
-    `vinyals-*`: the lists of Vinyals et al. 2016 (which ignore alphabets), in a file beside the data.
-    `alphabets-*`: train and validate on the 30 background alphabets, test on the 20 evaluation alphabets.
-    `scripts-*`: train on some background alphabets; near ones and far ones show what a shift of domain costs.
+    `vinyals-*`: the lists of Vinyals et al. 2016, which ignore alphabets, from a file beside the data.
+    `alphabets-*`: training and validation on the 30 background alphabets, testing on the 20 evaluation alphabets.
+    `scripts-*`: training on some background alphabets; `near` and `far` alphabets measure domain shift.
     """
     scheme, part = split.split("-")
     if scheme == "vinyals":
@@ -63,3 +63,9 @@ def _alphabets(data: Characters, part: str) -> NDArray[np.intp]:
 def _scripts(data: Characters, part: str) -> NDArray[np.intp]:
     alphabets = [name.split("/")[0] for name in data.names]
     return np.flatnonzero(np.isin(alphabets, SCRIPTS[part]))
+
+
+def rotated(split: str) -> bool:
+    """Whether rotated characters are classes of their own: in training, and in all parts of the Vinyals split."""
+    scheme, part = split.split("-")
+    return scheme == "vinyals" or part in ("train", "trainval")

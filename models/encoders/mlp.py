@@ -4,17 +4,24 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from models.encoders.base import Encoder
 
-class MLP(nn.Module):
-    """Linear layers with ReLU between and after: the 1-40-40 body of the sinusoid regression (Finn et al. 2017)."""
+
+class MLP(Encoder):
+    """Linear layers, each followed by ReLU, such as the 1-40-40 body of the sinusoid regression (Finn et al. 2017).
+
+    Args:
+        inputs: Length of an input vector.
+        widths: Outputs of each layer.
+    """
 
     def __init__(self, inputs: int, widths: list[int]) -> None:
         super().__init__()
-        self.features = widths[-1]
+        self.feature_dim = widths[-1]
         layers = (nn.Sequential(nn.Linear(a, b), nn.ReLU()) for a, b in pairwise([inputs, *widths]))
         self.layers = nn.Sequential(*layers)
 
-    def forward(self, vectors: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor) -> Tensor:
         """Vectors (n, inputs) to features (n, widths[-1])."""
-        features: Tensor = self.layers(vectors)
+        features: Tensor = self.layers(inputs)
         return features

@@ -2,28 +2,34 @@
 
 from torch import Tensor, nn
 
+from models.encoders.base import Encoder
 
-class ResNet(nn.Module):
-    """A strided 5x5 stem and one residual block (He et al. 2016) a width, each but the first halving the image.
 
-    With widths 64, 128, 256: 28-14-14-7-4, averaged to 256 features; 1.2 M weights and 40 M multiplications a drawing.
-    The ResNet-12 of the few-shot literature has four blocks of three convolutions and begins at full resolution,
-    which costs far more.
-    Batch normalisation: running statistics are written in `train()` mode only.
+class ResNet(Encoder):
+    """A strided 5x5 stem and one residual block (He et al. 2016) for each width. All blocks but the first halve the
+    image.
+
+    Widths 64, 128, 256 give 28-14-14-7-4 pixels, averaged to 256 features: 1.2 M weights and 40 M multiplications a
+    drawing. The ResNet-12 of the few-shot literature has four blocks of three convolutions at full resolution, which
+    costs far more. Batch normalisation writes its running statistics in `train()` mode only.
+
+    Args:
+        channels: Channels of an image.
+        widths: Output channels of each block.
     """
 
     def __init__(self, channels: int = 1, widths: tuple[int, ...] = (64, 128, 256)) -> None:
         super().__init__()
-        self.features = widths[-1]
+        self.feature_dim = widths[-1]
         stem = nn.Conv2d(channels, widths[0], 5, stride=2, padding=2, bias=False)
         self.stem = nn.Sequential(stem, nn.BatchNorm2d(widths[0]), nn.ReLU())
         inputs = (widths[0], *widths)
         self.blocks = nn.Sequential(*(Block(inputs[i], width, 1 + (i > 0)) for i, width in enumerate(widths)))
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Images (n, channels, 28, 28), ink 1 and paper 0, to features (n, widths[-1])."""
-        features: Tensor = self.blocks(self.stem(images))
-        return features.mean((-2, -1))
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Images (n, channels, h, w), ink 1 and paper 0, to features (n, widths[-1])."""
+        maps: Tensor = self.blocks(self.stem(inputs))
+        return maps.mean((-2, -1))
 
 
 class Block(nn.Module):

@@ -14,13 +14,15 @@ from models.learners.maml import MAML
 
 
 class ALFA(MAML):
-    """MAML whose step sizes and decays are made for the task at each step: theta <- beta theta - alpha gradient.
+    """MAML whose step sizes and decays are generated for the task at each step: theta <- beta theta - alpha gradient.
 
-    A network of one hidden layer reads the means of every layer's weights and gradients (section 3.2); a layer is a
-    weight or a bias. What it returns per layer, (a, b), multiplies a learned value of that layer and step:
-    alpha = (1 + a) * step size, beta = (1 + b) * decay. Its last layer begins at zero, so that the first step of
-    meta-training is MAML's at `rate`, without decay; the authors multiply by a and b themselves, which are random at
-    first. Those are learned for `steps` steps; a step beyond takes the last one's, and may well diverge.
+    A network with one hidden layer reads the means of every layer's weights and gradients (section 3.2); a layer is a
+    weight or a bias. For each layer it returns (a, b), and with a learned value for each layer and step,
+    alpha = (1 + a) * step size and beta = (1 + b) * decay. Its last layer starts at zero, so the first step of
+    meta-training is MAML's at `inner_lr` without decay; the authors multiply by a and b themselves, which are random
+    at first. The values are learned for `inner_steps` steps. A later step takes the last one's, and may diverge.
+
+    Args: as for `MAML`.
     """
 
     algorithm = "ALFA"
@@ -34,9 +36,9 @@ class ALFA(MAML):
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
         self.generator = nn.Sequential(nn.Linear(2 * layers, 2 * layers), nn.ReLU(), last)
-        # Flat, so that the loop takes no weight decay from them.
-        self.step_sizes = nn.Parameter(torch.full((self.steps * layers,), self.rate))
-        self.decays = nn.Parameter(torch.ones(self.steps * layers))
+        # Flat vectors, so that the training loop takes no weight decay from them.
+        self.step_sizes = nn.Parameter(torch.full((self.inner_steps * layers,), self.inner_lr))
+        self.decays = nn.Parameter(torch.ones(self.inner_steps * layers))
 
     def update(self, number: int, params: State, gradients: State) -> State:
         """Decay and descend, layer by layer."""
@@ -45,8 +47,8 @@ class ALFA(MAML):
         return {name: beta * value - alpha * gradients[name] for (name, value), alpha, beta in layers}
 
     def hyperparameters(self, number: int, params: State, gradients: State) -> tuple[Tensor, Tensor]:
-        """This step's alpha and beta, (layers,) each, from the state of the task."""
+        """Alpha and beta of this step, (layers,) each, from the task's weights and gradients."""
         means = torch.stack([value.mean() for values in (params, gradients) for value in values.values()])
         by_size, by_decay = (1 + self.generator(means)).chunk(2)
-        layers, at = len(params), min(number, self.steps - 1)
+        layers, at = len(params), min(number, self.inner_steps - 1)
         return by_size * self.step_sizes.view(-1, layers)[at], by_decay * self.decays.view(-1, layers)[at]

@@ -1,6 +1,6 @@
 """Logistic regression on frozen features: Tian, Wang, Krishnan, Tenenbaum, Isola 2020.
 
-"Rethinking Few-Shot Image Classification: a Good Embedding Is All You Need?", arXiv:2003.11539; with another encoder
+"Rethinking Few-Shot Image Classification: a Good Embedding Is All You Need?", arXiv:2003.11539. With another encoder
 it is the Baseline of Chen et al. 2019, "A Closer Look at Few-shot Classification", arXiv:1904.04232.
 """
 
@@ -8,60 +8,72 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from models import native
 from models.encoders import Encoder
 from models.learner import Learner, State, Support
-from models.losses import at_least_float32
+from models.learners.ridge import with_constant
 
 
 class Logistic(Learner):
-    """Multinomial logistic regression on features of length 1, found by accelerated gradient descent.
+    """Multinomial logistic regression on features of length 1, solved by accelerated gradient descent.
 
-    It minimises the SUM of the cross-entropies plus penalty / 2 times the squared weights: the paper's solver has
-    penalty 1. Each class has an intercept, the weight of a feature that is always 1, which the paper does not
-    penalise: penalised, it makes the minimum unique, and the classes are equal where nothing speaks for any.
-    The weights begin at zero, so any number of classes will do, and renaming them renames the answers.
-    The paper trains the encoder to tell all classes apart at once. `outer_loss` is the default, through the `steps` of
-    the descent, which works but is slow: take the encoder from another training.
+    It minimises the sum of the cross-entropies plus penalty / 2 times the squared weights. Each class has an
+    intercept, the weight of a constant feature 1. The paper does not penalise it; the penalty makes the minimum unique
+    and keeps the classes equal where nothing tells them apart. The weights start at zero, so any number of classes
+    works, and permuting them permutes the answers. The paper trains the encoder to classify all classes at once. The
+    default `outer_loss`, through all iterations, works but is slow: take the encoder from another training.
+
+    Args:
+        encoder: The encoder that all clients share.
+        penalty: Weight of the squared weights; the paper's solver has 1.
+        iterations: Steps of the solver.
     """
 
     algorithm = "Logistic regression on frozen features"
     paper = "Tian, Wang, Krishnan, Tenenbaum, Isola 2020, arXiv:2003.11539"
 
-    def __init__(self, encoder: Encoder, penalty: float = 1.0, steps: int = 100) -> None:
+    def __init__(self, encoder: Encoder, penalty: float = 1.0, iterations: int = 100) -> None:
         super().__init__()
-        self.encoder, self.penalty, self.steps = encoder, penalty, steps
+        self.encoder, self.penalty, self.iterations = encoder, penalty, iterations
+
+    def encode(self, inputs: Tensor) -> Tensor:
+        """Features (n, d), of length 1."""
+        return F.normalize(native.encode(self.encoder, inputs), dim=-1)
 
     def adapt(self, support: Support) -> State:
-        """Weights (d + 1, ways); the last row is the intercept."""
+        """Weights (d + 1, ways). The last row is the intercept."""
         labels = F.one_hot(support.targets, support.ways) * support.mask.unsqueeze(-1)
-        points = self.points(support.inputs) * support.mask.unsqueeze(-1)
-        return {"weights": logistic_regression(points, labels.to(points.dtype), self.penalty, self.steps)}
+        points = with_constant(support.inputs) * support.mask.unsqueeze(-1)
+        return {"weights": logistic_regression(points, labels.to(points.dtype), self.penalty, self.iterations)}
 
     def predict(self, state: State, query: Tensor) -> Tensor:
         """Logits (q, ways)."""
-        points = self.points(query)
-        with torch.autocast(points.device.type, enabled=False):
-            return points @ state["weights"]
-
-    def points(self, inputs: Tensor) -> Tensor:
-        """Features of length 1 with a 1 behind them, (n, d + 1)."""
-        return F.pad(F.normalize(at_least_float32(self.encoder(inputs)), dim=-1), (0, 1), value=1.0)
+        with torch.autocast(query.device.type, enabled=False):
+            return with_constant(query) @ state["weights"]
 
 
-def logistic_regression(points: Tensor, labels: Tensor, penalty: float, steps: int) -> Tensor:
-    """The weights (d, ways) that minimise the summed cross-entropy of `points` (n, d) with one-hot `labels` (n, ways),
-    plus penalty / 2 times their squares. Rows of zeros in both are padding.
+def logistic_regression(points: Tensor, labels: Tensor, penalty: float, iterations: int) -> Tensor:
+    """Minimise the summed cross-entropy plus penalty / 2 times the squared weights.
 
-    Nesterov's method for what is strongly convex. The cross-entropy of one point curves by at most half of its squared
-    length (Boehning 1992), the penalty by itself: so rate and momentum follow from the points, and what is left of the
-    error shrinks by 1 - sqrt(penalty / curvature) a step.
+    Nesterov's method for strongly convex functions. The cross-entropy of one point curves by at most half of its
+    squared length (Boehning 1992), and the penalty by itself. Step size and momentum follow from the points, and each
+    iteration shrinks the error by 1 - sqrt(penalty / curvature).
+
+    Args:
+        points: (n, d). Rows of zeros, here and in `labels`, are padding.
+        labels: One-hot, (n, ways).
+        penalty: Weight of the squared weights.
+        iterations: Steps.
+
+    Returns:
+        The weights (d, ways).
     """
     with torch.autocast(points.device.type, enabled=False):
         curvature = points.square().sum() / 2 + penalty
         root = (penalty / curvature).sqrt()
         momentum = (1 - root) / (1 + root)
         weights = ahead = points.new_zeros(points.shape[1], labels.shape[1])
-        for _ in range(steps):
+        for _ in range(iterations):
             errors = (points @ ahead).softmax(-1) * labels.sum(-1, keepdim=True) - labels
             moved = ahead - (points.T @ errors + penalty * ahead) / curvature
             weights, ahead = moved, moved + momentum * (moved - weights)

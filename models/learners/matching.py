@@ -9,20 +9,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models import native
 from models.encoders import Encoder
 from models.learner import Learner, State, Support
-from models.losses import at_least_float32
 from models.recurrent import lstm_step
 
 
 class MatchingNet(Learner):
     """A query's class probabilities are its attention over the support examples, summed by class (equation 1).
 
-    The attention is the softmax of cosines (section 2.1.1) times a learned scale, which the paper does not have:
-    cosines within -1 and 1 alone can never make a sharp choice.
-    It is a vote of examples, so a class with more of them gets more of it, as in the paper.
-    `full_context` embeds the examples in the light of each other, and the queries in the light of the examples, in
-    `attention_steps` steps (section 2.1.2, appendix A). The LSTM over the support makes its order matter.
+    The attention is the softmax of cosines (section 2.1.1) times a learned scale, which the paper does not have: the
+    softmax of numbers between -1 and 1 is never sharp. A class with more examples gets more votes, as in the paper.
+
+    Args:
+        encoder: The encoder that all clients share.
+        scale: Initial scale of the cosines.
+        full_context: Embed the examples in the context of each other, and the queries in that of the examples
+            (section 2.1.2, appendix A). The LSTM over the support makes its order matter.
+        attention_steps: Steps in which a query reads from the support, with `full_context`.
     """
 
     algorithm = "Matching networks"
@@ -35,52 +39,55 @@ class MatchingNet(Learner):
         self.encoder = encoder
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
         self.order_sensitive = full_context
-        self.context = FullContext(encoder.features, attention_steps) if full_context else None
+        self.context = FullContext(encoder.feature_dim, attention_steps) if full_context else None
+
+    def encode(self, inputs: Tensor) -> Tensor:
+        """Features (n, d)."""
+        return native.encode(self.encoder, inputs)
 
     def adapt(self, support: Support) -> State:
-        """Embeddings (n, d) and one-hot labels (n, ways) of the examples; a label of padding is all zeros."""
-        embeddings = at_least_float32(self.encoder(support.inputs))
+        """Embeddings (n, d) and one-hot labels (n, ways) of the examples. The label of padding is all zeros."""
+        embeddings, mask = support.inputs, support.mask
         if self.context is not None:
-            embeddings = self.context.of_support(embeddings, support.mask)
-        labels = F.one_hot(support.targets, support.ways).to(embeddings.dtype) * support.mask.unsqueeze(-1)
-        return {"embeddings": embeddings, "labels": labels}
+            embeddings = self.context.of_support(embeddings, mask)
+        labels = F.one_hot(support.targets, support.ways).to(embeddings.dtype) * mask.unsqueeze(-1)
+        return {"embeddings": embeddings.clone(memory_format=torch.contiguous_format), "labels": labels}
 
     def predict(self, state: State, query: Tensor) -> Tensor:
-        """Logs of the class probabilities, (q, ways)."""
+        """Logarithms of the class probabilities, (q, ways)."""
         embeddings, labels = state["embeddings"], state["labels"]
-        asked = at_least_float32(self.encoder(query))
         if self.context is not None:
-            asked = self.context.of_query(asked, embeddings, labels.any(-1))
-        cosines = F.normalize(asked, dim=-1) @ F.normalize(embeddings, dim=-1).T
+            query = self.context.of_query(query, embeddings, labels.any(-1))
+        cosines = F.normalize(query, dim=-1) @ F.normalize(embeddings, dim=-1).T
         return self.log_votes(cosines * self.log_scale.exp(), labels)
 
     def log_votes(self, similarities: Tensor, labels: Tensor) -> Tensor:
-        """Logs of the softmax of similarities (q, n), summed by class: (q, ways)."""
+        """Logarithms of the softmax of similarities (q, n), summed by class: (q, ways)."""
         by_class = torch.where(labels > 0, similarities.unsqueeze(-1), -torch.inf)
         return by_class.logsumexp(1).log_softmax(-1)
 
 
 class FullContext(nn.Module):
-    """Full context embeddings (appendix A): an LSTM over the support in both directions, and one with attention over
-    the support for a query. Padding is passed over."""
+    """Full context embeddings (appendix A): a bidirectional LSTM over the support, and for queries an LSTM with
+    attention over the support. Padding is skipped."""
 
-    def __init__(self, features: int, steps: int) -> None:
+    def __init__(self, feature_dim: int, steps: int) -> None:
         super().__init__()
         self.steps = steps
-        self.ahead, self.back = (nn.LSTMCell(features, features) for _ in range(2))
-        self.attention = nn.LSTMCell(2 * features, features)
+        self.ahead, self.back = (nn.LSTMCell(feature_dim, feature_dim) for _ in range(2))
+        self.attention = nn.LSTMCell(2 * feature_dim, feature_dim)
 
     def of_support(self, features: Tensor, mask: Tensor) -> Tensor:
-        """g, (n, d): the hidden states of both directions added to the features (n, d) (A.2)."""
+        """g, (n, d): the features (n, d) plus the hidden states of both directions (A.2)."""
         ahead = _hidden_states(self.ahead, features, mask)
         back = _hidden_states(self.back, features.flip(0), mask.flip(0)).flip(0)
         return features + ahead + back
 
     def of_query(self, features: Tensor, support: Tensor, mask: Tensor) -> Tensor:
-        """f, (q, d): features (q, d) after reading from the support (n, d) so many times (A.1, equations 3 to 6).
+        """f, (q, d): features (q, d) after `steps` reads from the support (n, d) (A.1, equations 3 to 6).
 
-        What is read joins the inputs, where the paper has it beside the hidden state: both enter by a linear map, so
-        this is the same. The paper does not give h_0: it is the features.
+        What is read is concatenated with the inputs, where the paper concatenates it with the hidden state: both enter
+        through a linear map, so this is the same. The paper does not give h_0; here it is the features.
         """
         hidden, memory = features, torch.zeros_like(features)
         for _ in range(self.steps):
@@ -92,7 +99,7 @@ class FullContext(nn.Module):
 
 
 def _hidden_states(cell: nn.LSTMCell, features: Tensor, mask: Tensor) -> Tensor:
-    """The hidden state after each of the features (n, d). Padding hands the state on as it came."""
+    """The hidden state after each of the features (n, d). Padding leaves it unchanged."""
     hidden = memory = torch.zeros_like(features[0])
     states = []
     for inputs, real in zip(features, mask, strict=True):

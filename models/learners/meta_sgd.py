@@ -14,11 +14,13 @@ from models.learners.maml import MAML
 
 
 class MetaSGD(MAML):
-    """MAML with a learned rate for every coordinate of every weight (equation 2); a rate may turn negative.
+    """MAML with a learned learning rate for every coordinate of every weight (equation 2). A rate may become negative.
 
-    All rates begin at `rate`, where the paper draws each from U[0.005, 0.1]: a draw adds noise that training has to
-    remove, and 0.1 is far below what a mean-reduced loss wants on drawings. One inner step is the paper's; several
-    share their rates. The rates are held flat, so that the loop takes no weight decay from them.
+    All rates start at `inner_lr`, where the paper draws each from U[0.005, 0.1]: a draw adds noise that training has
+    to remove, and 0.1 is far too small for a mean-reduced loss on drawings. The paper takes one inner step; several
+    steps share their rates. The rates are flat vectors, so that the training loop takes no weight decay from them.
+
+    Args: as for `MAML`.
     """
 
     algorithm = "Meta-SGD"
@@ -26,16 +28,16 @@ class MetaSGD(MAML):
 
     def __init__(self, encoder: Encoder, outputs: int | None = None, **options: Any) -> None:
         super().__init__(encoder, outputs, **options)
-        rates = {key_of(name): torch.full((value.numel(),), self.rate) for name, value in self.layers().items()}
+        rates = {key_of(name): torch.full((value.numel(),), self.inner_lr) for name, value in self.layers().items()}
         self.rates = nn.ParameterDict(rates)
 
     def update(self, number: int, params: State, gradients: State) -> State:
-        """Descend by each coordinate's own rate. The rows of a learned head come first, and so do their rates; the
-        rows of a head of zeros share theirs."""
-        return {name: value - self.rates_of(name, value) * gradients[name] for name, value in params.items()}
+        """Descend by each coordinate's own rate. The first rows of a learned head use the first rates; all rows of a
+        head of zeros share theirs."""
+        return {name: value - self.lrs_of(name, value) * gradients[name] for name, value in params.items()}
 
-    def rates_of(self, name: str, value: Tensor) -> Tensor:
-        """The rates of a weight, which broadcast to its shape."""
+    def lrs_of(self, name: str, value: Tensor) -> Tensor:
+        """The learning rates of a weight, which broadcast to its shape."""
         rates: Tensor = self.rates[key_of(name)]
         return rates[: value.numel()].view(-1, *value.shape[1:])
 

@@ -5,6 +5,7 @@ arXiv:1903.03096
 
 from typing import Any
 
+from models import native
 from models.encoders import Encoder
 from models.functional import class_means
 from models.learner import State, Support
@@ -12,13 +13,12 @@ from models.learners.maml import MAML
 
 
 class ProtoMAML(MAML):
-    """MAML whose head begins as a prototypical network (section 3.2), so that it takes any number of classes.
+    """MAML whose head starts as a prototypical network (section 3.2), so it takes any number of classes.
 
-    With c the mean feature of a class, its row of the head begins at weight 2c and bias -|c|^2: the logits are then
+    With c the mean feature of a class, its row of the head starts at weight 2c and bias -|c|^2. The logits are then
     minus the squared distances to the means, plus |feature|^2, which is the same for every class. The meta-gradient
-    goes through the means. No head is learned: the encoder is all there is.
-    The authors use the first-order gradient, which is `first_order` here and not the default, and leave the norms'
-    scale and shift out of the inner loop, which we adapt with the rest.
+    goes through the means. No head is learned. The authors use the first-order gradient, which is `first_order` here
+    and not the default, and keep the norms' scale and shift out of the inner loop; here they are adapted too.
     """
 
     algorithm = "Proto-MAML"
@@ -29,5 +29,5 @@ class ProtoMAML(MAML):
 
     def initial_head(self, support: Support) -> State:
         """Rows made of the class means."""
-        means = class_means(self.encoder(support.inputs), support)
+        means = class_means(native.encode(self.encoder, support.inputs), support)
         return {"weight": 2 * means, "bias": -means.square().sum(-1)}

@@ -5,17 +5,18 @@ arXiv:1703.05175
 
 from torch import Tensor
 
+from models import native
 from models.encoders import Encoder
 from models.functional import all_pairs_loss, class_means, examples_by_class, squared_distances
 from models.learner import Episode, Learner, State, Support
 
 
 class ProtoNet(Learner):
-    """Each class is the mean of its embedded examples; a query belongs to the nearest (equation 1 and 2).
+    """Each class is the mean of its embedded examples; a query belongs to the nearest one (equations 1 and 2).
 
-    Any number of classes and of examples a class, equal or not.
-    The outer loss is on all pairs of an episode's examples, where the paper has its queries against its support: the
-    same for 60-way 1-shot episodes, but several of them for one pass through the encoder.
+    Any number of classes, and of examples of each. The outer loss covers all pairs of an episode's examples, where the
+    paper compares its queries with its support: the same for 60-way 1-shot episodes, but several of them for one pass
+    through the encoder.
     """
 
     algorithm = "Prototypical networks"
@@ -25,18 +26,22 @@ class ProtoNet(Learner):
         super().__init__()
         self.encoder = encoder
 
+    def encode(self, inputs: Tensor) -> Tensor:
+        """Features (n, d)."""
+        return native.encode(self.encoder, inputs)
+
     def adapt(self, support: Support) -> State:
         """Prototypes (ways, d)."""
-        return {"prototypes": class_means(self.encoder(support.inputs), support)}
+        return {"prototypes": class_means(support.inputs, support)}
 
     def predict(self, state: State, query: Tensor) -> Tensor:
         """Minus the squared Euclidean distances to the prototypes, (q, ways)."""
-        return -squared_distances(self.encoder(query), state["prototypes"])
+        return -squared_distances(query, state["prototypes"])
 
-    def outer_loss(self, episode: Episode, done: float) -> Tensor:
-        """On all pairs of the episode's examples."""
+    def outer_loss(self, episode: Episode, progress: float) -> Tensor:
+        """The loss of all pairs of the episode's examples."""
         examples = examples_by_class(episode)
-        features = self.encoder(examples.flatten(0, 1))
+        features = self.encode(examples.flatten(0, 1))
         grid = examples.shape[:2]
         distances = squared_distances(features, features).reshape(*grid, *grid)
         return all_pairs_loss(-distances.transpose(-1, -2))

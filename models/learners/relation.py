@@ -18,13 +18,17 @@ Pooling = Literal["mean", "sum"]
 
 
 class RelationNet(Learner):
-    """A small network scores each pair of a class and a query, from their feature maps (section 3, figure 2).
+    """A small network scores each pair of a class and a query by their feature maps (section 3, figure 2).
 
-    Any number of classes, since a score is of one pair alone.
-    `pooling="mean"`: a class's map is the mean over its examples, so that it means the same with any number of them.
-    `pooling="sum"`: the paper's and the authors' sum (section 3.2), with which the scores depend on the number of
-    examples that was trained with.
-    The score is a logit; the paper's loss is the squared error of its sigmoid.
+    Any number of classes, since a score depends on one pair only. The score is a logit; the paper's loss is the
+    squared error of its sigmoid.
+
+    Args:
+        encoder: The encoder that all clients share. Its feature maps are used, not its features.
+        pooling: "mean": a class's map is the mean over its examples, so its scale does not depend on their number.
+            "sum": the sum, as in the paper and the authors' code (section 3.2), which ties the scores to the number of
+            examples in training.
+        hidden: Hidden units of the last layers.
     """
 
     algorithm = "Relation network"
@@ -33,11 +37,15 @@ class RelationNet(Learner):
     def __init__(self, encoder: Conv4, pooling: Pooling = "mean", hidden: int = 8) -> None:
         super().__init__()
         self.encoder, self.pooling = encoder, pooling
-        self.relation = Relation(encoder.features, hidden)
+        self.relation = Relation(encoder.feature_dim, hidden)
+
+    def encode(self, inputs: Tensor) -> Tensor:
+        """Feature maps (n, c, h, w)."""
+        return at_least_float32(self.encoder.maps(inputs))
 
     def adapt(self, support: Support) -> State:
         """Class maps (ways, c, h, w)."""
-        maps = at_least_float32(self.encoder.maps(support.inputs))
+        maps = support.inputs
         pooled = class_means(maps.flatten(1), support)
         if self.pooling == "sum":
             labels = F.one_hot(support.targets, support.ways) * support.mask.unsqueeze(-1)
@@ -45,13 +53,12 @@ class RelationNet(Learner):
         return {"maps": pooled.reshape(-1, *maps.shape[1:])}
 
     def predict(self, state: State, query: Tensor) -> Tensor:
-        """Scores before the sigmoid, (q, ways); all pairs go through the network as one batch."""
-        asked = at_least_float32(self.encoder.maps(query))
-        classes = state["maps"].repeat(len(asked), 1, 1, 1)
+        """Scores before the sigmoid, (q, ways). All pairs go through the network as one batch."""
+        classes = state["maps"].repeat(len(query), 1, 1, 1)
         ways = len(state["maps"])
-        pairs = torch.cat([classes, asked.repeat_interleave(ways, 0)], 1)
+        pairs = torch.cat([classes, query.repeat_interleave(ways, 0)], 1)
         scores: Tensor = self.relation(pairs)
-        return scores.reshape(len(asked), ways)
+        return scores.reshape(len(query), ways)
 
     def loss(self, answers: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
         """Mean squared error of the relations to 1 for a query's own class and 0 for the others (equation 2)."""
@@ -59,11 +66,11 @@ class RelationNet(Learner):
 
 
 class Relation(nn.Module):
-    """Two blocks of 3x3 convolution on two maps joined, the largest over the places, and two linear layers.
+    """Two blocks of 3x3 convolution on two concatenated maps, the maximum over pixels, and two linear layers.
 
-    Group normalisation, where the authors normalise by the batch of all pairs, which lets a query see the others.
-    Max-pooled as a whole after both blocks, where the authors halve after each: our maps are 3 or 4 wide, theirs 5.
-    It begins by comparing, with the difference of the two maps: from a random start, the loss stays as it is for long.
+    Group normalisation, where the authors normalise over the batch of all pairs, which lets a query see the others.
+    One max-pooling after both blocks, where the authors halve after each: our maps are 3 or 4 wide, theirs 5.
+    The first convolution starts with the difference of the two maps: from a random start, the loss stays flat for long.
     """
 
     def __init__(self, width: int, hidden: int) -> None:
@@ -75,7 +82,7 @@ class Relation(nn.Module):
         self.score = nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, 1))
 
     def forward(self, pairs: Tensor) -> Tensor:
-        """Joined maps (pairs, 2 * width, h, w) to scores (pairs,)."""
+        """Concatenated maps (pairs, 2 * width, h, w) to scores (pairs,)."""
         scores: Tensor = self.score(self.blocks(pairs).amax((-2, -1)))
         return scores.squeeze(-1)
 

@@ -9,15 +9,18 @@ import torch
 from torch import Tensor
 
 from models.encoders import Encoder
-from models.learner import Episode, State, Support, everyone
+from models.learner import Episode, State, Support, full_mask
 from models.learners.maml import MAML
 
 
 class Reptile(MAML):
-    """Learn each task for several steps, and move the initial weights towards where that led (algorithm 1).
+    """Learn each task for several steps, and move the initial weights towards the result (algorithm 1).
 
-    Plain gradient descent in the inner loop, as in the paper's analysis, on all examples at each step; the authors'
-    runs on images take mini-batches, and Adam without momentum. In eval mode it is fine-tuning from those weights.
+    Plain gradient descent in the inner loop on all examples at each step, as in the paper's analysis; the authors'
+    runs on images take mini-batches, and Adam without momentum. In `eval()` mode it is fine-tuning from the initial
+    weights.
+
+    Args: as for `MAML`, without `first_order`.
     """
 
     algorithm = "Reptile"
@@ -26,25 +29,25 @@ class Reptile(MAML):
     def __init__(self, encoder: Encoder, outputs: int | None = None, **options: Any) -> None:
         super().__init__(encoder, outputs, first_order=True, **options)
 
-    def outer_loss(self, episode: Episode, done: float) -> Tensor:
+    def outer_loss(self, episode: Episode, progress: float) -> Tensor:
         """The queries' loss after learning, as a number whose gradient is `theta - adapted theta`.
 
-        There is no split in training: support and queries are learned together, so that the number is of examples
-        already seen. That gradient is what section 7 hands to an optimiser, which here is the loop's Adam; with SGD
-        of rate epsilon it is the move `theta + epsilon (adapted theta - theta)` of algorithm 1.
+        Training does not split a task: support and queries are learned together, so the loss is that of examples
+        already seen. Section 7 hands this gradient to an optimiser, which here is the training loop's Adam. With SGD
+        of learning rate epsilon it is the update `theta + epsilon (adapted theta - theta)` of algorithm 1.
         """
         with torch.no_grad():
             adapted = self.adapt(all_examples(episode))
-            loss = self.loss(self.predict(adapted, episode.query), episode.targets, everyone(episode.targets))
+            loss = self.loss(self.predict(adapted, episode.query), episode.targets, full_mask(episode.targets))
         pull = displacement(self.initial(episode.support), adapted)
         return loss + pull - pull.detach()
 
 
 def all_examples(episode: Episode) -> Support:
-    """The support and the queries as one support."""
+    """The support and the queries as one support set."""
     support = episode.support
     inputs, targets = torch.cat([support.inputs, episode.query]), torch.cat([support.targets, episode.targets])
-    return Support(inputs, targets, torch.cat([support.mask, everyone(episode.targets)]), support.ways)
+    return Support(inputs, targets, torch.cat([support.mask, full_mask(episode.targets)]), support.ways)
 
 
 def displacement(start: State, end: State) -> Tensor:

@@ -9,19 +9,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models import native
 from models.encoders import Encoder
 from models.learner import Kind, Learner, State, Support
-from models.losses import at_least_float32
 
 
 class Ridge(Learner):
-    """A linear head by ridge regression of one-hot labels, or of values, on the features.
+    """A linear head by ridge regression of one-hot labels, or of values, on the features. Any number of classes.
 
-    Any number of classes; the ridge and the scale of the logits are learned, as in the paper, or stay as given when
-    only the encoder was trained. `ridge` is what is added to the diagonal, whatever the number of examples.
-    `normalised` features have length 1, so that one ridge suits encoders of any range.
-    The paper shifts the answers by one learned number, which changes no softmax: here each class has an intercept,
-    the weight of a feature that is always 1, which is shrunk like the others.
+    The ridge and the scale of the logits are learned, as in the paper. The paper shifts the answers by one learned
+    number, which changes no softmax; here each class has an intercept, the weight of a constant feature 1, which is
+    shrunk like the others.
+
+    Args:
+        encoder: The encoder that all clients share.
+        kind: "classification" or "regression".
+        ridge: Initial value of what is added to the diagonal, whatever the number of examples.
+        scale: Initial scale of the answers.
+        normalised: Normalise features to length 1, so that one ridge suits encoders of any range.
     """
 
     algorithm = "Ridge regression head (R2-D2)"
@@ -41,28 +46,32 @@ class Ridge(Learner):
         self.log_ridge = nn.Parameter(torch.tensor(math.log(ridge)))
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
 
+    def encode(self, inputs: Tensor) -> Tensor:
+        """Features (n, d), of length 1 if `normalised`."""
+        features = native.encode(self.encoder, inputs)
+        return F.normalize(features, dim=-1) if self.normalised else features
+
     def adapt(self, support: Support) -> State:
-        """Weights (d + 1, ways), or (d + 1, outputs) for regression; the last row is the intercept."""
-        points, kept = self.points(support.inputs), support.mask.unsqueeze(-1)
+        """Weights (d + 1, ways), or (d + 1, outputs) for regression. The last row is the intercept."""
+        points, mask = with_constant(support.inputs), support.mask.unsqueeze(-1)
         values = F.one_hot(support.targets, support.ways) if support.ways else support.targets
-        return {"weights": ridge_regression(points * kept, values.to(points.dtype) * kept, self.log_ridge.exp())}
+        return {"weights": ridge_regression(points * mask, values.to(points.dtype) * mask, self.log_ridge.exp())}
 
     def predict(self, state: State, query: Tensor) -> Tensor:
         """Scaled scores of the classes (q, ways), or values (q, outputs)."""
-        points = self.points(query)
-        with torch.autocast(points.device.type, enabled=False):
-            return points @ state["weights"] * self.log_scale.exp()
+        with torch.autocast(query.device.type, enabled=False):
+            return with_constant(query) @ state["weights"] * self.log_scale.exp()
 
-    def points(self, inputs: Tensor) -> Tensor:
-        """Features with a 1 behind them, (n, d + 1)."""
-        features = at_least_float32(self.encoder(inputs))
-        return F.pad(F.normalize(features, dim=-1) if self.normalised else features, (0, 1), value=1.0)
+
+def with_constant(features: Tensor) -> Tensor:
+    """Features (n, d) and a constant 1, whose weight is the intercept: (n, d + 1)."""
+    return F.pad(features, (0, 1), value=1.0)
 
 
 def ridge_regression(points: Tensor, values: Tensor, ridge: Tensor) -> Tensor:
-    """The weights W (d, outputs) that minimise |X W - Y|^2 + ridge |W|^2, of points X (n, d) and values Y (n, outputs).
+    """The W (d, outputs) that minimises |X W - Y|^2 + ridge |W|^2, for points X (n, d) and values Y (n, outputs).
 
-    Solved in n or in d unknowns, whichever are fewer, by Woodbury's identity.
+    Solved for n or for d unknowns, whichever are fewer, by Woodbury's identity.
     """
     with torch.autocast(points.device.type, enabled=False):
         if len(points) < points.shape[1]:
@@ -71,7 +80,7 @@ def ridge_regression(points: Tensor, values: Tensor, ridge: Tensor) -> Tensor:
 
 
 def _solve(gram: Tensor, values: Tensor, ridge: Tensor) -> Tensor:
-    """Unchecked: numbers beyond arithmetic lead to nan, which fails one client, where an error would fail a batch."""
+    """Does not check the result: an overflow gives nan, which fails one client, where an error would fail a batch."""
     identity = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
     solution: Tensor = torch.linalg.solve_ex(gram + ridge * identity, values).result
     return solution.contiguous()

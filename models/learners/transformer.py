@@ -1,4 +1,4 @@
-"""An in-context transformer: the support is read as a set of labelled tokens, and nothing is adapted by gradients.
+"""An in-context transformer, which reads the support as a set of labelled tokens and adapts nothing by gradients.
 
 Fifty et al. 2024, "Context-Aware Meta-Learning" (CAML), arXiv:2310.10971; after SNAIL: Mishra et al. 2018, "A Simple
 Neural Attentive Meta-Learner", arXiv:1707.03141.
@@ -11,20 +11,28 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models import native
 from models.encoders import Encoder
 from models.learner import Learner, State, Support
-from models.losses import at_least_float32
 
 
 class InContextTransformer(Learner):
-    """A transformer without positions fills in the label of a query, as one more token of the set that it reads.
+    """A transformer without positions predicts the label of a query, which is one more token of the set that it reads.
 
-    A token is an embedding beside a label vector. The label vectors are the corners of a regular simplex, so that no
-    two slots are more alike than others (CAML, section 3); a query has a learned vector for "unknown". The answers are
-    the inner products of the query's label half, as it comes out, with the label vectors.
-    Each query attends to the support and to itself. The support attends to itself alone, where CAML lets it attend to
-    the query too: so the support is read once, in `adapt`, and a query costs one token against kept keys and values.
-    Up to `outputs` classes, at most half the width; fewer take the first slots.
+    A token is an embedding and a label vector. The label vectors are the corners of a regular simplex, so that no two
+    slots are more alike than others (CAML, section 3); a query has a learned vector for "unknown". The answers are the
+    inner products of the label half of the query's output with the label vectors.
+
+    Each query attends to the support and to itself. The support attends to itself only, where CAML lets it attend to
+    the query too: `adapt` therefore reads the support once, and a query costs one token against stored keys and
+    values. Fewer classes than `outputs` take the first slots.
+
+    Args:
+        encoder: The encoder that all clients share.
+        outputs: Most classes of a task; at most half the width.
+        layers: Transformer layers.
+        heads: Attention heads.
+        width: Length of a token.
     """
 
     algorithm = "In-context transformer"
@@ -36,18 +44,24 @@ class InContextTransformer(Learner):
         super().__init__()
         self.max_ways, self.encoder = outputs, encoder
         half = width // 2
-        self.embed = nn.Sequential(nn.LayerNorm(encoder.features), nn.Linear(encoder.features, half))
+        self.embed = nn.Sequential(nn.LayerNorm(encoder.feature_dim), nn.Linear(encoder.feature_dim, half))
         self.register_buffer("labels", F.pad(simplex(outputs), (0, half - outputs)), persistent=False)
         self.label_scale = nn.Parameter(torch.tensor(math.sqrt(half) / 2))  # about as long as an embedding
         self.unknown = nn.Parameter(torch.zeros(half))
         self.blocks = nn.ModuleList(Block(width, heads) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
 
+    def encode(self, inputs: Tensor) -> Tensor:
+        """Embeddings (n, width / 2)."""
+        embeddings: Tensor = self.embed(native.encode(self.encoder, inputs))
+        return embeddings
+
     def adapt(self, support: Support) -> State:
-        """Keys and values of the support in each layer, (layers, n, 2 * width), and its one-hot labels (n, ways), in
-        which a row of zeros is padding."""
+        """Keys and values of the support in each layer, (layers, n, 2 * width), and its one-hot labels (n, ways). The
+        label of padding is all zeros."""
         given = F.one_hot(support.targets, support.ways).to(self.labels.dtype) * support.mask.unsqueeze(-1)
-        tokens = self.tokens(support.inputs, self.label_scale * given @ self.labels[: support.ways])
+        label_vectors = self.label_scale * given @ self.labels[: support.ways]
+        tokens = torch.cat([support.inputs, label_vectors], -1)
         memories = []
         for block in cast(list[Block], self.blocks):
             memories.append(block.memory(tokens))
@@ -58,24 +72,20 @@ class InContextTransformer(Learner):
         """Logits (q, ways)."""
         real = state["given"].any(-1)
         mask = torch.cat([real, torch.ones_like(real[:1])])
-        tokens = self.tokens(query, self.unknown.expand(len(query), -1)).unsqueeze(1)
+        tokens = torch.cat([query, self.unknown.expand(len(query), -1)], -1).unsqueeze(1)
         for block, memory in zip(cast(list[Block], self.blocks), state["memories"], strict=True):
             memories = torch.cat([memory.expand(len(query), -1, -1), block.memory(tokens)], 1)
             tokens = block(tokens, memories, mask)
-        _, filled_in = self.norm(tokens.squeeze(1)).chunk(2, -1)
-        answers: Tensor = filled_in @ self.labels[: state["given"].shape[1]].T
+        _, label_half = self.norm(tokens.squeeze(1)).chunk(2, -1)
+        answers: Tensor = label_half @ self.labels[: state["given"].shape[1]].T
         return answers
-
-    def tokens(self, inputs: Tensor, labels: Tensor) -> Tensor:
-        """Inputs (n, *input) and label vectors (n, width / 2) as tokens (n, width)."""
-        return torch.cat([self.embed(at_least_float32(self.encoder(inputs))), labels], -1)
 
 
 class Block(nn.Module):
-    """A pre-norm layer of attention and of two linear maps. What attends is not always what is attended to.
+    """A pre-norm layer of attention and an MLP, whose queries may come from other tokens than its keys and values.
 
-    It begins as a matching network: keys like queries, so that attention goes to what is alike, values that come back
-    as they were, labels among them, and nothing thought. From a random start, training finds this late or never.
+    The initial weights are a matching network: keys equal queries, so attention goes to similar tokens, values come
+    back unchanged, labels included, and the MLP adds nothing. From a random start, training finds this late or never.
     """
 
     def __init__(self, width: int, heads: int) -> None:
@@ -97,19 +107,26 @@ class Block(nn.Module):
         return torch.cat([self.key(tokens), self.value(tokens)], -1)
 
     def forward(self, tokens: Tensor, memory: Tensor, mask: Tensor) -> Tensor:
-        """Tokens (..., t, width) after attending to a memory (..., n, 2 * width) where the mask (n,) is True."""
+        """Tokens (..., t, width) after attention to a memory (..., n, 2 * width) where the mask (n,) is True."""
         keys, values = memory.chunk(2, -1)
         tokens = tokens + self.mix(attention(self.ask(self.norm(tokens)), keys, values, mask, self.heads))
-        thought: Tensor = self.think(tokens)
-        return tokens + thought
+        added: Tensor = self.think(tokens)
+        return tokens + added
 
 
 def attention(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor, heads: int) -> Tensor:
-    """Attention in heads (Vaswani et al. 2017, arXiv:1706.03762, section 3.2): of queries (..., t, width) to keys and
-    values (..., n, width) where the mask (n,) is True."""
+    """Multi-head attention (Vaswani et al. 2017, arXiv:1706.03762, section 3.2).
+
+    Args:
+        queries: (..., t, width).
+        keys: (..., n, width).
+        values: (..., n, width).
+        mask: (n,); True where a key may be attended to.
+        heads: Number of heads.
+    """
     queries, keys, values = (_split(each, heads) for each in (queries, keys, values))
-    likeness = queries @ keys.transpose(-1, -2) / math.sqrt(queries.shape[-1])
-    return (torch.where(mask, likeness, -torch.inf).softmax(-1) @ values).transpose(-2, -3).flatten(-2)
+    scores = queries @ keys.transpose(-1, -2) / math.sqrt(queries.shape[-1])
+    return (torch.where(mask, scores, -torch.inf).softmax(-1) @ values).transpose(-2, -3).flatten(-2)
 
 
 def _split(tokens: Tensor, heads: int) -> Tensor:
@@ -118,6 +135,9 @@ def _split(tokens: Tensor, heads: int) -> Tensor:
 
 
 def simplex(corners: int) -> Tensor:
-    """Unit vectors (corners, corners) from the middle of a regular simplex to its corners: every two of them have the
-    inner product -1 / (corners - 1) (CAML's ELMES, without the rotation, which the layers that follow can learn)."""
+    """Unit vectors (corners, corners) from the centre of a regular simplex to its corners.
+
+    Any two have the inner product -1 / (corners - 1): CAML's ELMES, without the rotation, which the next layers can
+    learn.
+    """
     return math.sqrt(corners / (corners - 1)) * (torch.eye(corners) - 1 / corners)

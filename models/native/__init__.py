@@ -1,30 +1,70 @@
-"""Conv4 with a linear head on a CPU, without torch's overhead for each of many small operations."""
+"""A CPU kernel for a strided Conv4 with a linear head, without torch's overhead for each of many small operations.
+
+Learners call `encode`, which falls back to the encoder itself. Nothing here imports an encoder: one that has the
+layout of `KernelEncoder` is taken.
+"""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol, TypeGuard
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.func import functional_call
 
 from models.learner import State, Support
-from models.native import ops as ops  # which puts them under torch.ops
+from models.losses import at_least_float32
+from models.native import ops as ops  # registers them under torch.ops
 from models.native.build import library
-
-if TYPE_CHECKING:  # which itself asks the kernel
-    from models.encoders.conv4 import Conv4
 
 LANES = 16
 """The kernel takes widths that are a multiple of this."""
 
 
-def takes(encoder: "Conv4", weights: State, others: Sequence[Tensor]) -> bool:
-    """Whether the kernel can do what torch would with these values of the encoder's parameters: a strided Conv4 as it
-    is served, in plain float32 on a CPU, of which nobody asks a gradient. Everything else is torch's."""
+class KernelEncoder(Protocol):
+    """The encoder that the kernel computes: four blocks of a 3x3 convolution with stride 2, group normalisation in 8
+    groups and ReLU, the mean over the pixels, and `scale`, after layer normalisation if `centred`."""
+
+    names: tuple[str, ...]
+    """Of the 16 parameters, in the kernel's order."""
+    feature_dim: int
+    centred: bool
+    scale: float
+
+    def weights(self) -> State:
+        """The parameters by name."""
+        ...
+
+
+def encode(encoder: nn.Module, inputs: Tensor, weights: State | None = None) -> Tensor:
+    """Features (n, feature_dim) of inputs (n, *input), in at least 32 bits; by the kernel where it takes them.
+
+    Args:
+        encoder: Any encoder.
+        inputs: A batch of inputs.
+        weights: Values of all parameters, by name, for those of the encoder itself.
+    """
+    if has_kernel(encoder):
+        own = encoder.weights() if weights is None else weights
+        if takes(encoder, own, [inputs]):
+            return features(encoder, own, inputs)
+    encoded: Tensor = encoder(inputs) if weights is None else functional_call(encoder, weights, (inputs,))
+    return at_least_float32(encoded)
+
+
+def has_kernel(encoder: nn.Module) -> TypeGuard[KernelEncoder]:
+    """Whether the encoder, in this mode, has the layout that the kernel computes."""
+    return getattr(encoder, "has_kernel", False) and not encoder.training
+
+
+def takes(encoder: nn.Module, weights: State, others: Sequence[Tensor]) -> bool:
+    """Whether the kernel can do torch's work with these parameter values and other operands.
+
+    It takes what is served: float32 on a CPU, without autocast, gradients or compilation.
+    """
     tensors = [*weights.values(), *others]
     return (
-        encoder.grouped_strides
-        and encoder.features % LANES == 0
-        and not encoder.training
+        has_kernel(encoder)
+        and encoder.feature_dim % LANES == 0
         and weights.keys() == set(encoder.names)
         and all(tensor.device.type == "cpu" and tensor.dtype is torch.float32 for tensor in tensors)
         and not torch.is_autocast_enabled("cpu")
@@ -34,34 +74,53 @@ def takes(encoder: "Conv4", weights: State, others: Sequence[Tensor]) -> bool:
     )
 
 
-def features(encoder: "Conv4", weights: State, images: Tensor) -> Tensor:
-    """Features (n, d) of images (n, channels, h, w), by these values of the encoder's parameters."""
+def features(encoder: KernelEncoder, weights: State, images: Tensor) -> Tensor:
+    """Features (n, d) of images (n, channels, h, w), with these parameter values."""
     out: Tensor = torch.ops.handful.conv4_features(images, _in_order(encoder, weights), encoder.centred, encoder.scale)
     return out
 
 
-def gradients(encoder: "Conv4", weights: State, head: State, support: Support) -> tuple[State, State]:
-    """The gradients of the mean support loss with respect to these values of the encoder's parameters, and to a
-    head's `weight` (ways, d) and `bias` (ways,); under the same names."""
+def gradients(encoder: KernelEncoder, weights: State, head: State, support: Support) -> tuple[State, State]:
+    """The gradients of the mean support loss, by name.
+
+    Args:
+        encoder: The layout.
+        weights: Values of the encoder's parameters.
+        head: A linear head: `weight` (ways, d) and `bias` (ways,).
+        support: Images and their classes.
+
+    Returns:
+        The gradients with respect to the weights, and to the head.
+    """
     values = [*_in_order(encoder, weights), head["weight"], head["bias"]]
     inputs, targets, mask, _ = support
-    *found, weight, bias, _ = torch.ops.handful.conv4_gradients(
+    *slopes, weight, bias, _ = torch.ops.handful.conv4_gradients(
         inputs, targets, mask, values, encoder.centred, encoder.scale
     )
-    return dict(zip(encoder.names, found, strict=True)), {"weight": weight, "bias": bias}
+    return dict(zip(encoder.names, slopes, strict=True)), {"weight": weight, "bias": bias}
 
 
-def descent(encoder: "Conv4", weights: State, head: State, support: Support, rates: Tensor) -> tuple[State, State]:
-    """The values of the encoder's parameters and the head's after gradient descent on the mean support loss, by `rates`
-    (steps, 18): in each step one for each of `encoder.names`, the head's weight and its bias."""
+def descent(
+    encoder: KernelEncoder, weights: State, head: State, support: Support, inner_lrs: Tensor
+) -> tuple[State, State]:
+    """The weights and the head after gradient descent on the mean support loss.
+
+    Args:
+        encoder: The layout.
+        weights: Values of the encoder's parameters.
+        head: A linear head: `weight` (ways, d) and `bias` (ways,).
+        support: Images and their classes.
+        inner_lrs: (steps, 18) learning rates, in each step one for each of `encoder.names`, the head's weight and its
+            bias.
+    """
     values = [*_in_order(encoder, weights), head["weight"], head["bias"]]
     inputs, targets, mask, _ = support
-    *found, weight, bias = torch.ops.handful.conv4_descent(
-        inputs, targets, mask, values, rates, encoder.centred, encoder.scale
+    *adapted, weight, bias = torch.ops.handful.conv4_descent(
+        inputs, targets, mask, values, inner_lrs, encoder.centred, encoder.scale
     )
-    return dict(zip(encoder.names, found, strict=True)), {"weight": weight, "bias": bias}
+    return dict(zip(encoder.names, adapted, strict=True)), {"weight": weight, "bias": bias}
 
 
-def _in_order(encoder: "Conv4", weights: State) -> list[Tensor]:
-    """As the kernel takes them: a state that was stored has an order of its own."""
+def _in_order(encoder: KernelEncoder, weights: State) -> list[Tensor]:
+    """In the kernel's order, which is not that of a state from storage."""
     return [weights[name] for name in encoder.names]

@@ -1,6 +1,7 @@
-"""The compiled kernel: what ships with the system, or built by its compiler at first use and kept in the user's cache.
+"""The compiled kernel: a library that ships with the system, or one compiled at first use into the user's cache.
 
-`python models/native/build.py FOLDER` makes what ships: for the loader's search path, of a machine without a compiler.
+`python models/native/build.py FOLDER` compiles the libraries that ship, for a machine without a compiler. There, FOLDER
+must be on the loader's search path.
 """
 
 import ctypes
@@ -17,19 +18,18 @@ from pathlib import Path
 
 SOURCE = Path(__file__).with_name("conv4.cpp")
 FLAGS = ("-std=gnu++17", "-O3", "-ffp-contract=fast", "-shared", "-fPIC")
-PATIENCE = 120.0
-"""Seconds after which a compiler is given up."""
+COMPILE_TIMEOUT_S = 120.0
 SHIPPED = {
     "x86_64": {f"glibc-hwcaps/{level}": level for level in ("x86-64-v3", "x86-64-v4")},
     "aarch64": {".": "armv8-a"},
 }
-"""Folders, and the processors that theirs is for. Of glibc-hwcaps the loader takes the best that the processor at hand
-can run; one that can run none has torch do the work."""
+"""Subfolders and the processor level that each is compiled for, by machine. The loader takes the best level of
+glibc-hwcaps that the processor supports; where it supports none, torch does the work."""
 
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """The kernel, or None where it is turned off by HANDFUL_NATIVE=0 or cannot be had: torch then does its work."""
+    """The kernel; None if HANDFUL_NATIVE=0 turns it off or it cannot be built. Torch does the work then."""
     if os.environ.get("HANDFUL_NATIVE") == "0":
         return None
     with suppress(OSError):
@@ -41,68 +41,68 @@ def library() -> ctypes.CDLL | None:
 
 
 def shipped_name() -> str:
-    """A name that only this source's kernel has, so that no other version's is loaded."""
+    """The library's file name, which holds a digest of the source, so that no other version is loaded."""
     return f"libhandful-{hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:16]}.so"
 
 
 def ship(folder: Path) -> None:
-    """Compile for every processor of this machine's kind."""
+    """Compile for every processor level of this machine."""
     compiler = compiler_path()
     if compiler is None:
-        raise FileNotFoundError("There is no C++ compiler: install one, or name it in CXX.")
+        raise FileNotFoundError("No C++ compiler was found: install one, or set CXX to its path.")
     for place, march in SHIPPED.get(platform.machine(), {}).items():
         (folder / place).mkdir(parents=True, exist_ok=True)
         compile_to(folder / place / shipped_name(), compiler, march)
 
 
 def compiler_path() -> str | None:
-    """The C++ compiler of this machine."""
+    """The path of this machine's C++ compiler: CXX if it is set, else the first that is found."""
     named = os.environ.get("CXX", "")
     return next(filter(None, map(shutil.which, (named, "c++", "g++", "clang++"))), None)
 
 
 def built(compiler: str) -> Path:
-    """The library for this source, these flags, this compiler and this processor, compiled unless it is there."""
+    """The library for this source, flags, compiler and processor. Compiles it if it is not in the cache."""
     folder = cache_folder()
     path = folder / f"conv4-{key(compiler)}.so"
     if not path.exists():
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            made = Path(scratch, path.name)
-            compile_to(made, compiler, "native")
-            made.replace(path)  # at once, so that no other process loads half of it
+            compiled = Path(scratch, path.name)
+            compile_to(compiled, compiler, "native")
+            compiled.replace(path)  # atomic, so that no other process loads half of it
     return path
 
 
 def compile_to(path: Path, compiler: str, march: str) -> None:
-    """Compile for processors that have what `march` names."""
+    """Compile for the processor level `march`."""
     command = [compiler, *FLAGS, f"-march={march}", "-o", str(path), str(SOURCE)]
-    subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE)
+    subprocess.run(command, check=True, capture_output=True, timeout=COMPILE_TIMEOUT_S)
 
 
 def cache_folder() -> Path:
-    """A folder of this user's alone: who can write there can run code as this user."""
+    """The cache. Only this user may write to it, because whoever can write there can run code as this user."""
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "handful"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = folder.stat()
     if found.st_uid != os.getuid() or found.st_mode & 0o022:
-        raise PermissionError(f"{folder} can be written by others")
+        raise PermissionError(f"{folder} is owned or writable by other users: remove it, or run chmod 700 on it")
     return folder
 
 
 def key(compiler: str) -> str:
-    """What the compiled code depends on, as a name."""
+    """A digest of everything that the compiled code depends on."""
     parts = (SOURCE.read_text(), *FLAGS, compiler, processor())
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def processor() -> str:
-    """The model and the abilities of the processor: a cache may be shared by unlike machines."""
+    """The model and the features of the processor, because machines that differ may share a cache."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.platform()
-    told = ("model name", "flags", "Features", "CPU part")
-    return "\n".join(sorted({line for line in lines if line.startswith(told)})) + platform.machine()
+    relevant = ("model name", "flags", "Features", "CPU part")
+    return "\n".join(sorted({line for line in lines if line.startswith(relevant)})) + platform.machine()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The compiled kernel as operators of torch, which under `torch.vmap` run all clients in one call."""
+"""The compiled kernel as torch operators. Under `torch.vmap` they run all clients in one call."""
 
 import ctypes
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from models.native.build import library
 
 
 class Shape(ctypes.Structure):
-    """`Shape` of conv4.cpp."""
+    """The struct `Shape` of conv4.cpp."""
 
     _fields_ = (
         *((name, ctypes.c_int32) for name in ("tasks", "images", "channels", "height", "width")),
@@ -21,7 +21,7 @@ class Shape(ctypes.Structure):
 
 
 class Operand(NamedTuple):
-    """A tensor of each task, of this shape and this far from the next task's; 0 where all tasks share it."""
+    """A tensor of each task: its shape, and the stride from one task to the next, 0 for a tensor that all share."""
 
     tensor: Tensor
     shape: torch.Size
@@ -29,22 +29,28 @@ class Operand(NamedTuple):
 
 
 FEATURES, GRADIENTS, DESCENT = "handful::conv4_features", "handful::conv4_gradients", "handful::conv4_descent"
-# Not `custom_op`: what it does around each call takes as long as the kernel.
+# Not `custom_op`, whose overhead takes as long as the kernel.
 torch.library.define(FEATURES, "(Tensor images, Tensor[] weights, bool centred, float scale) -> Tensor")
 torch.library.define(
     GRADIENTS, "(Tensor images, Tensor targets, Tensor mask, Tensor[] weights, bool centred, float scale) -> Tensor[]"
 )
 torch.library.define(
     DESCENT,
-    "(Tensor images, Tensor targets, Tensor mask, Tensor[] weights, Tensor rates, bool centred, float scale)"
+    "(Tensor images, Tensor targets, Tensor mask, Tensor[] weights, Tensor inner_lrs, bool centred, float scale)"
     " -> Tensor[]",
 )
 
 
 @torch.library.impl(FEATURES, "CPU")
 def features(images: Tensor, weights: Sequence[Tensor], centred: bool, scale: float) -> Tensor:
-    """Features (n, d) of `images` (n, channels, h, w); `weights` are an encoder's 16 `parameters()`. Under vmap any of
-    them may be a client's own."""
+    """Features (n, d) of images (n, channels, h, w).
+
+    Args:
+        images: Shared by all clients, or under vmap each client's own; the same holds for each weight.
+        weights: The 16 parameters of an encoder.
+        centred: Whether features are layer-normalised.
+        scale: The factor of the features.
+    """
     return _features((), _shared(images), [_shared(weight) for weight in weights], centred, scale)
 
 
@@ -52,9 +58,19 @@ def features(images: Tensor, weights: Sequence[Tensor], centred: bool, scale: fl
 def gradients(
     images: Tensor, targets: Tensor, mask: Tensor, weights: Sequence[Tensor], centred: bool, scale: float
 ) -> list[Tensor]:
-    """The gradient of the mean cross-entropy of a linear head on the features with respect to each weight, in the
-    weights' shapes, and behind them the loss (). `targets` (n,) int64 and `mask` (n,) bool; `weights` as for
-    `features`, then the head's weight (ways, d) and bias (ways,). Masked images are not looked at."""
+    """The gradients of the mean cross-entropy of a linear head on the features.
+
+    Args:
+        images: (n, channels, h, w). Masked images are not read.
+        targets: (n,) int64.
+        mask: (n,) bool.
+        weights: Those of `features`, then the head's weight (ways, d) and bias (ways,).
+        centred: Whether features are layer-normalised.
+        scale: The factor of the features.
+
+    Returns:
+        The gradient with respect to each weight, in its shape, and at the end the loss ().
+    """
     examples = [_shared(tensor) for tensor in (images, targets, mask)]
     return _gradients((), examples, [_shared(weight) for weight in weights], centred, scale)
 
@@ -65,14 +81,18 @@ def descent(
     targets: Tensor,
     mask: Tensor,
     weights: Sequence[Tensor],
-    rates: Tensor,
+    inner_lrs: Tensor,
     centred: bool,
     scale: float,
 ) -> list[Tensor]:
-    """The weights, in their shapes, after as many steps of descent of that loss as there are `rates` (steps, 18), which
-    all tasks share; the rest as for `gradients`."""
+    """The weights after gradient descent on the loss of `gradients`, in their shapes.
+
+    Args:
+        images: As for `gradients`, like the other arguments that are not named here.
+        inner_lrs: (steps, 18) learning inner_lrs, which all tasks share.
+    """
     examples = [_shared(tensor) for tensor in (images, targets, mask)]
-    return _descent((), examples, [_shared(weight) for weight in weights], rates, centred, scale)
+    return _descent((), examples, [_shared(weight) for weight in weights], inner_lrs, centred, scale)
 
 
 @torch.library.register_fake(FEATURES)  # type: ignore[untyped-decorator]
@@ -93,7 +113,7 @@ def _(
     targets: Tensor,
     mask: Tensor,
     weights: Sequence[Tensor],
-    rates: Tensor,
+    inner_lrs: Tensor,
     centred: bool,
     scale: float,
 ) -> list[Tensor]:
@@ -133,13 +153,13 @@ def _(
     targets: Tensor,
     mask: Tensor,
     weights: Sequence[Tensor],
-    rates: Tensor,
+    inner_lrs: Tensor,
     centred: bool,
     scale: float,
 ) -> tuple[list[Tensor], list[int]]:
     examples = [_operand(*pair) for pair in zip((images, targets, mask), dims[:3], strict=True)]
     own = [_operand(*pair) for pair in zip(weights, dims[3], strict=True)]
-    out = _descent((info.batch_size,), examples, own, rates, centred, scale)
+    out = _descent((info.batch_size,), examples, own, inner_lrs, centred, scale)
     return out, [0] * len(out)
 
 
@@ -167,27 +187,27 @@ def _descent(
     tasks: tuple[int, ...],
     examples: list[Operand],
     weights: list[Operand],
-    rates: Tensor,
+    inner_lrs: Tensor,
     centred: bool,
     scale: float,
 ) -> list[Tensor]:
     """The weights (*tasks, *weight)."""
     shape = _shape(tasks, examples[0], weights, weights[-1].shape[0], centred, scale)
     out = [weight.tensor.new_empty(*tasks, *weight.shape) for weight in weights]
-    steps = rates.to(torch.float32).contiguous()
-    arguments = *_arguments(examples), *_table(weights), _address(steps), ctypes.c_int32(len(steps)), _addresses(out)
+    lrs = inner_lrs.to(torch.float32).contiguous()
+    arguments = *_arguments(examples), *_table(weights), _address(lrs), ctypes.c_int32(len(lrs)), _addresses(out)
     _check(_kernel().handful_descent(ctypes.byref(shape), *arguments))
     return out
 
 
 def _check(status: int) -> None:
     if status:
-        raise IndexError("a target is none of the classes")
+        raise IndexError("a target is not a class index of the head")
 
 
 def _kernel() -> ctypes.CDLL:
     if (kernel := library()) is None:
-        raise RuntimeError("the native kernel is turned off or could not be built")
+        raise RuntimeError("the native kernel is turned off (HANDFUL_NATIVE=0) or could not be built")
     return kernel
 
 
@@ -195,8 +215,8 @@ def _shape(
     tasks: tuple[int, ...], images: Operand, weights: list[Operand], ways: int, centred: bool, scale: float
 ) -> Shape:
     _, channels, _, _ = images.shape
-    if weights[0].shape != (weights[1].shape[0], channels, 3, 3):  # the kernel would read beyond them
-        raise ValueError(f"images of {channels} channels for filters of {tuple(weights[0].shape)}")
+    if weights[0].shape != (weights[1].shape[0], channels, 3, 3):  # the kernel would read past the end of the filters
+        raise ValueError(f"images with {channels} channels do not fit filters of shape {tuple(weights[0].shape)}")
     return Shape(tasks[0] if tasks else 1, *images.shape, weights[1].shape[0], ways, centred, scale)
 
 
@@ -208,17 +228,17 @@ def _operand(tensor: Tensor, dim: int | None) -> Operand:
     if dim is None:
         return _shared(tensor)
     own = tensor.movedim(dim, 0)
-    own = own if own[0].is_contiguous() else own.contiguous()  # what lies between tasks does not matter
+    own = own if own[0].is_contiguous() else own.contiguous()  # gaps between tasks do not matter
     return Operand(own, own.shape[1:], own.stride(0))
 
 
 def _arguments(operands: list[Operand]) -> list[Any]:
-    """Address and stride of each."""
+    """Address and stride of each operand."""
     return [part for own in operands for part in (_address(own.tensor), ctypes.c_int64(own.stride))]
 
 
 def _table(operands: list[Operand]) -> tuple[Any, Any]:
-    """All addresses and all strides."""
+    """All addresses, then all strides."""
     strides = (ctypes.c_int64 * len(operands))(*(own.stride for own in operands))
     return _addresses([own.tensor for own in operands]), strides
 

@@ -1,4 +1,4 @@
-"""What all recipes of drawings share, and the encoders that are trained from nothing."""
+"""What all recipes of drawings share, and the recipes of encoders that are trained from scratch."""
 
 from dataclasses import replace
 from typing import Any
@@ -9,21 +9,22 @@ from models.recipes.recipe import Recipe
 
 STRIDED: dict[str, Any] = {"reduction": "stride", "norm": "group"}
 CENTRED = STRIDED | {"centred": True}
-LIMITS = ("Line drawings in one colour, about as large as the sheet: photographs mean nothing to it.",)
+LIMITS = ("For line drawings in one colour that fill the image, not for photographs.",)
 
 
-def drawings(title: str, spec: Spec, *, steps: int, episode: Shape, split: str = "vinyals", **options: Any) -> Recipe:
-    """A recipe on Omniglot; chosen by 20-way 1-shot episodes of the validation classes."""
+def drawings(title: str, spec: Spec, *, steps: int, episode: Shape, scheme: str = "vinyals", **options: Any) -> Recipe:
+    """A recipe on Omniglot, with the weights that are best on 20-way 1-shot episodes of the validation classes."""
     return Recipe(
         title=title,
         spec=spec,
-        data=f"{split}-train",
-        validation=f"{split}-val",
+        dataset="omniglot",
+        training_split=f"{scheme}-train",
+        validation_split=f"{scheme}-val",
         episode=episode,
         validation_episode=Shape(20, 1, 5),
         steps=steps,
         limits=LIMITS,
-        drawing={"augment": "elastic"},
+        dataset_options={"augment": "elastic"},
         **options,
     )
 
@@ -33,20 +34,20 @@ def _many_ways(
     spec: Spec,
     *,
     steps: int,
-    split: str = "vinyals",
+    scheme: str = "vinyals",
     weight_decay: float = 0.02,
     start: str | None = None,
     restarts: tuple[int, ...] = (),
 ) -> Recipe:
-    """60 classes at a time, which generalises to fewer (Snell et al. 2017, table 4)."""
+    """60 classes an episode, which generalises to fewer (Snell et al. 2017, table 4)."""
     return drawings(
         title,
         spec,
         steps=steps,
         episode=Shape(60, 1, 3),
-        split=split,
+        scheme=scheme,
         tasks_per_step=1,
-        rate=2e-3,
+        lr=2e-3,
         weight_decay=weight_decay,
         start=start,
         restarts=restarts,
@@ -57,30 +58,42 @@ def _many_ways(
 ENCODERS: dict[str, Recipe] = {
     "glyphs-best": _many_ways(
         "The most accurate on the Vinyals split",
-        Spec("cosine", "resnet", {"views": 3}),
+        Spec("cosine", "resnet", {"test_time_augmentation": 3}),
         steps=20_000,
         restarts=(11_000,),
     ),
     "glyphs-mixed": _many_ways(
-        "The same encoder, of 25 alphabets", Spec("cosine", "resnet"), steps=4_500, split="alphabets"
+        "The same encoder, trained on 25 alphabets", Spec("cosine", "resnet"), steps=4_500, scheme="alphabets"
     ),
     "glyphs": replace(
         _many_ways(
-            "Characters of alphabets never seen, any number of classes and drawings",
+            "Characters of new alphabets, any number of classes and examples",
             Spec("cosine", "resnet"),
             steps=15_000,
             restarts=(6_000,),
-            split="alphabets",
+            scheme="alphabets",
             start="glyphs-mixed",
         ),
-        episode=Shape(60, 1, 3, alike=0.5),
+        episode=Shape(60, 1, 3, similar=0.5),
+    ),
+    "glyphs-40": replace(
+        _many_ways(
+            "Characters of new alphabets, any number of classes and examples",
+            Spec("cosine", "resnet"),
+            steps=30_000,
+            restarts=(6_000, 15_000),
+            scheme="alphabets",
+        ),
+        episode=Shape(60, 1, 3, similar=0.5),
+        validation_options={"within": True},
+        input={"type": "drawing", "size": 40},
     ),
     "glyphs-protonet": _many_ways("Nearest prototype", Spec("protonet", "conv4"), steps=6_000, weight_decay=0.0),
     "glyphs-strided": _many_ways(
-        "An encoder without statistics over a batch", Spec("protonet", "conv4", encoder_options=STRIDED), steps=6_000
+        "An encoder without batch statistics", Spec("protonet", "conv4", encoder_options=STRIDED), steps=6_000
     ),
     "glyphs-start": _many_ways(
-        "The same with centred features: what the gradient-based models start from",
+        "The same with centred features; the gradient-based models start from it",
         Spec("protonet", "conv4", encoder_options=CENTRED),
         steps=15_000,
         restarts=(1_000,),

@@ -1,4 +1,4 @@
-"""The models whose every weight, or some of them, is adapted to the client by gradient steps."""
+"""The models that adapt all of their weights, or some of them, by gradient descent."""
 
 from dataclasses import replace
 from typing import Any
@@ -9,7 +9,7 @@ from models.recipes.drawings import CENTRED, drawings
 from models.recipes.recipe import Recipe
 
 LONG = CENTRED | {"scale": 8.0}
-"""Long features want a small inner rate, with which the encoder moves gently (`Conv4`)."""
+"""Long features go with a small inner learning rate, which moves the encoder gently (`Conv4`)."""
 
 
 def _gradient(
@@ -18,64 +18,73 @@ def _gradient(
     options: dict[str, Any],
     *,
     steps: int,
-    rate: float = 3e-4,
+    lr: float = 3e-4,
     encoder: dict[str, Any] = LONG,
     restarts: tuple[int, ...] = (),
-    also: tuple[Shape, ...] = (),
+    alternating: tuple[Shape, ...] = (),
 ) -> Recipe:
-    """Trained 20-way from a prototypical encoder; the head begins at zero and is not learned, so any ways will do."""
+    """Trained 20-way from a prototypical encoder. The head starts at zero and is not learned, so any number of
+    classes is possible."""
     return drawings(
         title,
         Spec(learner, "conv4", options, encoder),
         steps=steps,
         episode=Shape(20, 1, 3),
         tasks_per_step=4,
-        rate=rate,
+        lr=lr,
         start="glyphs-start",
         restarts=restarts,
-        also=also,
+        alternating=alternating,
     )
 
 
-STEPS: dict[str, Any] = {"rate": 0.005, "steps": 3}
-"""From a head of zeros the first step moves the head alone; those after it move the encoder too. The rate was chosen on
-validation episodes, so that it does no harm before training."""
+STEPS: dict[str, Any] = {"inner_lr": 0.005, "inner_steps": 3}
+"""From a head of zeros, the first step moves the head only; the next ones move the encoder too. The learning rate was
+chosen on validation episodes, such that it does no harm before training."""
 
 MORE_SHOTS = (Shape(10, 5, 3),)
-"""For learned rates: those learned at one shot alone overshoot at five."""
+"""For learned learning rates: those learned at one shot only overshoot at five."""
 
 GRADIENT: dict[str, Recipe] = {
     "glyphs-maml": _gradient("maml", "Every weight adapted, second order", STEPS, steps=900, restarts=(400,)),
     "glyphs-fomaml": _gradient(
-        "maml", "Every weight adapted, first order", STEPS | {"first_order": True}, steps=500, rate=1e-4
+        "maml", "Every weight adapted, first order", STEPS | {"first_order": True}, steps=500, lr=1e-4
     ),
-    "glyphs-anil": _gradient("anil", "The head adapted", STEPS, steps=1_000),
+    "glyphs-anil": _gradient("anil", "The last layer adapted", STEPS, steps=1_000),
     "glyphs-reptile": _gradient(
-        "reptile", "Every weight adapted, support and queries learned alike", STEPS, steps=250, rate=1e-4
+        "reptile", "Every weight adapted, first order; support and queries both train", STEPS, steps=250, lr=1e-4
     ),
     "glyphs-meta-sgd": _gradient(
-        "meta-sgd", "Every weight adapted at a learned rate of its own", STEPS, steps=900, also=MORE_SHOTS
+        "meta-sgd",
+        "Every weight adapted, with a learned rate for each weight",
+        STEPS,
+        steps=900,
+        alternating=MORE_SHOTS,
     ),
     "glyphs-maml-plus-plus": _gradient(
-        "maml++", "Every weight adapted at learned rates a layer and step", STEPS, steps=900, also=MORE_SHOTS
+        "maml++",
+        "Every weight adapted, with learned rates for each layer and step",
+        STEPS,
+        steps=900,
+        alternating=MORE_SHOTS,
     ),
     "glyphs-proto-maml": _gradient(
         "proto-maml",
         "Prototypes, then every weight adapted",
-        {"rate": 0.01},
+        {"inner_lr": 0.01},
         steps=600,
         encoder=CENTRED,
     ),
     "glyphs-alfa": _gradient(
-        "alfa", "Rates and decay made from weights and gradients", STEPS, steps=900, also=MORE_SHOTS
+        "alfa", "Every weight adapted, with predicted rates and decay", STEPS, steps=900, alternating=MORE_SHOTS
     ),
     "glyphs-cavia": replace(
         _gradient(
             "cavia",
-            "A context vector adapted, to 5 classes",
-            {"outputs": 5, "steps": 5},
+            "A context vector adapted, for up to 5 classes",
+            {"outputs": 5, "inner_steps": 5},
             steps=600,
-            rate=1e-3,
+            lr=1e-3,
             encoder=CENTRED,
         ),
         episode=Shape(5, 1, 5),

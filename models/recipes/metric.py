@@ -1,4 +1,4 @@
-"""The models that compare queries with the support, and those that put a head on a frozen encoder."""
+"""The models that compare queries with the support, and those that fit a head on a frozen encoder."""
 
 from dataclasses import replace
 from typing import Any
@@ -10,59 +10,57 @@ from models.recipes.recipe import Recipe
 
 
 def _metric(learner: str, title: str, options: dict[str, Any] | None = None, *, steps: int = 1_000) -> Recipe:
-    """Trained 20-way 1-shot on the prototypical encoder, which goes on learning."""
+    """Trained 20-way 1-shot from the prototypical encoder, which is trained further."""
     return drawings(
         title,
         Spec(learner, "conv4", options or {}),
         steps=steps,
         episode=Shape(20, 1, 5),
         tasks_per_step=1,
-        rate=3e-4,
+        lr=3e-4,
         precision="bfloat16",
         start="glyphs-protonet",
     )
 
 
 def _frozen(learner: str, title: str, options: dict[str, Any] | None = None) -> Recipe:
-    """No training of its own: the prototypical encoder as it is."""
+    """No training of its own: the prototypical encoder, unchanged."""
     spec = Spec(learner, "conv4", options or {})
     shape = Shape(20, 1, 5)
-    return drawings(title, spec, steps=0, episode=shape, tasks_per_step=1, rate=0.0, start="glyphs-protonet")
+    return drawings(title, spec, steps=0, episode=shape, tasks_per_step=1, lr=0.0, start="glyphs-protonet")
 
 
 METRIC: dict[str, Recipe] = {
-    "glyphs-matching": replace(_metric("matching", "Attention over the support", steps=3_000), rate=1e-3),
-    "glyphs-matching-fce": _metric(
-        "matching", "The same, each example seen in the light of all", {"full_context": True}
-    ),
+    "glyphs-matching": replace(_metric("matching", "Attention over the support", steps=3_000), lr=1e-3),
+    "glyphs-matching-fce": _metric("matching", "The same, with full context embeddings", {"full_context": True}),
     "glyphs-relation": replace(
-        _metric("relation", "A learned comparison", steps=4_000),
+        _metric("relation", "A learned similarity", steps=4_000),
         curriculum=Shape(5, 1, 5),
-        also=(Shape(10, 5, 5),),
-        rate=1e-3,
+        alternating=(Shape(10, 5, 5),),
+        lr=1e-3,
     ),
     "glyphs-gnn": replace(
         _metric("gnn", "A graph of the support and one query", steps=1_500),
         episode=Shape(20, 1, 1),
-        also=(Shape(5, 1, 4), Shape(5, 5, 4)),
+        alternating=(Shape(5, 1, 4), Shape(5, 5, 4)),
     ),
-    "glyphs-transformer": _metric("transformer", "The support read as context", steps=4_000),
+    "glyphs-transformer": _metric("transformer", "A transformer that reads the support set as context", steps=4_000),
 }
 
-TUNING = {"copies": 2, "rate": 0.001, "adapt_steps": 3}
-"""A larger rate only harmed on a few validation episodes: a drawing and its moved copies teach nothing new."""
+TUNING = {"copies": 2, "inner_lr": 0.001, "eval_inner_steps": 3}
+"""Larger learning rates only lowered the accuracy on a few validation episodes."""
 
 TRANSFER: dict[str, Recipe] = {
     "glyphs-pmf": _frozen("pmf", "Prototypes after fine-tuning on the client's own drawings", TUNING),
     "glyphs-tim": replace(
-        _frozen("tim", "The queries of a request judged together", {"rate": 0.1}),
+        _frozen("tim", "Transductive: the queries of a request are classified together", {"inner_lr": 0.1}),
         limits=(
             *LIMITS,
-            "Ask about all classes about equally often: as many queries as classes are pushed to one each.",
+            "Expects equally many queries of each class. It tends to give each class the same number of queries.",
         ),
     ),
-    "glyphs-tim-alpha": _frozen("tim", "The same, for classes asked about unequally often", {"alpha": 5.0}),
-    "glyphs-progressive": _frozen("progressive", "A small column of the client's own beside a frozen one"),
+    "glyphs-tim-alpha": _frozen("tim", "The same, for queries with imbalanced classes", {"alpha": 5.0}),
+    "glyphs-progressive": _frozen("progressive", "A small network of the client's own beside a frozen one"),
     "glyphs-ridge": _frozen("ridge", "Ridge regression on a frozen encoder: the baseline", {"normalised": True}),
     "glyphs-logistic": _frozen("logistic", "Logistic regression on a frozen encoder: the baseline", {"penalty": 0.01}),
 }

@@ -9,29 +9,50 @@ from models.datasets.episode import Shape
 
 @dataclass(frozen=True)
 class Recipe:
-    """One training. `validation` None: every class is trained on, and the last weights are kept."""
+    """One training.
+
+    Args:
+        title: One line for the model's card.
+        spec: The learner and the encoder.
+        dataset: The dataset by name.
+        training_split: The split that is trained on.
+        validation_split: The split that chooses the best weights and the temperature. None: the last weights are kept.
+        episode: Shape of the training episodes.
+        validation_episode: Shape of the validation episodes.
+        steps: Number of outer steps.
+        tasks_per_step: Episodes of one outer step.
+        lr: The highest learning rate of the outer loop.
+        dataset_options: How training episodes are sampled: options of the dataset.
+        validation_options: How validation episodes are sampled.
+        restarts: Steps at which the learning rate returns to its highest value.
+        curriculum: Shape of the first episodes. It reaches `episode` half way through the run.
+        alternating: Shapes that alternate with `episode`, for learners that one number of shots would overfit.
+        weight_decay: Weight decay of matrices.
+        precision: Precision of the forward pass, `float32` or `bfloat16`.
+        input: What the model takes, as in its card. The dataset makes its examples this size.
+        outputs: Number of values in one answer, for regression.
+        limits: What the model cannot do, for its card.
+        start: The recipe whose trained weights this one starts from, where names agree.
+    """
 
     title: str
     spec: Spec
-    data: str
-    validation: str | None
+    dataset: str
+    training_split: str
+    validation_split: str | None
     episode: Shape
     validation_episode: Shape
     steps: int
     tasks_per_step: int
-    rate: float
-    drawing: dict[str, Any] = field(default_factory=dict)
-    """How training episodes are drawn: options of `tasks.open_tasks`."""
+    lr: float
+    dataset_options: dict[str, Any] = field(default_factory=dict)
+    validation_options: dict[str, Any] = field(default_factory=dict)
     restarts: tuple[int, ...] = ()
-    """The steps before which the learning rate, almost zero by then, goes up again."""
     curriculum: Shape | None = None
-    """The shape of the first episodes; half way through the run they are of `episode`'s."""
-    also: tuple[Shape, ...] = ()
-    """Shapes that the steps take in turn with `episode`, for what one number of shots would teach too narrowly."""
+    alternating: tuple[Shape, ...] = ()
     weight_decay: float = 0.0
     precision: str = "float32"
-    input: dict[str, Any] = field(default_factory=lambda: {"type": "image", "size": 28})
+    input: dict[str, Any] = field(default_factory=lambda: {"type": "drawing", "size": 28})
     outputs: int | None = None
     limits: tuple[str, ...] = ()
     start: str | None = None
-    """The recipe whose trained weights this one starts from, as far as it has them."""

@@ -1,4 +1,4 @@
-"""The models that regress waves (Finn et al. 2017, section 5.1)."""
+"""The models of sinusoids (Finn et al. 2017, section 5.1)."""
 
 from dataclasses import replace
 from typing import Any
@@ -12,43 +12,46 @@ def _wave(learner: str, title: str, options: dict[str, Any], *, steps: int, inpu
     return Recipe(
         title=title,
         spec=Spec(learner, "mlp", {"kind": "regression"} | options, {"inputs": inputs, "widths": [40, 40]}),
-        data="sinusoid",
-        validation="sinusoid",
+        dataset="sinusoid",
+        training_split="sinusoid",
+        validation_split="sinusoid",
         episode=Shape(0, 5, 10),
         validation_episode=Shape(0, 5, 5),
         steps=steps,
         tasks_per_step=25,
-        rate=1e-3,
+        lr=1e-3,
         input={"type": "vector", "length": 1},
         outputs=1,
-        limits=("Waves of amplitude 0.1 to 5, phase 0 to pi and x from -5 to 5; elsewhere it guesses.",),
+        limits=("For sine waves with amplitude 0.1 to 5, phase 0 to pi and x from -5 to 5.",),
     )
 
 
-ONE: dict[str, Any] = {"outputs": 1, "rate": 0.01, "steps": 1, "adapt_steps": 10}
-FIVE: dict[str, Any] = {"outputs": 1, "rate": 0.01, "steps": 5}
+ONE: dict[str, Any] = {"outputs": 1, "inner_lr": 0.01, "inner_steps": 1, "eval_inner_steps": 10}
+FIVE: dict[str, Any] = {"outputs": 1, "inner_lr": 0.01, "inner_steps": 5}
 CONTEXT = 5
 
 WAVES: dict[str, Recipe] = {
-    "sinusoid": _wave("maml", "Waves y = A sin(x - phase) from a handful of points", ONE, steps=70_000),
-    "sinusoid-anil": _wave("anil", "Waves, the last layer adapted", ONE, steps=3_000),
-    "sinusoid-reptile": _wave("reptile", "Waves, first order", FIVE | {"rate": 0.02, "adapt_steps": 10}, steps=1_500),
-    "sinusoid-meta-sgd": _wave(
-        "meta-sgd", "Waves, a learned rate for each weight", ONE | {"adapt_steps": 1}, steps=3_000
+    "sinusoid": _wave("maml", "Sine waves y = A sin(x - phase) from a few points", ONE, steps=70_000),
+    "sinusoid-anil": _wave("anil", "Sine waves, the last layer adapted", ONE, steps=3_000),
+    "sinusoid-reptile": _wave(
+        "reptile", "Sine waves, first order", FIVE | {"inner_lr": 0.02, "eval_inner_steps": 10}, steps=1_500
     ),
-    "sinusoid-maml-plus-plus": _wave("maml++", "Waves, learned rates for each layer and step", FIVE, steps=1_500),
-    "sinusoid-alfa": _wave("alfa", "Waves, rates and decay made from weights and gradients", FIVE, steps=1_500),
+    "sinusoid-meta-sgd": _wave(
+        "meta-sgd", "Sine waves, a learned rate for each weight", ONE | {"eval_inner_steps": 1}, steps=3_000
+    ),
+    "sinusoid-maml-plus-plus": _wave("maml++", "Sine waves, learned rates for each layer and step", FIVE, steps=1_500),
+    "sinusoid-alfa": _wave("alfa", "Sine waves, with predicted rates and decay", FIVE, steps=1_500),
     "sinusoid-lstm": replace(
-        _wave("lstm", "Waves, an LSTM takes the steps", {"outputs": 1, "steps": 5, "units": 8}, steps=300),
+        _wave("lstm", "Sine waves, an LSTM makes the updates", {"outputs": 1, "inner_steps": 5, "units": 8}, steps=300),
         tasks_per_step=8,
-        rate=1e-2,
+        lr=1e-2,
     ),
     "sinusoid-cavia": _wave(
         "cavia",
-        "Waves, five context numbers adapted",
-        ONE | {"rate": 1.0, "context": CONTEXT, "adapt_steps": 1},
+        "Sine waves, a context vector of five numbers adapted",
+        ONE | {"inner_lr": 1.0, "context": CONTEXT, "eval_inner_steps": 1},
         steps=3_000,
         inputs=1 + CONTEXT,
     ),
-    "sinusoid-ridge": _wave("ridge", "Waves, a closed-form head on meta-trained features", {}, steps=3_000),
+    "sinusoid-ridge": _wave("ridge", "Sine waves, a closed-form head on meta-trained features", {}, steps=3_000),
 }

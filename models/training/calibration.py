@@ -1,4 +1,4 @@
-"""Probabilities that mean what they say: a temperature, and how far they are off.
+"""Calibrated probabilities: temperature scaling, and the expected calibration error.
 
 Guo et al. 2017, "On Calibration of Modern Neural Networks", arXiv:1706.04599.
 """
@@ -10,43 +10,43 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.training.evaluation import Answered
+from models.training.evaluation import Predictions
 
 BINS = 15
 HOTTEST, COLDEST = 2.0**10, 2.0**-10
 
 
-def fit_temperature(answered: Sequence[Answered]) -> float:
-    """The temperature that makes the right answers likeliest, when logits are divided by it (section 4.2).
+def fit_temperature(episodes: Sequence[Predictions]) -> float:
+    """The temperature that minimises the mean cross-entropy when logits are divided by it (section 4.2).
 
-    The mean cross-entropy is convex in 1 / temperature, so that halving the range by the sign of its slope finds the
-    one minimum; it stays within 2 ** -10 and 2 ** 10 where the answers are all right.
+    The cross-entropy is convex in 1 / temperature, so bisection by the sign of its slope finds the minimum. The result
+    stays between 2 ** -10 and 2 ** 10, also where all answers are right.
     """
     low, high = 1 / HOTTEST, 1 / COLDEST
     for _ in range(60):
         middle = math.sqrt(low * high)
-        low, high = (low, middle) if _slope(answered, middle) > 0 else (middle, high)
+        low, high = (low, middle) if _slope(episodes, middle) > 0 else (middle, high)
     return 1 / math.sqrt(low * high)
 
 
-def _slope(answered: Sequence[Answered], sharpness: float) -> float:
-    """The derivative of the summed cross-entropy by the number that logits are multiplied with."""
+def _slope(episodes: Sequence[Predictions], factor: float) -> float:
+    """The derivative of the summed cross-entropy with respect to the factor of the logits."""
     total = 0.0
-    for logits, targets in answered:
-        expected = (F.softmax(logits * sharpness, -1) * logits).sum(-1)
+    for logits, targets in episodes:
+        expected = (F.softmax(logits * factor, -1) * logits).sum(-1)
         right = logits.gather(1, targets.unsqueeze(1)).squeeze(1)
         total += float((expected - right).sum())
     return total
 
 
-def calibration_error(answered: Sequence[Answered], temperature: float) -> float:
-    """The expected calibration error: over 15 bins of confidence, the gap between mean confidence and accuracy,
-    weighted by how many answers are in the bin (equation 3). All episodes are one sample."""
-    sure = torch.cat([F.softmax(logits / temperature, -1).amax(-1) for logits, _ in answered])
-    right = torch.cat([logits.argmax(-1) == targets for logits, targets in answered])
-    bins = (sure * BINS).long().clamp(max=BINS - 1)
-    gaps = _sums(sure, bins) - _sums(right.to(sure.dtype), bins)
-    return float(gaps.abs().sum() / len(sure))
+def calibration_error(episodes: Sequence[Predictions], temperature: float) -> float:
+    """The expected calibration error: the gap between mean confidence and accuracy in each of 15 bins of confidence,
+    weighted by the number of answers in the bin (equation 3). All episodes form one sample."""
+    confidence = torch.cat([F.softmax(logits / temperature, -1).amax(-1) for logits, _ in episodes])
+    right = torch.cat([logits.argmax(-1) == targets for logits, targets in episodes])
+    bins = (confidence * BINS).long().clamp(max=BINS - 1)
+    gaps = _sums(confidence, bins) - _sums(right.to(confidence.dtype), bins)
+    return float(gaps.abs().sum() / len(confidence))
 
 
 def _sums(values: Tensor, bins: Tensor) -> Tensor:

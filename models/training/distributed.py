@@ -1,4 +1,4 @@
-"""The outer loss of several episodes: computed as one batch, and on several processes."""
+"""The outer loss of several episodes, as one batch and on several processes."""
 
 import os
 from collections.abc import Iterator
@@ -13,12 +13,14 @@ from models.learner import Episode, Learner, Support
 
 
 def outer_loss_of(learner: Learner) -> nn.Module:
-    """A module that maps (episodes, done) to their mean outer loss. Under `torchrun`, each process gives its own
-    episodes, and the gradients that `backward` leaves are the means over all processes."""
-    outer = OuterLoss(learner)
+    """A module that maps (episodes, progress) to their mean outer loss.
+
+    Under `torchrun`, each process passes its own episodes, and `backward` leaves the mean gradients of all processes.
+    """
+    module = OuterLoss(learner)
     if not distributed.is_initialized():
-        return outer
-    return DistributedDataParallel(outer, find_unused_parameters=True)
+        return module
+    return DistributedDataParallel(module, find_unused_parameters=True)
 
 
 class OuterLoss(nn.Module):
@@ -28,19 +30,19 @@ class OuterLoss(nn.Module):
         super().__init__()
         self.learner = learner
 
-    def forward(self, episodes: list[Episode], done: float) -> Tensor:
-        """One episode as it is; several, which must be of one shape, in one computation."""
+    def forward(self, episodes: list[Episode], progress: float) -> Tensor:
+        """The mean outer loss. Several episodes must have the same shape, and are computed as one batch."""
         if len(episodes) == 1:
-            return self.learner.outer_loss(episodes[0], done)
-        return mean_loss(self.learner, stack(episodes), done)
+            return self.learner.outer_loss(episodes[0], progress)
+        return mean_loss(self.learner, stack(episodes), progress)
 
 
-def mean_loss(learner: Learner, episodes: Episode, done: float) -> Tensor:
+def mean_loss(learner: Learner, episodes: Episode, progress: float) -> Tensor:
     """The mean outer loss of stacked episodes, computed as one batch."""
     ways = episodes.support.ways
 
     def loss(inputs: Tensor, targets: Tensor, mask: Tensor, query: Tensor, answers: Tensor) -> Tensor:
-        return learner.outer_loss(Episode(Support(inputs, targets, mask, ways), query, answers), done)
+        return learner.outer_loss(Episode(Support(inputs, targets, mask, ways), query, answers), progress)
 
     support = episodes.support
     mapped = torch.vmap(loss, randomness="different")
@@ -48,18 +50,18 @@ def mean_loss(learner: Learner, episodes: Episode, done: float) -> Tensor:
 
 
 def processes() -> int:
-    """How many processes train together."""
+    """The number of processes that train together."""
     return distributed.get_world_size() if distributed.is_initialized() else 1
 
 
 def rank() -> int:
-    """Which of them this is; the first, 0, looks and saves."""
+    """The number of this process. Process 0 validates and saves."""
     return distributed.get_rank() if distributed.is_initialized() else 0
 
 
 @contextmanager
 def joined(device: str) -> Iterator[str]:
-    """Join the other processes of `torchrun`, if there are any; yields the device that is this one's."""
+    """Join the other processes of `torchrun`, if there are any. Yields this process's own device."""
     if "WORLD_SIZE" not in os.environ:
         yield device
         return
@@ -67,6 +69,7 @@ def joined(device: str) -> Iterator[str]:
     distributed.init_process_group("nccl" if on_gpu else "gloo")
     try:
         yield f"cuda:{own}" if on_gpu else device
-        distributed.barrier(device_ids=[own] if on_gpu else None)  # who leaves first closes what others still read
+        # Wait for each other: a process that leaves early closes connections that the others still read.
+        distributed.barrier(device_ids=[own] if on_gpu else None)
     finally:
         distributed.destroy_process_group()

@@ -1,4 +1,4 @@
-"""Figures: a learner's answers on episodes of classes that it was not trained on."""
+"""Evaluation: a learner's predictions on episodes of classes that it was not trained on, and their scores."""
 
 import math
 from collections.abc import Iterator
@@ -8,68 +8,70 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from models.datasets.episode import Shape, Tasks, rng_of, to_device
+from models.datasets.episode import EpisodeSampler, Shape, rng_of, to_device
 from models.learner import Episode, Kind, Learner
 
 Scores = dict[str, float]
-"""What one episode scored, the headline first: accuracy and macro F1 (0 to 1), or MSE and MAE."""
+"""The scores of one episode, the headline first: accuracy and macro F1 (0 to 1), or MSE and MAE."""
 
 HEADLINE = {Kind.CLASSIFICATION: "accuracy", Kind.REGRESSION: "mse"}
 
 
-class Answered(NamedTuple):
-    """A learner's answers to an episode's queries, logits (q, ways) or values (q, outputs), and the right ones."""
+class Predictions(NamedTuple):
+    """The answers to an episode's queries, logits (q, ways) or values (q, outputs), and their targets."""
 
     answers: Tensor
     targets: Tensor
 
 
-def answer(learner: Learner, episode: Episode) -> Answered:
+def predict_episode(learner: Learner, episode: Episode) -> Predictions:
     """Adapt to one episode's support and answer its queries."""
-    return Answered(learner.predict(learner.adapt(episode.support), episode.query), episode.targets)
+    return Predictions(learner.answer(episode.support, episode.query), episode.targets)
 
 
-def answer_all(
-    learner: Learner, tasks: Tasks, shape: Shape, episodes: int, seed: int, device: torch.device
-) -> Iterator[Answered]:
-    """The answers to each of `episodes` episodes. The same seed draws the same episodes."""
+def predict_episodes(
+    learner: Learner, tasks: EpisodeSampler, shape: Shape, episodes: int, seed: int, device: torch.device
+) -> Iterator[Predictions]:
+    """The predictions on each of `episodes` episodes. The same seed draws the same episodes."""
     with torch.no_grad():
         for index in range(episodes):
-            yield answer(learner, to_device(tasks.episode(rng_of(seed, index), shape), device))
+            yield predict_episode(learner, to_device(tasks.episode(rng_of(seed, index), shape), device))
 
 
 def evaluate(
-    learner: Learner, tasks: Tasks, shape: Shape, episodes: int, seed: int, device: torch.device
+    learner: Learner, tasks: EpisodeSampler, shape: Shape, episodes: int, seed: int, device: torch.device
 ) -> Iterator[Scores]:
-    """The scores of each of `episodes` episodes."""
-    return (judge(learner.kind, answered) for answered in answer_all(learner, tasks, shape, episodes, seed, device))
+    """The scores of each of `episodes` episodes. The same seed draws the same episodes."""
+    predicted = predict_episodes(learner, tasks, shape, episodes, seed, device)
+    return (score(learner.kind, predictions) for predictions in predicted)
 
 
-def score(learner: Learner, episode: Episode) -> Scores:
+def score_episode(learner: Learner, episode: Episode) -> Scores:
     """The scores of a learner on one episode."""
-    return judge(learner.kind, answer(learner, episode))
+    return score(learner.kind, predict_episode(learner, episode))
 
 
-def judge(kind: Kind, answered: Answered) -> Scores:
-    """The scores of the answers to one episode."""
-    answers, targets = answered
+def score(kind: Kind, predictions: Predictions) -> Scores:
+    """The scores of the predictions on one episode."""
+    answers, targets = predictions
     if kind is Kind.REGRESSION:
         error = answers - targets
         return {"mse": error.square().mean().item(), "mae": error.abs().mean().item()}
-    given = answers.argmax(-1)
-    accuracy = (given == targets).float().mean().item()
-    return {"accuracy": accuracy, "macro_f1": macro_f1(given, targets, answers.shape[-1])}
+    classes = answers.argmax(-1)
+    accuracy = (classes == targets).float().mean().item()
+    return {"accuracy": accuracy, "macro_f1": macro_f1(classes, targets, answers.shape[-1])}
 
 
-def macro_f1(given: Tensor, targets: Tensor, ways: int) -> float:
-    """The mean over classes of 2 TP / (2 TP + FP + FN); a class that is neither asked nor answered counts as 0."""
-    hits = torch.bincount(targets[given == targets], minlength=ways)
-    total = torch.bincount(given, minlength=ways) + torch.bincount(targets, minlength=ways)
+def macro_f1(predicted: Tensor, targets: Tensor, ways: int) -> float:
+    """The mean over classes of 2 TP / (2 TP + FP + FN). A class without queries and without predictions counts as 0."""
+    hits = torch.bincount(targets[predicted == targets], minlength=ways)
+    total = torch.bincount(predicted, minlength=ways) + torch.bincount(targets, minlength=ways)
     return (2 * hits / total.clamp(min=1)).mean().item()
 
 
 def summarise(scores: list[Scores]) -> dict[str, dict[str, float]]:
-    """Mean of each score, and half width of its 95 % interval: 1.96 standard errors over episodes, weights fixed."""
+    """The mean of each score, and the half width of its 95 % interval: 1.96 standard errors over episodes, for fixed
+    weights."""
     return {name: _interval([episode[name] for episode in scores]) for name in scores[0]}
 
 

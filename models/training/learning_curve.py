@@ -1,4 +1,4 @@
-"""The training curve, as a picture."""
+"""The learning curve as a picture."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from models.training.meta_training import Progress
 
 
 def draw(progress: Progress, title: str, headline: str, path: Path) -> None:
-    """Loss, and the validation score where there is one, over the steps; a PNG at `path`."""
+    """Draw the loss and, if there is one, the validation score over the steps into a PNG at `path`."""
     with mpl.rc_context({"axes.spines.top": False}):
         figure = Figure(figsize=(7, 4), layout="constrained")
         axes = figure.subplots()

@@ -1,6 +1,6 @@
-"""The one training loop: the loss of predict(adapt(support), query), for every learner.
+"""The meta-training loop of every learner: minimise the loss of predict(adapt(encode(support)), encode(query)).
 
-Episode i of a run is a function of (seed, i) alone, so a run that was interrupted goes on as if it had not been.
+Episode i of a run depends on (seed, i) only, so an interrupted run continues as if it had not been interrupted.
 """
 
 import json
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from models import checkpoint
-from models.datasets.episode import Shape, Tasks, rng_of, to_device
+from models.datasets.episode import EpisodeSampler, Shape, rng_of, to_device
 from models.learner import Episode, Kind, Learner
 from models.recipes import Recipe
 from models.training.distributed import outer_loss_of, processes, rank
@@ -25,12 +25,12 @@ from models.training.evaluation import HEADLINE, evaluate
 
 VALIDATION_EPISODES = 200
 VALIDATION_SEED = 1_000_003
-"""Far from any training seed: the same validation episodes at every look and in every run."""
+"""Far from any training seed. Every validation of every run uses the same episodes."""
 
 
 @dataclass
 class Progress:
-    """Where a training stands. `losses` and `scores` are points (step, value): what the training curve draws."""
+    """The progress of a training. `losses` and `scores` are the points (step, value) of the learning curve."""
 
     step: int = 0
     loss: float = math.nan
@@ -42,8 +42,16 @@ class Progress:
 class Run:
     """A training of one recipe: the learner, its optimiser, and the two files that it writes.
 
-    `name.safetensors` holds the best weights on the validation tasks, or the last ones where there are none;
-    `name.resume.safetensors` holds all that is needed to go on, and is picked up when it is there.
+    `name.safetensors` holds the weights that are best on the validation tasks, or the last ones without validation.
+    `name.resume.safetensors` holds what is needed to continue. A run continues from it if it exists.
+
+    Args:
+        recipe: What to train.
+        folder: Where both files are written.
+        name: Of the model.
+        seed: Of the initial weights and the episodes.
+        device: Where to train.
+        start: A checkpoint whose weights to start from, where their names are the same.
     """
 
     def __init__(
@@ -55,48 +63,50 @@ class Run:
         torch.manual_seed(seed)
         self.learner = checkpoint.build(recipe.spec).to(self.device)
         _check(recipe, self.learner)
-        if recipe.tasks_per_step == 1:  # vmap does not know this format, which is the faster one for convolutions
+        if recipe.tasks_per_step == 1:  # faster for convolutions, but vmap does not know it
             self.learner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in torch's stubs
         self.optimiser = _optimiser(self.learner, recipe)
         self.outer_loss = outer_loss_of(self.learner)
         self.progress = Progress()
-        self._whole = True  # no step is half taken: what an interrupt in the middle leaves is not worth keeping
+        self._whole = True  # False within a step: after an interrupt there, the weights are not worth saving
         if self.resume_path.exists():
             self._resume()
         elif start is not None:
-            self._begin_with(start)
+            self._start_from(start)
 
-    def train(self, training: Tasks, validation: Tasks | None, *, every: int) -> Iterator[Progress]:
-        """Train to the recipe's last step, yielding after each. Every `every` steps, and at the last, look at the
-        validation tasks and save; save too when the iterator is closed."""
+    def train(self, training: EpisodeSampler, validation: EpisodeSampler | None, *, every: int) -> Iterator[Progress]:
+        """Train to the recipe's last step, and yield after each step.
+
+        Validates and saves every `every` steps and after the last one. Closing the iterator saves too.
+        """
         started = time.monotonic() - self.progress.seconds
         if self.recipe.steps == 0:
-            self._look(validation)
+            self._validate(validation)
         try:
             while self.progress.step < self.recipe.steps:
                 self._step(training)
                 self.progress.seconds = time.monotonic() - started
                 if self.progress.step % every == 0 or self.progress.step == self.recipe.steps:
-                    self._look(validation)
+                    self._validate(validation)
                     self._save()
                 yield self.progress
         finally:
             if self._whole:
                 self._save()
 
-    def _step(self, training: Tasks) -> None:
+    def _step(self, training: EpisodeSampler) -> None:
         loss = self._loss(self._draw(training))
         self.optimiser.zero_grad()
         torch.autograd.backward(loss)
-        self._set_rate()
+        self._set_lr()
         self._whole = False
         self.optimiser.step()
         self.progress.step += 1
         self._whole = True
         self.progress.loss = 0.98 * self.progress.loss + 0.02 * loss.item() if self.progress.step > 1 else loss.item()
 
-    def _draw(self, training: Tasks) -> list[Episode]:
-        """This process's share of the step's episodes."""
+    def _draw(self, training: EpisodeSampler) -> list[Episode]:
+        """This process's share of the episodes of a step."""
         share = self.recipe.tasks_per_step // processes()
         first = self.progress.step * self.recipe.tasks_per_step + rank() * share
         shape = self._shape()
@@ -104,55 +114,55 @@ class Run:
         return [to_device(episode, self.device) for episode in drawn]
 
     def _shape(self) -> Shape:
-        """The recipe's shapes in turn."""
-        shapes = (self._main_shape(), *self.recipe.also)
+        """The shape of this step's episodes: the recipe's shapes alternate."""
+        shapes = (self._main_shape(), *self.recipe.alternating)
         return shapes[self.progress.step % len(shapes)]
 
     def _main_shape(self) -> Shape:
-        """The recipe's, or on the way to it: a curriculum arrives half way through the run."""
+        """The recipe's shape, or a step of the curriculum, which ends half way through the run."""
         if self.recipe.curriculum is None:
             return self.recipe.episode
-        return self.recipe.curriculum.towards(self.recipe.episode, min(1.0, 2 * self._done()))
+        return self.recipe.curriculum.towards(self.recipe.episode, min(1.0, 2 * self._share_done()))
 
     def _loss(self, episodes: list[Episode]) -> Tensor:
         self.learner.train()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16"):
-            loss: Tensor = self.outer_loss(episodes, self._done())
+            loss: Tensor = self.outer_loss(episodes, self._share_done())
         return loss
 
-    def _done(self) -> float:
-        """The share of the run that is behind."""
+    def _share_done(self) -> float:
+        """The share of the steps that are done, 0 to 1."""
         return self.progress.step / self.recipe.steps
 
-    def _set_rate(self) -> None:
-        """Up in a hundredth of the run, and down to zero on a cosine; the same again after a restart (Loshchilov,
-        Hutter 2017, arXiv:1608.03983)."""
+    def _set_lr(self) -> None:
+        """Linear warm-up in the first hundredth of a cycle, then a cosine down to zero; a restart begins the next cycle
+        (Loshchilov, Hutter 2017, arXiv:1608.03983)."""
         begin, end = self._cycle()
-        gone, length = self.progress.step - begin, end - begin
-        warmth = min(1.0, 100 * (gone + 1) / length)
-        rate = self.recipe.rate * warmth * (1 + math.cos(math.pi * gone / length)) / 2
+        done, length = self.progress.step - begin, end - begin
+        warmup = min(1.0, 100 * (done + 1) / length)
+        lr = self.recipe.lr * warmup * (1 + math.cos(math.pi * done / length)) / 2
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = lr
 
     def _cycle(self) -> tuple[int, int]:
-        """Between which steps the rate goes up and down once: the restarts around the present step."""
+        """The first step of the present learning rate cycle, and the step after its last."""
         marks = [0, *self.recipe.restarts, self.recipe.steps]
         return next((begin, end) for begin, end in pairwise(marks) if self.progress.step < end)
 
-    def _look(self, validation: Tasks | None) -> None:
-        """Note the loss and the validation score; write the weights if they are the best so far."""
+    def _validate(self, validation: EpisodeSampler | None) -> None:
+        """Record the loss and the validation score. Save the weights if they are the best so far."""
         if rank():
             return
         self.progress.losses.append((self.progress.step, self.progress.loss))
         if validation is not None:
-            score = self._validate(validation)
+            score = self._validation_score(validation)
             better = min if self.learner.kind is Kind.REGRESSION else max
             self.progress.scores.append((self.progress.step, score))
             if score != better(value for _, value in self.progress.scores):
                 return
         checkpoint.save(self.weights_path, self.recipe.spec, self.learner.state_dict())
 
-    def _validate(self, validation: Tasks) -> float:
+    def _validation_score(self, validation: EpisodeSampler) -> float:
         self.learner.eval()
         shape = self.recipe.validation_episode
         scores = evaluate(self.learner, validation, shape, VALIDATION_EPISODES, VALIDATION_SEED, self.device)
@@ -170,14 +180,14 @@ class Run:
         header = {"progress": asdict(self.progress), "run": self._identity()}
         checkpoint.save(self.resume_path, self.recipe.spec, weights | moments, **header)
 
-    def _begin_with(self, start: Path) -> None:
-        """Take what a trained model has under the same name."""
+    def _start_from(self, start: Path) -> None:
+        """Take the weights of a trained model that have the same names."""
         tensors, _ = checkpoint.read(start)
         own = self.learner.state_dict()
         self.learner.load_state_dict(own | {name: tensors[name] for name in tensors.keys() & own.keys()})
 
     def _identity(self) -> dict[str, Any]:
-        """What must be the same for a run to go on, as JSON keeps it."""
+        """What must not change when a run continues, as JSON."""
         shown = asdict(replace(self.recipe, title="", limits=())) | {"seed": self.seed}
         same: dict[str, Any] = json.loads(json.dumps(shown))
         return same
@@ -185,7 +195,9 @@ class Run:
     def _resume(self) -> None:
         tensors, header = checkpoint.read(self.resume_path)
         if header["run"] != self._identity():
-            raise ValueError(f"{self.resume_path} is of another recipe or seed; remove it, or name another folder")
+            raise ValueError(
+                f"{self.resume_path} belongs to another recipe or seed: remove it, or choose another folder"
+            )
         self.progress = Progress(**header["progress"])
         self.learner.load_state_dict(_under("learner.", tensors))
         optimiser = self.optimiser.state_dict()
@@ -196,7 +208,7 @@ class Run:
 
 
 def _optimiser(learner: Learner, recipe: Recipe) -> torch.optim.Optimizer:
-    """Adam; weight decay, apart from the gradient, for what multiplies: not for biases, norms, rates and scales."""
+    """AdamW with weight decay for matrices only, not for biases, norms, learned rates and scales."""
     matrices = [parameter for parameter in learner.parameters() if parameter.ndim > 1]
     others = [parameter for parameter in learner.parameters() if parameter.ndim <= 1]
     groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
@@ -204,11 +216,11 @@ def _optimiser(learner: Learner, recipe: Recipe) -> torch.optim.Optimizer:
 
 
 def _check(recipe: Recipe, learner: Learner) -> None:
-    """Raise ValueError for what cannot be trained so."""
+    """Raise ValueError for a recipe that cannot be trained."""
     if recipe.tasks_per_step > 1 and any(isinstance(module, torch.nn.BatchNorm2d) for module in learner.modules()):
         raise ValueError(
-            f"batch normalisation cannot keep its running statistics over {recipe.tasks_per_step} tasks computed as "
-            "one: take one task a step, or an encoder with norm='group'"
+            f"batch normalisation cannot update its running statistics for {recipe.tasks_per_step} tasks a step: use "
+            "one task a step, or an encoder with norm='group'"
         )
     if recipe.tasks_per_step % processes():
         raise ValueError(f"{recipe.tasks_per_step} tasks a step cannot be shared by {processes()} processes")

@@ -6,19 +6,23 @@ from service.cards import Card
 from service.engine.base import Engine
 from service.engine.warmup import warm_up
 from service.errors import Busy, HandfulError, Unavailable
+from service.inputs.executor import Decoder
 from service.store.store import Store
 
 
 class Readiness:
     """What /readyz asks."""
 
-    def __init__(self, store: Store, engine: Engine, card: Card) -> None:
-        self._store, self._engine, self._card = store, engine, card
+    def __init__(self, store: Store, engine: Engine, card: Card, decoder: Decoder) -> None:
+        self._store, self._engine, self._card, self._decoder = store, engine, card, decoder
         self._probe: asyncio.Task[None] | None = None
 
     async def check(self) -> None:
-        """Reach Redis, and adapt and answer with a model: once for all who ask meanwhile, since they need no key and
-        take the device's time. Raises Unavailable."""
+        """Reach Redis, decode an image file, adapt and predict.
+
+        One probe serves all who ask meanwhile, since they need no key and it takes time of the device. Raises
+        Unavailable.
+        """
         await self._store.ping()
         if not self._engine.alive():
             raise Unavailable("The device worker is not running.")
@@ -29,11 +33,12 @@ class Readiness:
 
     async def _work(self) -> None:
         try:
+            await self._decoder.check()
             await warm_up(self._engine, self._card)
         except Busy:
             return  # it works, and has much to do
         except HandfulError as error:
-            raise Unavailable(f"The device worker did not answer a probe: {error.detail}") from error
+            raise Unavailable(f"A probe was not answered: {error.detail}") from error
 
     def _forget(self, _: asyncio.Task[None]) -> None:
         self._probe = None

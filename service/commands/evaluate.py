@@ -1,4 +1,4 @@
-"""handful evaluate: figures, printed with all that is needed to make them again."""
+"""handful evaluate: measure a model, and print the figures with the command that repeats them."""
 
 import json
 import platform
@@ -9,8 +9,8 @@ import torch
 from rich.console import Console
 
 from models import checkpoint
-from models.datasets import open_tasks
-from models.datasets.episode import Shape, Tasks
+from models.datasets import Dataset, dataset_of
+from models.datasets.episode import EpisodeSampler, Shape
 from models.learner import Kind, Learner
 from models.training import evaluation
 from models.training.calibration import calibration_error
@@ -19,11 +19,12 @@ from service.commands.progress import progress_bar
 
 
 class Setting(NamedTuple):
-    """What is measured."""
+    """What is measured. `within`: the classes of an episode come from one group. `steps`: inner steps."""
 
     model: str
+    dataset: str
     split: str
-    within_alphabet: bool
+    within: bool
     ways: int
     shots: int
     queries: int
@@ -31,22 +32,25 @@ class Setting(NamedTuple):
     steps: int | None
     seed: int
 
+    @property
+    def shape(self) -> Shape:
+        """The shape of the episodes."""
+        regression = dataset_of(self.dataset).kind is Kind.REGRESSION
+        return Shape(0 if regression else self.ways, self.shots, self.queries)
+
     def title(self) -> str:
         """As a heading."""
         steps = f", inner steps {self.steps}" if self.steps else ""
-        if self.split == "sinusoid":
-            return f"K={self.shots}{steps}"
-        within = ", within one alphabet" if self.within_alphabet else ""
-        return f"{self.split}{within}, {self.ways}-way {self.shots}-shot{steps}"
+        return dataset_of(self.dataset).title(self.split, self.shape, within=self.within) + steps
 
-    def command(self) -> str:
-        """The command that makes the figure again."""
-        omniglot, wave = self.split != "sinusoid", self.split == "sinusoid"
+    def command(self, own_dataset: str | None) -> str:
+        """The command that measures the figure again, for a model that was trained on `own_dataset`."""
         options = [
-            "--data omniglot.npz" if omniglot else "",
+            f"--dataset {self.dataset}" if self.dataset != own_dataset else "",
+            dataset_of(self.dataset).data_option(self.split),
             f"--split {self.split}",
-            "--within-alphabet" if self.within_alphabet else "",
-            "" if wave else f"--ways {self.ways}",
+            "--within" if self.within else "",
+            f"--ways {self.shape.ways}" if self.shape.ways else "",
             f"--shots {self.shots} --queries {self.queries}",
             f"--steps {self.steps}" if self.steps else "",
             f"--episodes {self.episodes} --seed {self.seed}",
@@ -54,15 +58,27 @@ class Setting(NamedTuple):
         return " ".join(["handful evaluate", self.model, *filter(None, options)])
 
 
-def default_split(model: str, models: Path) -> str:
-    """The test tasks of the kind that a model is for."""
-    return "sinusoid" if Card.read(models / f"{model}.json").kind == "regression" else "vinyals-test"
+def own_dataset(card: Card) -> str | None:
+    """The dataset that a model was trained on; None when its card does not say."""
+    dataset: str | None = card.training.get("recipe", {}).get("dataset")
+    return dataset
+
+
+def dataset_and_split(card: Card, dataset: str | None, split: str | None) -> tuple[str, str]:
+    """What to evaluate on: by default the model's own dataset, and the test split of the dataset.
+
+    Raises ValueError when neither the arguments nor the card name a dataset.
+    """
+    dataset = dataset or own_dataset(card)
+    if dataset is None:
+        raise ValueError(f"the card of {card.name} names no dataset: give --dataset")
+    return dataset, split or dataset_of(dataset).test_split
 
 
 def evaluate(
     setting: Setting, data: Path | None, models: Path, *, device: str, threads: int, as_json: bool, record: bool
 ) -> None:
-    """Measure, print, and with `record` write the figures into the model's card."""
+    """Measure and print. With `record`, write the figures into the model's card."""
     torch.set_num_threads(threads)
     weights = models / f"{setting.model}.safetensors"
     figures = measure(setting, weights, data, device)
@@ -72,46 +88,48 @@ def evaluate(
 
 
 def measure(setting: Setting, weights: Path, data: Path | None, device: str) -> list[Figure]:
-    """The figures of one setting: each score's mean and interval over episodes, and the calibration error."""
-    learner = ready(weights, device)
-    tasks = open_tasks(setting.split, data, within=setting.within_alphabet)
-    _check(setting, learner, tasks)
+    """The figures of one setting: mean and interval of each score over the episodes, and the calibration error."""
+    card, learner = Card.read(weights.with_suffix(".json")), load_learner(weights, device)
+    dataset = dataset_of(setting.dataset)
+    _check(setting, learner, dataset)
+    options = {"within": True} if setting.within else {}
+    sampler = dataset.episodes(data, setting.split, card.input.model_dump(), **options)
     if setting.steps is not None:
-        learner.adapt_steps = setting.steps  # type: ignore[assignment]  # an attribute of its own, not a module
-    answered = _answer(setting, learner, tasks, device)
-    summary = evaluation.summarise([evaluation.judge(learner.kind, one) for one in answered])
+        learner.eval_inner_steps = setting.steps  # type: ignore[assignment]  # an attribute of its own, not a module
+    predicted = _predict(setting, learner, sampler, device)
+    summary = evaluation.summarise([evaluation.score(learner.kind, one) for one in predicted])
     if learner.kind is Kind.CLASSIFICATION:
-        temperature = Card.read(weights.with_suffix(".json")).temperature
-        summary["calibration_error"] = {"mean": calibration_error(answered, temperature)}
-    about = {"setting": setting.title(), "episodes": setting.episodes, "command": setting.command()}
-    about["checkpoint"] = checkpoint.digest(weights)
+        summary["calibration_error"] = {"mean": calibration_error(predicted, card.temperature)}
+    about = {"setting": setting.title(), "episodes": setting.episodes, "checkpoint": checkpoint.digest(weights)}
+    about["command"] = setting.command(own_dataset(card))
     return [Figure.model_validate(about | {"metric": metric} | value) for metric, value in summary.items()]
 
 
-def ready(weights: Path, device: str) -> Learner:
-    """A learner as it is measured: in the memory format in which convolutions take half the time."""
+def load_learner(weights: Path, device: str) -> Learner:
+    """Load a learner for measuring. Convolutions take half the time in the memory format `channels_last`."""
     learner = checkpoint.load(weights).to(device)
     return learner.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]  # not in the stubs
 
 
-def _answer(setting: Setting, learner: Learner, tasks: Tasks, device: str) -> list[evaluation.Answered]:
-    shape = Shape(0 if tasks.kind is Kind.REGRESSION else setting.ways, setting.shots, setting.queries)
-    answered = evaluation.answer_all(learner, tasks, shape, setting.episodes, setting.seed, torch.device(device))
-    headline = evaluation.HEADLINE[learner.kind]
-    return list(
-        progress_bar(
-            answered, setting.episodes, 0, lambda one: f"{headline} {evaluation.judge(learner.kind, one)[headline]:.3f}"
-        )
+def _predict(setting: Setting, learner: Learner, sampler: EpisodeSampler, device: str) -> list[evaluation.Predictions]:
+    predicted = evaluation.predict_episodes(
+        learner, sampler, setting.shape, setting.episodes, setting.seed, torch.device(device)
     )
+    headline = evaluation.HEADLINE[learner.kind]
+
+    def note(one: evaluation.Predictions) -> str:
+        return f"{headline} {evaluation.score(learner.kind, one)[headline]:.3f}"
+
+    return list(progress_bar(predicted, setting.episodes, 0, note))
 
 
-def _check(setting: Setting, learner: Learner, tasks: Tasks) -> None:
-    """Raise ValueError when the model cannot be measured so."""
-    if tasks.kind is not learner.kind:
-        raise ValueError(f"{setting.model} is for {learner.kind}, and {setting.split} is {tasks.kind}")
-    if learner.max_ways is not None and setting.ways > learner.max_ways:
+def _check(setting: Setting, learner: Learner, dataset: Dataset) -> None:
+    """Raise ValueError when the model cannot be measured in this setting."""
+    if dataset.kind is not learner.kind:
+        raise ValueError(f"{setting.model} is for {learner.kind}; {setting.dataset} is a dataset for {dataset.kind}")
+    if learner.max_ways is not None and setting.shape.ways > learner.max_ways:
         raise ValueError(f"{setting.model} takes at most {learner.max_ways} ways, not {setting.ways}")
-    if setting.steps is not None and not hasattr(learner, "adapt_steps"):
+    if setting.steps is not None and not hasattr(learner, "eval_inner_steps"):
         raise ValueError(f"{setting.model} takes no inner steps: leave --steps out")
 
 

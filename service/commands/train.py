@@ -1,4 +1,4 @@
-"""handful train: the loop of `models`, with a progress bar, a card and a curve."""
+"""handful train: run the training loop with a progress bar, then write the card and the curve."""
 
 import platform
 from collections import deque
@@ -11,7 +11,7 @@ import torch
 from rich.console import Console
 
 from models import checkpoint
-from models.datasets import open_tasks
+from models.datasets import dataset_of
 from models.recipes import RECIPES, Recipe, recipe_of
 from models.training import distributed, learning_curve
 from models.training.evaluation import HEADLINE
@@ -24,44 +24,51 @@ from service.commands.progress import progress_bar
 def train(
     model: str, data: Path | None, *, steps: int | None, out: Path, every: int, seed: int, device: str, threads: int
 ) -> None:
-    """Train a recipe to its end and write checkpoint, card and curve into `out`. Under `torchrun`, on every process;
-    the first one shows the progress and writes."""
+    """Train a recipe to its end, and write checkpoint, card and curve into `out`.
+
+    Under `torchrun` this runs in every process. The first process shows the progress and writes.
+    """
     torch.set_num_threads(threads)
     with distributed.joined(device) as own_device:
         recipe = recipe_of(model, steps=steps)
-        training = open_tasks(recipe.data, data, **recipe.drawing)
-        validation = open_tasks(recipe.validation, data) if recipe.validation else None
-        run = Run(recipe, out, model, seed=seed, device=own_device, start=_start(model, recipe, out))
-        looks = run.train(training, validation, every=every)
-        if distributed.rank():
-            deque(looks, maxlen=0)
-            return
-        headline = HEADLINE[training.kind]
-        deque(
-            progress_bar(looks, recipe.steps, run.progress.step, lambda progress: _note(progress, headline)), maxlen=0
-        )
-    _report(model, recipe, run.progress, data, out, {"seed": seed, "device": device, "threads": threads})
+        run = _run(model, recipe, data, out, every=every, seed=seed, device=own_device)
+    if run is not None:
+        _report(model, recipe, run.progress, data, out, {"seed": seed, "device": device, "threads": threads})
+
+
+def _run(model: str, recipe: Recipe, data: Path | None, out: Path, *, every: int, seed: int, device: str) -> Run | None:
+    """The finished training; None on all processes but the first."""
+    dataset, split = dataset_of(recipe.dataset), recipe.validation_split
+    training = dataset.episodes(data, recipe.training_split, recipe.input, **recipe.dataset_options)
+    validation = dataset.episodes(data, split, recipe.input, **recipe.validation_options) if split else None
+    run = Run(recipe, out, model, seed=seed, device=device, start=_start(model, recipe, out))
+    trained = run.train(training, validation, every=every)
+    if distributed.rank():
+        deque(trained, maxlen=0)
+        return None
+    headline = HEADLINE[dataset.kind]
+    deque(progress_bar(trained, recipe.steps, run.progress.step, lambda progress: _note(progress, headline)), maxlen=0)
+    return run
 
 
 def _report(model: str, recipe: Recipe, progress: Progress, data: Path | None, out: Path, how: dict[str, Any]) -> None:
     if progress.losses[-1][0]:
-        learning_curve.draw(
-            progress, f"{model}: {recipe.title}", HEADLINE[checkpoint.build(recipe.spec).kind], out / f"{model}.png"
-        )
+        headline = HEADLINE[dataset_of(recipe.dataset).kind]
+        learning_curve.draw(progress, f"{model}: {recipe.title}", headline, out / f"{model}.png")
     card = out / f"{model}.json"
     _card(model, recipe, progress, how).write(card)
-    if recipe.validation:
+    if recipe.validation_split:
         calibrate(card, data, device=how["device"], threads=how["threads"])
-    Console().print(f"Wrote {out / model}.safetensors, .json (its card) and, if it was trained, .png (the curve).")
+    Console().print(f"Wrote {out / model}.safetensors, .json (the card) and, after a training, .png (the curve).")
 
 
 def _start(model: str, recipe: Recipe, out: Path) -> Path | None:
-    """The checkpoint to start from. Raises ValueError when it has not been trained."""
+    """The checkpoint to start from. Raises ValueError when it is missing."""
     if recipe.start is None:
         return None
     path = out / f"{recipe.start}.safetensors"
     if not path.is_file():
-        raise ValueError(f"{model} starts from {path}, which is not there: first handful train {recipe.start}")
+        raise ValueError(f"{model} starts from {path}, which is missing: run handful train {recipe.start} first")
     return path
 
 
@@ -74,8 +81,6 @@ def _card(model: str, recipe: Recipe, progress: Progress, how: dict[str, Any]) -
     learner = checkpoint.build(recipe.spec)
     training = {
         "command": _command(model, recipe, how["seed"]),
-        "data": recipe.data,
-        "validation": recipe.validation or "none: every class is trained on, and the last weights are kept",
         "recipe": asdict(recipe),
         "seconds": round(progress.seconds),
         "finished": datetime.now(UTC).date().isoformat(),
@@ -101,7 +106,8 @@ def _card(model: str, recipe: Recipe, progress: Progress, how: dict[str, Any]) -
 
 
 def _command(model: str, recipe: Recipe, seed: int) -> str:
-    data = "" if recipe.data == "sinusoid" else " --data omniglot.npz"
-    steps = "" if recipe.steps == RECIPES[model].steps else f" --steps {recipe.steps}"
-    before = f"{_command(recipe.start, RECIPES[recipe.start], seed)} && " if recipe.start else ""
-    return f"{before}handful train {model}{data}{steps} --seed {seed}"
+    """The commands that train the model and what it starts from."""
+    steps = "" if recipe.steps == RECIPES[model].steps else f"--steps {recipe.steps}"
+    data = dataset_of(recipe.dataset).data_option(recipe.training_split)
+    own = " ".join(filter(None, ["handful train", model, data, steps, f"--seed {seed}"]))
+    return f"{_command(recipe.start, RECIPES[recipe.start], seed)} && {own}" if recipe.start else own

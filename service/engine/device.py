@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from models import checkpoint
-from models.functional import adapt_many, predict_many
+from models.functional import adapt_many, encode_many, predict_many
 from models.learner import Kind, Learner, State, Support
 from service.arrays import Array, Arrays, all_finite
 from service.engine.base import SupportSet
@@ -59,7 +59,7 @@ class Device:
         """The states of a batch of clients with equally many classes."""
         supports = [work.support for work in works]
         batch = Support(
-            self._inputs(pad_and_stack([support.inputs for support in supports])),
+            self._features(works[0].model, pad_and_stack([support.inputs for support in supports])),
             torch.from_numpy(pad_and_stack([support.targets for support in supports])).to(self._device),
             torch.from_numpy(mask([len(support.inputs) for support in supports])).to(self._device),
             supports[0].ways,
@@ -72,8 +72,8 @@ class Device:
 
     def predict(self, works: Sequence[PredictWork]) -> list[Array]:
         """The answers of a batch of clients with equally shaped states."""
-        queries = self._inputs(pad_and_stack([work.queries for work in works]))
         model = works[0].model
+        queries = self._features(model, pad_and_stack([work.queries for work in works]))
         kept = {name: torch.stack([work.state[name] for work in works]) for name in works[0].state}
         with torch.no_grad(), self._autocast():
             states = self._forms[model].decode(kept)
@@ -99,6 +99,12 @@ class Device:
         """A state on the device. On the CPU it stays where it is, if that may be written to, as torch asks."""
         writeable = {name: np.require(value, requirements="W") for name, value in state.items()}
         return {name: torch.from_numpy(value).to(self._device) for name, value in writeable.items()}
+
+    def _features(self, model: str, inputs: Array) -> Tensor:
+        """Features (clients, n, *features) of inputs (clients, n, *input), encoded in one flat batch."""
+        with torch.no_grad(), self._autocast():
+            flat = self._inputs(inputs).flatten(0, 1)
+            return encode_many(self._learners[model], flat).unflatten(0, inputs.shape[:2])
 
     def _inputs(self, inputs: Array) -> Tensor:
         """Ink of 0 to 255 becomes 0 to 1; numbers stay as they are."""

@@ -7,9 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from service.inputs.image_files import decode_images
+from service.errors import Unprocessable
+from service.inputs.image_files import READ, read_file
 from service.inputs.kind import Decoded, InputKind
 from service.inputs.limits import Limits, PixelBudget
+from service.inputs.normalize import Grey, drawings
+from service.inputs.pixel_arrays import json_type, to_array, to_brightness
 
 PIXELS_PER_CHARACTER = 8
 """What a character of an image file counts for as work; it may stand for thousands of pixels."""
@@ -40,6 +43,31 @@ class Drawing(InputKind):
     def has_files(self, raw: Sequence[Any]) -> bool:
         """Whether any drawing is an image file."""
         return any(isinstance(one, str) for one in raw)
+
+
+def decode_images(raw: Sequence[Any], size: int, pixels: PixelBudget, fields: Sequence[str]) -> NDArray[np.uint8]:
+    """Each base64 image file, or rows of numbers (lists or an array), to (n, 1, size, size) of ink, 0 to 255.
+
+    Numbers of one shape are worked on together: most of the time that a small image takes goes into numpy's calls.
+    Files are not, whose pixels are many more than their bytes. Raises Unprocessable, naming the one of `fields`.
+    """
+    if all(isinstance(one, (list, np.ndarray)) for one in raw):
+        sheets = [to_array(one, pixels, field) for one, field in zip(raw, fields, strict=True)]
+        if len({sheet.shape for sheet in sheets}) == 1:
+            return drawings(to_brightness(np.stack(sheets), fields), size)[:, None]
+        alone = [to_brightness(sheet[None], [field]) for sheet, field in zip(sheets, fields, strict=True)]
+        return np.stack([drawings(grey, size) for grey in alone])
+    return np.stack([drawings(_read(one, pixels, field), size) for one, field in zip(raw, fields, strict=True)])
+
+
+def _read(raw: Any, pixels: PixelBudget, field: str) -> Grey:
+    if isinstance(raw, str):
+        return read_file(raw, pixels, field)[None]
+    if isinstance(raw, (list, np.ndarray)):
+        return to_brightness(to_array(raw, pixels, field)[None], [field])
+    raise Unprocessable(
+        f"{field}: a drawing is a base64 string ({READ}) or rows of numbers, not {json_type(raw)}.", field=field
+    )
 
 
 def _pixels(one: Any) -> int:

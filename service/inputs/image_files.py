@@ -1,83 +1,75 @@
-"""Drawings as people send them: files in base64, or rows of numbers."""
+"""Image files in base64, to brightness."""
 
-import base64
 import binascii
 import io
-from collections.abc import Callable, Sequence
-from typing import Any
+from base64 import b64decode
+from collections.abc import Callable
+from urllib.parse import unquote
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, features
 
 from service.errors import HandfulError, Unprocessable
+from service.inputs.image_headers import checked, format_of
 from service.inputs.limits import PixelBudget
-from service.inputs.normalize import Grey, drawings
-from service.inputs.pixel_arrays import json_type, to_array, to_brightness
+from service.inputs.normalize import Grey
 
-FORMATS = ("PNG", "JPEG")
-Image.preinit()  # reads the formats' modules now, so that the first request need not
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", *(["AVIF"] if features.check("avif") else []))
+READ = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
 Image.MAX_IMAGE_PIXELS = None  # the service has a limit of its own, checked before anything is decoded
 ENOUGH = 512
 """Pixels of a side that no model has use for more of."""
 
 STRIP = 16
 """Rows of what is left of a large image that are made at a time."""
-SIXTEEN_BITS = np.float32(255 / 65535)
+FULL_SCALES = (1, 255, 1023, 4095, 16383, 65535)
+"""The value of white in files of more than 8 bits: scanners and cameras store 10, 12 or 14 bits in 16."""
 
 
-def decode_images(raw: Sequence[Any], size: int, pixels: PixelBudget, fields: Sequence[str]) -> NDArray[np.uint8]:
-    """Each base64 PNG or JPEG, or rows of numbers (lists or an array), to (n, 1, size, size) of ink, 0 to 255.
+def read_file(text: str, pixels: PixelBudget, field: str) -> Grey:
+    """Decode the first frame of a base64 image file to brightness (height, width), 0 to 255.
 
-    Raises Unprocessable, naming the one of `fields`. Numbers of one shape are worked on together: most of the time that
-    a small image takes goes into numpy's calls. Files are not, whose pixels are many more than their bytes.
+    Raises:
+        Unprocessable: It is no such file, is damaged, or is over a limit.
     """
-    if all(isinstance(one, (list, np.ndarray)) for one in raw):
-        sheets = [to_array(one, pixels, field) for one, field in zip(raw, fields, strict=True)]
-        if len({sheet.shape for sheet in sheets}) == 1:
-            return drawings(to_brightness(np.stack(sheets), fields), size)[:, None]
-        alone = [to_brightness(sheet[None], [field]) for sheet, field in zip(sheets, fields, strict=True)]
-        return np.stack([drawings(grey, size) for grey in alone])
-    return np.stack([drawings(_read(one, pixels, field), size) for one, field in zip(raw, fields, strict=True)])
-
-
-def _read(raw: Any, pixels: PixelBudget, field: str) -> Grey:
-    if isinstance(raw, str):
-        return _open(_unbase64(raw, field), pixels, field)[None]
-    if isinstance(raw, (list, np.ndarray)):
-        return to_brightness(to_array(raw, pixels, field)[None], [field])
-    raise Unprocessable(
-        f"{field}: an image is a base64 string (PNG or JPEG) or rows of numbers, not {json_type(raw)}.", field=field
-    )
-
-
-def _unbase64(text: str, field: str) -> bytes:
-    encoded = text.partition(",")[2] if text.startswith("data:") else text
-    try:
-        return base64.b64decode("".join(encoded.split()), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise Unprocessable(
-            f"{field}: neither base64 nor an image. This model takes PNG or JPEG images, base64-encoded.", field=field
-        ) from error
-
-
-def _open(encoded: bytes, pixels: PixelBudget, field: str) -> Grey:
+    encoded = checked(_unbase64(text, field), field)
     try:
         image = Image.open(io.BytesIO(encoded), formats=FORMATS)
         pixels.take(image.width, image.height, field)
         image.draft(None, (2 * ENOUGH, 2 * ENOUGH))  # a large JPEG is decoded at a fraction of its size
         ImageOps.exif_transpose(image, in_place=True)
         return _grey(image)
-    except HandfulError:
+    except (HandfulError, MemoryError):
         raise
-    except Exception as error:  # what a decoder says of broken files is of many types
-        raise Unprocessable(f"{field}: not a whole PNG or JPEG image.", field=field) from error
+    except Exception as error:  # decoders raise errors of many types for broken files
+        raise Unprocessable(f"{field}: {_what(encoded)}. This model takes {READ} images.", field=field) from error
+
+
+def _what(encoded: bytes) -> str:
+    name = format_of(encoded)
+    if name is None:
+        return "not an image"
+    return "a damaged or incomplete image" if name in FORMATS else f"a {name} image, which the service cannot read"
+
+
+def _unbase64(text: str, field: str) -> bytes:
+    """Decode base64 as clients write it: with or without padding, URL-safe, with line breaks, or as a data URL."""
+    encoded = "".join(text.split())
+    if encoded[:5].lower() == "data:":
+        encoded = unquote(encoded.partition(",")[2])
+    encoded = encoded.rstrip("=").replace("-", "+").replace("_", "/")
+    try:
+        return b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Unprocessable(
+            f"{field}: neither base64 nor an image. This model takes {READ} images, base64-encoded.", field=field
+        ) from error
 
 
 def _grey(image: Image.Image) -> Grey:
     """Brightness 0 to 255. What is transparent becomes paper: light under dark ink, dark under light ink."""
     if image.mode.startswith(("I", "F")):
-        return _converted(image, lambda strip: Image.fromarray(np.asarray(strip, dtype=np.float32) * SIXTEEN_BITS))
+        return _deep(image)
     if not image.has_transparency_data:
         return _converted(image, lambda strip: strip.convert("L"))
     brightness, alpha = np.moveaxis(_converted(image, lambda strip: strip.convert("RGBA").convert("LA")), -1, 0)
@@ -86,6 +78,17 @@ def _grey(image: Image.Image) -> Grey:
     paper = np.float32(255 if ink < 128 else 0)
     blended: Grey = brightness * opaque + paper * (1 - opaque)
     return blended
+
+
+def _deep(image: Image.Image) -> Grey:
+    """Brightness of an image of more than 8 bits, by the smallest usual full scale that holds its values."""
+    brightness = _converted(image, lambda strip: Image.fromarray(np.asarray(strip, dtype=np.float32)))
+    brightest = float(brightness.max())
+    if not (brightness.min() >= 0 and np.isfinite(brightest)):
+        raise ValueError("brightness that is negative or not finite")
+    scale = next((full for full in FULL_SCALES if brightest <= full), brightest)
+    scaled: Grey = brightness * np.float32(255 / scale)
+    return scaled
 
 
 def _converted(image: Image.Image, convert: Callable[[Image.Image], Image.Image]) -> Grey:

@@ -11,7 +11,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from models import checkpoint
-from models.learner import Support, everyone
+from models.learner import Support, full_mask
 from service.cards import Card, Catalogue
 from service.inputs.limits import Limits
 
@@ -49,8 +49,8 @@ class Teacher:
     def _probabilities(self, support: list[str], queries: list[str]) -> np.ndarray:
         targets = torch.arange(WAYS).repeat_interleave(SHOTS)
         with torch.no_grad():
-            state = self._learner.adapt(Support(_inputs(self._card, support), targets, everyone(targets), WAYS))
-            logits = self._learner.predict(state, _inputs(self._card, queries))
+            learned = Support(_inputs(self._card, support), targets, full_mask(targets), WAYS)
+            logits = self._learner.answer(learned, _inputs(self._card, queries))
         return (logits.double() / self._card.temperature).softmax(-1).numpy()
 
 

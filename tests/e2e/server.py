@@ -12,13 +12,14 @@ import httpx
 import psutil
 
 START_S = 180
+HANDFUL = Path(sys.executable).parent / "handful"
 
 
 class Server:
     """`handful serve`, or another command, on a free port, with its data in a folder that outlives it."""
 
-    def __init__(self, data: Path, command: str = "serve", **settings: str) -> None:
-        self._command = command
+    def __init__(self, data: Path, command: str = "serve", *, program: Path = HANDFUL, **settings: str) -> None:
+        self._command = [program, command]
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = data.parent / f"{data.name}.log"
@@ -33,9 +34,8 @@ class Server:
 
     def launch(self) -> None:
         """Start."""
-        command = [Path(sys.executable).parent / "handful", self._command]
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
+            self._process = subprocess.Popen(self._command, env=self._environment, stdout=log, stderr=log)
 
     def wait_until_ready(self) -> None:
         """Return once it is."""

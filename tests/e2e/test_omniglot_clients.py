@@ -12,10 +12,11 @@ import torch
 from PIL import Image
 
 from models import checkpoint
-from models.datasets import open_tasks
+from models.datasets import dataset_of
 from models.datasets.episode import Shape, rng_of
 from models.learner import Episode
-from models.training.evaluation import score
+from models.training.evaluation import score_episode
+from service.cards import Card
 from service.settings import ZOO
 from tests.data import OMNIGLOT, needs_omniglot
 from tests.e2e.server import Server
@@ -29,7 +30,8 @@ SEED = 11
 @pytest.fixture(scope="module")
 def episodes() -> list[Episode]:
     """One task a client, from the 20 evaluation alphabets."""
-    tasks = open_tasks("alphabets-test", OMNIGLOT)
+    card = Card.read(ZOO / "glyphs.json")
+    tasks = dataset_of("omniglot").episodes(OMNIGLOT, "alphabets-test", card.input.model_dump())
     return [tasks.episode(rng_of(SEED, i), shape) for i, shape in enumerate(SHAPES)]
 
 
@@ -56,7 +58,7 @@ def evaluated(episodes: list[Episode]) -> list[float]:
     """The accuracy of each episode by the function behind `handful evaluate`."""
     learner = checkpoint.load(ZOO / "glyphs.safetensors")
     with torch.no_grad():
-        return [score(learner, episode)["accuracy"] for episode in episodes]
+        return [score_episode(learner, episode)["accuracy"] for episode in episodes]
 
 
 async def adapt_all(url: str, episodes: list[Episode]) -> None:

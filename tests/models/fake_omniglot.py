@@ -1,4 +1,4 @@
-"""A small made-up Omniglot in the three forms in which the real one comes."""
+"""A small made-up Omniglot in the three file formats of the real one."""
 
 import io
 import json
@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-KINDRED = ("Balinese", "Cyrillic", "Greek")  # one of each part of the scripts split
-ALPHABETS = dict.fromkeys((*KINDRED, *(f"Other_{letter}" for letter in "ABCDEFG")), 3) | {
+SCRIPTS = ("Balinese", "Cyrillic", "Greek")  # one alphabet of each part of the scripts split
+ALPHABETS = dict.fromkeys((*SCRIPTS, *(f"Other_{letter}" for letter in "ABCDEFG")), 3) | {
     "Evaluation_(X)": 4,
     "Evaluation_Y": 2,
 }
@@ -20,7 +20,7 @@ DRAWINGS, SIDE = 20, 105
 
 
 def ink() -> np.ndarray:
-    """(characters, drawings, 105, 105) of 0 and 1, each drawing a box of its own place and size."""
+    """Drawings (characters, drawings, 105, 105) of 0 and 1: each a box of random place and size."""
     rng = np.random.default_rng(0)
     images = np.zeros((len(NAMES), DRAWINGS, SIDE, SIDE), np.uint8)
     for image in images.reshape(-1, SIDE, SIDE):
@@ -30,7 +30,7 @@ def ink() -> np.ndarray:
 
 
 def write(folder: Path) -> dict[str, Path]:
-    """Where each form was written; beside each, a split in the form of Vinyals'."""
+    """Write all formats, each with a file of the Vinyals split beside it. Returns the path of each format."""
     forms = {"npz": folder / "npz" / "omniglot.npz", "folders": folder / "folders", "zips": folder / "zips"}
     for place in (folder / "npz", folder / "folders", folder / "zips"):
         place.mkdir()
@@ -48,7 +48,7 @@ def vinyals_split() -> dict[str, list[str]]:
 
 
 def write_npz(path: Path, images: np.ndarray) -> None:
-    """The layout of shared/data/README.md, its rows in no order."""
+    """The layout of omniglot.npz, rows in random order."""
     order = np.random.default_rng(1).permutation(len(NAMES) * DRAWINGS)
     class_id, drawer = order // DRAWINGS, order % DRAWINGS + 1
     np.savez(
@@ -62,7 +62,7 @@ def write_npz(path: Path, images: np.ndarray) -> None:
 
 
 def pngs(images: np.ndarray) -> Iterator[tuple[str, bytes]]:
-    """The official file names, paper 1 and ink 0 in one bit a pixel, in no order."""
+    """Files with their official names, paper 1 and ink 0 in one bit a pixel, in random order."""
     for index in np.random.default_rng(2).permutation(len(NAMES) * DRAWINGS):
         character, drawing = divmod(int(index), DRAWINGS)
         part = "images_background" if BACKGROUND[character] else "images_evaluation"

@@ -7,15 +7,16 @@ import torch
 from torch import Tensor, nn
 
 from models.checkpoint import Spec, build
-from models.learner import Episode, Kind, Learner, Support
+from models.learner import Kind, Learner, Support
+from models.testing.laws import Case
 
 IMAGE = (1, 28, 28)
 POOLED = {"width": 16}
 STRIDED = {"width": 16, "reduction": "stride", "norm": "group"}
 VECTOR = {"inputs": 1, "widths": [40, 40]}
-HEAD = {"outputs": 5, "rate": 0.5, "steps": 2, "adapt_steps": 5}
-ANY_WAYS = {"rate": 0.5, "steps": 2}
-WAVE = {"outputs": 1, "kind": "regression", "rate": 0.02, "steps": 3, "adapt_steps": 5}
+HEAD = {"outputs": 5, "inner_lr": 0.5, "inner_steps": 2, "eval_inner_steps": 5}
+ANY_WAYS = {"inner_lr": 0.5, "inner_steps": 2}
+WAVE = {"outputs": 1, "kind": "regression", "inner_lr": 0.02, "inner_steps": 3, "eval_inner_steps": 5}
 TOKENS = {"outputs": 5, "layers": 2, "heads": 2, "width": 32}
 GATES = {"forget_bias": [7.0, 7.0], "input_bias": [1.0, 1.0]}
 
@@ -23,7 +24,7 @@ TABLE = {
     "protonet-pool-batch": Spec("protonet", "conv4", {}, POOLED),
     "protonet-stride-group": Spec("protonet", "conv4", {}, STRIDED),
     "cosine": Spec("cosine", "conv4", {}, STRIDED),
-    "cosine-views": Spec("cosine", "conv4", {"views": 3}, STRIDED),
+    "cosine-test-time-augmentation": Spec("cosine", "conv4", {"test_time_augmentation": 3}, STRIDED),
     "cosine-resnet-batch": Spec("cosine", "resnet", {}, {"widths": [8, 16]}),
     "maml": Spec("maml", "conv4", HEAD, STRIDED),
     "maml-any-ways": Spec("maml", "conv4", ANY_WAYS, STRIDED),
@@ -33,23 +34,23 @@ TABLE = {
     "anil-any-ways": Spec("anil", "conv4", ANY_WAYS, STRIDED),
     "anil-pool-batch": Spec("anil", "conv4", HEAD, POOLED),
     "anil-sinusoid": Spec("anil", "mlp", WAVE, VECTOR),
-    "proto-maml": Spec("proto-maml", "conv4", {"rate": 0.05, "steps": 2, "adapt_steps": 5}, STRIDED),
+    "proto-maml": Spec("proto-maml", "conv4", {"inner_lr": 0.05, "inner_steps": 2, "eval_inner_steps": 5}, STRIDED),
     "meta-sgd": Spec("meta-sgd", "conv4", HEAD, STRIDED),
     "meta-sgd-any-ways": Spec("meta-sgd", "conv4", ANY_WAYS, STRIDED),
-    "meta-sgd-sinusoid": Spec("meta-sgd", "mlp", WAVE | {"steps": 1, "adapt_steps": 1}, VECTOR),
-    "reptile": Spec("reptile", "conv4", HEAD | {"steps": 5}, STRIDED),
-    "reptile-any-ways": Spec("reptile", "conv4", ANY_WAYS | {"rate": 0.2, "steps": 5}, STRIDED),
-    "reptile-sinusoid": Spec("reptile", "mlp", WAVE | {"steps": 10, "adapt_steps": 20}, VECTOR),
-    "maml++": Spec("maml++", "conv4", HEAD | {"adapt_steps": 2}, STRIDED),
+    "meta-sgd-sinusoid": Spec("meta-sgd", "mlp", WAVE | {"inner_steps": 1, "eval_inner_steps": 1}, VECTOR),
+    "reptile": Spec("reptile", "conv4", HEAD | {"inner_steps": 5}, STRIDED),
+    "reptile-any-ways": Spec("reptile", "conv4", ANY_WAYS | {"inner_lr": 0.2, "inner_steps": 5}, STRIDED),
+    "reptile-sinusoid": Spec("reptile", "mlp", WAVE | {"inner_steps": 10, "eval_inner_steps": 20}, VECTOR),
+    "maml++": Spec("maml++", "conv4", HEAD | {"eval_inner_steps": 2}, STRIDED),
     "maml++-any-ways": Spec("maml++", "conv4", ANY_WAYS, STRIDED),
-    "maml++-sinusoid": Spec("maml++", "mlp", WAVE | {"adapt_steps": 2, "steps": 2}, VECTOR),
-    "cavia": Spec("cavia", "conv4", HEAD | {"rate": 1.0, "steps": 8, "adapt_steps": 8}, STRIDED),
-    "cavia-sinusoid": Spec("cavia", "mlp", WAVE | {"rate": 1.0, "context": 4}, VECTOR | {"inputs": 1 + 4}),
-    "lstm": Spec("lstm", "conv4", {"outputs": 5, "steps": 2, "adapt_steps": 5, "units": 8} | GATES, STRIDED),
+    "maml++-sinusoid": Spec("maml++", "mlp", WAVE | {"eval_inner_steps": 2, "inner_steps": 2}, VECTOR),
+    "cavia": Spec("cavia", "conv4", HEAD | {"inner_lr": 1.0, "inner_steps": 8, "eval_inner_steps": 8}, STRIDED),
+    "cavia-sinusoid": Spec("cavia", "mlp", WAVE | {"inner_lr": 1.0, "context": 4}, VECTOR | {"inputs": 1 + 4}),
+    "lstm": Spec("lstm", "conv4", {"outputs": 5, "inner_steps": 2, "eval_inner_steps": 5, "units": 8} | GATES, STRIDED),
     "lstm-sinusoid": Spec("lstm", "mlp", {"outputs": 1, "kind": "regression", "units": 8}, VECTOR),
-    "alfa": Spec("alfa", "conv4", HEAD | {"adapt_steps": 2}, STRIDED),
+    "alfa": Spec("alfa", "conv4", HEAD | {"eval_inner_steps": 2}, STRIDED),
     "alfa-any-ways": Spec("alfa", "conv4", ANY_WAYS, STRIDED),
-    "alfa-sinusoid": Spec("alfa", "mlp", WAVE | {"adapt_steps": 3}, VECTOR),
+    "alfa-sinusoid": Spec("alfa", "mlp", WAVE | {"eval_inner_steps": 3}, VECTOR),
     "matching": Spec("matching", "conv4", {}, STRIDED),
     "matching-pool-batch": Spec("matching", "conv4", {}, POOLED),
     "matching-full-context": Spec("matching", "conv4", {"full_context": True, "attention_steps": 2}, STRIDED),
@@ -59,18 +60,18 @@ TABLE = {
     "relation": Spec("relation", "conv4", {}, STRIDED),
     "relation-pool-batch": Spec("relation", "conv4", {}, POOLED),
     "relation-sum": Spec("relation", "conv4", {"pooling": "sum"}, STRIDED),
-    "logistic": Spec("logistic", "conv4", {"steps": 30}, STRIDED),
-    "logistic-pool-batch": Spec("logistic", "conv4", {"steps": 30}, POOLED),
+    "logistic": Spec("logistic", "conv4", {"iterations": 30}, STRIDED),
+    "logistic-pool-batch": Spec("logistic", "conv4", {"iterations": 30}, POOLED),
     "transformer": Spec("transformer", "conv4", TOKENS, STRIDED),
     "transformer-pool-batch": Spec("transformer", "conv4", TOKENS, POOLED),
     "gnn": Spec("gnn", "conv4", {"outputs": 5, "width": 16}, STRIDED),
     "gnn-pool-batch": Spec("gnn", "conv4", {"outputs": 5, "width": 16}, POOLED),
-    "tim": Spec("tim", "conv4", {"adapt_steps": 5}, STRIDED),
-    "tim-alpha-pool-batch": Spec("tim", "conv4", {"adapt_steps": 5, "alpha": 5.0}, POOLED),
-    "pmf": Spec("pmf", "conv4", {"copies": 2, "adapt_steps": 2}, STRIDED),
-    "pmf-pool-batch": Spec("pmf", "conv4", {"copies": 1, "adapt_steps": 2}, POOLED),
-    "progressive": Spec("progressive", "conv4", {"adapt_steps": 5}, STRIDED),
-    "progressive-pool-batch": Spec("progressive", "conv4", {"adapt_steps": 5}, POOLED),
+    "tim": Spec("tim", "conv4", {"eval_inner_steps": 5}, STRIDED),
+    "tim-alpha-pool-batch": Spec("tim", "conv4", {"eval_inner_steps": 5, "alpha": 5.0}, POOLED),
+    "pmf": Spec("pmf", "conv4", {"copies": 2, "eval_inner_steps": 2}, STRIDED),
+    "pmf-pool-batch": Spec("pmf", "conv4", {"copies": 1, "eval_inner_steps": 2}, POOLED),
+    "progressive": Spec("progressive", "conv4", {"eval_inner_steps": 5}, STRIDED),
+    "progressive-pool-batch": Spec("progressive", "conv4", {"eval_inner_steps": 5}, POOLED),
 }
 
 
@@ -117,23 +118,7 @@ def is_regression(spec: Spec) -> bool:
     return spec.learner_options.get("kind") == Kind.REGRESSION
 
 
-def padded(full: Support, rows: int, seed: int = 2) -> Support:
-    """The support with `rows` rows of large garbage behind it, under the mask."""
-    generator = torch.Generator().manual_seed(seed)
-    shape = (rows, *full.inputs.shape[1:])
-    inputs = 100 * torch.randn(shape, generator=generator, dtype=full.inputs.dtype)
-    targets = torch.arange(rows) % full.ways if full.ways else 100 * torch.ones(rows, 1, dtype=full.targets.dtype)
-    mask = torch.zeros(rows, dtype=torch.bool)
-    return Support(
-        torch.cat([full.inputs, inputs]), torch.cat([full.targets, targets]), torch.cat([full.mask, mask]), full.ways
-    )
-
-
-def reordered(full: Support, order: Tensor) -> Support:
-    return Support(full.inputs[order], full.targets[order], full.mask[order], full.ways)
-
-
-def clients_episode(spec: Spec, shots: Sequence[int], seed: int) -> Episode:
-    """In float64: six rows, the last ones padding, and four queries."""
-    full = support(spec, shots, seed, torch.float64)
-    return Episode(padded(full, 6 - len(full.mask)), query(spec, 4, seed + 10, torch.float64), torch.zeros(4))
+def case_of(spec: Spec) -> Case:
+    """For `models.testing.laws`."""
+    shape = input_shape(spec)
+    return Case(lambda: fresh(spec), lambda count, generator: torch.randn(count, *shape, generator=generator))

@@ -10,11 +10,14 @@ from models.learner import Learner
 from tests.models.learners import STRIDED, network_of, support
 from tests.models.test_maml import episode_of, learner_of, matches_finite_differences, meta_gradient
 
-CLASSIFY = Spec("alfa", "mlp", {"outputs": 3, "rate": 0.5, "steps": 2}, {"inputs": 3, "widths": [6, 5]})
+CLASSIFY = Spec("alfa", "mlp", {"outputs": 3, "inner_lr": 0.5, "inner_steps": 2}, {"inputs": 3, "widths": [6, 5]})
 REGRESS = Spec(
-    "alfa", "mlp", {"outputs": 1, "kind": "regression", "rate": 0.125, "steps": 2}, {"inputs": 2, "widths": [6, 5]}
+    "alfa",
+    "mlp",
+    {"outputs": 1, "kind": "regression", "inner_lr": 0.125, "inner_steps": 2},
+    {"inputs": 2, "widths": [6, 5]},
 )
-IMAGES = Spec("alfa", "conv4", {"outputs": 3, "rate": 0.5, "steps": 2}, STRIDED | {"width": 8})
+IMAGES = Spec("alfa", "conv4", {"outputs": 3, "inner_lr": 0.5, "inner_steps": 2}, STRIDED | {"width": 8})
 over_kinds = pytest.mark.parametrize("spec", [CLASSIFY, REGRESS, IMAGES], ids=["vectors", "regression", "images"])
 TIGHT = {"rtol": 1e-9, "atol": 1e-12}
 OWN = ("generator.", "step_sizes", "decays")

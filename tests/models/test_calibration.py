@@ -7,20 +7,20 @@ import torch
 import torch.nn.functional as F
 
 from models.training.calibration import calibration_error, fit_temperature
-from models.training.evaluation import Answered
+from models.training.evaluation import Predictions
 
 
-def honest(count: int, ways: int, seed: int = 0) -> Answered:
+def honest(count: int, ways: int, seed: int = 0) -> Predictions:
     """Logits whose softmax is the true probability of each class: targets are drawn from it."""
     generator = torch.Generator().manual_seed(seed)
     logits = 2 * torch.randn(count, ways, generator=generator)
-    return Answered(logits, torch.multinomial(F.softmax(logits, -1), 1, generator=generator).squeeze(1))
+    return Predictions(logits, torch.multinomial(F.softmax(logits, -1), 1, generator=generator).squeeze(1))
 
 
 @pytest.mark.parametrize("scale", [0.1, 1.0, 30.0])
 def test_the_temperature_undoes_a_wrong_scale(scale):
     logits, targets = honest(20_000, 5)
-    assert fit_temperature([Answered(logits * scale, targets)]) == pytest.approx(scale, rel=0.05)
+    assert fit_temperature([Predictions(logits * scale, targets)]) == pytest.approx(scale, rel=0.05)
 
 
 def test_the_temperature_is_the_minimum_of_the_cross_entropy_over_all_episodes_together():
@@ -36,21 +36,21 @@ def test_the_temperature_is_the_minimum_of_the_cross_entropy_over_all_episodes_t
 
 
 def test_answers_that_are_all_right_have_a_finite_temperature():
-    temperature = fit_temperature([Answered(torch.eye(3), torch.arange(3))])
+    temperature = fit_temperature([Predictions(torch.eye(3), torch.arange(3))])
     assert math.isfinite(temperature)
     assert temperature > 0
 
 
 def test_honest_probabilities_have_little_error_and_overconfident_ones_have_much():
     logits, targets = honest(20_000, 5)
-    assert calibration_error([Answered(logits, targets)], 1.0) < 0.01
-    assert calibration_error([Answered(logits * 10, targets)], 1.0) > 0.1
-    assert calibration_error([Answered(logits * 10, targets)], 10.0) < 0.01
+    assert calibration_error([Predictions(logits, targets)], 1.0) < 0.01
+    assert calibration_error([Predictions(logits * 10, targets)], 1.0) > 0.1
+    assert calibration_error([Predictions(logits * 10, targets)], 10.0) < 0.01
 
 
 def test_the_calibration_error_equals_the_value_by_hand():
     logits = torch.tensor([[0.9, 0.1], [0.9, 0.1], [0.3, 0.7], [0.2, 0.8]]).log()
-    answered = Answered(logits, torch.tensor([0, 1, 1, 1]))
+    predictions = Predictions(logits, torch.tensor([0, 1, 1, 1]))
     # bins of 1/15: 0.9 twice, right once; 0.7 once, right; 0.8 once, right
     expected = (abs(2 * 0.9 - 1) + abs(0.7 - 1) + abs(0.8 - 1)) / 4
-    assert calibration_error([answered], 1.0) == pytest.approx(expected, abs=1e-6)
+    assert calibration_error([predictions], 1.0) == pytest.approx(expected, abs=1e-6)

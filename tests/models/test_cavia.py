@@ -34,7 +34,7 @@ def in_context(learner: Learner, inputs: Tensor, context: Tensor, ways: int) -> 
 @over_kinds
 @pytest.mark.parametrize("steps", [1, 3])
 def test_the_adapted_context_equals_descent_by_hand(spec, steps):
-    learner, full = learner_of(spec, steps=steps), episode_of(spec).support
+    learner, full = learner_of(spec, inner_steps=steps), episode_of(spec).support
     loss = F.cross_entropy if full.ways else F.mse_loss
     context = torch.zeros(learner.context, dtype=torch.float64)
     for _ in range(steps):
@@ -49,12 +49,12 @@ def test_the_adapted_context_equals_descent_by_hand(spec, steps):
 
 @over_kinds
 def test_the_meta_gradient_equals_finite_differences(spec):
-    matches_finite_differences(learner_of(spec, steps=2), episode_of(spec))
+    matches_finite_differences(learner_of(spec, inner_steps=2), episode_of(spec))
 
 
 @pytest.mark.parametrize("training", [True, False])
 def test_the_context_begins_at_zero_for_every_task(training):
-    learner = learner_of(CLASSIFY, steps=2).train(training)
+    learner = learner_of(CLASSIFY, inner_steps=2).train(training)
     episode, other = episode_of(CLASSIFY), support(CLASSIFY, [3, 1, 1], 9, torch.float64)
     first = learner.adapt(episode.support)
     learner.outer_loss(episode, 0.0).backward()

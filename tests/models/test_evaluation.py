@@ -10,7 +10,7 @@ from models.datasets.episode import Shape
 from models.datasets.sinusoid import Sinusoid
 from models.learner import Episode, Kind, Support
 from models.learners.protonet import ProtoNet
-from models.training.evaluation import HEADLINE, evaluate, macro_f1, score, summarise
+from models.training.evaluation import HEADLINE, evaluate, macro_f1, score_episode, summarise
 from tests.models.learners import TABLE, fresh
 from tests.models.trainings import Blobs
 
@@ -35,7 +35,7 @@ def test_accuracy_is_the_share_of_right_answers():
     everything = torch.ones(2, dtype=torch.bool)
     support = Support(torch.tensor([[0.0], [10.0]]), torch.tensor([0, 1]), everything, 2)
     episode = Episode(support, torch.tensor([[1.0], [2.0], [9.0], [3.0]]), torch.tensor([0, 0, 1, 1]))
-    scores = score(ProtoNet(nn.Identity()), episode)
+    scores = score_episode(ProtoNet(nn.Identity()), episode)
     assert scores == pytest.approx({"accuracy": 0.75, "macro_f1": (4 / 5 + 2 / 3) / 2})
 
 

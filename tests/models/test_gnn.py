@@ -14,7 +14,7 @@ TIGHT = {"rtol": 1e-9, "atol": 1e-9}
 
 
 class Space(nn.Identity):
-    features = 6
+    feature_dim = 6
 
 
 def learner_of(outputs: int = 4, rounds: int = 3) -> GraphNet:
@@ -35,7 +35,7 @@ def support_of(labels: list[int], seed: int = 0) -> Support:
 def test_answers_are_those_of_one_graph_a_query(rounds):
     learner, full, query = learner_of(rounds=rounds), support_of([0, 1, 2, 1]), normal(3, 6, seed=1)
     expected = torch.stack([answers_of_one_graph(learner, full, asked) for asked in query])
-    assert_close(learner.predict(learner.adapt(full), query), expected, **TIGHT)
+    assert_close(learner.answer(full, query), expected, **TIGHT)
 
 
 def answers_of_one_graph(learner: GraphNet, full: Support, asked: Tensor) -> Tensor:
@@ -76,7 +76,7 @@ def test_the_last_round_does_not_see_what_is_not_allowed():
 
 def test_a_query_does_not_see_another():
     learner, query = learner_of(), normal(3, 6, seed=1)
-    state = learner.adapt(support_of([0, 1, 2]))
+    state = learner.adapt(learner.encode_support(support_of([0, 1, 2])))
     other = torch.cat([query[:1], 100 * query[1:]])
     assert_close(learner.predict(state, other)[0], learner.predict(state, query)[0], **TIGHT)
 
@@ -84,7 +84,7 @@ def test_a_query_does_not_see_another():
 @pytest.mark.parametrize("ways", [2, 4])
 def test_fewer_classes_take_the_first_slots(ways):
     learner = learner_of(outputs=4)
-    state = learner.adapt(support_of([*range(ways)]))
+    state = learner.adapt(learner.encode_support(support_of([*range(ways)])))
     assert state["labels"].shape == (ways, ways)
     assert learner.predict(state, normal(5, 6, seed=1)).shape == (5, ways)
     assert learner.max_ways == 4
@@ -95,4 +95,4 @@ def test_before_any_training_a_query_like_an_example_gets_its_label(seed):
     torch.manual_seed(seed)
     learner = GraphNet(Space(), outputs=5).double().requires_grad_(False)
     full = support_of([0, 1, 2, 3, 4], seed=seed)
-    assert learner.predict(learner.adapt(full), full.inputs).argmax(-1).tolist() == [0, 1, 2, 3, 4]
+    assert learner.answer(full, full.inputs).argmax(-1).tolist() == [0, 1, 2, 3, 4]

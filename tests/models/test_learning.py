@@ -6,7 +6,7 @@ import pytest
 
 from models.datasets.episode import Shape, rng_of
 from models.datasets.sinusoid import Sinusoid
-from models.training.evaluation import score
+from models.training.evaluation import score_episode
 from tests.models.learners import TABLE, is_regression
 from tests.models.trainings import Blobs, Training, trained
 
@@ -17,15 +17,15 @@ def test_law_10_it_learns_separable_blobs(name, tmp_path):
     tasks = 1 if "batch" in name else 2  # running statistics cannot be written under vmap
     learner = trained(Training(TABLE[name], steps=100, tasks=tasks), known, tmp_path)
     for blobs in (known, unseen):
-        scores = [score(learner, blobs.episode(rng_of(7, i), Shape(3, 5, 5)))["accuracy"] for i in range(10)]
+        scores = [score_episode(learner, blobs.episode(rng_of(7, i), Shape(3, 5, 5)))["accuracy"] for i in range(10)]
         assert fmean(scores) > 0.9
 
 
 @pytest.mark.parametrize("name", [name for name, spec in TABLE.items() if is_regression(spec)])
 def test_law_10_it_learns_sinusoids(name, tmp_path):
     shape = Shape(0, 10, 20)
-    learner = trained(Training(TABLE[name], steps=200, tasks=8, rate=1e-2, episode=shape), Sinusoid(), tmp_path)
+    learner = trained(Training(TABLE[name], steps=200, tasks=8, lr=1e-2, episode=shape), Sinusoid(), tmp_path)
     episodes = [Sinusoid().episode(rng_of(7, i), shape) for i in range(50)]
-    after = fmean(score(learner, episode)["mse"] for episode in episodes)
+    after = fmean(score_episode(learner, episode)["mse"] for episode in episodes)
     of_no_wave = fmean(episode.targets.square().mean().item() for episode in episodes)
     assert after < 0.5 * of_no_wave

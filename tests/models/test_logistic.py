@@ -7,9 +7,10 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from models.checkpoint import Spec, build
-from models.learner import Episode, Support, everyone
+from models.learner import Episode, Support, full_mask
 from models.learners.logistic import Logistic, logistic_regression
-from tests.models.learners import STRIDED, fresh, padded, query, support
+from models.testing.laws import padded
+from tests.models.learners import STRIDED, fresh, query, support
 
 SPEC = Spec("logistic", "conv4", {}, STRIDED)
 
@@ -46,27 +47,29 @@ def test_a_learner_is_logistic_regression_on_normalised_features():
     learner, full, asked = fresh(SPEC, torch.float64), support(SPEC, [1, 3, 2], 0, torch.float64), query(SPEC, 4)
     seen, new = (F.normalize(learner.encoder(inputs), dim=-1) for inputs in (full.inputs, asked.double()))
     expected = by_lbfgs(F.pad(seen, (0, 1), value=1.0), full.targets, 3, 1.0)
-    answers = learner.predict(learner.adapt(padded(full, 4)), asked.double())
+    answers = learner.answer(padded(full, 4), asked.double())
     assert_close(answers, new @ expected[:-1] + expected[-1], rtol=0, atol=1e-6)
 
 
 def test_classes_that_nothing_tells_apart_are_equally_likely():
     points = torch.ones(4, 3)
     learner = Logistic(nn.Identity())
-    state = learner.adapt(Support(points, torch.tensor([0, 1, 0, 1]), everyone(points), 2))
-    assert_close(learner.predict(state, points).softmax(-1), torch.full((4, 2), 0.5))
+    state = learner.adapt(learner.encode_support(Support(points, torch.tensor([0, 1, 0, 1]), full_mask(points), 2)))
+    assert_close(learner.predict(state, learner.encode(points)).softmax(-1), torch.full((4, 2), 0.5))
 
 
 def test_the_class_with_more_examples_is_the_likelier_where_nothing_else_speaks():
     points = torch.ones(5, 3)
-    learner = Logistic(nn.Identity(), penalty=1e-3, steps=1000)
-    state = learner.adapt(Support(points, torch.tensor([0, 0, 0, 0, 1]), everyone(points), 2))
-    assert_close(learner.predict(state, points[:1]).softmax(-1), torch.tensor([[0.8, 0.2]]), rtol=0, atol=1e-3)
+    learner = Logistic(nn.Identity(), penalty=1e-3, iterations=1000)
+    state = learner.adapt(learner.encode_support(Support(points, torch.tensor([0, 0, 0, 0, 1]), full_mask(points), 2)))
+    assert_close(
+        learner.predict(state, learner.encode(points[:1])).softmax(-1), torch.tensor([[0.8, 0.2]]), rtol=0, atol=1e-3
+    )
 
 
 def test_a_strong_penalty_leaves_the_weights_at_zero():
     learner, full = fresh(Spec("logistic", "conv4", {"penalty": 1e9}, STRIDED)), support(SPEC, [2, 2])
-    assert learner.adapt(full)["weights"].abs().max() < 1e-8
+    assert learner.adapt(learner.encode_support(full))["weights"].abs().max() < 1e-8
 
 
 def test_the_gradient_goes_through_the_descent_into_the_encoder():

@@ -14,9 +14,9 @@ from models.learners.lstm import preprocessed
 from tests.models.learners import STRIDED, network_of, support
 from tests.models.test_maml import episode_of, learner_of, meta_gradient
 
-CLASSIFY = Spec("lstm", "mlp", {"outputs": 3, "steps": 3}, {"inputs": 3, "widths": [6, 5]})
-REGRESS = Spec("lstm", "mlp", {"outputs": 1, "kind": "regression", "steps": 3}, {"inputs": 2, "widths": [6, 5]})
-IMAGES = Spec("lstm", "conv4", {"outputs": 3, "steps": 3}, STRIDED | {"width": 8})
+CLASSIFY = Spec("lstm", "mlp", {"outputs": 3, "inner_steps": 3}, {"inputs": 3, "widths": [6, 5]})
+REGRESS = Spec("lstm", "mlp", {"outputs": 1, "kind": "regression", "inner_steps": 3}, {"inputs": 2, "widths": [6, 5]})
+IMAGES = Spec("lstm", "conv4", {"outputs": 3, "inner_steps": 3}, STRIDED | {"width": 8})
 over_kinds = pytest.mark.parametrize("spec", [CLASSIFY, REGRESS, IMAGES], ids=["vectors", "regression", "images"])
 TIGHT = {"rtol": 1e-9, "atol": 1e-12}
 
@@ -40,7 +40,7 @@ def by_hand(learner: Learner, full: Support) -> State:
     weights = {name: one for name, one in learner.named_parameters() if name.startswith(("encoder.", "head."))}
     cells: dict[str, tuple[Tensor, Tensor]] = {}
     gates = {name: torch.zeros(2, value.numel(), dtype=torch.float64) for name, value in weights.items()}
-    for _ in range(learner.steps):
+    for _ in range(learner.inner_steps):
         answers = torch.func.functional_call(network_of(learner), weights, full.inputs)
         lost = F.cross_entropy(answers, full.targets) if full.ways else F.mse_loss(answers, full.targets)
         gradients = torch.autograd.grad(lost, list(weights.values()), retain_graph=True)
@@ -80,7 +80,7 @@ def test_with_an_open_forget_gate_and_a_fixed_input_gate_it_is_gradient_descent(
     for gate, bias in ((learner.forget, torch.inf), (learner.admit, math.log(rate / (1 - rate)))):
         nn.init.zeros_(gate.weight)
         nn.init.constant_(gate.bias, bias)
-    maml = learner_of(Spec("maml", spec.encoder, spec.learner_options | {"rate": rate}, spec.encoder_options))
+    maml = learner_of(Spec("maml", spec.encoder, spec.learner_options | {"inner_lr": rate}, spec.encoder_options))
     maml.load_state_dict(learner.state_dict(), strict=False)
     assert_close(learner.adapt(full), maml.adapt(full), **TIGHT)
 

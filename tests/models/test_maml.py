@@ -14,9 +14,9 @@ from models.checkpoint import Spec, build
 from models.learner import Episode, Learner, State, Support
 from tests.models.learners import IMAGE, STRIDED, fresh, network_of, query, support
 
-CLASSIFY = Spec("maml", "mlp", {"outputs": 3, "rate": 0.5}, {"inputs": 3, "widths": [6, 5]})
-REGRESS = Spec("maml", "mlp", {"outputs": 1, "kind": "regression", "rate": 0.1}, {"inputs": 2, "widths": [6, 5]})
-IMAGES = Spec("maml", "conv4", {"outputs": 3, "rate": 0.5}, STRIDED | {"width": 8})
+CLASSIFY = Spec("maml", "mlp", {"outputs": 3, "inner_lr": 0.5}, {"inputs": 3, "widths": [6, 5]})
+REGRESS = Spec("maml", "mlp", {"outputs": 1, "kind": "regression", "inner_lr": 0.1}, {"inputs": 2, "widths": [6, 5]})
+IMAGES = Spec("maml", "conv4", {"outputs": 3, "inner_lr": 0.5}, STRIDED | {"width": 8})
 over_kinds = pytest.mark.parametrize("spec", [CLASSIFY, REGRESS, IMAGES], ids=["vectors", "regression", "images"])
 
 
@@ -47,7 +47,7 @@ def finite_difference(learner: Learner, episode: Episode, parameter: Tensor, at:
 
 def outer_loss_in_float64(learner: Learner, episode: Episode) -> float:
     """Written out: `outer_loss` rounds to float32, too coarse for a finite difference."""
-    answers = learner.predict(learner.adapt(episode.support), episode.query)
+    answers = learner.answer(episode.support, episode.query)
     return learner.loss(answers, episode.targets, torch.ones(len(answers), dtype=torch.bool)).item()
 
 
@@ -63,12 +63,12 @@ def matches_finite_differences(learner: Learner, episode: Episode) -> None:
 @over_kinds
 @pytest.mark.parametrize("steps", [1, 2])
 def test_the_meta_gradient_equals_finite_differences(spec, steps):
-    matches_finite_differences(learner_of(spec, steps=steps), episode_of(spec))
+    matches_finite_differences(learner_of(spec, inner_steps=steps), episode_of(spec))
 
 
 @over_kinds
 def test_the_first_order_gradient_is_the_query_gradient_at_the_adapted_weights(spec):
-    learner, episode = learner_of(spec, steps=2, first_order=True), episode_of(spec)
+    learner, episode = learner_of(spec, inner_steps=2, first_order=True), episode_of(spec)
     adapted = {name: value.detach().requires_grad_() for name, value in learner.adapt(episode.support).items()}
     answers = learner.predict(adapted, episode.query)
     loss = learner.loss(answers, episode.targets, torch.ones(len(answers), dtype=torch.bool))
@@ -87,9 +87,9 @@ def test_the_second_derivatives_are_what_first_order_leaves_out(spec):
 @over_kinds
 @pytest.mark.parametrize("steps", [1, 3])
 def test_adapted_weights_and_meta_gradient_equal_those_of_higher(spec, steps):
-    learner, episode = learner_of(spec, steps=steps), episode_of(spec)
+    learner, episode = learner_of(spec, inner_steps=steps), episode_of(spec)
     network = network_of(learner)
-    descent = torch.optim.SGD(network.parameters(), lr=learner.rate)
+    descent = torch.optim.SGD(network.parameters(), lr=learner.inner_lr)
     loss = F.mse_loss if episode.support.ways == 0 else F.cross_entropy
     with higher.innerloop_ctx(network, descent, copy_initial_weights=False) as (inner, inner_descent):
         for _ in range(steps):
@@ -100,19 +100,19 @@ def test_adapted_weights_and_meta_gradient_equal_those_of_higher(spec, steps):
     assert_close(meta_gradient(learner, episode), expected, rtol=1e-5, atol=1e-7)
 
 
-def descend(learner: Learner, loss, rate: float, steps: int) -> nn.Module:
+def descend(learner: Learner, loss, lr: float, steps: int) -> nn.Module:
     """A copy of the network after plain gradient descent on `loss(network)`, written without models/."""
     network = copy.deepcopy(network_of(learner))
     for _ in range(steps):
         gradients = torch.autograd.grad(loss(network), list(network.parameters()))
         for parameter, gradient in zip(network.parameters(), gradients, strict=True):
-            parameter.data -= rate * gradient
+            parameter.data -= lr * gradient
     return network
 
 
 @pytest.mark.parametrize(("ways", "authors_rate"), [(5, 0.4), (20, 0.1)])
 def test_rate_two_is_the_authors_rate_on_a_loss_summed_and_divided_by_shots(ways, authors_rate):
-    shots, spec = 2, Spec("maml", "conv4", {"outputs": ways, "rate": 2.0}, STRIDED)
+    shots, spec = 2, Spec("maml", "conv4", {"outputs": ways, "inner_lr": 2.0}, STRIDED)
     learner, full = learner_of(spec), support(spec, [2] * ways, 0, torch.float64)
 
     def authors_loss(network: nn.Module) -> Tensor:
@@ -124,29 +124,29 @@ def test_rate_two_is_the_authors_rate_on_a_loss_summed_and_divided_by_shots(ways
 
 @pytest.mark.parametrize("ways", [2, 3, 5])
 def test_fewer_classes_than_outputs_equals_masking_the_others_with_minus_infinity(ways):
-    spec = Spec("maml", "conv4", {"outputs": 5, "rate": 0.5, "steps": 3}, STRIDED)
+    spec = Spec("maml", "conv4", {"outputs": 5, "inner_lr": 0.5, "inner_steps": 3}, STRIDED)
     learner, full = learner_of(spec), support(spec, [2] * ways, 0, torch.float64)
     asked, unused = query(spec, 4, 1, torch.float64), torch.arange(5) >= ways
 
     def masked_loss(network: nn.Module) -> Tensor:
         return F.cross_entropy(network(full.inputs).masked_fill(unused, -torch.inf), full.targets)
 
-    expected = descend(learner, masked_loss, rate=0.5, steps=3)(asked).masked_fill(unused, -torch.inf)
-    answers = learner.predict(learner.adapt(full), asked)
+    expected = descend(learner, masked_loss, lr=0.5, steps=3)(asked).masked_fill(unused, -torch.inf)
+    answers = learner.answer(full, asked)
     assert answers.shape == (4, ways)
     assert_close(answers.softmax(-1), expected.softmax(-1)[:, :ways], rtol=1e-9, atol=1e-12)
 
 
 def test_train_mode_takes_steps_and_eval_mode_adapt_steps():
     full = support(CLASSIFY, [1, 2, 3], 0, torch.float64)
-    learner = learner_of(CLASSIFY, steps=2, adapt_steps=7)
-    assert_close(learner.train().adapt(full), learner_of(CLASSIFY, steps=2).adapt(full), rtol=0, atol=0)
-    assert_close(learner.eval().adapt(full), learner_of(CLASSIFY, steps=7).adapt(full), rtol=0, atol=0)
+    learner = learner_of(CLASSIFY, inner_steps=2, eval_inner_steps=7)
+    assert_close(learner.train().adapt(full), learner_of(CLASSIFY, inner_steps=2).adapt(full), rtol=0, atol=0)
+    assert_close(learner.eval().adapt(full), learner_of(CLASSIFY, inner_steps=7).adapt(full), rtol=0, atol=0)
 
 
 def test_eval_mode_takes_as_many_steps_as_training_when_nothing_else_is_said():
-    learner = learner_of(CLASSIFY, steps=4)
-    assert learner.adapt_steps == 4
+    learner = learner_of(CLASSIFY, inner_steps=4)
+    assert learner.eval_inner_steps == 4
 
 
 def test_the_state_of_a_classifier_holds_only_the_rows_of_the_head_in_use():
@@ -164,7 +164,7 @@ def test_a_masked_example_has_no_part_in_the_inner_loss():
 
 
 def test_the_first_step_from_a_head_of_zeros_points_each_row_at_its_class():
-    learner, full = learner_of(replace(CLASSIFY, learner_options={"rate": 1.0})), episode_of(CLASSIFY).support
+    learner, full = learner_of(replace(CLASSIFY, learner_options={"inner_lr": 1.0})), episode_of(CLASSIFY).support
     state, features = learner.adapt(full), learner.encoder(full.inputs)
     chances = torch.full((len(full.targets), 3), 1 / 3, dtype=torch.float64)
     pull = (F.one_hot(full.targets, 3) - chances) / len(full.targets)

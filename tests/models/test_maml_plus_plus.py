@@ -10,11 +10,14 @@ from models.learner import Learner
 from tests.models.learners import STRIDED, network_of
 from tests.models.test_maml import descend, episode_of, learner_of, matches_finite_differences, meta_gradient
 
-CLASSIFY = Spec("maml++", "mlp", {"outputs": 3, "rate": 0.5, "steps": 3}, {"inputs": 3, "widths": [6, 5]})
+CLASSIFY = Spec("maml++", "mlp", {"outputs": 3, "inner_lr": 0.5, "inner_steps": 3}, {"inputs": 3, "widths": [6, 5]})
 REGRESS = Spec(
-    "maml++", "mlp", {"outputs": 1, "kind": "regression", "rate": 0.125, "steps": 3}, {"inputs": 2, "widths": [6, 5]}
+    "maml++",
+    "mlp",
+    {"outputs": 1, "kind": "regression", "inner_lr": 0.125, "inner_steps": 3},
+    {"inputs": 2, "widths": [6, 5]},
 )
-IMAGES = Spec("maml++", "conv4", {"outputs": 3, "rate": 0.5, "steps": 3}, STRIDED | {"width": 8})
+IMAGES = Spec("maml++", "conv4", {"outputs": 3, "inner_lr": 0.5, "inner_steps": 3}, STRIDED | {"width": 8})
 over_kinds = pytest.mark.parametrize("spec", [CLASSIFY, REGRESS, IMAGES], ids=["vectors", "regression", "images"])
 TIGHT = {"rtol": 1e-9, "atol": 1e-12}
 
@@ -75,7 +78,7 @@ def test_the_outer_loss_weighs_the_query_loss_after_every_step(spec):
     maml = learner_of(Spec("maml", spec.encoder, spec.learner_options, spec.encoder_options))
     loss, losses = loss_of(full.ways), []
     for steps in (1, 2, 3):
-        network = descend(maml, lambda one: loss(one(full.inputs), full.targets), learner.rate, steps)
+        network = descend(maml, lambda one: loss(one(full.inputs), full.targets), learner.inner_lr, steps)
         losses.append(loss(network(asked), targets).item())
     expected = sum(losses) / 6 + losses[-1] / 2
     assert learner.outer_loss(episode_of(spec), 0.25).item() == pytest.approx(expected, rel=1e-9)
@@ -83,7 +86,7 @@ def test_the_outer_loss_weighs_the_query_loss_after_every_step(spec):
 
 def test_when_the_annealing_is_over_the_outer_loss_is_that_of_maml():
     learner, episode = with_drawn_rates(CLASSIFY), episode_of(CLASSIFY)
-    answers = learner.predict(learner.adapt(episode.support), episode.query)
+    answers = learner.answer(episode.support, episode.query)
     assert_close(learner.outer_loss(episode, 0.1), nn.functional.cross_entropy(answers, episode.targets), **TIGHT)
 
 

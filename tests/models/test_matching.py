@@ -24,7 +24,7 @@ def normal(*shape: int, seed: int = 0) -> Tensor:
 
 
 def votes(learner: MatchingNet, support: Support, query: list[list[float]]) -> Tensor:
-    return learner.predict(learner.adapt(support), torch.tensor(query)).exp()
+    return learner.answer(support, torch.tensor(query)).exp()
 
 
 def test_a_query_between_two_examples_gives_each_half_its_vote():
@@ -47,7 +47,7 @@ def test_probabilities_are_attention_summed_by_class_in_a_loop(scale):
             weights.append(math.exp(scale * cosine))
         for weight, label in zip(weights, labels, strict=True):
             expected[row, label] += weight / sum(weights)
-    assert_close(learner.predict(learner.adapt(support), query).exp(), expected, rtol=1e-6, atol=1e-6)
+    assert_close(learner.answer(support, query).exp(), expected, rtol=1e-6, atol=1e-6)
 
 
 def test_examples_under_the_mask_have_no_vote():
@@ -74,7 +74,7 @@ def test_answers_and_gradients_are_finite_where_the_attention_is_almost_nothing(
     learner = MatchingNet(nn.Identity(), scale=1e4)
     support = support_of([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0]], [0, 1, 1])
     support.inputs.requires_grad_()
-    answers = learner.predict(learner.adapt(support), torch.tensor([[1.0, 0.0]]))
+    answers = learner.answer(support, torch.tensor([[1.0, 0.0]]))
     answers.sum().backward()
     assert answers.isfinite().all()
     assert support.inputs.grad.isfinite().all()
@@ -87,7 +87,7 @@ def test_only_full_context_makes_the_order_matter():
 
 
 class Plane(nn.Identity):
-    features = 3
+    feature_dim = 3
 
 
 def full_context_learner(steps: int = 4) -> MatchingNet:

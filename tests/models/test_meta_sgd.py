@@ -11,9 +11,11 @@ from models.learner import Learner
 from tests.models.learners import STRIDED, network_of, support
 from tests.models.test_maml import episode_of, learner_of, matches_finite_differences, meta_gradient
 
-CLASSIFY = Spec("meta-sgd", "mlp", {"outputs": 3, "rate": 0.5}, {"inputs": 3, "widths": [6, 5]})
-REGRESS = Spec("meta-sgd", "mlp", {"outputs": 1, "kind": "regression", "rate": 0.125}, {"inputs": 2, "widths": [6, 5]})
-IMAGES = Spec("meta-sgd", "conv4", {"outputs": 3, "rate": 0.5}, STRIDED | {"width": 8})
+CLASSIFY = Spec("meta-sgd", "mlp", {"outputs": 3, "inner_lr": 0.5}, {"inputs": 3, "widths": [6, 5]})
+REGRESS = Spec(
+    "meta-sgd", "mlp", {"outputs": 1, "kind": "regression", "inner_lr": 0.125}, {"inputs": 2, "widths": [6, 5]}
+)
+IMAGES = Spec("meta-sgd", "conv4", {"outputs": 3, "inner_lr": 0.5}, STRIDED | {"width": 8})
 over_kinds = pytest.mark.parametrize("spec", [CLASSIFY, REGRESS, IMAGES], ids=["vectors", "regression", "images"])
 TIGHT = {"rtol": 1e-9, "atol": 1e-12}
 
@@ -29,7 +31,7 @@ def with_drawn_rates(spec: Spec, **options: object) -> Learner:
 def test_with_one_rate_for_all_it_is_maml(spec):
     maml = Spec("maml", spec.encoder, spec.learner_options, spec.encoder_options)
     full = episode_of(spec).support
-    assert_close(learner_of(spec, steps=2).adapt(full), learner_of(maml, steps=2).adapt(full), **TIGHT)
+    assert_close(learner_of(spec, inner_steps=2).adapt(full), learner_of(maml, inner_steps=2).adapt(full), **TIGHT)
 
 
 @over_kinds
@@ -47,7 +49,7 @@ def test_a_step_is_the_gradient_times_the_rates_coordinate_by_coordinate(spec):
 
 @over_kinds
 def test_the_meta_gradient_of_weights_and_rates_equals_finite_differences(spec):
-    matches_finite_differences(with_drawn_rates(spec, steps=2), episode_of(spec))
+    matches_finite_differences(with_drawn_rates(spec, inner_steps=2), episode_of(spec))
 
 
 @pytest.mark.parametrize("ways", [2, 3])

@@ -19,7 +19,8 @@ from models.functional import adapt_many, predict_many
 from models.learner import Learner, State, Support
 from models.losses import cross_entropy
 from models.native import build
-from tests.models.learners import TABLE, fresh, padded, query, support
+from models.testing.laws import padded
+from tests.models.learners import TABLE, fresh, query, support
 
 ROOT = Path(__file__).parents[2]
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}
@@ -197,10 +198,12 @@ def test_images_of_other_channels_are_refused():
 
 def adapted(learner: Learner, spec) -> tuple[State, Tensor]:
     """Two clients and their answers."""
-    both = [padded(support(spec, [1, 2, 1], seed), 2) for seed in range(2)]
+    both = [padded(learner.encode_support(support(spec, [1, 2, 1], seed)), 2) for seed in range(2)]
     supports = Support(*(torch.stack(tensors) for tensors in zip(*(one[:3] for one in both), strict=True)), 3)
     states = adapt_many(learner, supports)
-    return states, predict_many(learner, states, torch.stack([query(spec, 3, seed) for seed in range(2)]))
+    return states, predict_many(
+        learner, states, torch.stack([learner.encode(query(spec, 3, seed)) for seed in range(2)])
+    )
 
 
 @needs_kernel

@@ -11,10 +11,10 @@ from torch.testing import assert_close
 from models.checkpoint import Spec, build
 from models.learner import Episode, Learner, Support
 from models.learners.cosine import CosineProtoNet
-from models.test_time_augmentation import augmented_views
+from models.test_time_augmentation import augmented_copies
 from tests.models.learners import POOLED, STRIDED, fresh, query, support
 
-OPTIONS = {"copies": 3, "rate": 0.05, "adapt_steps": 4}
+OPTIONS = {"copies": 3, "inner_lr": 0.05, "eval_inner_steps": 4}
 SPECS = [Spec("pmf", "conv4", OPTIONS, STRIDED), Spec("pmf", "conv4", OPTIONS, POOLED)]
 over_norms = pytest.mark.parametrize("spec", SPECS, ids=["group", "batch"])
 
@@ -26,12 +26,12 @@ def means_of(directions: Tensor, full: Support) -> Tensor:
 def fine_tuned(learner: Learner, full: Support) -> torch.nn.Module:
     """A copy of the encoder after SGD in place, as the authors' code fine-tunes the shared one."""
     encoder = copy.deepcopy(learner.encoder).requires_grad_(True)
-    optimiser = torch.optim.SGD(encoder.parameters(), lr=learner.rate)
-    for _ in range(learner.adapt_steps):
+    optimiser = torch.optim.SGD(encoder.parameters(), lr=learner.inner_lr)
+    for _ in range(learner.eval_inner_steps):
         prototypes = means_of(F.normalize(encoder(full.inputs), dim=-1), full)
         logits = torch.cat([
             learner.log_scale.exp() * F.normalize(encoder(moved), dim=-1) @ prototypes.T
-            for moved in augmented_views(full.inputs, 1 + learner.copies)[1:]
+            for moved in augmented_copies(full.inputs, 1 + learner.copies)[1:]
         ])  # fmt: skip
         optimiser.zero_grad()
         F.cross_entropy(logits, full.targets.repeat(learner.copies)).backward()
@@ -71,10 +71,10 @@ def test_neither_the_shared_weights_nor_the_running_statistics_move(spec):
 
 
 def test_without_a_rate_it_is_cosine_prototypes():
-    learner = fresh(Spec("pmf", "conv4", OPTIONS | {"rate": 0.0}, STRIDED), torch.float64)
+    learner = fresh(Spec("pmf", "conv4", OPTIONS | {"inner_lr": 0.0}, STRIDED), torch.float64)
     full, asked = support(SPECS[0], [1, 3], dtype=torch.float64), query(SPECS[0], 4, dtype=torch.float64)
     cosine = CosineProtoNet(learner.encoder).double()
-    assert_close(learner.predict(learner.adapt(full), asked), cosine.predict(cosine.adapt(full), asked))
+    assert_close(learner.answer(full, asked), cosine.answer(full, asked))
 
 
 def test_in_training_nothing_is_fine_tuned_and_scale_and_encoder_learn():

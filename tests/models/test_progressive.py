@@ -10,7 +10,7 @@ from models.functional import class_means
 from models.learner import Episode, Learner, Support
 from tests.models.learners import STRIDED, fresh, query, support
 
-SPEC = Spec("progressive", "conv4", {"width": 8, "rate": 0.3, "adapt_steps": 6}, STRIDED)
+SPEC = Spec("progressive", "conv4", {"width": 8, "inner_lr": 0.3, "eval_inner_steps": 6}, STRIDED)
 SHAPES = {"filters": (8, 1, 5, 5), "adapter": (8, 16), "readout": (3, 8), "weight": (3, 16), "bias": (3,)}
 
 
@@ -52,23 +52,24 @@ def test_a_client_s_column_is_what_an_optimiser_makes_of_it():
         optimiser.zero_grad()
         F.cross_entropy(columns(full.inputs), full.targets).backward()
         optimiser.step()
-    assert_close(learner.predict(learner.adapt(full), asked), columns(asked).detach(), rtol=0, atol=1e-9)
+    assert_close(learner.answer(full, asked), columns(asked).detach(), rtol=0, atol=1e-9)
 
 
 def test_it_begins_as_the_classifier_of_the_frozen_prototypes():
-    learner = fresh(Spec("progressive", "conv4", {"rate": 0.0}, STRIDED), torch.float64)
+    learner = fresh(Spec("progressive", "conv4", {"inner_lr": 0.0}, STRIDED), torch.float64)
     full, asked = support(SPEC, [1, 3, 2], dtype=torch.float64), query(SPEC, 5, dtype=torch.float64)
-    distances = torch.cdist(learner.features(asked), class_means(learner.features(full.inputs), full)).square()
-    answers = learner.predict(learner.adapt(full), asked).softmax(-1)
+    distances = torch.cdist(learner.frozen(asked), class_means(learner.frozen(full.inputs), full)).square()
+    answers = learner.answer(full, asked).softmax(-1)
     assert_close(answers, (-10 * distances).softmax(-1), rtol=0, atol=1e-9)
 
 
 def test_the_support_is_learned():
     full = support(SPEC, [3, 3, 3])
     learners = (
-        fresh(Spec("progressive", "conv4", {"rate": 1.0, "adapt_steps": steps}, STRIDED)) for steps in (1, 10, 50)
+        fresh(Spec("progressive", "conv4", {"inner_lr": 1.0, "eval_inner_steps": steps}, STRIDED))
+        for steps in (1, 10, 50)
     )
-    losses = [F.cross_entropy(each.predict(each.adapt(full), full.inputs), full.targets).item() for each in learners]
+    losses = [F.cross_entropy(each.answer(full, full.inputs), full.targets).item() for each in learners]
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] < 0.9 * losses[0]
 

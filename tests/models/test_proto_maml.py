@@ -11,8 +11,8 @@ from models.learners.protonet import ProtoNet
 from tests.models.learners import STRIDED, query, support
 from tests.models.test_maml import episode_of, learner_of, matches_finite_differences, meta_gradient
 
-VECTORS = Spec("proto-maml", "mlp", {"rate": 0.1}, {"inputs": 3, "widths": [6, 5]})
-IMAGES = Spec("proto-maml", "conv4", {"rate": 0.1}, STRIDED | {"width": 8})
+VECTORS = Spec("proto-maml", "mlp", {"inner_lr": 0.1}, {"inputs": 3, "widths": [6, 5]})
+IMAGES = Spec("proto-maml", "conv4", {"inner_lr": 0.1}, STRIDED | {"width": 8})
 over_encoders = pytest.mark.parametrize("spec", [VECTORS, IMAGES], ids=["vectors", "images"])
 TIGHT = {"rtol": 1e-9, "atol": 1e-12}
 
@@ -29,22 +29,22 @@ def by_hand(spec: Spec, steps: int) -> State:
         encoder = {name.removeprefix("encoder."): value for name, value in zip(names, weights[:-2], strict=False)}
         answers = torch.func.functional_call(learner.encoder, encoder, full.inputs) @ weights[-2].T + weights[-1]
         gradients = torch.autograd.grad(F.cross_entropy(answers, full.targets), weights)
-        weights = [weight - learner.rate * gradient for weight, gradient in zip(weights, gradients, strict=True)]
+        weights = [weight - learner.inner_lr * gradient for weight, gradient in zip(weights, gradients, strict=True)]
     return dict(zip(names, weights, strict=True))
 
 
 @over_encoders
 def test_without_a_step_it_is_a_prototypical_network_up_to_a_constant_of_each_query(spec):
-    learner, episode = learner_of(spec, steps=0), episode_of(spec)
+    learner, episode = learner_of(spec, inner_steps=0), episode_of(spec)
     prototypical = ProtoNet(learner.encoder)
-    ours = learner.predict(learner.adapt(episode.support), episode.query)
-    theirs = prototypical.predict(prototypical.adapt(episode.support), episode.query)
+    ours = learner.answer(episode.support, episode.query)
+    theirs = prototypical.answer(episode.support, episode.query)
     constant = learner.encoder(episode.query).square().sum(1, keepdim=True)
     assert_close(ours - constant, theirs, **TIGHT)
 
 
 def test_after_no_step_a_state_still_owns_its_memory():
-    learner = learner_of(VECTORS, steps=0)
+    learner = learner_of(VECTORS, inner_steps=0)
     state = learner.adapt(episode_of(VECTORS).support)
     with torch.no_grad():
         kept = state["encoder.layers.0.0.weight"].clone()
@@ -55,14 +55,14 @@ def test_after_no_step_a_state_still_owns_its_memory():
 @over_encoders
 @pytest.mark.parametrize("steps", [1, 3])
 def test_the_adapted_weights_equal_descent_by_hand(spec, steps):
-    state = learner_of(spec, steps=steps).adapt(episode_of(spec).support)
+    state = learner_of(spec, inner_steps=steps).adapt(episode_of(spec).support)
     assert_close(state, by_hand(spec, steps), **TIGHT)
 
 
 @over_encoders
 @pytest.mark.parametrize("steps", [0, 2])
 def test_the_meta_gradient_goes_through_the_prototypes_and_equals_finite_differences(spec, steps):
-    learner, episode = learner_of(spec, steps=steps), episode_of(spec)
+    learner, episode = learner_of(spec, inner_steps=steps), episode_of(spec)
     matches_finite_differences(learner, episode)
 
 

@@ -59,7 +59,6 @@ def test_the_loss_is_differentiated_through_prototypes_and_queries():
     learner = ProtoNet(nn.Linear(2, 2, bias=False))
     with torch.no_grad():
         learner.encoder.weight.copy_(torch.eye(2))
-    state = learner.adapt(support_of([[1.0, 0.0], [0.0, 1.0]], [0, 1]))
-    learner.predict(state, torch.tensor([[2.0, 0.0]]))[0, 0].backward()
+    learner.answer(support_of([[1.0, 0.0], [0.0, 1.0]], [0, 1]), torch.tensor([[2.0, 0.0]]))[0, 0].backward()
     # With weight W, the logit is -|W(2, 0) - W(1, 0)|^2 = -|W(1, 0)|^2, whose gradient is -2 W(1, 0) in column 0.
     assert_close(learner.encoder.weight.grad, torch.tensor([[-2.0, 0.0], [0.0, 0.0]]))

@@ -1,4 +1,4 @@
-"""The recipes of the zoo: each can be made."""
+"""The recipes of the zoo: each can be trained."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from models import checkpoint
-from models.datasets import SPLITS
+from models.datasets import dataset_of
 from models.learner import Kind
 from models.recipes import RECIPES, recipe_of
 
@@ -14,10 +14,11 @@ over_recipes = pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES.k
 
 
 @over_recipes
-def test_a_recipe_builds_its_learner_and_knows_its_data(recipe):
-    learner = checkpoint.build(recipe.spec)
-    assert recipe.data in SPLITS
-    assert recipe.validation is None or recipe.validation in SPLITS
+def test_a_recipe_builds_its_learner_and_names_splits_of_its_dataset(recipe):
+    learner, dataset = checkpoint.build(recipe.spec), dataset_of(recipe.dataset)
+    assert {recipe.training_split, recipe.validation_split} <= {*dataset.splits, None}
+    assert dataset.kind is learner.kind
+    assert dataset.input_type == recipe.input["type"]
     assert (recipe.episode.ways == 0) == (learner.kind is Kind.REGRESSION)
     assert learner.max_ways is None or recipe.episode.ways <= learner.max_ways
 
@@ -30,25 +31,35 @@ def test_a_learner_with_batch_norm_is_trained_one_task_at_a_time(recipe):
 
 
 @over_recipes
-def test_what_a_recipe_starts_from_has_the_same_weights_in_its_encoder(recipe):
+def test_a_recipe_has_the_same_encoder_as_the_recipe_it_starts_from(recipe):
     if recipe.start is None:
-        pytest.skip("starts from nothing")
-    assert recipe.data == RECIPES[recipe.start].data
+        pytest.skip("starts from fresh weights")
+    assert recipe.training_split == RECIPES[recipe.start].training_split
     start = RECIPES[recipe.start].spec
     mine, theirs = (checkpoint.build(spec).encoder.state_dict() for spec in (recipe.spec, start))
     assert {name: value.shape for name, value in mine.items()} == {name: value.shape for name, value in theirs.items()}
 
 
-def test_a_recipe_is_found_by_name_with_other_steps_if_given():
+def test_a_recipe_is_found_by_name_and_takes_another_number_of_steps():
     assert recipe_of("sinusoid") == RECIPES["sinusoid"]
     assert recipe_of("sinusoid", steps=7) == replace(RECIPES["sinusoid"], steps=7)
 
 
-def test_an_unknown_recipe_is_refused_with_those_there_are():
+def test_an_unknown_recipe_is_refused_with_the_known_names():
     with pytest.raises(ValueError, match=r"'glyph'.*glyphs-maml"):
         recipe_of("glyph")
 
 
-def test_recipes_are_listed_after_what_they_start_from():
+def test_a_recipe_is_listed_after_the_one_it_starts_from():
     order = list(RECIPES)
     assert all(order.index(recipe.start) < order.index(name) for name, recipe in RECIPES.items() if recipe.start)
+
+
+def test_glyphs_at_40_pixels_is_the_same_network_as_glyphs():
+    """The network does not depend on the size of its input, so a checkpoint of one recipe fits the other."""
+    shapes = [
+        {key: value.shape for key, value in checkpoint.build(RECIPES[name].spec).state_dict().items()}
+        for name in ("glyphs", "glyphs-40")
+    ]
+    assert shapes[0] == shapes[1]
+    assert RECIPES["glyphs"].spec == RECIPES["glyphs-40"].spec

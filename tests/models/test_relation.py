@@ -14,7 +14,7 @@ TIGHT = {"rtol": 1e-9, "atol": 1e-9}
 class Maps(nn.Module):
     """An encoder whose maps are its inputs."""
 
-    features = 8
+    feature_dim = 8
 
     def maps(self, images: Tensor) -> Tensor:
         return images
@@ -46,7 +46,7 @@ def test_a_class_map_is_the_mean_or_the_sum_of_its_examples(pooling):
 def test_only_the_sum_depends_on_how_often_an_example_is_given(pooling, same):
     learner, once, query = learner_of(pooling), support_of([0, 1]), normal(3, 8, 3, 3, seed=1)
     twice = Support(once.inputs.repeat(2, 1, 1, 1), once.targets.repeat(2), once.mask.repeat(2), 2)
-    answers, again = (learner.predict(learner.adapt(full), query) for full in (once, twice))
+    answers, again = (learner.answer(full, query) for full in (once, twice))
     assert torch.allclose(answers, again) is same
 
 
@@ -69,9 +69,7 @@ def one_pair(learner: RelationNet, of_class: Tensor, asked: Tensor) -> Tensor:
 def test_a_score_does_not_depend_on_the_other_classes():
     learner, full, query = learner_of(), support_of([0, 1, 2]), normal(2, 8, 3, 3, seed=1)
     two = Support(full.inputs[:2], full.targets[:2], full.mask[:2], 2)
-    assert_close(
-        learner.predict(learner.adapt(full), query)[:, :2], learner.predict(learner.adapt(two), query), **TIGHT
-    )
+    assert_close(learner.answer(full, query)[:, :2], learner.answer(two, query), **TIGHT)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +85,7 @@ def test_the_outer_loss_is_that_of_the_queries():
     learner, full, query = learner_of(), support_of([0, 1]), normal(4, 8, 3, 3, seed=1)
     targets = torch.tensor([0, 1, 1, 0])
     wanted = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [1.0, 0.0]])
-    relations = learner.predict(learner.adapt(full), query).sigmoid()
+    relations = learner.answer(full, query).sigmoid()
     lost = learner.outer_loss(Episode(full, query, targets), 0.0)
     assert_close(lost, nn.functional.mse_loss(relations, wanted.double()))
 
@@ -95,5 +93,5 @@ def test_the_outer_loss_is_that_of_the_queries():
 def test_an_untrained_network_scores_a_pair_by_its_difference():
     learner, full, query = learner_of(), support_of([0, 1]), normal(3, 8, 3, 3, seed=1)
     moved = full._replace(inputs=full.inputs + 1.0)
-    answers = learner.predict(learner.adapt(full), query)
-    assert_close(learner.predict(learner.adapt(moved), query + 1.0), answers, **TIGHT)
+    answers = learner.answer(full, query)
+    assert_close(learner.answer(moved, query + 1.0), answers, **TIGHT)

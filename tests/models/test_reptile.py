@@ -11,11 +11,14 @@ from models.training.distributed import mean_loss
 from tests.models.learners import STRIDED, support
 from tests.models.test_maml import descend, episode_of, learner_of, meta_gradient
 
-CLASSIFY = Spec("reptile", "mlp", {"outputs": 3, "rate": 0.5, "steps": 4}, {"inputs": 3, "widths": [6, 5]})
+CLASSIFY = Spec("reptile", "mlp", {"outputs": 3, "inner_lr": 0.5, "inner_steps": 4}, {"inputs": 3, "widths": [6, 5]})
 REGRESS = Spec(
-    "reptile", "mlp", {"outputs": 1, "kind": "regression", "rate": 0.1, "steps": 4}, {"inputs": 2, "widths": [6, 5]}
+    "reptile",
+    "mlp",
+    {"outputs": 1, "kind": "regression", "inner_lr": 0.1, "inner_steps": 4},
+    {"inputs": 2, "widths": [6, 5]},
 )
-IMAGES = Spec("reptile", "conv4", {"outputs": 3, "rate": 0.5, "steps": 4}, STRIDED | {"width": 8})
+IMAGES = Spec("reptile", "conv4", {"outputs": 3, "inner_lr": 0.5, "inner_steps": 4}, STRIDED | {"width": 8})
 over_kinds = pytest.mark.parametrize("spec", [CLASSIFY, REGRESS, IMAGES], ids=["vectors", "regression", "images"])
 TIGHT = {"rtol": 1e-9, "atol": 1e-12}
 
@@ -24,7 +27,7 @@ def learned(learner: Learner, episode: Episode) -> Learner:
     """The network after plain gradient descent on the support and the queries together."""
     inputs, targets = (torch.cat(pair) for pair in zip(episode.support[:2], episode[1:], strict=True))
     loss = torch.nn.functional.cross_entropy if episode.support.ways else torch.nn.functional.mse_loss
-    return descend(learner, lambda network: loss(network(inputs), targets), learner.rate, learner.steps)
+    return descend(learner, lambda network: loss(network(inputs), targets), learner.inner_lr, learner.inner_steps)
 
 
 def way_back(learner: Learner, episode: Episode) -> State:

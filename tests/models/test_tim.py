@@ -13,7 +13,7 @@ from models.learner import Episode, State, Support
 from models.learners.tim import TIM
 from tests.models.learners import STRIDED, fresh, query, support
 
-SPEC = Spec("tim", "conv4", {"adapt_steps": 5}, STRIDED)
+SPEC = Spec("tim", "conv4", {"eval_inner_steps": 5}, STRIDED)
 over_alphas = pytest.mark.parametrize("alpha", [None, 2.0, 5.0])
 
 BALANCED, UNBALANCED = [10, 10, 10, 10, 10], [24, 6, 6, 6, 6]
@@ -67,9 +67,9 @@ def written_out(learner: TIM, state: State, asked: Tensor, prototypes: Tensor) -
     return 0.1 * error + (mean * mean.log()).sum() - 0.1 * (answers * answers.log()).sum(-1).mean()
 
 
-def optimised(learner: TIM, state: State, asked: Tensor, kind: type, rate: float, steps: int) -> Tensor:
+def optimised(learner: TIM, state: State, asked: Tensor, kind: type, lr: float, steps: int) -> Tensor:
     prototypes = state["prototypes"].clone().requires_grad_()
-    optimiser = kind([prototypes], lr=rate)
+    optimiser = kind([prototypes], lr=lr)
     for _ in range(steps):
         optimiser.zero_grad()
         written_out(learner, state, asked, prototypes).backward()
@@ -78,21 +78,21 @@ def optimised(learner: TIM, state: State, asked: Tensor, kind: type, rate: float
 
 
 def test_the_prototypes_descend_as_an_optimiser_of_torch_takes_them():
-    learner, (full, asked, _) = identity(rate=0.2, adapt_steps=7), clouds(BALANCED, 0)
-    state = learner.adapt(full)
+    learner, (full, asked, _) = identity(inner_lr=0.2, eval_inner_steps=7), clouds(BALANCED, 0)
+    state = learner.adapt(learner.encode_support(full))
     moved = optimised(learner, state, asked, torch.optim.SGD, 0.2, 7)
-    assert_close(learner.moved(state, learner.points(asked)), moved, rtol=0, atol=1e-9)
-    logits = -7.5 * torch.cdist(learner.points(asked), moved) ** 2
-    assert_close(learner.predict(state, asked), logits, rtol=0, atol=1e-6)
+    assert_close(learner.moved(state, learner.encode(asked)), moved, rtol=0, atol=1e-9)
+    logits = -7.5 * torch.cdist(learner.encode(asked), moved) ** 2
+    assert_close(learner.predict(state, learner.encode(asked)), logits, rtol=0, atol=1e-6)
 
 
 def test_few_steps_come_about_as_far_as_the_papers_thousand():
     learner, (full, asked, _) = identity(), clouds(BALANCED, 0)
-    state = learner.adapt(full)
+    state = learner.adapt(learner.encode_support(full))
     ours, theirs = (
         written_out(learner, state, asked, prototypes).item()
         for prototypes in (
-            learner.moved(state, learner.points(asked)),
+            learner.moved(state, learner.encode(asked)),
             optimised(learner, state, asked, torch.optim.Adam, 1e-4, 1000),
         )
     )
@@ -105,10 +105,10 @@ def accuracies(counts: list[int], **options: object) -> tuple[float, float]:
     learner, alone, together = identity(**options), [], []
     for seed in range(10):
         full, asked, labels = clouds(counts, seed)
-        state = learner.adapt(full)
-        single = torch.cat([learner.predict(state, one.unsqueeze(0)) for one in asked])
+        state = learner.adapt(learner.encode_support(full))
+        single = torch.cat([learner.predict(state, learner.encode(one.unsqueeze(0))) for one in asked])
         alone.append((single.argmax(-1) == labels).double().mean().item())
-        together.append((learner.predict(state, asked).argmax(-1) == labels).double().mean().item())
+        together.append((learner.predict(state, learner.encode(asked)).argmax(-1) == labels).double().mean().item())
     return fmean(alone), fmean(together)
 
 
@@ -127,32 +127,32 @@ def test_queries_without_balance_harm_each_other_and_less_so_with_alpha():
 @over_alphas
 def test_fewer_queries_than_classes_are_answered_by_the_prototypes_as_they_are(alpha):
     learner, (full, asked, _) = identity(alpha=alpha), clouds(BALANCED, 0)
-    state = learner.adapt(full)
-    still = learner.logits(learner.points(asked[:5]), state["prototypes"])
-    assert_close(learner.predict(state, asked[:4]), still[:4], rtol=0, atol=0)
-    assert not torch.allclose(learner.predict(state, asked[:5]), still, atol=1e-3)
+    state = learner.adapt(learner.encode_support(full))
+    still = learner.logits(learner.encode(asked[:5]), state["prototypes"])
+    assert_close(learner.predict(state, learner.encode(asked[:4])), still[:4], rtol=0, atol=0)
+    assert not torch.allclose(learner.predict(state, learner.encode(asked[:5])), still, atol=1e-3)
 
 
 def test_answers_that_are_sure_beyond_float32_stay_finite():
     learner, full = TIM(nn.Identity(), temperature=1e4).eval(), clouds(BALANCED, 0)[0]
     full = full._replace(inputs=full.inputs.float())
-    assert learner.predict(learner.adapt(full), full.inputs[:1].expand(6, -1)).isfinite().all()
+    assert learner.answer(full, full.inputs[:1].expand(6, -1)).isfinite().all()
 
 
 def test_in_training_nothing_moves_and_the_encoder_learns_as_a_prototypical_network():
     torch.manual_seed(0)
     learner, asked = build(SPEC).train(), support(SPEC, [2, 2], 1)
     full = support(SPEC, [1, 2])
-    state = learner.adapt(full)
-    still = learner.logits(learner.points(asked.inputs), state["prototypes"])
-    assert_close(learner.predict(state, asked.inputs), still)
+    state = learner.adapt(learner.encode_support(full))
+    still = learner.logits(learner.encode(asked.inputs), state["prototypes"])
+    assert_close(learner.predict(state, learner.encode(asked.inputs)), still)
     loss = learner.outer_loss(Episode(full, asked.inputs, asked.targets), 0.0)
     assert all(gradient.abs().sum() > 0 for gradient in torch.autograd.grad(loss, list(learner.parameters())))
 
 
 def test_the_order_of_the_queries_does_not_matter_but_their_company_does():
     learner, asked = fresh(SPEC, torch.float64), query(SPEC, 4, dtype=torch.float64)
-    state = learner.adapt(support(SPEC, [1, 2, 3], dtype=torch.float64))
-    answers = learner.predict(state, asked)
-    assert_close(learner.predict(state, asked.flip(0)).flip(0), answers, rtol=0, atol=1e-9)
-    assert not torch.allclose(learner.predict(state, asked[:3]), answers[:3])
+    state = learner.adapt(learner.encode_support(support(SPEC, [1, 2, 3], dtype=torch.float64)))
+    answers = learner.predict(state, learner.encode(asked))
+    assert_close(learner.predict(state, learner.encode(asked.flip(0))).flip(0), answers, rtol=0, atol=1e-9)
+    assert not torch.allclose(learner.predict(state, learner.encode(asked[:3])), answers[:3])

@@ -127,7 +127,7 @@ def test_another_seed_starts_elsewhere_and_the_same_seed_in_the_same_place(tmp_p
     ("protonet-pool-batch", Blobs(5), Shape(5, 1, 3)),
 ])  # fmt: skip
 def test_the_loss_goes_down(name, tasks, shape, tmp_path):
-    small = Training(TABLE[name], steps=40, tasks=1 if "batch" in name else 8, rate=1e-2, episode=shape)
+    small = Training(TABLE[name], steps=40, tasks=1 if "batch" in name else 8, lr=1e-2, episode=shape)
     losses = [progress.loss for progress in finish(small.run(tmp_path), tasks)]
     assert losses[-1] < 0.9 * losses[0]
 
@@ -159,9 +159,9 @@ def test_the_rate_falls_to_nothing_before_a_restart_and_at_the_end(tmp_path):
     run = Run(recipe, tmp_path, "test")
     rates = [run.optimiser.param_groups[0]["lr"] for _ in run.train(Blobs(), None, every=100)]
     for cycle in (rates[:12], rates[12:]):
-        assert cycle[0] == recipe.rate
+        assert cycle[0] == recipe.lr
         assert cycle == sorted(cycle, reverse=True)
-        assert cycle[-1] < 0.05 * recipe.rate
+        assert cycle[-1] < 0.05 * recipe.lr
 
 
 def test_what_needs_no_training_is_its_start(tmp_path):
@@ -182,7 +182,7 @@ def test_a_curriculum_begins_with_its_shape_and_ends_with_the_recipes(tmp_path):
 
 
 def test_the_steps_take_the_recipes_shapes_in_turn(tmp_path):
-    recipe = replace(GLYPHS.recipe(), episode=Shape(6, 1, 3), also=(Shape(3, 5, 3), Shape(2, 2, 3)), steps=4)
+    recipe = replace(GLYPHS.recipe(), episode=Shape(6, 1, 3), alternating=(Shape(3, 5, 3), Shape(2, 2, 3)), steps=4)
     run, seen = Run(recipe, tmp_path, "test"), []
     for _ in run.train(Watched(Blobs(), seen), None, every=100):
         pass

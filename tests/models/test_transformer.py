@@ -13,7 +13,7 @@ EXACT = {"rtol": 0, "atol": 0}
 
 
 class Space(nn.Identity):
-    features = 6
+    feature_dim = 6
 
 
 def learner_of(outputs: int = 5) -> InContextTransformer:
@@ -54,7 +54,7 @@ def test_attention_is_that_of_torch(heads):
 def test_answers_are_those_of_one_sequence_a_query_under_a_mask_of_who_sees_whom():
     learner, full, query = learner_of(), support_of([0, 1, 2, 2, 1]), normal(4, 6, seed=1)
     expected = torch.stack([answers_of_one_sequence(learner, full, asked) for asked in query])
-    assert_close(learner.predict(learner.adapt(full), query), expected, **TIGHT)
+    assert_close(learner.answer(full, query), expected, **TIGHT)
 
 
 def answers_of_one_sequence(learner: InContextTransformer, full: Support, asked: Tensor) -> Tensor:
@@ -86,32 +86,32 @@ def torch_layer(block: Block) -> nn.TransformerEncoderLayer:
 
 def test_the_state_holds_keys_and_values_of_every_layer():
     learner, full = learner_of(), support_of([0, 1, 2, 2])
+    full = learner.encode_support(full)
     state = learner.adapt(full)
     assert {name: tuple(tensor.shape) for name, tensor in state.items()} == {"memories": (2, 4, 32), "given": (4, 3)}
-    tokens = learner.tokens(full.inputs, learner.label_scale * learner.labels[full.targets])
+    tokens = torch.cat([full.inputs, learner.label_scale * learner.labels[full.targets]], 1)
     normalised = learner.blocks[0].norm(tokens)
     keys, values = normalised @ learner.blocks[0].key.weight.T, normalised @ learner.blocks[0].value.weight.T
     assert_close(state["memories"][0], torch.cat([keys, values], 1), **TIGHT)
 
 
 def test_a_query_does_not_see_another():
-    learner, query = learner_of(), normal(3, 6, seed=1)
-    state = learner.adapt(support_of([0, 1, 2]))
+    learner, query, full = learner_of(), normal(3, 6, seed=1), support_of([0, 1, 2])
     other = torch.cat([query[:1], 100 * query[1:]])
-    assert_close(learner.predict(state, other)[0], learner.predict(state, query)[0], **TIGHT)
+    assert_close(learner.answer(full, other)[0], learner.answer(full, query)[0], **TIGHT)
 
 
 def test_labels_matter_and_not_the_embeddings_alone():
     learner, full, query = learner_of(), support_of([0, 1, 2]), normal(3, 6, seed=1)
     turned = full._replace(targets=torch.tensor([1, 2, 0]))
-    answers, others = (learner.predict(learner.adapt(each), query) for each in (full, turned))
+    answers, others = (learner.answer(each, query) for each in (full, turned))
     assert not torch.allclose(answers, others)
 
 
 @pytest.mark.parametrize("ways", [2, 3, 5])
 def test_fewer_classes_take_the_first_slots(ways):
     learner = learner_of(outputs=5)
-    answers = learner.predict(learner.adapt(support_of([*range(ways)])), normal(4, 6, seed=1))
+    answers = learner.answer(support_of([*range(ways)]), normal(4, 6, seed=1))
     assert answers.shape == (4, ways)
     assert learner.max_ways == 5
 
@@ -120,7 +120,7 @@ def test_before_any_training_a_query_like_an_example_gets_its_label():
     torch.manual_seed(0)
     learner = InContextTransformer(Space(), outputs=5, layers=1, heads=1, width=64).double().requires_grad_(False)
     full = support_of([0, 1, 2, 3, 4])
-    assert learner.predict(learner.adapt(full), full.inputs).argmax(-1).tolist() == [0, 1, 2, 3, 4]
+    assert learner.answer(full, full.inputs).argmax(-1).tolist() == [0, 1, 2, 3, 4]
 
 
 def test_the_label_vectors_are_neither_trained_nor_kept_in_a_checkpoint():

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from models.checkpoint import Spec
-from models.datasets.episode import Shape, Tasks
+from models.datasets.episode import EpisodeSampler, Shape
 from models.learner import Episode, Kind, Learner, Support
 from models.recipes import Recipe
 from models.training.meta_training import Run
@@ -44,12 +44,13 @@ class Training:
     spec: Spec
     steps: int = 8
     tasks: int = 1
-    rate: float = 5e-3
+    lr: float = 5e-3
     episode: Shape = THREE_WAYS
 
     def recipe(self) -> Recipe:
         return Recipe(
-            title="a test", spec=self.spec, data="made up", validation=None, steps=self.steps, rate=self.rate,
+            title="a test", spec=self.spec,
+            dataset="made up", training_split="train", validation_split=None, steps=self.steps, lr=self.lr,
             episode=self.episode, validation_episode=self.episode, tasks_per_step=self.tasks,
         )  # fmt: skip
 
@@ -57,7 +58,7 @@ class Training:
         return Run(self.recipe(), folder, "test", **options)
 
 
-def trained(training: Training, tasks: Tasks, folder: Path) -> Learner:
+def trained(training: Training, tasks: EpisodeSampler, folder: Path) -> Learner:
     """The learner after all of its training, as it is served."""
     run = training.run(folder)
     for _ in run.train(tasks, None, every=training.steps):

@@ -81,7 +81,7 @@ SUPPORTS = {
     ),
     "too many examples": adapt("support", "the limit is 20", support=letters("LVZ", 7)),
     "text for an image model": adapt(INPUT, "PNG", **learning(image="the letter V")),
-    "a GIF": adapt(INPUT, "PNG", **learning(image=encoded(draw("V"), "GIF"))),
+    "a PPM": adapt(INPUT, "PNG", **learning(image=encoded(draw("V"), "PPM"))),
     "a truncated PNG": adapt(INPUT, **learning(image=png("V")[:100])),
     "a decompression bomb": adapt(INPUT, "the limit is", **learning(image=png_claiming(50_000, 50_000))),
     "a long bomb": adapt(INPUT, "the limit is", **learning(image=png_claiming(1, 1_000_000))),

@@ -10,7 +10,7 @@ from models.checkpoint import Spec
 from models.recipes import RECIPES, Recipe
 from service.cards import Card
 
-FIVE_WAYS = Spec("maml", "conv4", {"outputs": 5, "rate": 2.0}, RECIPES["glyphs-maml"].spec.encoder_options)
+FIVE_WAYS = Spec("maml", "conv4", {"outputs": 5, "inner_lr": 2.0}, RECIPES["glyphs-maml"].spec.encoder_options)
 TEMPERATURE = 0.5
 MODELS = {
     "glyphs": RECIPES["glyphs-protonet"],

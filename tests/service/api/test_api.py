@@ -61,8 +61,8 @@ def test_probabilities_are_the_learners_at_the_temperature_of_the_card(api, zoo)
 
     learner = checkpoint.load(zoo / "glyphs.safetensors")
     inputs, asked = (torch.tensor(np.stack(each)).float()[:, None] for each in (list(drawings.values()), [ink("N")]))
-    state = learner.adapt(Support(inputs, torch.arange(3), torch.ones(3, dtype=torch.bool), 3))
-    expected = (learner.predict(state, asked)[0] / TEMPERATURE).softmax(-1).tolist()
+    support = Support(inputs, torch.arange(3), torch.ones(3, dtype=torch.bool), 3)
+    expected = (learner.answer(support, asked)[0] / TEMPERATURE).softmax(-1).tolist()
     assert list(one["probabilities"].values()) == pytest.approx(expected, rel=1e-3)
 
 
@@ -92,8 +92,9 @@ def test_a_regression_answers_what_the_learner_itself_answers(api, zoo):
 
     learner = checkpoint.load(zoo / "sinusoid.safetensors")
     inputs, targets = (torch.tensor([[each[name]] for each in support]) for name in ("input", "label"))
-    state = learner.adapt(Support(inputs, targets, torch.ones(7, dtype=torch.bool), 0))
-    assert values == pytest.approx(learner.predict(state, torch.tensor(asked)[:, None])[:, 0].tolist(), abs=1e-4)
+    learned = Support(inputs, targets, torch.ones(7, dtype=torch.bool), 0)
+    answers = learner.answer(learned, torch.tensor(asked)[:, None])
+    assert values == pytest.approx(answers[:, 0].tolist(), abs=1e-4)
 
 
 def test_adapting_again_replaces_and_counts(api):

@@ -32,7 +32,7 @@ def two_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         make_model(folder, "glyphs", replace(glyphs, spec=Spec("protonet", "conv4")))
-        make_model(folder, "tim", replace(glyphs, spec=Spec("tim", "conv4", {"adapt_steps": 10})))
+        make_model(folder, "tim", replace(glyphs, spec=Spec("tim", "conv4", {"eval_inner_steps": 10})))
     return folder
 
 
@@ -65,8 +65,8 @@ def alone(learner: Learner, support: SupportSet, queries: np.ndarray) -> np.ndar
     """What the learner itself answers to one client's one request."""
     shown, asked = (torch.tensor(each / 255, dtype=torch.float32) for each in (support.inputs, queries))
     mask = torch.ones(len(shown), dtype=torch.bool)
-    state = learner.adapt(Support(shown, torch.tensor(support.targets), mask, support.ways))
-    return learner.predict(state, asked).numpy()
+    learned = Support(shown, torch.tensor(support.targets), mask, support.ways)
+    return learner.answer(learned, asked).numpy()
 
 
 @pytest.mark.anyio

@@ -1,4 +1,4 @@
-"""The commands, as a person types them."""
+"""The commands as typed in a shell."""
 
 import fcntl
 import json
@@ -24,14 +24,14 @@ def trained(tmp_path_factory) -> Path:
     return folder
 
 
-def test_training_writes_a_checkpoint_its_card_and_its_curve(trained):
+def test_training_writes_the_checkpoint_the_card_and_the_curve(trained):
     card = json.loads((trained / "runs/sinusoid.json").read_text())
     assert card["training"]["command"] == "handful train sinusoid --steps 20 --seed 0"
     assert (trained / "runs/sinusoid.safetensors").stat().st_size > 0
     assert (trained / "runs/sinusoid.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_same_seed_gives_the_same_figure_and_its_command(trained):
+def test_the_seed_determines_the_figure_and_stands_in_its_command(trained):
     command = "evaluate sinusoid --models runs --split sinusoid --shots 5 --episodes 20 --json --seed"
     first, second, other = (handful(f"{command} {seed}", trained).stdout for seed in (3, 3, 4))
     assert first == second != other
@@ -42,7 +42,7 @@ def test_the_same_seed_gives_the_same_figure_and_its_command(trained):
     )
 
 
-def test_a_recorded_figure_stands_in_the_card_once(trained):
+def test_a_figure_recorded_twice_stands_in_the_card_once(trained):
     for _ in range(2):
         recorded = handful("evaluate sinusoid --models runs --split sinusoid --episodes 5 --record", trained)
         assert recorded.returncode == 0, recorded.stderr
@@ -54,20 +54,23 @@ def test_a_recorded_figure_stands_in_the_card_once(trained):
     ("command", "said"),
     [
         ("train nothing", "no recipe is called 'nothing'"),
-        ("train glyphs", "--data"),
-        ("evaluate sinusoid --models runs --split moons", "no split is called 'moons'"),
+        ("train glyphs", "omniglot needs data: give --data omniglot.npz"),
+        ("evaluate sinusoid --models runs --dataset moons", "no dataset is called 'moons'"),
+        ("evaluate sinusoid --models runs --dataset omniglot --data .", "sinusoid is for regression"),
+        ("evaluate sinusoid --models runs --within", "sinusoid has no option 'within'"),
+        ("evaluate sinusoid --models runs --split moons", "sinusoid has no split 'moons'"),
         ("evaluate nothing --models runs --split sinusoid", "no model 'nothing'; there are sinusoid"),
         ("train sinusoid --steps 30", "another recipe or seed"),
     ],
 )
-def test_what_is_asked_wrongly_is_said_in_a_line(trained, command, said):
+def test_a_wrong_argument_ends_with_a_one_line_message(trained, command, said):
     done = handful(command, trained)
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_data_folder_in_use_is_said_in_a_line(trained):
+def test_a_data_folder_in_use_ends_with_a_one_line_message(trained):
     with (trained / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = subprocess.run(

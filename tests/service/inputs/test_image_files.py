@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from service.inputs.image_files import decode_images
+from service.inputs.drawing import decode_images
 from service.inputs.limits import PixelBudget
 from tests.service.drawings import draw, encoded, ink
 

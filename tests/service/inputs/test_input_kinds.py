@@ -13,12 +13,14 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from service.cards import Card
 from service.engine import warmup
 from service.errors import Unprocessable
-from service.inputs import executor, registry
+from service.inputs import registry
 from service.inputs.drawing import Drawing
+from service.inputs.executor import Decoder
 from service.inputs.kind import Decoded, InputKind
 from service.inputs.limits import Limits
 from service.inputs.registry import INPUT_KINDS, CardInput, RequestInput
 from service.inputs.vector import Vector
+from service.settings import Settings
 
 ABOUT = {"name": "m", "title": "", "algorithm": "", "paper": "", "kind": "classification", "training": {}}
 
@@ -55,10 +57,10 @@ def test_a_card_of_a_new_kind_is_read_and_written_with_its_fields(morse):
 
 
 def test_a_request_for_a_new_kind_is_decoded_by_it(morse):
-    decoded = asyncio.run(executor.decode(morse.input, ["..-", "---"], ["a", "b"], Limits(1)))
+    decoded = asyncio.run(Decoder(Settings()).decode(morse.input, ["..-", "---"], ["a", "b"], "acme"))
     assert decoded.array().tolist() == [[0, 0, 1], [1, 1, 1]]
     with pytest.raises(Unprocessable, match="b: takes 3"):
-        asyncio.run(executor.decode(morse.input, ["..-", "--"], ["a", "b"], Limits(1)))
+        asyncio.run(Decoder(Settings()).decode(morse.input, ["..-", "--"], ["a", "b"], "acme"))
 
 
 def test_a_model_of_a_new_kind_is_warmed_up_with_its_examples(morse):

@@ -10,6 +10,7 @@ from service.cards import Catalogue
 from service.engine.base import StateNotCached
 from service.engine.worker import Worker
 from service.errors import StoreFull, UnknownClient
+from service.inputs.executor import Decoder
 from service.settings import Settings
 from service.store.records import ClientKey, Draft
 from service.store.store import Store
@@ -52,7 +53,7 @@ def engine(zoo):
 
 
 def clients_of(settings: Settings, engine, store: Store) -> Adaptation:
-    return Adaptation(Catalogue(settings.models), engine, store, settings)
+    return Adaptation(Catalogue(settings.models), engine, store, settings, Decoder(settings))
 
 
 async def answers(clients: Adaptation, asked=ASKED) -> list:

@@ -1,0 +1,1 @@
+"""Tools for testing learners, for Handful and for packages that extend it."""

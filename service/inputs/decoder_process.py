@@ -1,0 +1,70 @@
+"""A process that decodes files. Its processor time and its memory are limited, and it can be killed.
+
+It imports neither the API nor torch. `DecoderProcess` runs it with the descriptor of a socket and the two limits.
+"""
+
+import marshal
+import resource
+import signal
+import socket
+import struct
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+
+from service.errors import Unprocessable
+from service.inputs.limits import Limits
+from service.inputs.registry import input_kind
+
+LENGTH = struct.Struct("<Q")
+"""In front of a request."""
+LENGTHS = struct.Struct("<QQ")
+"""In front of an answer: of its head, which is JSON, and of its numbers."""
+
+
+def main() -> None:
+    """Answer requests until the other side closes the socket."""
+    fd, cpu_s, memory_bytes = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
+    connection = socket.socket(fileno=fd)
+    with connection, connection.makefile("rb") as requests, connection.makefile("wb") as answers:
+        limit_memory(memory_bytes)
+        while length := requests.read(LENGTH.size):
+            request = requests.read(*LENGTH.unpack(length))
+            signal.setitimer(signal.ITIMER_PROF, cpu_s)  # its signal ends the process
+            answer(answers, *decode(request))
+            signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def limit_memory(more_bytes: int) -> None:
+    """Let the process take so many bytes more than it has now; where the system can."""
+    with suppress(OSError, ValueError):
+        now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (now + more_bytes, now + more_bytes))
+
+
+def decode(request: bytes) -> tuple[dict[str, Any], bytes]:
+    """The head and the numbers of the answer."""
+    kind, raw, fields, limits = marshal.loads(request)
+    try:
+        decoded = input_kind(kind).decode(raw, fields, Limits(*limits))
+        inputs = decoded.array()
+    except Unprocessable as refusal:
+        return {"refusal": refusal.detail, "field": refusal.field}, b""
+    except MemoryError:
+        return {"failure": "memory"}, b""
+    return {"dtype": inputs.dtype.str, "shape": inputs.shape, "warnings": decoded.warnings}, inputs.tobytes()
+
+
+def answer(stream: BinaryIO, head: dict[str, Any], numbers: bytes) -> None:
+    """Write an answer."""
+    encoded = orjson.dumps(head)
+    stream.write(LENGTHS.pack(len(encoded), len(numbers)) + encoded)
+    stream.write(numbers)
+    stream.flush()
+
+
+if __name__ == "__main__":
+    main()

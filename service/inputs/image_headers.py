@@ -1,0 +1,68 @@
+"""What the headers of an image file say, before it is decoded."""
+
+from collections.abc import Iterator
+
+from service.errors import Unprocessable
+
+MAX_CHUNKS = 20_000
+"""Chunks of a PNG. Encoders make chunks of 8 kB or more."""
+MAX_SCANS = 64
+"""Scans of a JPEG. A progressive JPEG has about ten; each takes time for every pixel, however few bytes it has."""
+
+PNG = b"\x89PNG\r\n\x1a\n"
+JPEG = b"\xff\xd8\xff"
+START_OF_SCAN = b"\xff\xda"
+
+NEEDED = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+"""Chunks that the pixels depend on."""
+EXIF, EXIF_BYTES = b"eXIf", 65536
+"""Tells the orientation; other data of a camera is larger."""
+
+SIGNATURES = {
+    PNG: "PNG", JPEG: "JPEG", b"GIF8": "GIF", b"BM": "BMP", b"II*\0": "TIFF", b"MM\0*": "TIFF", b"II+\0": "BigTIFF",
+    b"\xff\x0a": "JPEG XL", b"\0\0\0\x0cJXL ": "JPEG XL", b"\0\0\0\x0cjP  ": "JPEG 2000",
+    b"\xff\x4f\xff\x51": "JPEG 2000",
+    b"%PDF": "PDF", b"8BPS": "Photoshop", b"\0\0\1\0": "ICO", b"<svg": "SVG", b"<?xml": "SVG", b"qoif": "QOI",
+    b"\x76\x2f\x31\x01": "OpenEXR",
+}  # fmt: skip
+BRANDS = {b"avif": "AVIF", b"avis": "AVIF", b"heic": "HEIC", b"heix": "HEIC", b"heim": "HEIC", b"hevc": "HEIC",
+          b"mif1": "HEIF", b"msf1": "HEIF"}  # fmt: skip
+"""Of files that start with an ISO `ftyp` box."""
+
+
+def format_of(encoded: bytes) -> str | None:
+    """The name of the format that the first bytes of a file show."""
+    if encoded[4:8] == b"ftyp":
+        return BRANDS.get(encoded[8:12])
+    if encoded[:4] == b"RIFF" and encoded[8:12] == b"WEBP":
+        return "WEBP"
+    return next((name for start, name in SIGNATURES.items() if encoded.startswith(start)), None)
+
+
+def checked(encoded: bytes, field: str) -> bytes:
+    """The file, without what its pixels do not depend on where that is easy to leave out.
+
+    Raises:
+        Unprocessable: It has more scans or chunks than any encoder makes.
+    """
+    if encoded.startswith(PNG):
+        return PNG + b"".join(_needed_chunks(encoded, field))
+    if encoded.startswith(JPEG) and (scans := encoded.count(START_OF_SCAN)) > MAX_SCANS:
+        raise Unprocessable(
+            f"{field}: a JPEG of {scans} scans; the limit is {MAX_SCANS}. Save it as a baseline JPEG.", field=field
+        )
+    return encoded
+
+
+def _needed_chunks(encoded: bytes, field: str) -> Iterator[bytes]:
+    """Chunks without colour profiles, texts and further frames, which may be large or compressed."""
+    start = len(PNG)
+    for _ in range(MAX_CHUNKS):
+        if start >= len(encoded):
+            return
+        length, kind = int.from_bytes(encoded[start : start + 4], "big"), encoded[start + 4 : start + 8]
+        end = start + 12 + length
+        if kind in NEEDED or (kind == EXIF and length <= EXIF_BYTES):
+            yield encoded[start:end]
+        start = end
+    raise Unprocessable(f"{field}: a PNG of over {MAX_CHUNKS} chunks, the limit. Save it again.", field=field)
