@@ -79,10 +79,11 @@ def adapt_many(learner: Learner, supports: Support) -> State:
         Their states, stacked in the same way.
     """
 
-    def adapt(inputs: Tensor, targets: Tensor, mask: Tensor) -> State:
-        return learner.adapt(Support(inputs, targets, mask, supports.ways))
+    def adapt(inputs: Tensor, targets: Tensor, mask: Tensor, names: Tensor | None = None) -> State:
+        return learner.adapt(Support(inputs, targets, mask, supports.ways, names))
 
     batch = (supports.inputs, supports.targets, supports.mask)
+    batch += () if supports.names is None else (supports.names,)
     if len(supports.inputs) == 1:  # vmap over one client takes up to twice the time
         return {name: value.unsqueeze(0) for name, value in adapt(*(each[0] for each in batch)).items()}
     return torch.vmap(adapt)(*batch)

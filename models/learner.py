@@ -38,12 +38,14 @@ class Support(NamedTuple):
     targets  (n,) int64: class indices 0 .. ways-1; for regression (n, outputs) floats
     mask     (n,) bool: False marks padding, which must change nothing
     ways     number of classes; 0 for regression
+    names    (ways, *features) after `encode`: the names of the classes, encoded like inputs; None: not known
     """
 
     inputs: Tensor
     targets: Tensor
     mask: Tensor
     ways: int
+    names: Tensor | None = None
 
 
 class Episode(NamedTuple):
@@ -73,6 +75,8 @@ class Learner(nn.Module, ABC):
     max_ways: int | None = None
     """Size of a fixed head. Its rows are interchangeable before adaptation, so permuting the classes permutes the
     answers in expectation only. None: any number of classes, and exact permutation."""
+    uses_class_names: ClassVar[bool] = False
+    """Whether the names of the classes are encoded and given to `adapt`. Renaming a class may then change answers."""
     max_examples: ClassVar[int | None] = None
     """Largest support set, for learners whose time or memory grows faster than its size. None: no limit."""
 
@@ -93,7 +97,8 @@ class Learner(nn.Module, ABC):
 
     def encode_support(self, support: Support) -> Support:
         """The support set with features in place of inputs."""
-        return support._replace(inputs=self.encode(support.inputs))
+        names = None if support.names is None else self.encode(support.names)
+        return support._replace(inputs=self.encode(support.inputs), names=names)
 
     def answer(self, support: Support, query: Tensor) -> Tensor:
         """Encode, adapt and predict: the answers to queries (q, *input) after learning from a support set of inputs."""

@@ -1,6 +1,6 @@
 """How episodes are sampled: N classes (ways), K support examples (shots) and Q queries of each."""
 
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -60,6 +60,11 @@ def stack(episodes: list[Episode]) -> Episode:
 
 def to_device(episode: Episode, device: torch.device) -> Episode:
     """The episode on another device."""
-    inputs, targets, mask, ways = episode.support
-    support = Support(inputs.to(device), targets.to(device), mask.to(device), ways)
-    return Episode(support, episode.query.to(device), episode.targets.to(device))
+    inputs, targets, mask, ways, names = episode.support
+    support = Support(_moved(inputs, device), targets.to(device), mask.to(device), ways, _moved(names, device))
+    return Episode(support, _moved(episode.query, device), episode.targets.to(device))
+
+
+def _moved(inputs: Any, device: torch.device) -> Any:
+    """Inputs on another device. Texts are on none."""
+    return inputs.to(device) if isinstance(inputs, torch.Tensor) else inputs

@@ -12,7 +12,9 @@ from service.inputs.kind import InputKind
 from service.inputs.text import Text
 from service.inputs.vector import Vector
 
-INPUT_KINDS: Registry[type[InputKind]] = Registry("handful.inputs", {"drawing": Drawing, "vector": Vector, "text": Text})
+INPUT_KINDS: Registry[type[InputKind]] = Registry(
+    "handful.inputs", {"drawing": Drawing, "vector": Vector, "text": Text}
+)
 
 OLD_NAMES = {"image": "drawing"}
 """Types that cards used to give."""
