@@ -20,12 +20,17 @@ class Figure(BaseModel):
     ci95: float | None = Field(
         None, description="Half width of the 95 % interval over episodes; none for what is one number of them all."
     )
+    interval: tuple[float, float] | None = Field(
+        None, description="The 95 % interval of a fixed test: a Wilson interval over its trials."
+    )
     episodes: int
     command: str
     checkpoint: str = Field("", description="The weights that were measured, as `checkpoint` of the card names them.")
 
     def value(self) -> str:
         """As text."""
+        if self.interval is not None:
+            return f"{self.mean:.4f} ({self.interval[0]:.4f} to {self.interval[1]:.4f})"
         return f"{self.mean:.4f}" if self.ci95 is None else f"{self.mean:.4f} ± {self.ci95:.4f}"
 
 

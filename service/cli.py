@@ -100,10 +100,14 @@ def evaluate(
     within: Annotated[
         bool, typer.Option("--within", help="Draw the classes of an episode from one group, such as an alphabet.")
     ] = False,
-    ways: Annotated[int, typer.Option(min=2, help="Classes of an episode.")] = 5,
-    shots: Annotated[int, typer.Option(min=1, help="Support examples of each class; for regression, points.")] = 1,
-    queries: Annotated[int, typer.Option(min=1, help="Queries of each class; for regression, points.")] = 5,
-    episodes: Annotated[int, typer.Option(min=1, help="Number of episodes.")] = 1000,
+    ways: Annotated[int | None, typer.Option(min=2, help="Classes of an episode; by default 5.")] = None,
+    shots: Annotated[
+        int | None, typer.Option(min=1, help="Support examples of each class, or points for regression; by default 1.")
+    ] = None,
+    queries: Annotated[
+        int | None, typer.Option(min=1, help="Queries of each class, or points for regression; by default 5.")
+    ] = None,
+    episodes: Annotated[int | None, typer.Option(min=1, help="Number of episodes; by default 1000.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Inner steps, for gradient-based learners.")] = None,
     seed: Seed = 0,
     device: Device = "cpu",
@@ -113,10 +117,11 @@ def evaluate(
     record: Annotated[bool, typer.Option(help="Write the figures into the model's card.")] = False,
 ) -> None:
     """Measure a model on episodes. Prints each score as its mean and 95 % interval."""
-    from service.commands.evaluate import Setting, dataset_and_split, evaluate  # noqa: PLC0415
+    from service.commands.evaluate import Setting, dataset_and_split, evaluate, shape_and_count  # noqa: PLC0415
 
     dataset, split = dataset_and_split(_card(model, models), dataset, split)
-    setting = Setting(model, dataset, split, within, ways, shots, queries, episodes, steps, seed)
+    size = shape_and_count(dataset, split, ways, shots, queries, episodes)
+    setting = Setting(model, dataset, split, within, *size, steps, seed)
     evaluate(setting, data, models, device=device, threads=threads, as_json=as_json, record=record)
 
 

@@ -1,7 +1,7 @@
 """The contract of a dataset."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ class Dataset:
             `handful evaluate --within` sets: the classes of an episode come from one group.
         source: Describes what `--data` takes, for the error when it is missing.
         group: What a group of classes is called. None: the classes have no groups.
+        fixed: The splits with fixed episodes, such as a published test: their shape and their number. They are for
+            evaluation only.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Dataset:
     open: Callable[..., EpisodeSampler]
     source: str = ""
     group: str | None = None
+    fixed: Mapping[str, tuple[Shape, int]] = field(default_factory=dict)
 
     def episodes(
         self, path: Path | None, split: str, input: Mapping[str, Any], *, label_noise: float = 0.0, **options: Any
@@ -72,6 +75,8 @@ class Dataset:
             raise ValueError(f"{self.name} needs data: give --data {self.source or self.splits[split]}")
         if input["type"] != self.input_type:
             raise ValueError(f"{self.name} has inputs of type {self.input_type}; the model takes {input['type']}")
+        if split in self.fixed and options:
+            raise ValueError(f"{split} is a fixed test: it has no options such as {', '.join(options)}")
         known = [each.name for each in signature(self.open).parameters.values() if each.kind is Parameter.KEYWORD_ONLY]
         for option in options:
             if option not in known:

@@ -1,6 +1,8 @@
 """How episodes are sampled: N classes (ways), K support examples (shots) and Q queries of each."""
 
-from typing import Any, NamedTuple, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -33,12 +35,31 @@ class Shape(NamedTuple):
         return Shape(round(ways), round(shots), round(queries), similar)
 
 
-class EpisodeSampler(Protocol):
+class EpisodeSampler(ABC):
     """A distribution over episodes. The same state of `rng` gives the same episode."""
 
+    @abstractmethod
     def episode(self, rng: np.random.Generator, shape: Shape) -> Episode:
         """Draw one episode."""
-        ...
+
+    def episodes(self, shape: Shape, count: int, seed: int) -> Iterator[Episode]:
+        """Draw `count` episodes. The same seed gives the same episodes."""
+        return (self.episode(rng_of(seed, index), shape) for index in range(count))
+
+
+class FixedEpisodes(EpisodeSampler):
+    """The fixed episodes of a published test. They are for evaluation only."""
+
+    def __init__(self, fixed: list[Episode]) -> None:
+        self._fixed = fixed
+
+    def episode(self, rng: np.random.Generator, shape: Shape) -> Episode:
+        """Refuse. Raises ValueError."""
+        raise ValueError("a fixed test has no episodes to draw: it is for evaluation only")
+
+    def episodes(self, shape: Shape, count: int, seed: int) -> Iterator[Episode]:
+        """All episodes, in their order."""
+        return iter(self._fixed)
 
 
 def rng_of(seed: int, index: int) -> np.random.Generator:

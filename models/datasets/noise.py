@@ -7,7 +7,7 @@ from models.datasets.episode import EpisodeSampler, Shape
 from models.learner import Episode
 
 
-class NoisyLabels:
+class NoisyLabels(EpisodeSampler):
     """Episodes of another sampler in which a share of the support examples exchange their labels.
 
     The inputs are permuted and the targets stay, so each class keeps its number of examples.

@@ -8,15 +8,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.datasets import splits
+from models.datasets import lake_runs, splits
 from models.datasets.augment import AUGMENTATIONS
 from models.datasets.characters import DRAWINGS, Characters, load
 from models.datasets.dataset import Dataset
-from models.datasets.episode import Shape
+from models.datasets.episode import EpisodeSampler, Shape
 from models.learner import Episode, Kind, Support
 
 
-class CharacterSampler:
+class CharacterSampler(EpisodeSampler):
     """Episodes over a set of characters.
 
     Args:
@@ -101,21 +101,25 @@ def _open(
     augment: str | None = None,
     unlabelled: bool = False,
     forms: int | None = None,
-) -> CharacterSampler:
+) -> EpisodeSampler:
     """Open a split. `splits.rotated` decides the default of `forms`."""
+    if split == LAKE:
+        return lake_runs.load_runs(path, input["size"])
     data = load(path, input["size"])
     forms = forms or (4 if splits.rotated(split) else 1)
     members = splits.members(data, path, split)
     return CharacterSampler(data, members, forms=forms, within=within, augment=augment, unlabelled=unlabelled)
 
 
+LAKE = "lake-one-shot"
 OMNIGLOT = Dataset(
     name="omniglot",
     kind=Kind.CLASSIFICATION,
     input_type="drawing",
-    splits=dict.fromkeys(splits.SPLITS, "omniglot.npz"),
+    splits=dict.fromkeys(splits.SPLITS, "omniglot.npz") | {LAKE: "all_runs.zip"},
+    fixed={LAKE: (lake_runs.SHAPE, lake_runs.RUNS)},
     test_split="vinyals-test",
     open=_open,
-    source="omniglot.npz, or the folder of the official files",
+    source="omniglot.npz, or the folder of the official files; for lake-one-shot all_runs.zip, or its folder",
     group="alphabet",
 )

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 
 from models.datasets.dataset import Dataset
-from models.datasets.episode import Shape
+from models.datasets.episode import EpisodeSampler, Shape
 from models.learner import Episode, Kind, Support
 
 
-class Sinusoid:
+class Sinusoid(EpisodeSampler):
     """y = A sin(x - phase), A ~ U[0.1, 5], phase ~ U[0, pi], x ~ U[-5, 5].
 
     The phase is subtracted, and queries are random points, as in the authors' code.

@@ -1,14 +1,14 @@
 """Evaluation: a learner's predictions on episodes of classes that it was not trained on, and their scores."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from statistics import fmean, stdev
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from models.datasets.episode import EpisodeSampler, Shape, rng_of, to_device
+from models.datasets.episode import EpisodeSampler, Shape, to_device
 from models.learner import Episode, Kind, Learner
 
 Scores = dict[str, float]
@@ -34,8 +34,8 @@ def predict_episodes(
 ) -> Iterator[Predictions]:
     """The predictions on each of `episodes` episodes. The same seed draws the same episodes."""
     with torch.no_grad():
-        for index in range(episodes):
-            yield predict_episode(learner, to_device(tasks.episode(rng_of(seed, index), shape), device))
+        for episode in tasks.episodes(shape, episodes, seed):
+            yield predict_episode(learner, to_device(episode, device))
 
 
 def evaluate(
@@ -73,6 +73,20 @@ def summarise(scores: list[Scores]) -> dict[str, dict[str, float]]:
     """The mean of each score, and the half width of its 95 % interval: 1.96 standard errors over episodes, for fixed
     weights."""
     return {name: _interval([episode[name] for episode in scores]) for name in scores[0]}
+
+
+def summarise_trials(predictions: Sequence[Predictions]) -> dict[str, dict[str, Any]]:
+    """The accuracy over all queries of a fixed test, and its 95 % Wilson interval (Wilson 1927)."""
+    hits = torch.cat([answers.argmax(-1) == targets for answers, targets in predictions])
+    return {"accuracy": {"mean": hits.float().mean().item(), "interval": wilson(int(hits.sum()), len(hits))}}
+
+
+def wilson(hits: int, trials: int, z: float = 1.96) -> tuple[float, float]:
+    """The 95 % interval of a proportion of independent trials. It stays within 0 and 1."""
+    share, spread = hits / trials, z * z / trials
+    middle = share + spread / 2
+    half = z * math.sqrt((share * (1 - share) + spread / 4) / trials)
+    return max(0.0, (middle - half) / (1 + spread)), min(1.0, (middle + half) / (1 + spread))
 
 
 def _interval(values: list[float]) -> dict[str, float]:

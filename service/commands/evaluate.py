@@ -17,6 +17,9 @@ from models.training.calibration import calibration_error
 from service.cards import Card, Figure
 from service.commands.progress import progress_bar
 
+SHAPE, EPISODES = Shape(5, 1, 5), 1000
+"""The default setting."""
+
 
 class Setting(NamedTuple):
     """What is measured. `within`: the classes of an episode come from one group. `steps`: inner steps."""
@@ -75,6 +78,24 @@ def dataset_and_split(card: Card, dataset: str | None, split: str | None) -> tup
     return dataset, split or dataset_of(dataset).test_split
 
 
+def shape_and_count(
+    dataset: str, split: str, ways: int | None, shots: int | None, queries: int | None, episodes: int | None
+) -> tuple[int, int, int, int]:
+    """Ways, shots, queries and episodes: those given, else the defaults or those of a fixed test.
+
+    Raises ValueError when a fixed test has others than those given.
+    """
+    fixed = dataset_of(dataset).fixed.get(split)
+    shape, count = fixed or (SHAPE, EPISODES)
+    chosen = (ways or shape.ways, shots or shape.shots, queries or shape.queries, episodes or count)
+    if fixed and chosen != (shape.ways, shape.shots, shape.queries, count):
+        raise ValueError(
+            f"{split} is a fixed test of {count} episodes, {shape.title()}, {shape.queries} query per class: "
+            "leave out --ways, --shots, --queries and --episodes"
+        )
+    return chosen
+
+
 def evaluate(
     setting: Setting, data: Path | None, models: Path, *, device: str, threads: int, as_json: bool, record: bool
 ) -> None:
@@ -97,7 +118,10 @@ def measure(setting: Setting, weights: Path, data: Path | None, device: str) -> 
     if setting.steps is not None:
         learner.eval_inner_steps = setting.steps  # type: ignore[assignment]  # an attribute of its own, not a module
     predicted = _predict(setting, learner, sampler, device)
-    summary = evaluation.summarise([evaluation.score(learner.kind, one) for one in predicted])
+    if setting.split in dataset.fixed:
+        summary = evaluation.summarise_trials(predicted)
+    else:
+        summary = evaluation.summarise([evaluation.score(learner.kind, one) for one in predicted])
     if learner.kind is Kind.CLASSIFICATION:
         summary["calibration_error"] = {"mean": calibration_error(predicted, card.temperature)}
     about = {"setting": setting.title(), "episodes": setting.episodes, "checkpoint": checkpoint.digest(weights)}
@@ -144,4 +168,4 @@ def _print(setting: Setting, weights: Path, figures: list[Figure], device: str, 
         print(json.dumps(about | {"figures": [figure.model_dump() for figure in figures]}, indent=2))
         return
     for figure in figures:
-        Console().print(f"{setting.model}, {figure.setting}: {figure.metric} {figure.value()}")
+        Console().print(f"{setting.model}, {figure.setting}: {figure.metric} {figure.value()}", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""A progress bar with rate, note and time left."""
+"""A progress bar with rate, note and remaining time."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -10,11 +10,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 Step = TypeVar("Step")
 
 LOG_EVERY_S = 60
-"""Between two lines where there is no terminal to draw a bar on."""
+"""Without a terminal, print a line this often instead of drawing a bar."""
 
 
 def progress_bar(steps: Iterable[Step], total: int, done: int, describe: Callable[[Step], str]) -> Iterator[Step]:
-    """Pass `steps` on, showing on standard error how far they are: `done` of `total` are behind us already."""
+    """Yield `steps` and show the progress on standard error.
+
+    Args:
+        steps: The steps to run.
+        total: Number of all steps.
+        done: Number of steps that an earlier run has done.
+        describe: Makes the note beside the bar from a step.
+    """
     console = Console(stderr=True)
     columns = (
         BarColumn(),

@@ -39,6 +39,9 @@ def train(
 def _run(model: str, recipe: Recipe, data: Path | None, out: Path, *, every: int, seed: int, device: str) -> Run | None:
     """The finished training; None on all processes but the first."""
     dataset, split = dataset_of(recipe.dataset), recipe.validation_split
+    for used in (recipe.training_split, split):
+        if used in dataset.fixed:
+            raise ValueError(f"{model} uses the split {used}, which is for evaluation only")
     training = dataset.episodes(data, recipe.training_split, recipe.input, **recipe.dataset_options)
     validation = dataset.episodes(data, split, recipe.input, **recipe.validation_options) if split else None
     run = Run(recipe, out, model, seed=seed, device=device, start=_start(model, recipe, out))

@@ -16,7 +16,7 @@ from models.training.meta_training import Run
 THREE_WAYS = Shape(3, 5, 3)
 
 
-class Blobs:
+class Blobs(EpisodeSampler):
     """Classes that anyone can tell apart: each a coarse pattern of ink, its examples that pattern with noise."""
 
     kind = Kind.CLASSIFICATION

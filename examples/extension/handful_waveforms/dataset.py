@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from models.datasets import Dataset
-from models.datasets.episode import Shape
+from models.datasets.episode import EpisodeSampler, Shape
 from models.learner import Episode, Kind, Support
 
 CLASSES, HARMONICS = 200, 8
@@ -17,7 +17,7 @@ SEEDS = {"train": 0, "val": 1, "test": 2}
 """Each split has classes of its own."""
 
 
-class Waveforms:
+class Waveforms(EpisodeSampler):
     """Episodes of one split."""
 
     def __init__(self, seed: int, length: int, noise: float) -> None:

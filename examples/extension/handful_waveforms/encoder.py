@@ -3,8 +3,10 @@
 import torch
 from torch import Tensor, nn
 
+from models.encoders import Encoder
 
-class Spectrum(nn.Module):
+
+class Spectrum(Encoder):
     """Series (n, length) to features (n, width)."""
 
     def __init__(self, length: int, width: int) -> None:
