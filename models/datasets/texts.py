@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -74,9 +75,9 @@ class TextSampler(EpisodeSampler):
         targets = torch.arange(len(chosen))
         mask = torch.ones(len(chosen) * shape.shots, dtype=torch.bool)
         names: Any = [plain_words(c) for c in chosen]
-        learned = Support(sum(support, []), targets.repeat_interleave(shape.shots), mask, len(chosen), names)
+        learned = Support(list(chain.from_iterable(support)), targets.repeat_interleave(shape.shots), mask, len(chosen), names)
         counts = torch.tensor([len(each) for each in query])
-        return Episode(learned, sum(query, []), targets.repeat_interleave(counts))
+        return Episode(learned, list(chain.from_iterable(query)), targets.repeat_interleave(counts))
 
 
 def plain_words(label: str) -> str:
@@ -90,9 +91,7 @@ def _enough(drawn: LabelledTexts, label: str, shape: Shape) -> bool:
     return len(own) >= shape.shots + shape.queries if own is asked else bool(asked) and len(own) >= shape.shots
 
 
-def _draw(
-    drawn: LabelledTexts, label: str, rng: np.random.Generator, shape: Shape
-) -> tuple[list[str], list[str]]:
+def _draw(drawn: LabelledTexts, label: str, rng: np.random.Generator, shape: Shape) -> tuple[list[str], list[str]]:
     own, asked = drawn.support[label], drawn.query[label]
     order = rng.permutation(len(own))
     support = [own[i] for i in order[: shape.shots]]

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.encoders import Encoder
-from models.functional import all_pairs_loss, class_means, examples_by_class
+from models.functional import all_pairs_loss, class_means
 from models.learner import Episode, State, Support
 from models.learners.logistic import Logistic, logistic_regression
 from models.learners.ridge import with_constant
@@ -82,15 +82,15 @@ class NamedLogistic(Logistic):
 
     def outer_loss(self, episode: Episode, progress: float) -> Tensor:
         """The loss of cosine prototypes on all pairs of an episode's examples, and of the names as prototypes."""
-        examples = examples_by_class(episode)
-        ways, each = examples.shape[:2]
-        features = self.encode(examples.flatten(0, 1)).reshape(ways, each, -1)
+        support, ways = episode.support, episode.support.ways
+        encoded = (self.encode(support.inputs), self.encode(episode.query))
+        features = torch.cat([each.reshape(ways, -1, each.shape[-1]) for each in encoded], 1)
         sharpness = self.log_temperature.exp()
         loss = all_pairs_loss(torch.einsum("cvd,kwd->cvwk", features, features) * sharpness)
-        if episode.support.names is None:
+        if support.names is None:
             return loss
-        logits = features.flatten(0, 1) @ self.encode(episode.support.names).T * sharpness
-        targets = torch.arange(ways, device=logits.device).repeat_interleave(each)
+        logits = features.flatten(0, 1) @ self.encode(support.names).T * sharpness
+        targets = torch.arange(ways, device=logits.device).repeat_interleave(features.shape[1])
         return loss + cross_entropy(logits, targets, torch.ones_like(targets, dtype=torch.bool))
 
     def _fit(self, support: Support, mask: Tensor, names: Tensor) -> Tensor:
