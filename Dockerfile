@@ -23,7 +23,7 @@ ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
 
 # A named user, since torch looks its name up; /tmp, since nothing else may be written and CUDA keeps a cache at home.
-# API and worker meet in /run/handful, where no other user may enter.
+# The API reaches its worker at a socket in /run/handful, which no other user may enter.
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin handful \
     && install --directory --owner handful --group handful --mode 0700 /run/handful \
     && python -m venv --without-pip /opt/handful
@@ -49,14 +49,10 @@ RUN --mount=type=bind,from=kernel,source=/lib-handful,target=/lib-handful \
 # In a layer of its own, so that a new version of the code is a small download.
 RUN --mount=type=bind,from=wheel,source=/wheels,target=/wheels \
     pip --python /opt/handful/bin/python install --no-cache-dir --no-index --no-deps /wheels/*.whl
-# For glibc, as serve.py sets them for its workers.
-ENV MALLOC_MMAP_THRESHOLD_=2000000000 \
-    MALLOC_TRIM_THRESHOLD_=4000000000 \
-    HANDFUL_LISTEN=unix:///run/handful/worker
 # By number, so that Kubernetes' runAsNonRoot can tell.
 USER 10001:10001
 HEALTHCHECK --interval=10s --timeout=10s --retries=3 --start-period=5m --start-interval=1s \
-    CMD ["python", "-m", "service.ipc.healthcheck"]
+    CMD ["python", "-P", "-m", "service.ipc.healthcheck"]
 CMD ["worker"]
 
 
@@ -64,10 +60,9 @@ FROM common AS api
 RUN --mount=type=bind,from=wheel,source=/wheels,target=/wheels \
     pip --python /opt/handful/bin/python install --no-cache-dir --no-index --no-deps /wheels/*.whl
 # 0.0.0.0 is the container's; who may reach it is for the publisher of its port to say.
-ENV HANDFUL_HOST=0.0.0.0 \
-    HANDFUL_WORKER_URLS='["unix:///run/handful/worker"]'
+ENV HANDFUL_HOST=0.0.0.0
 USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=10s --retries=3 --start-period=1m --start-interval=1s \
-    CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8000/readyz', timeout=8)"]
+    CMD ["python", "-P", "-m", "service.process.healthcheck"]
 CMD ["api"]

@@ -4,13 +4,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= $(HANDFUL_DATA)
 
-.PHONY: run test test-docker chaos lint bench train table lock
+.PHONY: run test test-fast test-docker chaos lint docs bench train table lock
 
 run: $(VENV)/ready
 	$(BIN)/handful serve
 
+# All tests, with the slowest ones and the coverage shown.
 test: $(VENV)/ready
-	$(BIN)/pytest
+	$(BIN)/pytest --cov --cov-report=term
+
+# Under a minute: no servers, no trainings. tests/conftest.py says which.
+test-fast: $(VENV)/ready
+	$(BIN)/pytest -m "not slow and not docker"
 
 # The images and the compose files, on the Docker engine that answers.
 test-docker: $(VENV)/ready
@@ -25,6 +30,11 @@ lint: $(VENV)/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The documentation site, in site/. A warning fails it.
+docs: $(VENV)/ready
+	$(BIN)/python -m scripts.reference
+	$(BIN)/zensical build --strict --clean
 
 # A quick pass of growth, latency and peak: make bench LIMITS="--seconds 0.3"
 bench: $(VENV)/ready

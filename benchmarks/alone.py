@@ -18,7 +18,8 @@ import numpy as np
 from benchmarks.peers.network import MAML, SPECS, save_weights
 from benchmarks.services import drawings
 from service.engine.base import SupportSet
-from service.engine.device import AdaptWork, Device, PredictWork
+from service.engine.device import Device, load
+from service.engine.jobs import Adapted, AdaptJob, PredictJob
 from service.process.serve import KEEP_MEMORY
 from service.settings import Settings
 
@@ -45,21 +46,22 @@ def device() -> Iterator[Device]:
     """A Device as a worker has it."""
     with TemporaryDirectory(prefix="handful-") as folder:
         save_weights(Path(folder), WIDE)
-        yield Device(list(WIDE), Settings(models=Path(folder)))
+        settings = Settings(models=Path(folder))
+        yield Device(load(list(WIDE), settings), settings, compiling=False)
 
 
-def adapts(model: str, ways: int, shots: int, jobs: int) -> list[AdaptWork]:
-    """A batch of as many clients, each with a support of its own."""
+def adapts(model: str, ways: int, shots: int, jobs: int) -> list[AdaptJob]:
+    """A batch of clients, each with a support set of its own."""
     targets = np.arange(ways * shots) % ways
     inputs = [np.array(drawings(ways * shots, client), dtype=np.uint8)[:, None] for client in range(jobs)]
-    return [AdaptWork(model, SupportSet(own, targets, ways)) for own in inputs]
+    return [AdaptJob(model, str(client), SupportSet(own, targets, ways)) for client, own in enumerate(inputs)]
 
 
-def predicts(device: Device, model: str, ways: int, queries: int, jobs: int) -> list[PredictWork]:
-    """A batch of as many clients, each with a state of its own."""
-    states = [device.adapt([work])[0] for work in adapts(model, ways, 1, jobs)]
+def predicts(device: Device, model: str, ways: int, queries: int, jobs: int) -> list[PredictJob]:
+    """A batch of clients, each with a state of its own."""
+    adapted = device.adapt(adapts(model, ways, 1, jobs))
     inputs = np.array(drawings(queries, 0), dtype=np.uint8)[:, None]
-    return [PredictWork(model, device.place(state), inputs) for state in states]
+    return [PredictJob(model, one.kept.state, inputs) for one in adapted if isinstance(one, Adapted)]
 
 
 def measure(run: Callable[[], object], jobs: int, seconds: float) -> Point:

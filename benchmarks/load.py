@@ -22,7 +22,8 @@ ANY_CLIENT = b"??????"
 
 
 class Load(msgspec.Struct):
-    """`bodies`: for each client what it sends, base64 in JSON. `rate`: requests a second, with exponential gaps."""
+    """`bodies`: for each client what it sends, base64 in JSON. `rate`: requests a second, with exponential gaps.
+    `key`: the API key of the tenant."""
 
     port: int
     path: str
@@ -31,6 +32,7 @@ class Load(msgspec.Struct):
     seconds: float
     rate: float = 0
     among: int = 1
+    key: str = ""
 
 
 class Outcome(msgspec.Struct):
@@ -98,6 +100,7 @@ def requests(load: Load) -> Iterator[Callable[[], bytes]]:
     """What each client sends."""
     for body in load.bodies:
         head = f"POST {load.path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {load.content_type}\r\n"
+        head += f"Authorization: Bearer {load.key}\r\n" if load.key else ""
         whole = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
         yield lambda whole=whole: whole.replace(ANY_CLIENT, b"%06d" % randrange(load.among))
 

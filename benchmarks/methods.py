@@ -1,4 +1,4 @@
-"""Write docs/methods.md, its plot and the README's short form from the cards of the zoo. `make table` measures first.
+"""Write docs/methods.md and its plot from the cards of the zoo. `make table` measures first.
 
 python -m benchmarks.methods
 """
@@ -17,16 +17,15 @@ from service.cards import Card, Catalogue
 from service.settings import ZOO
 
 ROOT = Path(__file__).parents[1]
-PAGE, PLOT, README = ROOT / "docs/methods.md", ROOT / "docs/methods.png", ROOT / "README.md"
+PAGE, PLOT = ROOT / "docs/methods.md", ROOT / "docs/methods.png"
 HEADINGS = ("5-way 1-shot", "5-way 5-shot", "20-way 1-shot", "20-way 5-shot")
 WAVES = tuple(f"K={shots}, inner steps {steps}" for shots in (5, 10) for steps in (1, 5, 10))
 
 
 def main() -> None:
-    """Write the page, the plot and the README's tables."""
+    """Write the page and the plot."""
     catalogue = Catalogue(ZOO)
     PAGE.write_text(page(catalogue, PAGE.read_text()))
-    README.write_text(readme(catalogue, README.read_text()))
     plot(drawings_of(catalogue))
 
 
@@ -36,11 +35,6 @@ def page(catalogue: Catalogue, text: str) -> str:
     drawings = drawing_table(drawings_of(catalogue))
     parts = {"drawings": drawings, "waves": wave_table(waves), "alphabets": alphabet_table(catalogue)}
     return filled(text, parts | {"options": options_section()})
-
-
-def readme(catalogue: Catalogue, text: str) -> str:
-    """The README with the short form of the tables."""
-    return filled(text, {"methods": short_table(drawings_of(catalogue)), "alphabets": alphabet_table(catalogue)})
 
 
 def drawings_of(catalogue: Catalogue) -> list[Card]:
@@ -57,11 +51,15 @@ def filled(text: str, parts: dict[str, str]) -> str:
 
 
 def drawing_table(cards: Sequence[Card]) -> str:
-    """Accuracy of every model of drawings beside the published one, calibration error, and a line where it is short."""
-    header = ["model", *HEADINGS, "calibration error, 20-way 1-shot", "published", "source"]
-    rows = [[f"`{card.name}`", *accuracies(card), *error(card), *published(card)] for card in best_first(cards)]
+    """Accuracy of each model of drawings, its calibration error, the published accuracy, and remarks."""
+    header = ["model", "method", *HEADINGS, "calibration error, 20-way 1-shot", "published", "source"]
+    rows = [_drawing_row(card) for card in best_first(cards)]
     remarks = [f"- `{card.name}`: {REMARKS[card.name]}" for card in best_first(cards) if card.name in REMARKS]
     return table(header, rows) + "\n" + "\n".join(remarks) + "\n"
+
+
+def _drawing_row(card: Card) -> list[str]:
+    return [f"`{card.name}`", card.algorithm, *accuracies(card), *error(card), *published(card)]
 
 
 def wave_table(cards: Sequence[Card]) -> str:
@@ -71,7 +69,7 @@ def wave_table(cards: Sequence[Card]) -> str:
 
 
 def wave_cell(card: Card, title: str) -> str:
-    """MSE after so many steps; that of a learner without steps stands where others have taken one."""
+    """MSE after so many inner steps. A learner without inner steps has its one figure in the first column."""
     points, _, steps = title.partition(", ")
     without = number(card, points, "mse", 1, "{:.3f}") if steps == "inner steps 1" else ""
     return number(card, title, "mse", 1, "{:.3f}") or without
@@ -85,19 +83,13 @@ def alphabet_table(catalogue: Catalogue) -> str:
     return table(["model", *HEADINGS], rows)
 
 
-def short_table(cards: Sequence[Card]) -> str:
-    """The README's form: model, algorithm, accuracies."""
-    rows = [[f"`{card.name}`", card.algorithm, *accuracies(card)] for card in best_first(cards)]
-    return table(["model", "algorithm", *HEADINGS], rows)
-
-
 def best_first(cards: Sequence[Card]) -> list[Card]:
-    """By the hardest setting of the table."""
+    """Sorted by accuracy at 20-way 1-shot, best first."""
     return sorted(cards, key=lambda card: -(mean(card, "vinyals-test, 20-way 1-shot", "accuracy") or 0))
 
 
 def accuracies(card: Card) -> list[str]:
-    """In %, with the interval."""
+    """Accuracies in %, each with its interval."""
     return [number(card, f"vinyals-test, {heading}", "accuracy", 100, "{:.2f}") for heading in HEADINGS]
 
 
@@ -114,7 +106,7 @@ def published(card: Card) -> list[str]:
 
 
 def number(card: Card, title: str, metric: str, scale: float, form: str) -> str:
-    """A figure as text, or nothing."""
+    """A figure as text; empty if it was not measured."""
     for figure in card.figures:
         if (figure.setting, figure.metric) == (title, metric):
             interval = f" ± {form.format(figure.ci95 * scale)}" if figure.ci95 is not None else ""
@@ -135,7 +127,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def plot(cards: Sequence[Card]) -> None:
-    """The error of each model beside the published one, 20-way 1-shot."""
+    """Plot the error of each model beside the published one, at 20-way 1-shot."""
     title, ordered = "vinyals-test, 20-way 1-shot", best_first(cards)[::-1]
     picture = Picture(figsize=(8, 0.32 * len(ordered) + 1.2), layout="constrained")
     axes = picture.subplots()

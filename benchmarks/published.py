@@ -1,12 +1,13 @@
-"""What the papers and their re-implementations report on Omniglot, in %: 5w1s, 5w5s, 20w1s, 20w5s."""
+"""Accuracies that papers and their re-implementations report on Omniglot, in %."""
 
 from typing import NamedTuple
 
 
 class Published(NamedTuple):
-    """The best figures that an honest run of the method reached, and by whom."""
+    """Published accuracies of a method, and their source."""
 
     figures: tuple[float | None, float | None, float | None, float | None]
+    """At 5-way 1-shot, 5-way 5-shot, 20-way 1-shot and 20-way 5-shot, in %."""
     source: str
     transductive: bool = False
 
@@ -28,19 +29,21 @@ PUBLISHED = {
     "glyphs-meta-sgd": Published((99.53, 99.93, 95.93, 98.97), "Li et al. 2017", True),
     "glyphs-maml-plus-plus": Published((99.47, 99.85, 97.65, 99.33), "Antoniou et al. 2019, five checkpoints", True),
 }
-"""By model; secondary sources and the protocols that differ from ours are named in docs/methods.md."""
+"""By model. docs/methods.md names the secondary sources and the protocols that differ from ours."""
 
-SHORT = "{} steps of 4 tasks from a prototypical encoder, minutes of one core; the paper takes 60,000 of 16 or more."
+SHORT = (
+    "Trained for {} steps of 4 tasks from a prototypical encoder, minutes on one core. The paper takes 60,000 steps."
+)
 
 REMARKS: dict[str, str] = {
-    "glyphs-best": "two hours of one core, 20,000 episodes; the goal is 99.5 / 99.9 / 98.5 / 99.5.",
-    "glyphs-protonet": "6,000 episodes of the training classes; the paper's model has the validation ones too.",
-    "glyphs-matching": "3,000 episodes at 20-way 1-shot, on an encoder that was trained for squared distances.",
-    "glyphs-matching-fce": "1,000 episodes at 20-way 1-shot, on the same encoder.",
-    "glyphs-relation": "4,000 episodes, of one shot and of five; the published figures see the query batch.",
-    "glyphs-gnn": "1,500 episodes, minutes of one core.",
-    "glyphs-transformer": "4,000 episodes at 20-way 1-shot alone.",
-    "glyphs-maml": SHORT.format("900") + " Query statistics, as in the published figure, are worth 1 to 2.",
+    "glyphs-best": "Trained for two hours on one core, 20,000 episodes. Goal: 99.5 / 99.9 / 98.5 / 99.5.",
+    "glyphs-protonet": "Trained for 6,000 episodes of the training classes. The paper adds the validation classes.",
+    "glyphs-matching": "Trained for 3,000 episodes at 20-way 1-shot, on an encoder trained for squared distances.",
+    "glyphs-matching-fce": "Trained for 1,000 episodes at 20-way 1-shot, on the same encoder.",
+    "glyphs-relation": "Trained for 4,000 episodes of one shot and of five. The published figures use the query batch.",
+    "glyphs-gnn": "Trained for 1,500 episodes, minutes on one core.",
+    "glyphs-transformer": "Trained for 4,000 episodes, at 20-way 1-shot only.",
+    "glyphs-maml": SHORT.format("900") + " The published figure uses query statistics, which are worth 1 to 2 points.",
     "glyphs-fomaml": SHORT.format("500"),
     "glyphs-anil": SHORT.format("1,000"),
     "glyphs-meta-sgd": SHORT.format("900"),
@@ -48,9 +51,9 @@ REMARKS: dict[str, str] = {
     "glyphs-alfa": SHORT.format("900"),
     "glyphs-proto-maml": SHORT.format("600"),
     "glyphs-reptile": SHORT.format("250"),
-    "glyphs-cavia": "100 numbers must say which class is which; 600 steps of 8 tasks, and 5 classes at most.",
-    "glyphs-pmf": "what it fine-tunes on, moved copies of the support, teaches no more than the prototypes know.",
-    "glyphs-tim": "transductive; the test queries are balanced, which is what it assumes.",
-    "glyphs-progressive": "its column has one drawing a class to learn from, and does not improve on the prototypes.",
+    "glyphs-cavia": "Adapts 100 numbers only. Trained for 600 steps of 8 tasks; takes 5 classes at most.",
+    "glyphs-pmf": "Fine-tunes on moved copies of the support set, which does not improve on the prototypes.",
+    "glyphs-tim": "Transductive. It assumes balanced classes among the queries, as they are in this test.",
+    "glyphs-progressive": "Trains its column on one drawing a class, which does not improve on the prototypes.",
 }
 """Why a model falls short, or what its figures need said, by model."""

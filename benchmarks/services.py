@@ -67,13 +67,13 @@ class Running(NamedTuple):
 
 
 @contextmanager
-def running(service: Service, weights: Path, redis_url: str) -> Iterator[Running]:
-    """The service on a free port, until it is left."""
+def running(service: Service, weights: Path, redis_url: str, **extra: str) -> Iterator[Running]:
+    """The service on a free port, until it is left; `extra` settings are for Handful."""
     port = _free_port()
     if service.module == "service":
         command, settings = (
             ["serve"],
-            {"PORT": port, "MODELS": weights, "REDIS_URL": redis_url, "DEFAULT_MODEL": "maml"},
+            {"PORT": port, "MODELS": weights, "REDIS_URL": redis_url, "DEFAULT_MODEL": "maml"} | extra,
         )
     else:
         command, settings = ["--port", str(port), "--redis", redis_url, "--weights", str(weights)], {}

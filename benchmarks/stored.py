@@ -14,8 +14,9 @@ from benchmarks.load import ANY_CLIENT, Load
 from benchmarks.peers.network import PROTONET
 from benchmarks.services import SERVICES, Running, adapt_body, predict_body
 from service.api.auth import OPEN_TENANT
+from service.store.checksums import parse_record, seal
+from service.store.keys import index_key, record_key, state_key, support_key
 from service.store.records import ClientKey, Record
-from service.store.store import index_key, record_key, state_key, support_key
 
 SERVICE = SERVICES["handful"]
 FIRST = ClientKey(OPEN_TENANT, f"{PROTONET}-0")
@@ -27,7 +28,7 @@ class First(NamedTuple):
     """What is stored of the client that was adapted; `write` is in both, and no other client's is the same."""
 
     write: bytes
-    record: bytes
+    record: Record
     state: bytes
 
 
@@ -48,8 +49,10 @@ def adapt_first(one: Running, store: redis.Redis) -> First:
     """Over HTTP, as any client."""
     body, headers = adapt_body(SERVICE, PROTONET, 0, 1), {"content-type": SERVICE.content_type}
     httpx.post(f"http://127.0.0.1:{one.port}/adapt", content=body, headers=headers).raise_for_status()
-    record, state = store.mget(record_key(FIRST), state_key(FIRST))
-    return First(Record.model_validate_json(record).write.encode(), record, state)
+    text, state = store.mget(record_key(FIRST), state_key(FIRST))
+    record = parse_record(text)
+    assert record is not None, "the client was adapted just now"
+    return First(record.write.encode(), record, state)
 
 
 def copy(store: redis.Redis, first: First, numbers: Iterable[int]) -> None:
@@ -57,7 +60,7 @@ def copy(store: redis.Redis, first: First, numbers: Iterable[int]) -> None:
     with store.pipeline(transaction=False) as pipe:
         for number in numbers:
             client, write = ClientKey(OPEN_TENANT, f"{number:06}"), b"%016x" % number
-            pipe.set(record_key(client), first.record.replace(first.write, write))
+            pipe.set(record_key(client), seal(first.record.model_copy(update={"write": write.decode()})))
             pipe.set(state_key(client), first.state.replace(first.write, write, 1))
             pipe.copy(support_key(FIRST), support_key(client))
             pipe.zadd(index_key(OPEN_TENANT), {client.client_id: 0})

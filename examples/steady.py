@@ -1,10 +1,11 @@
 """A small steady load that counts what fails: `python examples/steady.py URL SECONDS [API_KEY]`.
 
 Some clients adapt and predict in turn, each at its own pace; a label that changes counts as a failure. To watch a
-restart, an upgrade or a restore from outside.
+restart, an upgrade or a restore from outside. Ctrl-C ends it early.
 """
 
 import json
+import signal
 import sys
 import threading
 import time
@@ -20,6 +21,7 @@ LABELS = ["snail", "key"]
 
 outcomes: Counter[str] = Counter()
 slowest = [0.0]
+interrupted = threading.Event()
 
 
 def main() -> None:
@@ -27,6 +29,7 @@ def main() -> None:
     url, seconds, *key = sys.argv[1:]
     headers = {"authorization": f"Bearer {key[0]}"} if key else {}
     until = time.monotonic() + float(seconds)
+    signal.signal(signal.SIGINT, lambda *_: interrupted.set())
     threads = [threading.Thread(target=one_client, args=(url, headers, f"steady-{i}", until)) for i in range(CLIENTS)]
     for thread in threads:
         thread.start()
@@ -39,7 +42,7 @@ def main() -> None:
 def one_client(url: str, headers: dict[str, str], client_id: str, until: float) -> None:
     """Adapt, predict some times, and again."""
     with httpx.Client(base_url=url, headers=headers, timeout=60) as http:
-        while time.monotonic() < until:
+        while time.monotonic() < until and not interrupted.is_set():
             outcomes[ask(http, "adapt", {**ADAPT, "client_id": client_id})] += 1
             for _ in range(PREDICTS):
                 outcomes[ask(http, "predict", {**PREDICT, "client_id": client_id})] += 1

@@ -65,7 +65,7 @@ def encode_many(learner: Learner, inputs: Tensor, chunk: int = ENCODE_CHUNK) -> 
     """
     if len(inputs) <= chunk or type(learner).encode is Learner.encode:
         return learner.encode(inputs)
-    return torch.cat([learner.encode(some) for some in inputs.split(chunk)])
+    return torch.cat([learner.encode(some) for some in torch.split(inputs, chunk)])
 
 
 def adapt_many(learner: Learner, supports: Support) -> State:

@@ -1,9 +1,9 @@
-"""The use cases: adapt, predict, forget. Knows neither HTTP nor Redis commands."""
+"""The use cases: adapt, append, predict, forget. Knows neither HTTP nor Redis commands."""
 
 import asyncio
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple
@@ -15,34 +15,45 @@ from service import metrics
 from service.arrays import Array, Arrays
 from service.cards import Card
 from service.engine.base import Engine, StateNotCached, SupportSet
-from service.errors import Conflict, Contended, TooManyWays, Unavailable, Unprocessable
+from service.errors import Conflict, Contended, HandfulError, TooManyWays, Unavailable, Unprocessable
 from service.inputs.executor import Decoder
-from service.inputs.kind import InputWarning
-from service.inputs.labels import Classes, check_labels, class_indices, regression_targets
+from service.inputs.kind import Decoded, InputWarning
+from service.inputs.labels import Classes, checked_labels, class_indices, regression_targets
 from service.inputs.limits import check_count
 from service.settings import Settings
-from service.store.records import ClientKey, Draft, Record, StateKey
-from service.store.store import Store, VersionMoved
+from service.store.records import Adapted, ClientKey, Draft, Record, RequestKey, StateKey, state_bytes
+from service.store.store import AnsweredBefore, Store, VersionMoved
+
+Admit = Callable[[Record, Card], None]
+"""Checks a request against what is known of its client."""
+
+
+def _anything(_: Record, __: Card) -> None:
+    """Admit every request."""
+
 
 TRIES = 10
 """How often a request begins anew when the client is adapted by another meanwhile."""
 
 
-class Taught(NamedTuple):
-    """What a request brings to learn from, decoded: `inputs` (n, ...), and labels as they were sent."""
+class Plan(NamedTuple):
+    """What an adapt will learn and store."""
 
-    inputs: Array
-    labels: Sequence[Any]
+    card: Card
+    classes: Classes | None
+    support: SupportSet
+    expires_at: datetime | None
     warnings: list[InputWarning]
+    request: RequestKey | None
 
-
-class Adapted(NamedTuple):
-    """An adapt that is stored."""
-
-    record: Record
-    state_bytes: int
-    warnings: list[InputWarning]
-    timings_ms: dict[str, float]
+    def draft(self, write: str, state: Arrays, timings_ms: dict[str, float]) -> Draft:
+        """The version to be written."""
+        support = {"inputs": self.support.inputs, "targets": self.support.targets}
+        card = self.card
+        return Draft(
+            write, card.name, card.checkpoint, self.classes, support, state, self.expires_at, self.request,
+            self.warnings, timings_ms,
+        )  # fmt: skip
 
 
 class Answered(NamedTuple):
@@ -72,25 +83,86 @@ class Adaptation:
         self._appending: WeakValueDictionary[ClientKey, asyncio.Lock] = WeakValueDictionary()
 
     async def adapt(
-        self, client: ClientKey, model: str | None, raw: Sequence[tuple[Any, Any]], ttl_s: int | None
+        self,
+        client: ClientKey,
+        model: str | None,
+        raw: Sequence[tuple[Any, Any]],
+        ttl_s: int | None,
+        request: RequestKey | None = None,
     ) -> Adapted:
-        """Make or replace a client's model from (input, label) pairs."""
-        card = self._catalogue[self._settings.default_model if model is None else model]
-        clock = Clock()
-        taught = await self._decode(card, raw, client.tenant)
-        clock.lap("decode")
-        return await self._learn(client, card, taught, _expiry(ttl_s), clock, after=None)
+        """Create or replace a client's model from (input, label) pairs.
+
+        With `request`, a retry of the same request gets the first answer. Raises KeyReused and RequestInProgress.
+        """
+        return await self._once(client.tenant, request, lambda: self._replace(client, model, raw, ttl_s, request))
 
     async def append(
-        self, client: ClientKey, model: str | None, raw: Sequence[tuple[Any, Any]], ttl_s: int | None
+        self,
+        client: ClientKey,
+        model: str | None,
+        raw: Sequence[tuple[Any, Any]],
+        ttl_s: int | None,
+        request: RequestKey | None = None,
     ) -> Adapted:
-        """Add (input, label) pairs to a client's support set, and adapt to all of it; without `ttl_s` it expires as
-        before. Raises UnknownClient."""
-        async with self._appending.setdefault(client, asyncio.Lock()):  # else each would adapt in vain but one
-            return await self._append(client, model, raw, ttl_s)
+        """Add (input, label) pairs to a client's support set, and adapt to all of it; `request` is as for `adapt`.
+
+        Without `ttl_s` the client expires as before. Raises UnknownClient and CorruptRecord.
+        """
+
+        async def learn() -> Adapted:
+            async with self._appending.setdefault(client, asyncio.Lock()):  # concurrent appends would adapt in vain
+                return await self._append(client, model, raw, ttl_s, request)
+
+        return await self._once(client.tenant, request, learn)
+
+    async def _once(self, tenant: str, request: RequestKey | None, learn: Callable[[], Awaitable[Adapted]]) -> Adapted:
+        """Carry out a request, or return the answer that it got before."""
+        if request is None:
+            return await learn()
+        claiming = asyncio.create_task(self._store.claim(tenant, request))
+        try:
+            claimed = await asyncio.shield(claiming)
+            return claimed if isinstance(claimed, Adapted) else await learn()
+        except AnsweredBefore:
+            answer = await self._store.claim(tenant, request)
+            if isinstance(answer, Adapted):
+                return answer
+            raise Contended("The answer to this request is no longer kept. Look at the client.") from None
+        except BaseException:
+            await asyncio.shield(self._release(tenant, request, claiming))
+            raise
+
+    async def _release(self, tenant: str, request: RequestKey, claiming: asyncio.Task[Adapted | str]) -> None:
+        """Let a failed request be sent again at once. If this fails too, its mark expires by itself."""
+        with suppress(HandfulError):
+            mark = await claiming
+            if isinstance(mark, str):
+                await self._store.release(tenant, request, mark)
+
+    async def _replace(
+        self,
+        client: ClientKey,
+        model: str | None,
+        raw: Sequence[tuple[Any, Any]],
+        ttl_s: int | None,
+        request: RequestKey | None,
+    ) -> Adapted:
+        card = self._catalogue[self._settings.default_model if model is None else model]
+        clock = Clock()
+        self._check_examples(card, len(raw))
+        decoded = await self._decode(card, raw, client.tenant)
+        clock.lap("decode")
+        classes, support = self._support(card, decoded.array(), [label for _, label in raw])
+        plan = Plan(card, classes, support, _expiry(ttl_s), decoded.warnings, request)
+        return await self._learn(client, plan, clock, after=None)
 
     async def _append(
-        self, client: ClientKey, model: str | None, raw: Sequence[tuple[Any, Any]], ttl_s: int | None
+        self,
+        client: ClientKey,
+        model: str | None,
+        raw: Sequence[tuple[Any, Any]],
+        ttl_s: int | None,
+        request: RequestKey | None,
     ) -> Adapted:
         for _ in range(TRIES):
             record, stored = await self._store.support(client)
@@ -98,40 +170,45 @@ class Adaptation:
             if model not in (None, record.model):
                 raise Conflict(f"The client's model is {record.model!r}, not {model!r}: append to that, or replace.")
             clock = Clock()
+            self._check_examples(card, len(stored["inputs"]) + len(raw))
             new = await self._decode(card, raw, client.tenant)
             clock.lap("decode")
+            labels = _labels(record, stored, [label for _, label in raw])
+            classes, support = self._support(card, _joined(stored["inputs"], new.array()), labels)
             expires_at = _expiry(ttl_s) or record.expires_at
             try:
-                return await self._learn(client, card, _join(record, stored, new), expires_at, clock, after=record)
+                plan = Plan(card, classes, support, expires_at, new.warnings, request)
+                return await self._learn(client, plan, clock, after=record)
             except VersionMoved:
                 continue
-        raise Contended("The client was adapted by others all the while. Try again.")
+        raise Contended("Other requests kept adapting this client. Try again.")
 
-    async def predict(self, client: ClientKey, raw: Sequence[Any]) -> Answered:
-        """Answer inputs from the client's state. Raises UnknownClient."""
+    async def predict(self, client: ClientKey, raw: Sequence[Any], admit: Admit = _anything) -> Answered:
+        """Answer inputs from the client's state. `admit` may refuse before any work. Raises UnknownClient."""
         check_count(len(raw), self._settings.max_queries, "inputs")
         for _ in range(TRIES):
             try:
-                return await self._answer(client, raw)
+                return await self._answer(client, raw, admit)
             except VersionMoved:
                 continue
-        raise Contended("The client was adapted by others all the while. Try again.")
+        raise Contended("Other requests kept adapting this client. Try again.")
 
-    async def _answer(self, client: ClientKey, raw: Sequence[Any]) -> Answered:
+    async def _answer(self, client: ClientKey, raw: Sequence[Any], admit: Admit) -> Answered:
         clock = Clock()
         record = await self._store.record(client)
         card = self._served(record)
+        admit(record, card)
         fields = [f"inputs[{i}]" for i in range(len(raw))]
         decoded = await self._decoder.decode(card.input, raw, fields, client.tenant)
         queries = decoded.array()
         clock.lap("decode")
         try:
-            answers = await self._engine.predict(card.name, record.write, queries)
+            answers = await self._engine.predict(card.name, record.write, queries, share=client)
             metrics.state_cache.labels("hit").inc()
         except StateNotCached:
             metrics.state_cache.labels("miss").inc()
             state = await self._fetch(StateKey(client, record.write, card.checkpoint), card, record)
-            answers = await self._engine.predict(card.name, record.write, queries, state)
+            answers = await self._engine.predict(card.name, record.write, queries, state, share=client)
         clock.lap("predict")
         return Answered(record, card, answers, decoded.warnings, clock.laps_ms)
 
@@ -140,47 +217,39 @@ class Adaptation:
         return await self._store.record(client)
 
     async def page(self, tenant: str, *, after: str, limit: int) -> list[Record]:
-        """Up to `limit` clients of a tenant, by id, from behind `after`."""
+        """Up to `limit` clients of a tenant whose ids come after `after`, by id."""
         return await self._store.clients(tenant, after=after, limit=limit)
 
     async def forget(self, client: ClientKey) -> None:
-        """Remove all that is stored of a client. Raises UnknownClient."""
+        """Remove all that is stored of a client, even if it cannot be read. Raises UnknownClient."""
         record = await self._store.forget(client)
-        self._engine.evict(record.write)
+        if record is not None:
+            self._engine.evict(record.write)
 
-    async def _learn(
-        self,
-        client: ClientKey,
-        card: Card,
-        taught: Taught,
-        expires_at: datetime | None,
-        clock: "Clock",
-        after: Record | None,
-    ) -> Adapted:
-        self._check_examples(card, len(taught.labels))
-        classes, support = self._support(card, taught)
-        write = secrets.token_hex(8)
-        state = await self._engine.adapt(card.name, write, support)
+    async def _learn(self, client: ClientKey, plan: "Plan", clock: "Clock", after: Record | None) -> Adapted:
+        """Adapt to a support set, which begins with that of the record `after` if there is one, and store both."""
+        card, support, write = plan.card, plan.support, secrets.token_hex(8)
+        extends = after.write if after else None
+        state = await self._engine.adapt(card.name, write, support, extends=extends, share=client)
         clock.lap("adapt")
-        stored = {"inputs": support.inputs, "targets": support.targets}
-        draft = Draft(write, card.name, card.checkpoint, classes, stored, state, expires_at)
+        draft = plan.draft(write, state, dict(clock.laps_ms))
         try:
             record = await self._store.commit(client, draft, after=after)
         except Exception:
-            self._engine.evict(write)  # nobody will ask for it
+            self._engine.evict(write)  # no record refers to it
             raise
         if record.replaces is not None:
             self._engine.evict(record.replaces)
-        clock.lap("store")
-        state_bytes = sum(value.nbytes for value in state.values())
-        return Adapted(record, state_bytes, taught.warnings, clock.laps_ms)
+        if plan.request is None:  # else the answer was stored with the client, without this time
+            clock.lap("store")
+        return Adapted(record=record, state_bytes=state_bytes(state), warnings=plan.warnings, timings_ms=clock.laps_ms)
 
-    def _support(self, card: Card, taught: Taught) -> tuple[Classes | None, SupportSet]:
+    def _support(self, card: Card, inputs: Array, labels: Sequence[Any]) -> tuple[Classes | None, SupportSet]:
         if card.kind == "regression":
-            return None, SupportSet(taught.inputs, regression_targets(taught.labels, card.outputs or 1), ways=0)
-        classes, targets = class_indices(taught.labels)
+            return None, SupportSet(inputs, regression_targets(labels, card.outputs or 1), ways=0)
+        classes, targets = class_indices(labels)
         self._check_ways(card, len(classes))
-        return classes, SupportSet(taught.inputs, targets, ways=len(classes))
+        return classes, SupportSet(inputs, targets, ways=len(classes))
 
     def _check_ways(self, card: Card, ways: int) -> None:
         """Raises TooManyWays, which names the models that take so many, or the setting in the way."""
@@ -199,11 +268,9 @@ class Adaptation:
     def _like(self, card: Card) -> list[Card]:
         return [other for other in self._catalogue.values() if (other.kind, other.input) == (card.kind, card.input)]
 
-    async def _decode(self, card: Card, raw: Sequence[tuple[Any, Any]], tenant: str) -> Taught:
-        self._check_examples(card, len(raw))
+    async def _decode(self, card: Card, raw: Sequence[tuple[Any, Any]], tenant: str) -> Decoded:
         fields = [f"support[{i}].input" for i in range(len(raw))]
-        decoded = await self._decoder.decode(card.input, [one for one, _ in raw], fields, tenant)
-        return Taught(decoded.array(), [label for _, label in raw], decoded.warnings)
+        return await self._decoder.decode(card.input, [one for one, _ in raw], fields, tenant)
 
     async def _fetch(self, key: StateKey, card: Card, record: Record) -> Arrays:
         """The state from the store, or made again; once, however many requests wait for it."""
@@ -220,7 +287,7 @@ class Adaptation:
         if current.write != record.write:
             raise VersionMoved
         support = SupportSet(stored["inputs"], stored["targets"], ways=len(record.classes or ()))
-        state = await self._engine.adapt(card.name, record.write, support)
+        state = await self._engine.adapt(card.name, record.write, support, share=key.client)
         metrics.states_rebuilt.inc()
         with suppress(Unavailable):  # a cache: the answer does not depend on it
             await self._store.save_state(key, record, state)
@@ -258,16 +325,19 @@ def _expiry(ttl_s: int | None) -> datetime | None:
     return None if ttl_s is None else datetime.now(UTC) + timedelta(seconds=ttl_s)
 
 
-def _join(record: Record, stored: Arrays, new: Taught) -> Taught:
-    """The stored examples and the new ones behind them, with labels as they were sent."""
-    if new.inputs.shape[1:] != stored["inputs"].shape[1:]:
+def _joined(stored: Array, new: Array) -> Array:
+    """The stored inputs and the new ones behind them."""
+    if new.shape[1:] != stored.shape[1:]:
         raise Conflict("The client's examples were made for another input size of this model: replace them all.")
-    targets = stored["targets"]
-    labels = [record.classes[t] for t in targets] if record.classes else targets.tolist()
-    if record.classes:
-        check_labels(new.labels)
-        if type(new.labels[0]) is not type(record.classes[0]):
-            kind = "strings" if isinstance(record.classes[0], str) else "integers"
-            raise Unprocessable(f"support[0].label: this client's labels are {kind}.", field="support[0].label")
-    inputs = np.concatenate([stored["inputs"], new.inputs])
-    return Taught(inputs, [*labels, *new.labels], new.warnings)
+    return np.concatenate([stored, new])
+
+
+def _labels(record: Record, stored: Arrays, new: Sequence[Any]) -> list[Any]:
+    """The labels of the stored examples, as they were sent, and the new ones behind them."""
+    if not record.classes:
+        return [*stored["targets"].tolist(), *new]
+    checked_labels(new)
+    if type(new[0]) is not type(record.classes[0]):
+        kind = "strings" if isinstance(record.classes[0], str) else "integers"
+        raise Unprocessable(f"support[0].label: this client's labels are {kind}.", field="support[0].label")
+    return [*(record.classes[target] for target in stored["targets"]), *new]

@@ -1,18 +1,22 @@
-"""The one place where things are wired."""
+"""Build the application: the one place where its parts are connected."""
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
 from service import metrics
 from service.adaptation import Adaptation
-from service.api import problem_details
+from service.api import docs_page, problem_details
 from service.api.auth import tenants
-from service.api.middleware import BodyLimit, CancelOnDisconnect, RequestMetrics
+from service.api.memory_budget import MemoryBudget, ReleaseMemory
+from service.api.middleware import Normalize, RequestMetrics, SendInPieces
+from service.api.origins import OriginGuard
 from service.api.readiness import Readiness
 from service.api.routes import adapt, clients, health, models, predict
 from service.cards import Catalogue
@@ -22,25 +26,26 @@ from service.inputs.executor import Decoder
 from service.settings import Settings
 from service.store.store import Store
 
-ROUTERS = (adapt.router, predict.router, clients.router, models.router, health.router)
-
+ROUTERS = (adapt.router, predict.router, clients.router, models.router, health.router, docs_page.router)
 
 log = logging.getLogger(__name__)
 
 SWEEP_S = 60
-"""Between two removals of expired clients, which until then are answered as gone, and two counts of those there are."""
+"""Seconds between removals of expired clients, which are answered as gone before, and counts of all clients."""
 WORKER_WAIT_S = 2
-"""For the workers that are there to say so, before requests are let in."""
+"""Seconds to wait for the worker at startup."""
 
 
 def create_app(
     settings: Settings, redis_url: str, catalogue: Catalogue, engine: AbstractAsyncContextManager[Engine]
 ) -> FastAPI:
-    """The service over an engine, which lives as long as the service runs.
+    """The service over an engine, which is entered when the service starts.
 
-    Raises UnknownModel when the default model is not in the catalogue, ValueError when the URL names no Redis.
+    Raises:
+        UnknownModel: The default model is not in the catalogue.
+        ValueError: The URL is not that of a Redis.
     """
-    store = Store(redis_url, timeout_s=settings.redis_timeout_s, state_ttl_s=settings.state_ttl_s)
+    store = _store(redis_url, settings)
     default = catalogue[settings.default_model]
 
     @asynccontextmanager
@@ -62,19 +67,49 @@ def create_app(
         summary="Teach a model from a handful of examples, per client, over REST.",
         version=version("handful"),
         lifespan=lifespan,
+        redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
     )
     app.state.settings, app.state.catalogue = settings, catalogue
     for router in ROUTERS:
         app.include_router(router)
     problem_details.install(app)
-    app.add_middleware(CancelOnDisconnect)
-    app.add_middleware(BodyLimit, limit=settings.max_body_bytes, seconds=settings.receive_timeout_s)
-    app.add_middleware(RequestMetrics)
+    _add_middleware(app, settings)
     return app
 
 
+def _store(url: str, settings: Settings) -> Store:
+    return Store(
+        url,
+        timeout_s=settings.redis_timeout_s,
+        state_ttl_s=settings.state_ttl_s,
+        answer_ttl_s=settings.answer_ttl_s,
+        answer_bytes=settings.answer_bytes,
+        mark_s=math.ceil(settings.deadline_s),
+    )
+
+
+def _add_middleware(app: FastAPI, settings: Settings) -> None:
+    """Each goes around those before it."""
+    total = max(settings.max_body_bytes_in_flight, 2 * settings.max_body_bytes)
+    app.add_middleware(ReleaseMemory, budget=MemoryBudget(total, len(settings.api_keys)))
+    app.add_middleware(OriginGuard, settings=settings)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-API-Key", "X-Client-Id"],
+            expose_headers=["Retry-After"],
+        )
+    app.add_middleware(SendInPieces)
+    app.add_middleware(RequestMetrics)
+    app.add_middleware(Normalize, root_path=settings.root_path)
+
+
 async def _wait_for_worker(engine: Engine) -> None:
-    """So that a process that joins others refuses nothing that they would have taken."""
+    """A process that joins others must not refuse requests that they would accept."""
     with suppress(TimeoutError):
         async with asyncio.timeout(WORKER_WAIT_S):
             while not engine.alive():  # noqa: ASYNC110
@@ -87,9 +122,7 @@ async def _sweep(store: Store, tenants: Sequence[str]) -> None:
             await store.sweep()
             metrics.clients.set(sum([await store.count(tenant) for tenant in tenants]))
         except Unavailable:
-            log.warning(
-                "expired clients were not removed or counted, for the store is away; tried again in %d s", SWEEP_S
-            )
+            log.warning("expired clients were not removed or counted: the store is away; next try in %d s", SWEEP_S)
         except Exception:
-            log.exception("expired clients were not removed or counted; tried again in %d s", SWEEP_S)
+            log.exception("expired clients were not removed or counted; next try in %d s", SWEEP_S)
         await asyncio.sleep(SWEEP_S)

@@ -1,14 +1,19 @@
 """Model cards: what each model takes, how good it is, and how it was made. One JSON file beside each checkpoint."""
 
 import hashlib
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from service.arrays import Array
 from service.errors import UnknownModel
 from service.inputs.registry import CardInput
+
+log = logging.getLogger(__name__)
 
 
 class Figure(BaseModel):
@@ -71,6 +76,13 @@ class Card(BaseModel):
         """Write the card as a JSON file; `checkpoint` is left to the weights themselves to say."""
         path.write_text(self.model_dump_json(indent=2, exclude={"checkpoint"}) + "\n")
 
+    def probabilities(self, logits: Array) -> Array:
+        """Calibrated class probabilities (q, ways), in double precision, of a model's logits (q, ways)."""
+        scaled = logits / self.temperature
+        powers = np.exp(scaled.astype(np.float64) - scaled.max(-1, keepdims=True))
+        probabilities: Array = powers / powers.sum(-1, keepdims=True)
+        return probabilities
+
     def with_figures(self, figures: list[Figure]) -> Self:
         """The card with figures added, or in place of those of the same setting and metric."""
         new = {(figure.setting, figure.metric) for figure in figures}
@@ -79,12 +91,21 @@ class Card(BaseModel):
 
 
 class Catalogue(Mapping[str, Card]):
-    """The cards of a folder by name. Reads no weights beyond their hash."""
+    """The cards of a folder by name. Reads no weights beyond their hash.
+
+    Hidden files are ignored. A card that cannot be read is logged with its path, and the others are served.
+
+    Raises:
+        FileNotFoundError: The folder holds no model, or none whose card can be read.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._cards = {path.stem: _read(path) for path in sorted(folder.glob("*.json"))}
-        if not self._cards:
+        paths = [path for path in sorted(folder.glob("*.json")) if not path.name.startswith(".")]
+        if not paths:
             raise FileNotFoundError(f"{folder} holds no model: a card NAME.json with NAME.safetensors beside it")
+        self._cards = {path.stem: card for path in paths if (card := _read(path))}
+        if not self._cards:
+            raise FileNotFoundError(f"{folder} holds no card that can be read")
 
     def __getitem__(self, name: str) -> Card:
         try:
@@ -93,6 +114,9 @@ class Catalogue(Mapping[str, Card]):
             served = ", ".join(self._cards)
             raise UnknownModel(f"No model is called {name[:80]!r}. Served here: {served}.", field="model") from None
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._cards
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._cards)
 
@@ -100,6 +124,14 @@ class Catalogue(Mapping[str, Card]):
         return len(self._cards)
 
 
-def _read(path: Path) -> Card:
-    digest = hashlib.sha256(path.with_suffix(".safetensors").read_bytes()).hexdigest()[:16]
-    return Card.read(path).model_copy(update={"checkpoint": digest, "name": path.stem})
+def _read(path: Path) -> Card | None:
+    """The card, with the digest of its weights; None when one of the two files cannot be read."""
+    try:
+        digest = hashlib.sha256(path.with_suffix(".safetensors").read_bytes()).hexdigest()[:16]
+        return Card.read(path).model_copy(update={"checkpoint": digest, "name": path.stem})
+    except OSError as error:
+        log.error("%s is not served: %s: %s", path, error.strerror, error.filename)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()[:3])
+        log.error("%s is not served: its card is broken: %s", path, wrong)
+    return None

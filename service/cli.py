@@ -1,4 +1,4 @@
-"""The console script `handful`. Signatures only; each command imports its work."""
+"""The console script `handful`. Each command imports its work when it runs."""
 
 import json
 from pathlib import Path
@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from service.cards import Card, Catalogue
+from service.environment import PREFIX
 from service.errors import HandfulError
 from service.settings import ZOO, Settings
 
@@ -30,40 +31,32 @@ Threads = Annotated[int, typer.Option(min=1, help="Torch threads.")]
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; else HANDFUL_HOST, else 127.0.0.1.")] = None,
     port: Annotated[int | None, typer.Option(help="Port; else HANDFUL_PORT, else 8000.")] = None,
-    api_processes: Annotated[int | None, typer.Option(help="Processes that speak HTTP; else 1.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Device workers; else 1.")] = None,
+    replicas: Annotated[int | None, typer.Option(help="Replicas; else HANDFUL_REPLICAS, else 1.")] = None,
+    api_processes: Annotated[
+        int | None, typer.Option(help="API processes of each replica; else HANDFUL_API_PROCESSES, else 1.")
+    ] = None,
 ) -> None:
     """Serve the models over HTTP. Every setting is an environment variable: see service/settings.py."""
     from service.process.serve import serve  # noqa: PLC0415
 
-    given = {"host": host, "port": port, "api_processes": api_processes, "worker_processes": workers}
+    given = {"host": host, "port": port, "replicas": replicas, "api_processes": api_processes}
     serve(Settings.model_validate({name: value for name, value in given.items() if value is not None}))
 
 
-Fd = Annotated[int | None, typer.Option(hidden=True, help="A listening socket that was inherited.")]
-WithParent = Annotated[bool, typer.Option("--with-parent", hidden=True, help="End when standard input does.")]
-
-
 @app.command()
-def api(fd: Fd = None, with_parent: WithParent = False) -> None:
-    """Run one API process, for workers and a Redis elsewhere: HANDFUL_WORKER_URLS, HANDFUL_REDIS_URL."""
+def api() -> None:
+    """Run one API process. It needs a worker at HANDFUL_WORKER_SOCKET and a Redis at HANDFUL_REDIS_URL."""
     from service.process.api_main import run  # noqa: PLC0415
-    from service.process.supervisor import end_with_parent  # noqa: PLC0415
 
-    if with_parent:
-        end_with_parent()
-    run(Settings(), fd)
+    run(Settings())
 
 
 @app.command()
-def worker(with_parent: WithParent = False) -> None:
-    """Run one device worker, for API processes elsewhere: HANDFUL_LISTEN, HANDFUL_WORKER_SECRET."""
-    from service.process.supervisor import end_with_parent  # noqa: PLC0415
-    from service.process.worker_main import work  # noqa: PLC0415
+def worker() -> None:
+    """Run one device worker, which listens at HANDFUL_WORKER_SOCKET."""
+    from service.process.serve import serve_worker  # noqa: PLC0415
 
-    if with_parent:
-        end_with_parent()
-    work(Settings())
+    serve_worker(Settings())
 
 
 @app.command()
@@ -153,8 +146,8 @@ def _card(model: str, folder: Path) -> Card:
 
 
 @app.command()
-def models(as_json: Annotated[bool, typer.Option("--json", help="The whole cards, as JSON.")] = False) -> None:
-    """List the models that are served, and how good they are."""
+def models(as_json: Annotated[bool, typer.Option("--json", help="Print all cards as JSON.")] = False) -> None:
+    """List the models that are served, with their measured scores."""
     catalogue = Catalogue(Settings().models)
     if as_json:
         print(json.dumps([card.model_dump() for card in catalogue.values()], indent=2))
@@ -167,7 +160,7 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="The whole cards
 
 
 def main() -> None:
-    """The console script. What was asked wrongly is said in a line."""
+    """The console script. Errors of the user are one line."""
     try:
         app()
     except (HandfulError, ValueError, OSError) as error:
@@ -178,12 +171,15 @@ def main() -> None:
 
 
 def _line(error: Exception) -> str:
-    """What is wrong; of a setting without its value, which may be secret."""
+    """The message of an error. That of a setting has no value, which may be secret."""
     if not isinstance(error, ValidationError) or error.title != Settings.__name__:
         return str(error)
-    return "; ".join(_wrong_setting(each["loc"], each["msg"]) for each in error.errors(include_input=False))
+    found = [_wrong_setting(each["loc"], each["msg"]) for each in error.errors(include_input=False)]
+    return "; ".join(dict.fromkeys(found))
 
 
 def _wrong_setting(location: tuple[int | str, ...], message: str) -> str:
+    """Names of the environment have no values either: keys of objects are left out."""
     setting, *within = location
-    return f"HANDFUL_{str(setting).upper()}{''.join(f'[{part}]' for part in within)}: {message}"
+    place = "".join(f"[{part}]" for part in within if isinstance(part, int))
+    return f"{PREFIX}{str(setting).upper()}{place}: {message}"

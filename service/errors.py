@@ -1,21 +1,29 @@
-"""Everything that can go wrong for a client.
+"""Every error that a request can be answered with.
 
     HandfulError
-    ├── BadRequest 400          the body is not JSON
-    ├── Unauthorized 401        no API key, or an unknown one
+    ├── BadRequest 400          the request cannot be read
+    ├── Unauthorized 401        no API key, an unknown one, or two different ones
+    ├── Forbidden 403           a browser sends it from another site
     ├── NotFound 404
     │   ├── UnknownModel
-    │   └── UnknownClient       never adapted, forgotten, expired, or another tenant's: alike
+    │   └── UnknownClient       never adapted, forgotten, expired, or of another tenant: the answers are the same
     ├── TooSlow 408             the request did not arrive in time
-    ├── Conflict 409            the client's model is another, or is no longer served
-    │   └── Contended           the client is adapted by others all the while
+    ├── Conflict 409            the client has another model, or its model is no longer served
+    │   ├── Contended           other requests kept adapting the client
+    │   ├── CorruptRecord       a stored value of the client cannot be read; an adapt or DELETE repairs it
+    │   └── RequestInProgress   a request with the same idempotency key still runs
     ├── TooLarge 413            the body is over the limit
     ├── UnsupportedMediaType 415
-    ├── Unprocessable 422       understood, and refused: names the field, the limit and the way out
-    │   ├── TooManyWays         more classes than the model's head has outputs
-    │   └── Diverged            the numbers led to a state or an answer that is not finite
-    ├── Busy 429                the queue is full; nothing was begun
+    ├── Unprocessable 422       readable, but refused: names the field, the limit and the way out
+    │   ├── TooManyWays         more classes than the model takes
+    │   ├── TooCostly           the job takes more time or memory of the device than one may
+    │   ├── AnswerTooLarge      the answer would be over the limit
+    │   ├── KeyReused           the idempotency key came with another body before
+    │   └── Diverged            the state or the answer is not finite
+    ├── Busy 429                the queue is full; no work was done
+    ├── HeadTooLarge 431        the URL, headers and trailers are over the limit
     ├── Unavailable 503         Redis or the device worker is away
+    │   ├── Overloaded          the bodies in flight take all the memory they may
     │   └── StoreFull           Redis has no memory left
     └── DeadlineExceeded 504    waited too long; nothing was changed
 
@@ -26,7 +34,7 @@ from typing import ClassVar
 
 
 class HandfulError(Exception):
-    """What is told to the client: `detail` says what was wrong, the limit and the way out; `field` says where."""
+    """Base class. `detail` says what was wrong, the limit and the way out; `field` says where."""
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal"
@@ -45,13 +53,19 @@ class BadRequest(HandfulError):
 
 
 class Unauthorized(HandfulError):
-    """No API key, or one that is not known."""
+    """No API key, an unknown one, or two different ones."""
 
     status, code, title = 401, "unauthorized", "A known API key is required"
 
 
+class Forbidden(HandfulError):
+    """The request comes from a site that may not use this service."""
+
+    status, code, title = 403, "forbidden", "Not allowed from this site"
+
+
 class NotFound(HandfulError):
-    """There is nothing under that name."""
+    """Nothing has that name."""
 
     status, code, title = 404, "not_found", "Not found"
 
@@ -63,7 +77,7 @@ class UnknownModel(NotFound):
 
 
 class UnknownClient(NotFound):
-    """No such client of this tenant has been adapted."""
+    """This tenant has no adapted client of that name."""
 
     code, title = "unknown_client", "Unknown client"
 
@@ -81,9 +95,21 @@ class Conflict(HandfulError):
 
 
 class Contended(Conflict):
-    """The client was adapted by others all the while; nothing was changed."""
+    """Other requests kept adapting the client; nothing was changed."""
 
     code, retry_after_s = "contended", 1
+
+
+class CorruptRecord(Conflict):
+    """A stored value of the client cannot be read. Adapting it again or DELETE repairs it."""
+
+    code, title = "corrupt_record", "The stored client cannot be read"
+
+
+class RequestInProgress(Conflict):
+    """A request with the same idempotency key has not been answered yet."""
+
+    code, title, retry_after_s = "request_in_progress", "The same request is still running", 1
 
 
 class TooLarge(HandfulError):
@@ -99,7 +125,7 @@ class UnsupportedMediaType(HandfulError):
 
 
 class Unprocessable(HandfulError):
-    """The request was understood and cannot be carried out."""
+    """The request is readable, but cannot be carried out."""
 
     status, code, title = 422, "invalid", "Invalid input"
 
@@ -110,10 +136,28 @@ class TooManyWays(Unprocessable):
     code = "too_many_ways"
 
 
+class TooCostly(Unprocessable):
+    """The job takes more time or memory of the device than one job may."""
+
+    code = "too_costly"
+
+
+class AnswerTooLarge(Unprocessable):
+    """The answer would be over the limit."""
+
+    code = "answer_too_large"
+
+
 class Diverged(Unprocessable):
-    """The numbers led to a state or an answer that is infinite or undefined."""
+    """The state or the answer holds infinite or undefined numbers."""
 
     code = "diverged"
+
+
+class KeyReused(Unprocessable):
+    """The idempotency key was sent before with another body."""
+
+    code, title = "idempotency_key_reused", "The idempotency key belongs to another request"
 
 
 class Busy(HandfulError):
@@ -122,19 +166,31 @@ class Busy(HandfulError):
     status, code, title, retry_after_s = 429, "busy", "Too many requests are waiting", 1
 
 
+class HeadTooLarge(HandfulError):
+    """The URL, headers and trailers are over the limit."""
+
+    status, code, title = 431, "head_too_large", "The request head is too large"
+
+
 class Unavailable(HandfulError):
-    """A part of the service is away; it comes back by itself."""
+    """A part of the service is away; it comes back without help."""
 
     status, code, title, retry_after_s = 503, "unavailable", "Temporarily unavailable", 2
 
 
+class Overloaded(Unavailable):
+    """Requests in flight take all the memory that they may."""
+
+    code, title, retry_after_s = "overloaded", "Too much is being sent at once", 1
+
+
 class StoreFull(Unavailable):
-    """There is no room for a support set; what is there is answered from."""
+    """There is no room for a support set. Clients that are stored are still answered."""
 
     code, title, retry_after_s = "store_full", "The store is full", 60
 
 
 class DeadlineExceeded(HandfulError):
-    """The request waited for longer than it may."""
+    """The request waited longer than the deadline."""
 
     status, code, title, retry_after_s = 504, "deadline_exceeded", "Waited too long", 1

@@ -1,32 +1,34 @@
-"""What Prometheus is told. No client or tenant is ever a label."""
+"""Metrics for Prometheus. Clients and tenants are never labels."""
 
 import os
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-requests = Counter("handful_http_requests", "Requests answered.", ["route", "method", "status"])
-request_seconds = Histogram("handful_http_request_duration_seconds", "Seconds to an answer.", ["route"])
-queue_depth = Gauge("handful_queue_depth", "Jobs that wait for the device.", ["lane"], multiprocess_mode="livesum")
-batch_size = Histogram(
-    "handful_batch_size", "Jobs that ran as one batch.", ["lane"], buckets=(1, 2, 4, 8, 16, 32, 64, 128)
-)
-state_cache = Counter("handful_state_cache_lookups", "Look-ups of a state on the device.", ["outcome"])
+requests = Counter("handful_http_requests", "Answered requests.", ["route", "method", "status"])
+request_seconds = Histogram("handful_http_request_duration_seconds", "Seconds from a request to its answer.", ["route"])
+queue_depth = Gauge("handful_queue_depth", "Jobs waiting for the device.", ["queue"], multiprocess_mode="livesum")
+batch_size = Histogram("handful_batch_size", "Jobs run as one batch.", ["queue"], buckets=(1, 2, 4, 8, 16, 32, 64, 128))
+state_cache = Counter("handful_state_cache_lookups", "Lookups in the state cache of the device.", ["outcome"])
 state_cache_bytes = Gauge(
-    "handful_state_cache_bytes", "Bytes of states held on the device.", multiprocess_mode="livesum"
+    "handful_state_cache_bytes", "Bytes of the states in the cache of the device.", multiprocess_mode="livesum"
 )
 device_memory_bytes = Gauge(
     "handful_device_memory_bytes",
-    "Bytes that torch has taken of an accelerator; of the CPU's, the process says it.",
+    "Bytes of accelerator memory that torch has reserved.",
     multiprocess_mode="livesum",
 )
-clients = Gauge("handful_clients", "Clients that are kept, of all tenants.", multiprocess_mode="livemostrecent")
-states_rebuilt = Counter("handful_states_rebuilt", "States made again from their support sets.")
+clients = Gauge("handful_clients", "Stored clients of all tenants.", multiprocess_mode="livemostrecent")
+states_rebuilt = Counter("handful_states_rebuilt", "States rebuilt from their support sets.")
 decoders_ended = Counter("handful_decoders_ended", "Image decoders that were ended or crashed.", ["reason"])
+corrupt_records = Counter(
+    "handful_corrupt_records", "Reads of records, support sets and list entries that were corrupt."
+)
+corrupt_states = Counter("handful_corrupt_states", "Reads of states that were corrupt; they are rebuilt.")
 
 
 def exposition() -> bytes:
-    """All metrics, for Prometheus: of every process of the service where they share a folder, else of this one."""
+    """All metrics: of every process that shares PROMETHEUS_MULTIPROC_DIR, or of this process if it is not set."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return generate_latest()
     registry = CollectorRegistry()

@@ -1,56 +1,73 @@
-"""Every knob of the service, read once from the environment (`HANDFUL_PORT=9000`) and passed in."""
+"""Every setting of the service, read once from the environment (`HANDFUL_PORT=9000`) and passed on."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, StringConstraints
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, Field, StringConstraints
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from service.environment import PREFIX, Environment
 
 ZOO = Path(__file__).parent.parent / "models" / "zoo"
 SECRETS = Path("/run/secrets")
-"""Where Docker and Kubernetes put secrets: a file `handful_redis_url` there is as good as HANDFUL_REDIS_URL."""
-
+"""Where Docker and Kubernetes put secrets. A file `handful_redis_url` there sets HANDFUL_REDIS_URL."""
 
 Tenant = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{64}$", to_lower=True)]
 
 
-def parse_worker_url(url: str) -> Path | tuple[str, int]:
-    """Where a worker is: a socket's path, or host and port. Raises ValueError."""
-    address = urlsplit(url)
-    if address.scheme == "unix" and not address.netloc and address.path:
-        return Path(address.path)
-    if address.scheme == "tcp" and address.hostname and address.port:
-        return address.hostname, address.port
-    raise ValueError("a worker is at unix:///path or tcp://host:port")
+MAX_SOCKET_BYTES = 103
+"""Maximum length of a Unix socket's path: 107 on Linux, 103 on macOS."""
 
 
-def _checked(url: str) -> str:
-    parse_worker_url(url)
-    return url
+def _short_enough(path: Path) -> Path:
+    if (length := len(os.fsencode(path))) > MAX_SOCKET_BYTES:
+        raise ValueError(
+            f"the path of a socket has {length} bytes; the limit is {MAX_SOCKET_BYTES}. Use a shorter path."
+        )
+    return path
 
 
-WorkerUrl = Annotated[str, AfterValidator(_checked)]
+SocketPath = Annotated[Path, AfterValidator(_short_enough)]
 
 
 class Settings(BaseSettings):
-    """Frozen; each field says its unit and has its bounds."""
+    """All settings. The names of those in the environment begin with HANDFUL_; empty ones count as unset."""
 
     model_config = SettingsConfigDict(
-        env_prefix="HANDFUL_", frozen=True, extra="forbid", secrets_dir=SECRETS if SECRETS.is_dir() else None
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        secrets_dir=SECRETS if SECRETS.is_dir() else None,
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Called by pydantic."""
+        return init_settings, Environment(settings_cls), file_secret_settings
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     published_host: str | None = Field(
-        None, description="Address that others reach it at, where that is not `host`: of a container's published port."
+        None, description="Address that clients use, where it is not `host`, such as the published port of a container."
     )
     api_keys: dict[Tenant, Sha256] = Field(
-        {}, description="Tenant -> SHA-256 (hex) of its API key, as JSON. Empty: one tenant, and no key is asked for."
+        {},
+        description="SHA-256 (hex) of each tenant's API key, as a JSON object. Empty: one tenant without a key.",
     )
     open: bool = Field(
-        False, description="Let others than this machine in without a key: something in front asks who they are."
+        False,
+        description="Accept requests from other machines without a key, because a proxy in front authenticates them.",
     )
 
     models: Path = Field(ZOO, description="Folder of the checkpoints and cards to serve.")
@@ -66,26 +83,33 @@ class Settings(BaseSettings):
     state_ttl_s: int = Field(
         7 * 24 * 3600, ge=1, description="Seconds that an unused state stays in Redis; then it is made again."
     )
+    answer_ttl_s: int = Field(
+        24 * 3600, ge=1, description="Seconds that the answer to an adapt with an Idempotency-Key is kept."
+    )
+    answer_bytes: int = Field(
+        16 * 2**20, ge=2**16, description="Bytes of such answers per tenant, at most; the oldest are dropped first."
+    )
 
-    api_processes: int = Field(1, ge=1, description="Processes that speak HTTP, which handful serve starts.")
-    worker_processes: int = Field(1, ge=0, description="Device workers that handful serve starts.")
-    worker_urls: list[WorkerUrl] = Field(
-        [], description="Workers elsewhere: tcp://host:port or unix:///path, as a JSON list."
+    replicas: int = Field(
+        1, ge=1, description="Replicas that handful serve starts. Each has its own API processes and its own worker."
     )
-    listen: WorkerUrl = Field(
-        "tcp://127.0.0.1:8100", description="Where handful worker listens: tcp:// or unix:// URL."
-    )
-    worker_secret: SecretStr = Field(
-        SecretStr(""), description="What API processes and workers on tcp:// must both know; not sent over the wire."
+    api_processes: int = Field(1, ge=1, description="API processes of each replica that handful serve starts.")
+    worker_socket: SocketPath = Field(
+        Path("/run/handful/worker"),
+        description="Unix socket at which handful api reaches the handful worker of its replica. handful serve uses "
+        "sockets of its own.",
     )
     stall_s: float = Field(
-        600, gt=0, description="Seconds that a batch may run; then the worker ends, to be started again."
+        600, gt=0, description="Seconds that a batch may run. A worker that exceeds it is stuck and is restarted."
     )
     worker_metrics_port: int | None = Field(
-        None, ge=1, le=65535, description="Where handful worker, run by itself, shows its metrics."
+        None, ge=1, le=65535, description="Port on which handful worker serves its Prometheus metrics. None: no port."
     )
 
-    device: str = Field("cpu", description="Device of the worker: cpu, cuda, cuda:1, ...")
+    device: str = Field(
+        "cpu",
+        description="Device of the worker: cpu, cuda, cuda:1, ... With several replicas, cuda gives each its own GPU.",
+    )
     precision: Literal["float32", "bfloat16"] = Field("float32", description="Arithmetic of the worker.")
     state_precision: Literal["float16", "float32"] = Field(
         "float16", description="Of what classifiers keep of a client's weights: how far they are from the model's own."
@@ -93,26 +117,52 @@ class Settings(BaseSettings):
     compile: bool = Field(
         False, description="Compile models with torch.compile before being ready, which takes minutes for each."
     )
-    threads: int = Field(1, ge=1, description="Torch threads of each of the worker's two lanes.")
-    queue: int = Field(1024, ge=1, description="Jobs that may wait for each lane; the next is answered 429.")
+    threads: int = Field(1, ge=1, description="Torch threads of each of the worker's two queues.")
+    queue: int = Field(1024, ge=1, description="Jobs that may wait in each queue; the next is answered 429.")
     batch_jobs: int = Field(16, ge=1, description="Jobs that run as one batch, at most.")
-    batch_examples: int = Field(2048, ge=1, description="Examples, padding included, that run as one batch, at most.")
+    batch_examples: int = Field(2048, ge=1, description="Most examples that run as one batch.")
     state_cache_bytes: int = Field(512 * 2**20, ge=0, description="Bytes of adapted states held on the device.")
+    max_job_s: float = Field(
+        5.0, gt=0, description="Seconds of the device that one job may take, as estimated; more is refused."
+    )
     deadline_s: float = Field(30.0, gt=0, description="Seconds that a job may wait; then it is answered 504.")
 
+    root_path: Annotated[str, StringConstraints(pattern=r"^(/[A-Za-z0-9._~-]+)*$")] = Field(
+        "", description="Path prefix that a proxy serves the API under, such as /handful."
+    )
+    allowed_hosts: list[str] = Field(
+        [],
+        description="Names that a `Host` header may have, as a JSON list, besides `host`, loopback names and names "
+        "without a dot. Empty: with API keys any name.",
+    )
+    cors_origins: list[str] = Field(
+        [], description="Origins whose pages may call the API, as a JSON list: https://app.example.com, or *."
+    )
     receive_timeout_s: float = Field(
         60.0,
         gt=0,
         description="Seconds for the head of a request to arrive, and for its body; then the connection is closed.",
     )
-    max_body_bytes: int = Field(32 * 2**20, ge=1024, description="Bytes of a request body, at most.")
-    max_examples: int = Field(2000, ge=2, description="Examples of one client, at most.")
-    max_ways: int = Field(256, ge=2, description="Classes of one client, at most, whatever the model takes.")
-    max_queries: int = Field(1000, ge=1, description="Inputs of one /predict, at most.")
+    write_timeout_s: float = Field(
+        30.0,
+        gt=0,
+        description="Seconds for a client to read 256 KiB of its answer; then the connection is closed.",
+    )
+    max_body_bytes: int = Field(32 * 2**20, ge=1024, description="Maximum bytes of a request body.")
+    max_body_bytes_in_flight: int = Field(
+        256 * 2**20,
+        ge=1024,
+        description="Maximum bytes of bodies and answers that one API process holds, at least twice `max_body_bytes`; "
+        "beyond it requests are answered 503. One of several tenants may use half.",
+    )
+    max_answer_bytes: int = Field(16 * 2**20, ge=1024, description="Maximum bytes of an answer.")
+    max_examples: int = Field(2000, ge=2, description="Maximum examples of one client.")
+    max_ways: int = Field(256, ge=2, description="Maximum classes of one client, whatever the model takes.")
+    max_queries: int = Field(1000, ge=1, description="Maximum inputs of one /predict.")
     decoders: int = Field(2, ge=1, description="Processes that decode image files, for each API process.")
     decode_cpu_s: float = Field(
         5.0, gt=0, description="Seconds of processor time to decode the image files of one request; then it is refused."
     )
     max_image_pixels: int = Field(
-        64_000_000, ge=784, description="Pixels of a request's images together, at most; read before decoding."
+        64_000_000, ge=784, description="Maximum pixels of all images of a request; checked before decoding."
     )

@@ -51,7 +51,6 @@ def test_the_probabilities_of_a_classifier_are_calibrated(name):
     assert card.kind == Kind.REGRESSION or card.temperature != 1.0
 
 
-def test_the_page_and_the_readme_show_the_figures_of_the_cards():
-    page, readme = methods.PAGE.read_text(), methods.README.read_text()
+def test_the_page_of_the_methods_shows_the_figures_of_the_cards():
+    page = methods.PAGE.read_text()
     assert methods.page(CATALOGUE, page) == page
-    assert methods.readme(CATALOGUE, readme) == readme

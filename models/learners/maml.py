@@ -94,7 +94,7 @@ class MAML(GradientLearner):
 
     def kernel_task(self, loss: Loss, params: State, *others: Tensor) -> KernelTask | None:
         """The arguments of the native kernel, where it can descend on this loss."""
-        encoder: nn.Module = self.encoder
+        encoder: object = self.encoder
         if not isinstance(loss, SupportLoss) or not native.has_kernel(encoder) or not self.classifies_linearly():
             return None
         weights, head = part(params, "encoder."), part(params, "head.")

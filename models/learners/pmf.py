@@ -68,7 +68,7 @@ class PMF(GradientLearner):
         averages = class_means(torch.eye(len(support.inputs), device=copies.device, dtype=copies.dtype), support)
 
         def loss(weights: State) -> Tensor:
-            directions = self.directions(weights, copies.flatten(0, 1)).unflatten(0, copies.shape[:2])
+            directions = self.directions(weights, copies.flatten(0, 1)).reshape(*copies.shape[:2], -1)
             prototypes = F.normalize(averages @ directions[0], dim=-1)
             logits = self.scaled(directions[1:].flatten(0, 1) @ prototypes.T)
             return self.loss(logits, support.targets.repeat(self.copies), support.mask.repeat(self.copies))

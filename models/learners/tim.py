@@ -81,7 +81,13 @@ class TIM(GradientLearner):
         return self.inner_loop(loss, {"prototypes": state["prototypes"]})["prototypes"]
 
     def objective(self, support_logits: Tensor, labels: Tensor, query_logits: Tensor) -> Tensor:
-        """The loss () of the prototypes, from logits of the support (n, ways), its labels, and logits of queries (q, ways)."""
+        """The loss () of the prototypes.
+
+        Args:
+            support_logits: (n, ways).
+            labels: One-hot labels of the support, (n, ways).
+            query_logits: (q, ways).
+        """
         support, marginal, conditional = self.weights
         log_each = query_logits.log_softmax(-1)
         log_mean = log_each.logsumexp(0) - math.log(len(query_logits))

@@ -26,6 +26,7 @@ class KernelEncoder(Protocol):
 
     names: tuple[str, ...]
     """Of the 16 parameters, in the kernel's order."""
+    training: bool
     feature_dim: int
     centred: bool
     scale: float
@@ -51,19 +52,21 @@ def encode(encoder: nn.Module, inputs: Tensor, weights: State | None = None) -> 
     return at_least_float32(encoded)
 
 
-def has_kernel(encoder: nn.Module) -> TypeGuard[KernelEncoder]:
-    """Whether the encoder, in this mode, has the layout that the kernel computes."""
-    return getattr(encoder, "has_kernel", False) and not encoder.training
+def has_kernel(encoder: object) -> TypeGuard[KernelEncoder]:
+    """Whether the encoder has the layout that the kernel computes. It says so by an attribute of this name."""
+    return bool(getattr(encoder, "has_kernel", False))
 
 
-def takes(encoder: nn.Module, weights: State, others: Sequence[Tensor]) -> bool:
+def takes(encoder: object, weights: State, others: Sequence[Tensor]) -> bool:
     """Whether the kernel can do torch's work with these parameter values and other operands.
 
-    It takes what is served: float32 on a CPU, without autocast, gradients or compilation.
+    It takes what is served: an encoder in `eval()` mode, float32 on a CPU, without autocast, gradients or
+    compilation.
     """
     tensors = [*weights.values(), *others]
     return (
         has_kernel(encoder)
+        and not encoder.training
         and encoder.feature_dim % LANES == 0
         and weights.keys() == set(encoder.names)
         and all(tensor.device.type == "cpu" and tensor.dtype is torch.float32 for tensor in tensors)

@@ -1,9 +1,9 @@
-// Conv4(reduction="stride", norm="group") with a linear head, for many tasks that each have weights of their own.
+// Conv4(reduction="stride", norm="group") with a linear head, for many tasks, each with its own weights.
 //
 // Channels are the last axis of every map, so that they fill the vectors. A convolution is not unrolled into columns:
-// a table says from which place each tap of each output place reads, and a register tile of a few places by many
-// channels goes over the taps. The gradient of the maps is the same walk through the table of the other direction.
-// Images are taken a few at a time, forth and back, so that what lies between stays in the cache.
+// a table gives the pixel that each tap of each output pixel reads, and a register tile of a few pixels by many
+// channels iterates over the taps. The gradient of the maps uses the table of the other direction in the same way.
+// A few images at a time go through the forward and the backward pass, so that intermediate maps stay in the cache.
 
 #include <algorithm>
 #include <cmath>
@@ -51,7 +51,7 @@ void over_columns(int width, Body body) {
     for (; column < width; column += LANES) body(column, std::integral_constant<int, 1>());
 }
 
-// Calls with the number of rows as a constant, at most ROWS, and as equal as can be.
+// Calls `body` with the number of rows as a compile-time constant, at most ROWS, in tiles of nearly equal size.
 template <class Body>
 void over_rows(int rows, Body body) {
     int tiles = (rows + ROWS - 1) / ROWS;
@@ -85,8 +85,8 @@ struct Buffer {
     }
 };
 
-// One direction of a convolution on one image: `reads[at * taps + tap]` is the place from which `places[at]` reads, or
-// -1. Places that lack the same taps are neighbours, so that a tile can leave these out.
+// One direction of a convolution on one image: `reads[at * taps + tap]` is the pixel that `places[at]` reads, or -1.
+// Pixels that lack the same taps (at the border) are adjacent, so that a tile can skip those taps.
 struct Table {
     std::vector<int> places, reads;
 };
@@ -106,10 +106,10 @@ Table sorted(std::vector<Place> places) {
     return table;
 }
 
-// The first block is given its images as columns, 9 numbers a channel and place, and is a convolution of one tap.
+// The first block reads its images as columns, 9 numbers for each channel and pixel: a convolution with one tap.
 struct Block {
-    int inputs, outputs, taps, before, after;  // channels, and places before and after
-    int tall, wide;                            // of the maps after it
+    int inputs, outputs, taps, before, after;  // channels, and pixels before and after
+    int tall, wide;                            // height and width of the output maps
     Table forth, back;
     Buffer weight, turned, gradient;          // (inputs, taps, outputs); (outputs, taps, inputs); like the first
     Buffer normal, active, slope, deviation;  // (images, places, outputs), thrice; (images, outputs) 1 / deviation
@@ -134,13 +134,13 @@ struct Block {
     }
 };
 
-// How many of so many images to take at a time, so that no group is much smaller than the others.
+// The number of images to process at a time, such that all groups have nearly the same size.
 int group_of(int images) {
     const int groups = std::max(1, (images + TOGETHER - 1) / TOGETHER);
     return std::max(1, (images + groups - 1) / groups);
 }
 
-// What one thread works with; kept between calls.
+// The buffers of one thread, kept between calls.
 struct Network {
     Block blocks[BLOCKS] = {};
     int channels = 0, height = 0, width = 0, features = 0;
@@ -205,8 +205,8 @@ void convolve(const Table& table, int taps, const float* from, int from_places, 
     });
 }
 
-// gradient[tap] = what the images before gave, unless these are the first, plus the sum over the output places of what
-// the tap read, times the slope there
+// gradient[tap] (+= unless these are the first images) the sum over output pixels of the input that the tap read, times
+// the slope at the output
 void correlate(Network& net, Block& block, const float* from, int images, bool first) {
     auto &read = net.read, &there = net.there;
     const size_t step = static_cast<size_t>(block.taps) * block.outputs;
@@ -257,7 +257,7 @@ void over_groups(float* channels, int width, float factor) {
     }
 }
 
-// Normalise the maps in `normal` where they are, and write scale * normal + shift, or 0, to `active`.
+// Normalise the maps in `normal` in place, and write max(0, scale * normal + shift) to `active`.
 void normalise(Block& block, const float* scale, const float* shift, int images, float* mean) {
     const int width = block.outputs, places = block.after;
     const float share = 1.0f / static_cast<float>(places * width / GROUPS);
@@ -299,13 +299,13 @@ void normalise(Block& block, const float* scale, const float* shift, int images,
                     const int at = place * width + column + c * LANES;
                     const V normal = (load(maps + at) - middle[c]) * by[c], value = normal * times[c] + plus[c];
                     store(maps + at, normal);
-                    store(active + at, value < V{} ? V{} : value);  // what is no number stays none
+                    store(active + at, value < V{} ? V{} : value);  // nan stays nan
                 }
         });
     }
 }
 
-// Turn the slope at `active` into the slope before the norm, and add up those of scale, shift and bias.
+// Turn the slope at `active` into the slope before the norm, and accumulate those of scale, shift and bias.
 void denormalise(Block& block, const float* scale, int images, float* for_scale, float* for_shift, float* for_bias,
                  float* scratch) {
     const int width = block.outputs, places = block.after;
@@ -354,8 +354,7 @@ void denormalise(Block& block, const float* scale, int images, float* for_scale,
     }
 }
 
-// A square of LANES rows and columns, turned in registers: each round swaps what is off the diagonal of squares twice
-// as large.
+// Transpose a square of LANES x LANES in registers: each round swaps the off-diagonal blocks of squares twice as large.
 inline void transpose_square(const float* from, size_t from_step, float* to, size_t to_step) {
 #if defined(__clang__)
     for (int i = 0; i < LANES; i++)
@@ -381,7 +380,7 @@ inline void transpose_square(const float* from, size_t from_step, float* to, siz
 #endif
 }
 
-// to[j, i] = from[i, j], each with the distance between its rows
+// to[j, i] = from[i, j], each with its own row stride
 void transpose(const float* from, int rows, int columns, size_t from_step, float* to, size_t to_step) {
     for (int i = 0; i < rows; i += LANES)
         for (int j = 0; j < columns; j += LANES) {
@@ -407,7 +406,7 @@ struct Shape {
 
 namespace {
 
-// The weights as the gradient of the maps reads them.
+// The weights in the layout that the gradient of the maps reads.
 void turn(Block& block) {
     float* turned = block.turned.of(block.size());
     for (int tap = 0; tap < block.taps; tap++)
@@ -434,7 +433,7 @@ void prepare(Network& net, const Shape& shape, const float* const* weights, bool
     std::fill_n(net.nothing.of(widest), widest, 0.0f);
 }
 
-// An image (channels, height, width) as the first block's columns (places, channels, taps).
+// An image (channels, height, width) as the columns (pixels, channels, taps) of the first block.
 void unroll(const Shape& shape, const Block& block, const float* image, float* columns) {
     for (int place = 0; place < block.after; place++)
         for (int channel = 0; channel < shape.channels; channel++)
@@ -482,7 +481,7 @@ void forward(Network& net, const Shape& shape, const float* const* weights, cons
     }
 }
 
-// The loss of one image's feature times `share`; adds to the slopes of the head, and writes that of the feature.
+// The loss of one image's feature times `share`. Accumulates the slopes of the head, and writes that of the feature.
 float judge(const Shape& shape, const float* const* weights, float* const* gradients, const float* feature,
             int64_t target, float share, float* slope, float* logits) {
     const int width = shape.features;
@@ -549,11 +548,11 @@ int sizes_of(const Shape& shape, int weight) {
 
 bool of_filters(int weight) { return weight < 16 && weight % 4 == 0; }
 
-// What one task is taught with.
+// The support set of one task.
 struct Examples {
     const float* images;
     const int64_t* targets;
-    std::vector<int> rows;  // of those that are not masked
+    std::vector<int> rows;  // those that are not masked
 
     Examples(const float* images_, const int64_t* targets_, const uint8_t* mask, int count)
         : images(images_), targets(targets_) {
@@ -566,8 +565,7 @@ struct Examples {
     }
 };
 
-// The mean loss of a task's examples. The slopes of the filters are left in the blocks, those of the other weights are
-// written to `gradients`.
+// The mean loss of a task's examples. The slopes of the filters stay in the blocks; the others go to `gradients`.
 float slopes_of(Network& net, const Shape& shape, const Examples& examples, const float* const* weights,
                 float* const* gradients) {
     const size_t image = static_cast<size_t>(shape.channels) * shape.height * shape.width;
@@ -589,7 +587,7 @@ float slopes_of(Network& net, const Shape& shape, const Examples& examples, cons
     return loss;
 }
 
-// One step of each weight against its slope, by its rate.
+// One descent step of each weight, by its own learning rate.
 void descend(Network& net, const Shape& shape, float* const* weights, const float* const* gradients,
              const float* rates) {
     for (int i = 0; i < 18; i++) {
@@ -600,7 +598,7 @@ void descend(Network& net, const Shape& shape, float* const* weights, const floa
     for (int b = 1; b < BLOCKS; b++) turn(net.blocks[b]);
 }
 
-// What the blocks have of each filter, in the order of the encoder's own.
+// The filters or their slopes from the blocks, in the layout of the encoder.
 void write_filters(const Network& net, Buffer Block::*which, float* const* to) {
     for (int b = 0; b < BLOCKS; b++) {
         const Block& block = net.blocks[b];
@@ -616,8 +614,8 @@ thread_local Buffer others;
 
 extern "C" {
 
-// Features (tasks, images, features). A stride is the distance, in elements, from a task's to the next one's: 0 where
-// all tasks share. Weights: 16 of the encoder, each a pointer and a stride.
+// Features (tasks, images, features). A stride is the distance in elements from one task to the next, 0 for a tensor
+// that all tasks share. Weights: 16 of the encoder, each a pointer and a stride.
 void handful_features(const Shape* shape, const float* images, int64_t images_stride, const float* const* weights,
                       const int64_t* strides, float* features) {
     const size_t image = static_cast<size_t>(shape->channels) * shape->height * shape->width;
@@ -637,7 +635,7 @@ void handful_features(const Shape* shape, const float* images, int64_t images_st
     }
 }
 
-// Losses (tasks,) and their gradients, 18 contiguous tensors (tasks, *weight). Returns 1 for a target that is no class.
+// Losses (tasks,) and their gradients, 18 contiguous tensors (tasks, *weight). Returns 1 for a target out of range.
 int handful_gradients(const Shape* shape, const float* images, int64_t images_stride, const int64_t* targets,
                       int64_t targets_stride, const uint8_t* mask, int64_t mask_stride, const float* const* weights,
                       const int64_t* strides, float* const* gradients, float* losses) {
@@ -658,8 +656,8 @@ int handful_gradients(const Shape* shape, const float* images, int64_t images_st
     return 0;
 }
 
-// The weights, 18 contiguous tensors (tasks, *weight), after steps of descent by `rates` (steps, 18) from `weights`.
-// The filters stay in the blocks meanwhile. Returns 1 for a target that is no class.
+// The weights, 18 contiguous tensors (tasks, *weight), after descent from `weights` with learning rates `rates` (steps,
+// 18). The filters stay in the blocks during the descent. Returns 1 for a target out of range.
 int handful_descent(const Shape* shape, const float* images, int64_t images_stride, const int64_t* targets,
                     int64_t targets_stride, const uint8_t* mask, int64_t mask_stride, const float* const* weights,
                     const int64_t* strides, const float* rates, int32_t steps, float* const* adapted) {

@@ -1,4 +1,4 @@
-"""Whose request it is: an API key belongs to one tenant."""
+"""API keys: each belongs to one tenant."""
 
 import hashlib
 import hmac
@@ -14,35 +14,44 @@ OPEN_TENANT = "default"
 
 
 def check_guarded(settings: Settings) -> None:
-    """Raises ValueError when anybody on the network could use the service."""
+    """Refuse to serve other machines without API keys. Raises ValueError."""
     address = settings.published_host or settings.host
-    if settings.api_keys or settings.open or _is_loopback(address):
+    if settings.api_keys or settings.open or is_loopback(address):
         return
     raise ValueError(
-        f"Without API keys, whoever reaches {address} could use the service. Set HANDFUL_API_KEYS to "
-        '\'{"TENANT": "<SHA-256 of its key, in hex>"}\', or listen on 127.0.0.1, or set HANDFUL_OPEN=true if something '
-        "in front asks who they are."
+        f"Without API keys, anybody who reaches {address} can use the service. Set HANDFUL_API_KEYS to "
+        '\'{"TENANT": "<SHA-256 of its key, in hex>"}\', or listen on 127.0.0.1, or set HANDFUL_OPEN=true if a proxy '
+        "in front authenticates requests."
     )
 
 
 def tenants(api_keys: Mapping[str, str]) -> list[str]:
-    """All that there may be."""
+    """All tenants of the service."""
     return list(api_keys) or [OPEN_TENANT]
 
 
 def tenant_of(request: Request, api_keys: Mapping[str, str]) -> str:
-    """The tenant of the key in `Authorization: Bearer` or `X-API-Key`. Without keys, everybody is one tenant.
+    """The tenant of the key in `Authorization: Bearer` or `X-API-Key`. Without keys there is one tenant.
 
-    Raises Unauthorized. Keys are kept as SHA-256 only and compared in constant time.
+    Keys are kept as SHA-256 only and compared in constant time.
+
+    Raises:
+        Unauthorized: No key, an unknown key, or two different keys.
     """
     if not api_keys:
         return OPEN_TENANT
-    given = request.headers.get("x-api-key") or _bearer(request.headers.get("authorization", ""))
-    digest = hashlib.sha256(given.encode()).hexdigest()
-    matches = [tenant for tenant, known in api_keys.items() if hmac.compare_digest(digest, known)]
-    if not given or not matches:
+    given = _given_keys(request)
+    if len(given) > 1:
+        raise Unauthorized("The request has two different keys. Send one, in one header.")
+    matches = [tenant for key in given for tenant in _matches(key, api_keys)]
+    if not matches:
         raise Unauthorized("Send a known key as `Authorization: Bearer KEY` or `X-API-Key: KEY`.")
     return matches[0]
+
+
+def _given_keys(request: Request) -> set[str]:
+    bearers = [_bearer(header) for header in request.headers.getlist("authorization")]
+    return {key for key in (*request.headers.getlist("x-api-key"), *bearers) if key}
 
 
 def _bearer(header: str) -> str:
@@ -50,7 +59,13 @@ def _bearer(header: str) -> str:
     return key.strip() if scheme.lower() == "bearer" else ""
 
 
-def _is_loopback(address: str) -> bool:
+def _matches(key: str, api_keys: Mapping[str, str]) -> list[str]:
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    return [tenant for tenant, known in api_keys.items() if hmac.compare_digest(digest, known)]
+
+
+def is_loopback(address: str) -> bool:
+    """Whether only this machine reaches the address."""
     try:
         return ip_address(address).is_loopback
     except ValueError:  # a name

@@ -1,8 +1,7 @@
-"""What the routes take from the application. All of it `async`: FastAPI gives what is not a thread, which costs more
-than the work.
+"""What the routes take from the application.
 
-`/adapt` and `/predict` call these themselves, and read and write their bodies: as FastAPI's dependencies they took a
-good part of this process's time for a predict.
+All functions are `async`, because FastAPI runs others in threads, which costs more than their work. `/adapt` and
+`/predict` call them directly, because FastAPI's dependencies took much of the time of a predict.
 """
 
 from typing import Annotated
@@ -19,7 +18,7 @@ from service.store.records import ClientKey
 
 
 async def use_cases(request: Request) -> Adaptation:
-    """What can be done for clients."""
+    """The use cases."""
     clients: Adaptation = request.app.state.clients
     return clients
 
@@ -30,7 +29,7 @@ async def _catalogue(request: Request) -> Catalogue:
 
 
 async def tenant(request: Request) -> str:
-    """Whose request it is, by either of the two schemes. Raises Unauthorized."""
+    """The tenant of the request. Raises Unauthorized."""
     settings: Settings = request.app.state.settings
     return tenant_of(request, settings.api_keys)
 
@@ -40,7 +39,7 @@ Models = Annotated[Catalogue, Depends(_catalogue)]
 Tenant = Annotated[str, Depends(tenant)]
 
 KEY_SCHEMES = [Depends(HTTPBearer(auto_error=False)), Depends(APIKeyHeader(name="X-API-Key", auto_error=False))]
-"""For OpenAPI, so that /docs asks for a key."""
+"""For OpenAPI: /docs asks for a key."""
 
 
 async def _client(tenant: Tenant, client_id: Annotated[str, Path(pattern=CLIENT_ID)]) -> ClientKey:

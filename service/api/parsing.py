@@ -1,6 +1,6 @@
-"""The fields of a request, from the bytes of its body: JSON, or a safetensors file.
+"""Parse the body of a request, JSON or a safetensors file, into its fields.
 
-How many examples or inputs there are is looked at here, before anything is made of each of them.
+The cost is limited before anything is parsed.
 """
 
 from collections.abc import Callable
@@ -13,72 +13,95 @@ from safetensors import SafetensorError
 from safetensors.numpy import load
 from starlette.datastructures import Headers
 
+from service.api.json_limits import FIELDS, Bytes, JsonLimits, check_structure, limits_for
 from service.arrays import Array
 from service.errors import BadRequest, Unprocessable, UnsupportedMediaType
 from service.inputs.limits import check_count
 
 JSON, SAFETENSORS = "application/json", "application/safetensors"
 
-FIELDS = 32
-"""More than any request or example has."""
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+HEADER_BYTES = 4 * 2**20
+"""Maximum size of a safetensors header, which holds the labels."""
+HEADER_LIMITS = JsonLimits(fields=64, values=256, lists=64)
+"""A header describes one tensor and has one text for each other field."""
 
-Parse = Callable[[bytes, str, int], Any]
-"""Of a body, the name of the field that is a list, and how long that may be."""
+Parse = Callable[[Bytes, str, int], Any]
+"""A parser. Takes a body, the name of the field that is a list, and the maximum length of that list."""
 
 
 def parser_of(headers: Headers) -> Parse:
-    """How to read a body with these headers. Raises UnsupportedMediaType."""
-    encoding = headers.get("content-encoding", "identity")
+    """The parser for a body with these headers. Raises UnsupportedMediaType."""
+    encoding = headers.get("content-encoding", "identity").strip().lower()
     if encoding != "identity":
-        raise UnsupportedMediaType(f"Send the body as it is, not encoded as {encoding[:80]}.")
+        raise UnsupportedMediaType(f"Send the body without the content encoding {encoding[:80]}.")
     kind = headers.get("content-type", JSON).partition(";")[0].strip().lower()
     if kind == SAFETENSORS:
         return parse_safetensors
     if kind == JSON or kind.endswith("+json"):
         return parse_json
-    raise UnsupportedMediaType(f"Send {JSON} or {SAFETENSORS}, not {kind[:80] or 'something without a type'}.")
+    raise UnsupportedMediaType(f"Send {JSON} or {SAFETENSORS}, not {kind[:80] or 'an empty content type'}.")
 
 
-def parse_json(body: bytes, field: str, limit: int) -> Any:
-    """The fields. Raises BadRequest, Unprocessable."""
-    fields = _loaded(body)
+def parse_json(body: Bytes, field: str, limit: int) -> Any:
+    """The fields of a JSON body. Raises BadRequest, Unprocessable."""
+    document = body.removeprefix(BYTE_ORDER_MARK)
+    check_structure(document, limits_for(limit))
+    fields = _loaded(document)
     if isinstance(fields, dict):
         _check_sizes(fields, field, limit)
     return fields
 
 
-def parse_safetensors(body: bytes, field: str, limit: int) -> dict[str, Any]:
-    """The fields that the same request has as JSON; each input is a numpy array. Raises BadRequest, Unprocessable."""
-    inputs, fields = _tensor(body), _metadata(body)
+def parse_safetensors(body: Bytes, field: str, limit: int) -> dict[str, Any]:
+    """The fields that the same request has as JSON, with a numpy array for each input.
+
+    Raises:
+        BadRequest, Unprocessable: The file is broken, or is not a request.
+    """
+    header = _header(body)
+    inputs, fields = _tensor(bytes(body)), _metadata(header, limit)
     check_count(len(inputs), limit, "inputs")
     if inputs.size == 0:
-        raise Unprocessable(f"inputs: of shape {inputs.shape}, so there is nothing in them.", field="inputs")
+        raise Unprocessable(f"inputs: the tensor has the shape {inputs.shape} and no elements.", field="inputs")
     if field == "inputs":
         return fields | {"inputs": list(inputs)}
     if "labels" not in fields:
-        raise Unprocessable(f"labels: the metadata must have them, a JSON list of {len(inputs)}.", field="labels")
+        raise Unprocessable(f"labels: missing in the metadata. Add a JSON list of {len(inputs)}.", field="labels")
     labels = fields.pop("labels")
     if not isinstance(labels, list) or len(labels) != len(inputs):
-        raise BadRequest(f"The metadata's `labels` is no list of {len(inputs)}, as many as there are inputs.")
+        raise BadRequest(f"labels: not a list of {len(inputs)}, one for each input.")
     return fields | {field: [{"input": one, "label": label} for one, label in zip(inputs, labels, strict=True)]}
 
 
-def _loaded(body: bytes) -> Any:
+def _loaded(body: Bytes) -> Any:
     with suppress(orjson.JSONDecodeError):
         return orjson.loads(body)
     try:
-        return from_json(body)  # slower; takes NaN and the like, so that what is wrong with them can be told
+        return from_json(body)  # slower, but accepts NaN and Infinity, so that errors can name their field
     except ValueError as error:
         raise BadRequest(f"The body is not JSON in UTF-8: {error}.") from None
 
 
 def _check_sizes(fields: dict[str, Any], field: str, limit: int) -> None:
-    """Pydantic would make an error of each element and of each name."""
+    """Limit elements and names before pydantic makes an error of each."""
     listed = fields.get(field)
     elements = listed if isinstance(listed, list) else []
     check_count(len(elements), limit, field)
     if any(len(each) > FIELDS for each in (fields, *elements) if isinstance(each, dict)):
-        raise Unprocessable(f"There are objects of more than {FIELDS} fields. GET /docs shows which there are.")
+        raise Unprocessable(f"An object has more than {FIELDS} fields. GET /docs lists the fields of a request.")
+
+
+def _header(body: Bytes) -> Bytes:
+    """The JSON header of a safetensors file."""
+    size = int.from_bytes(body[:8], "little")
+    if len(body) < 8 + size:
+        raise BadRequest("The body is not a safetensors file: its header is incomplete.")
+    if size > HEADER_BYTES:
+        raise Unprocessable(f"The safetensors header has {size} bytes; the limit is {HEADER_BYTES}.")
+    header = body[8 : 8 + size]
+    check_structure(header, HEADER_LIMITS)
+    return header
 
 
 def _tensor(body: bytes) -> Array:
@@ -87,24 +110,26 @@ def _tensor(body: bytes) -> Array:
     except (SafetensorError, ValueError) as error:
         raise BadRequest(f"The body is not a safetensors file: {error}.") from None
     except KeyError as error:
-        raise BadRequest(f"A tensor is of a type that numpy does not have: {error}.") from None
+        raise BadRequest(f"The tensor has a type that numpy does not have: {error}.") from None
     if tensors.keys() != {"inputs"} or tensors["inputs"].ndim == 0:
-        raise BadRequest(f"A file has one tensor, `inputs` (n, ...), not {', '.join(tensors)[:80] or 'none'}.")
+        raise BadRequest(f"The file must have one tensor, `inputs` (n, ...), not {', '.join(tensors)[:80] or 'none'}.")
     return tensors["inputs"]
 
 
-def _metadata(body: bytes) -> dict[str, Any]:
-    header = from_json(body[8 : 8 + int.from_bytes(body[:8], "little")]).get("__metadata__") or {}
-    if taken := header.keys() & {"inputs", "support"}:
-        raise BadRequest(f"The metadata has {', '.join(sorted(taken))}, which the tensor and `labels` are.")
-    return {name: _plain(name, text) for name, text in header.items() if name != "format"}  # some libraries add it
+def _metadata(header: Bytes, limit: int) -> dict[str, Any]:
+    texts = from_json(header).get("__metadata__") or {}
+    if taken := texts.keys() & {"inputs", "support"}:
+        raise BadRequest(f"The metadata has {', '.join(sorted(taken))}. Send the tensor `inputs` and `labels` instead.")
+    return {name: _plain(name, text, limit) for name, text in texts.items() if name != "format"}  # libraries add it
 
 
-def _plain(name: str, text: str) -> Any:
-    """Names are text; all else is JSON."""
+def _plain(name: str, text: str, limit: int) -> Any:
+    """The value of a field: names are text, all others are JSON."""
     if name in ("client_id", "model", "mode"):
         return text
+    document = text.encode("utf-8", "surrogatepass")
+    check_structure(document, limits_for(limit))
     try:
-        return from_json(text)
+        return from_json(document)
     except ValueError as error:
         raise BadRequest(f"The metadata's `{name[:80]}` is not JSON: {error}.") from None

@@ -1,6 +1,7 @@
-"""One handler: every failure as application/problem+json (RFC 9457), and its description for OpenAPI."""
+"""Every failure as application/problem+json (RFC 9457), and its description for OpenAPI."""
 
 import logging
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
@@ -8,21 +9,31 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Match
+from starlette.types import Scope
 
 from service.api.schemas import AdaptRequest, PredictRequest, Problem
-from service.errors import HandfulError, TooSlow, Unauthorized, Unprocessable
+from service.errors import BadRequest, Forbidden, HandfulError, HeadTooLarge, TooSlow, Unauthorized, Unprocessable
 
 log = logging.getLogger(__name__)
 
+METHODS = ("GET", "POST", "DELETE")
+MEDIA_TYPE = "application/problem+json"
+CLIENT_CLOSED_REQUEST = 499
+"""For metrics: nobody reads this answer."""
 
 DOCUMENTED: list[tuple[type[BaseModel], JsonSchemaMode]] = [
     (AdaptRequest, "validation"),
     (PredictRequest, "validation"),
     (Problem, "serialization"),
 ]
-"""What routes read or raise outside of FastAPI's sight."""
+"""Schemas that FastAPI does not see in the signatures of the routes."""
+
+
+ANYWHERE: tuple[type[HandfulError], ...] = (BadRequest, Forbidden, HeadTooLarge)
+"""Errors of every route: of HTTP itself, and of browsers."""
 
 
 def install(app: FastAPI) -> None:
@@ -30,6 +41,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HandfulError, _handful)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ClientDisconnect, _disconnected)
     app.add_exception_handler(Exception, _unexpected)
     undocumented = app.openapi
 
@@ -43,10 +55,10 @@ def install(app: FastAPI) -> None:
 
 
 def responses(*errors: type[HandfulError]) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route that may fail so."""
-    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    """The `responses` of a route that may fail with these errors, and with those that every route may fail with."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     by_status: dict[int, list[type[HandfulError]]] = {}
-    for error in errors:
+    for error in dict.fromkeys((*errors, *ANYWHERE)):
         by_status.setdefault(error.status, []).append(error)
     return {
         status: {"description": "; ".join(f"`{each.code}`: {each.title}" for each in group), "content": content}
@@ -55,7 +67,7 @@ def responses(*errors: type[HandfulError]) -> dict[int | str, dict[str, Any]]:
 
 
 def problem(error: HandfulError) -> Response:
-    """A failure as an answer."""
+    """The response for an error."""
     body = Problem(
         type=f"urn:handful:problem:{error.code}",
         title=error.title,
@@ -66,11 +78,19 @@ def problem(error: HandfulError) -> Response:
     )
     headers = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
     if error.status in (TooSlow.status, HandfulError.status):
-        headers["Connection"] = "close"  # of a request the rest would go on coming; after a defect uvicorn hangs up
+        headers["Connection"] = "close"  # the rest of a slow body is not read; after a defect uvicorn closes
     if error.status == Unauthorized.status:
         headers["WWW-Authenticate"] = "Bearer"
     content = body.model_dump(exclude_none=True)
-    return JSONResponse(content, error.status, headers, media_type="application/problem+json")
+    return JSONResponse(content, error.status, headers, media_type=MEDIA_TYPE)
+
+
+def raw_response(error: HandfulError) -> bytes:
+    """The bytes of an HTTP/1.1 response that closes the connection, for errors before a request reaches the app."""
+    response = problem(error)
+    head = f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}\r\n".encode()
+    headers = b"".join(b"%s: %s\r\n" % header for header in response.raw_headers)
+    return head + headers + b"connection: close\r\n\r\n" + bytes(response.body)
 
 
 async def _handful(_: Request, error: Exception) -> Response:
@@ -79,7 +99,7 @@ async def _handful(_: Request, error: Exception) -> Response:
 
 
 async def _validation(_: Request, error: Exception) -> Response:
-    """The first mistake of a body, without the input itself, which may be large, binary or private."""
+    """The first mistake of a request, without its input, which may be large, binary or private."""
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     field = _path(first["loc"])
@@ -92,15 +112,31 @@ def _path(location: tuple[str | int, ...]) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part[:80]}" for part in parts).lstrip(".")
 
 
-async def _http(_: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    detail = f"{error.detail}: see /docs for what there is."
+    detail = f"{error.detail}. GET /docs lists all calls."
     body = Problem(type="about:blank", title=error.detail, status=error.status_code, detail=detail, code="http")
-    content = body.model_dump(exclude_none=True)
-    return JSONResponse(content, error.status_code, error.headers, media_type="application/problem+json")
+    wrong_method = error.status_code == HTTPStatus.METHOD_NOT_ALLOWED
+    headers = {"Allow": ", ".join(_methods(request))} if wrong_method else error.headers
+    return JSONResponse(body.model_dump(exclude_none=True), error.status_code, headers, media_type=MEDIA_TYPE)
+
+
+def _methods(request: Request) -> list[str]:
+    """The methods of a path, each of which may have a route of its own."""
+    scopes = {method: {**request.scope, "method": method} for method in METHODS}
+    found = {method for method, scope in scopes.items() for route in request.app.routes if _takes(route, scope)}
+    return sorted(found | {"HEAD"} if "GET" in found else found)
+
+
+def _takes(route: BaseRoute, scope: Scope) -> bool:
+    return route.matches(scope)[0] is Match.FULL
+
+
+async def _disconnected(_: Request, __: Exception) -> Response:
+    return Response(status_code=CLIENT_CLOSED_REQUEST)
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
-    """A defect: logged with where it happened, never with what was sent."""
+    """Log a defect with its traceback, but without the request."""
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return problem(HandfulError("An unexpected failure, which has been logged; nothing acknowledged is lost."))
+    return problem(HandfulError("An unexpected failure. It has been logged; nothing acknowledged is lost."))

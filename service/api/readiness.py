@@ -1,4 +1,4 @@
-"""Whether the service can do its job: shown by doing it."""
+"""Whether the service can do its job, shown by doing it."""
 
 import asyncio
 
@@ -18,12 +18,10 @@ class Readiness:
         self._probe: asyncio.Task[None] | None = None
 
     async def check(self) -> None:
-        """Reach Redis, decode an image file, adapt and predict.
+        """Write to Redis, decode an image file, adapt and predict.
 
-        One probe serves all who ask meanwhile, since they need no key and it takes time of the device. Raises
-        Unavailable.
+        Concurrent calls share one probe, since they need no key and it takes time of the device. Raises Unavailable.
         """
-        await self._store.ping()
         if not self._engine.alive():
             raise Unavailable("The device worker is not running.")
         if self._probe is None:
@@ -32,6 +30,7 @@ class Readiness:
         await asyncio.shield(self._probe)
 
     async def _work(self) -> None:
+        await self._store.ping()
         try:
             await self._decoder.check()
             await warm_up(self._engine, self._card)

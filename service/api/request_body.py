@@ -1,4 +1,4 @@
-"""Bodies of requests, as JSON or as a safetensors file, where numbers cost a fraction; and of answers, as JSON."""
+"""Routes that read a body: the key first, then the body within its limits, then the work."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -8,48 +8,62 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 
-from service.api.dependencies import KEY_SCHEMES
+from service.api import offload
+from service.api.dependencies import KEY_SCHEMES, tenant
+from service.api.memory_budget import Reservation
 from service.api.parsing import JSON, SAFETENSORS, parser_of
-from service.inputs import executor
+from service.api.receive import receive_body, while_connected
 from service.settings import Settings
 
 Body = TypeVar("Body", bound=BaseModel)
 
 
-class Direct(APIRoute):
-    """A route of a function that takes the request and returns the response: FastAPI need only document it."""
+class BodyRoute(APIRoute):
+    """A route of a function that takes the request and returns the response. FastAPI only documents it.
+
+    The tenant is in `request.state.tenant`. The function calls `read` for the body.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Called by FastAPI."""
-        handler: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
-        return handler
+        endpoint = self.endpoint
+
+        async def handle(request: Request) -> Response:
+            settings: Settings = request.app.state.settings
+            reservation: Reservation = request.state.reservation
+            request.state.tenant = reservation.tenant = await tenant(request)
+            request.state.parser = parser_of(request.headers)
+            request.state.body = await receive_body(request, settings.max_body_bytes, settings.receive_timeout_s)
+            return await while_connected(request, endpoint(request))
+
+        return handle
 
 
 async def read(request: Request, model: type[Body]) -> Body:
-    """A request's body as `model`. Raises BadRequest, UnsupportedMediaType, Unprocessable, RequestValidationError."""
+    """The body of a request as `model`.
+
+    Raises:
+        BadRequest, Unprocessable, RequestValidationError: The body is not such a model.
+    """
     settings: Settings = request.app.state.settings
+    parse, raw = request.state.parser, request.state.body
+    del request.state.body  # its memory is not needed once it is parsed
     teaches = "support" in model.model_fields
     listed = ("support", settings.max_examples) if teaches else ("inputs", settings.max_queries)
-    parse, raw = parser_of(request.headers), await request.body()
     try:
-        return await executor.run(lambda: model.model_validate(parse(raw, *listed)), len(raw))
+        return await offload.run(lambda: model.model_validate(parse(raw, *listed)), len(raw))
     except ValidationError as error:
         raise RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in error.errors()]) from None
 
 
-def written(answer: BaseModel) -> Response:
-    """An answer as JSON."""
-    return Response(answer.model_dump_json(), media_type=JSON)
-
-
 def documented(model: type[BaseModel]) -> dict[str, Any]:
-    """The OpenAPI of a route that asks for a key and reads its body as `model`, which FastAPI does not see."""
+    """The OpenAPI of a route that needs a key and reads its body as `model`, which FastAPI does not see."""
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
     binary = {
         "type": "string",
         "format": "binary",
-        "description": "A safetensors file: the tensor `inputs` (n, ...), and the other fields as JSON in its header; "
-        "`labels`, a list, in place of `support`.",
+        "description": "A safetensors file: the tensor `inputs` (n, ...), and the other fields as JSON in its "
+        "metadata; `labels`, a list, in place of `support`.",
     }
     content = {JSON: {"schema": schema}, SAFETENSORS: {"schema": binary}}
     security: list[dict[str, list[str]]] = [{scheme.dependency.scheme_name: []} for scheme in KEY_SCHEMES]

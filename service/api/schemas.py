@@ -1,4 +1,4 @@
-"""Bodies of requests and answers."""
+"""The bodies of requests and answers."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -32,7 +32,7 @@ LabelIn = Annotated[
 
 
 class Body(BaseModel):
-    """A request: fields that are not known are refused, since they are mistakes."""
+    """A request. Unknown fields are refused, because they are mistakes."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -45,7 +45,7 @@ class Example(Body):
 
 
 class AdaptRequest(Body):
-    """Learn from labelled examples."""
+    """Adapt a model to labelled examples."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -63,14 +63,14 @@ class AdaptRequest(Body):
     model: str | None = Field(None, description="A name of GET /models. Left out: the default model.")
     support: list[Example] = Field(min_length=1, description="The labelled examples.")
     mode: Literal["replace", "append"] = Field(
-        "replace", description="`replace` what the client taught before, or `append` to it."
+        "replace", description="`replace` the support set of the client, or `append` to it."
     )
     ttl_s: int | None = Field(
         None,
         strict=True,
         ge=1,
         le=10 * 365 * 86400,
-        description="Forget the client after so many seconds. Left out: never, or as before when appending.",
+        description="Seconds after which the client is forgotten. Left out: never; when appending, as before.",
     )
 
 
@@ -97,7 +97,7 @@ def warnings_of(given: Sequence[inputs.InputWarning]) -> list[InputWarning]:
 
 
 class AdaptResponse(BaseModel):
-    """What was learned."""
+    """An adapted model."""
 
     client_id: str
     model: str
@@ -107,28 +107,40 @@ class AdaptResponse(BaseModel):
     state_bytes: int = Field(description="Size of the adapted state.")
     expires_at: datetime | None
     warnings: Warnings = []
-    timings_ms: dict[str, float] = Field(description="decode; adapt, with its wait; store.")
+    timings_ms: dict[str, float] = Field(
+        description="Milliseconds of each stage: decode; adapt, with its wait; store, unless there is an "
+        "Idempotency-Key."
+    )
 
 
 class PredictRequest(Body):
-    """Ask the client's adapted model."""
+    """Ask the client's adapted model for predictions."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"client_id": "bob", "inputs": [-1, 1]}]})
 
     client_id: ClientId
     inputs: list[RequestInput] = Field(min_length=1)
+    top_k: int | None = Field(
+        None,
+        strict=True,
+        ge=1,
+        description="How many of the most probable classes each answer holds; null: all. Left out: all of up to 20 "
+        "classes, else 5.",
+    )
 
 
 class Classified(BaseModel):
-    """The answer to one input, by a classifier."""
+    """The answer of a classifier to one input."""
 
     label: str | int
     probability: float
-    probabilities: dict[str, float] = Field(description="Of every class, by its label as a string.")
+    probabilities: dict[str, float] = Field(
+        description="By the label as a string: of all classes, or of the `top_k` most probable ones, which come first."
+    )
 
 
 class Regressed(BaseModel):
-    """The answer to one input, by a regressor."""
+    """The answer of a regressor to one input."""
 
     value: float | list[float]
 
@@ -145,7 +157,9 @@ class PredictResponse(BaseModel):
     )
     predictions: list[Classified] | list[Regressed]
     warnings: Warnings = []
-    timings_ms: dict[str, float] = Field(description="decode; predict, with its wait and the fetch of the state.")
+    timings_ms: dict[str, float] = Field(
+        description="Milliseconds of each stage: decode; predict, with its wait and the fetch of the state."
+    )
 
 
 class ClientInfo(BaseModel):
@@ -162,10 +176,10 @@ class ClientInfo(BaseModel):
 
 
 class ClientPage(BaseModel):
-    """Adapted clients, by id."""
+    """A page of adapted clients, in the order of their ids."""
 
     clients: list[ClientInfo]
-    next_cursor: str | None = Field(description="Give it as `cursor` to get the next page; null at the end.")
+    next_cursor: str | None = Field(description="The `cursor` of the next page; null at the end.")
 
 
 class Problem(BaseModel):

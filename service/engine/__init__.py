@@ -1,1 +1,1 @@
-"""The device worker: queues, batching, and the states held on the device. Knows nothing of HTTP and Redis."""
+"""The device worker: queues, batching, and the states cached on the device. Knows neither HTTP nor Redis."""

@@ -1,12 +1,22 @@
-"""What the use cases ask of an engine; imports no torch, so that the API can do without."""
+"""What the use cases ask of an engine. Imports no torch, so that API processes can do without it."""
 
 from typing import NamedTuple, Protocol
 
 from service.arrays import Array, Arrays
 
+Share = tuple[str, str]
+"""The tenant and the client that a job is for. Tenants share the device fairly, and so do the clients of a tenant."""
+NOBODY: Share = ("", "")
+"""The service itself."""
+
 
 class SupportSet(NamedTuple):
-    """A client's labelled examples: inputs (n, *input); targets (n,) class indices or (n, outputs); ways, or 0."""
+    """A client's labelled examples.
+
+    inputs   (n, *input)
+    targets  (n,) int64 class indices, or (n, outputs) float32 for regression
+    ways     number of classes; 0 for regression
+    """
 
     inputs: Array
     targets: Array
@@ -14,25 +24,55 @@ class SupportSet(NamedTuple):
 
 
 class StateNotCached(Exception):
-    """The state is not on the device: it has to come with the queries."""
+    """The state is not on the device: send it along with the queries."""
 
 
 class Engine(Protocol):
-    """Adapts and answers, many clients at a time. Raises Busy when its queue is full, DeadlineExceeded, Unavailable."""
+    """Adapts and answers for many clients at a time. Raises TooCostly for a job that takes too long, Busy when its
+    queue is full, DeadlineExceeded and Unavailable."""
 
-    async def adapt(self, model: str, key: str, support: SupportSet) -> Arrays:
-        """The state that a support set gives, which is held under `key` from then on."""
+    async def adapt(
+        self, model: str, key: str, support: SupportSet, *, extends: str | None = None, share: Share = NOBODY
+    ) -> Arrays:
+        """Adapt to a support set, and cache the state.
+
+        Args:
+            model: Name of the model.
+            key: Cache the state under this key.
+            support: The support set.
+            extends: Key of a state whose support set is the beginning of this one. If its features are still cached,
+                only the new examples are encoded. The state is the same either way.
+            share: The tenant and the client.
+
+        Returns:
+            The state, in host memory.
+        """
         ...
 
-    async def predict(self, model: str, key: str, queries: Array, state: Arrays | None = None) -> Array:
-        """Logits (q, ways) or values (q, outputs) from the state held under `key`, or from `state`, which is held from
-        then on. Raises StateNotHeld when there is neither."""
+    async def predict(
+        self, model: str, key: str, queries: Array, state: Arrays | None = None, *, share: Share = NOBODY
+    ) -> Array:
+        """Answer queries.
+
+        Args:
+            model: Name of the model.
+            key: Key of the state that answers.
+            queries: Inputs (q, *input).
+            state: The state, which is then cached under `key`. None: it is cached already.
+            share: The tenant and the client.
+
+        Returns:
+            Logits (q, ways) or values (q, outputs).
+
+        Raises:
+            StateNotCached: There is no state under `key`.
+        """
         ...
 
     def evict(self, key: str) -> None:
-        """Hold a state no longer."""
+        """Remove a state from the cache."""
         ...
 
     def alive(self) -> bool:
-        """Whether a worker works and has warmed up."""
+        """Whether a worker runs and has warmed up."""
         ...

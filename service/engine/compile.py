@@ -1,4 +1,4 @@
-"""torch.compile as a service can use it: before it is ready, and never while a client waits."""
+"""torch.compile as a service can use it: all compiling is done before requests are let in."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -13,12 +13,14 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 SHAPES = 32
-"""Of jobs, for which one model is compiled, at most."""
+"""Most shapes of jobs that each model is compiled for."""
 
 
 def per_model(function: Callable[P, T], names: Sequence[str], *, compiling: bool) -> dict[str, Callable[P, T]]:
-    """The function for each model: compiled apart, since all together would soon reach torch's limit of shapes. As it
-    is without a compiler on the machine."""
+    """A compiled copy of the function for each model; the function itself if there is no compiler on the machine.
+
+    The models do not share a copy, since together they would soon reach torch's limit of shapes.
+    """
     if compiling and compiler_path() is None:
         log.warning("there is no C++ compiler, which HANDFUL_COMPILE needs: models run uncompiled")
         compiling = False
@@ -29,5 +31,5 @@ def per_model(function: Callable[P, T], names: Sequence[str], *, compiling: bool
 
 
 def finish_compiling() -> None:
-    """From now on, in the whole process, a job of a shape that is not compiled runs uncompiled."""
+    """Stop compiling in this process: from now on, jobs of other shapes run uncompiled."""
     torch.compiler.set_stance("eager_on_recompile")

@@ -10,7 +10,7 @@ Result = TypeVar("Result")
 
 
 async def within(seconds: float, answer: Awaitable[Result]) -> Result:
-    """The answer. Raises DeadlineExceeded, and cancels what it waited for, when it takes longer."""
+    """Wait for the answer. After `seconds`, cancel it and raise DeadlineExceeded."""
     try:
         async with asyncio.timeout(seconds):
             return await answer

@@ -1,7 +1,7 @@
-"""States in half the bytes: how far a client's weights are from the model's own, in 16 bits.
+"""States in half the bytes: a client's weights are kept as 16-bit differences from the model's own.
 
-A difference is small beside the weight that it changes, so that its 11 bits say more than 11 bits of the weight would.
-All of a client's differences are one tensor, which is sent, stored and stacked at once.
+A difference is small beside the weight that it changes, so its 11 significant bits are more exact than 11 bits of the
+weight would be. All differences of a client form one tensor, which is sent, stored and stacked in one operation.
 """
 
 import torch
@@ -9,45 +9,48 @@ from torch import Tensor
 
 from models.learner import State
 
-BETWEEN = " "
-"""Names of weights in that of the tensor which has their differences, one behind the other."""
+SEPARATOR = " "
+"""Between the names of weights in the name of the tensor that holds their differences, in that order."""
 
 
 class DeltaEncoding:
-    """The form in which the states of one model are kept; `own` are its weights."""
+    """Encodes the states of one model. `own` are the model's weights by name."""
 
     def __init__(self, own: State) -> None:
         self._own = own
         self._flat: dict[str, Tensor] = {}
 
     def encode(self, states: State) -> State:
-        """States, each tensor (clients, ...): what has the name and shape of one of the model's own weights becomes a
-        part of their differences, (clients, numbers). One beyond the range of 16 bits (65504) becomes infinite."""
+        """Encode states, each tensor (clients, ...).
+
+        Tensors with the name and shape of one of the model's weights become part of one tensor of differences,
+        (clients, numbers). A difference beyond the range of 16 bits (65504) becomes infinite.
+        """
         names = [name for name, value in states.items() if self._is_own(name, value)]
         if not names:
             return states
         flat = torch.cat([states[name].flatten(1) for name in names], 1)
-        key = BETWEEN.join(names)
+        key = SEPARATOR.join(names)
         return {key: (flat - self._flat_own(key)).half()} | {
             name: value for name, value in states.items() if name not in names
         }
 
     def decode(self, kept: State) -> State:
-        """The states of compacted ones; those that were not are left as they are."""
+        """The states of encoded ones. States that are not encoded are returned as they are."""
         states: State = {}
         for name, value in kept.items():
             states |= self._weights(name, value) if value.dtype is torch.float16 else {name: value}
         return states
 
     def _weights(self, key: str, differences: Tensor) -> State:
-        names = key.split(BETWEEN)
+        names = key.split(SEPARATOR)
         sizes = [self._own[name].numel() for name in names]
         parts = torch.split(self._flat_own(key) + differences.float(), sizes, 1)
         return {name: part.view(-1, *self._own[name].shape) for name, part in zip(names, parts, strict=True)}
 
     def _flat_own(self, key: str) -> Tensor:
         if key not in self._flat:
-            self._flat[key] = torch.cat([self._own[name].detach().flatten() for name in key.split(BETWEEN)])
+            self._flat[key] = torch.cat([self._own[name].detach().flatten() for name in key.split(SEPARATOR)])
         return self._flat[key]
 
     def _is_own(self, name: str, value: Tensor) -> bool:

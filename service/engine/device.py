@@ -1,7 +1,9 @@
-"""Learners on a device: batches of numpy arrays in, numpy arrays out."""
+"""Learners on a device: the jobs of one model in, their results out."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+import copy
+import time
+from collections.abc import Hashable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,116 +13,191 @@ from models import checkpoint
 from models.functional import adapt_many, encode_many, predict_many
 from models.learner import Kind, Learner, State, Support
 from service.arrays import Array, Arrays, all_finite
-from service.engine.base import SupportSet
-from service.engine.batching import mask, pad_and_stack, split
+from service.engine.batching import bucket, mask, pad_and_stack, run_in_groups
 from service.engine.compile import per_model
 from service.engine.delta_encoding import DeltaEncoding
+from service.engine.jobs import Adapted, AdaptJob, Kept, PredictJob
 from service.errors import Diverged
 from service.settings import Settings
 
-
-class AdaptWork(NamedTuple):
-    """One client's adapt."""
-
-    model: str
-    support: SupportSet
-
-
-class PredictWork(NamedTuple):
-    """One client's queries, and the state to answer them from."""
-
-    model: str
-    state: State
-    queries: Array
+Supported = tuple[AdaptJob, Tensor]
+"""An adapt, and the features (n, *features) of its support set."""
+Asked = tuple[PredictJob, Tensor]
+"""A predict, and the features (q, *features) of its queries."""
 
 
 class Device:
-    """The learners of a folder, in memory. Every batch is of one model and of arrays that stack.
+    """Learners on a device. Each call takes jobs of one model.
 
-    For one thread: torch's `functional_call` puts a client's weights into the learner while it runs. A thread more
-    needs a Device more.
+    The examples of all jobs are encoded in one pass, without padding. Then the jobs whose tensors stack run as one.
+    For one thread: torch's `functional_call` writes a client's weights into the learner while it runs. Give each
+    thread a Device of its own.
     """
 
-    def __init__(self, names: Sequence[str], settings: Settings) -> None:
+    def __init__(self, learners: Mapping[str, Learner], settings: Settings, *, compiling: bool) -> None:
         torch.set_num_threads(settings.threads)
         self._device = torch.device(settings.device)
         self._dtype = getattr(torch, settings.precision)
-        self._adapt_many = per_model(adapt_many, names, compiling=settings.compile)
-        self._predict_many = per_model(predict_many, names, compiling=settings.compile)
-        self._learners: dict[str, Learner] = {
-            name: checkpoint.load(settings.models / f"{name}.safetensors").to(self._device) for name in names
-        }
-        self._forms = {
-            name: DeltaEncoding(dict(learner.named_parameters())) for name, learner in self._learners.items()
-        }
-        self._compact = settings.state_precision == "float16"
+        self._learners = learners
+        self._encode_many = per_model(encode_many, list(learners), compiling=compiling)
+        self._adapt_many = per_model(adapt_many, list(learners), compiling=compiling)
+        self._predict_many = per_model(predict_many, list(learners), compiling=compiling)
+        self._encodings = {name: DeltaEncoding(dict(learner.named_parameters())) for name, learner in learners.items()}
+        self._round_states = settings.state_precision == "float16"
 
-    def adapt(self, works: Sequence[AdaptWork]) -> list[Arrays]:
-        """The states of a batch of clients with equally many classes."""
-        supports = [work.support for work in works]
-        batch = Support(
-            self._features(works[0].model, pad_and_stack([support.inputs for support in supports])),
-            torch.from_numpy(pad_and_stack([support.targets for support in supports])).to(self._device),
-            torch.from_numpy(mask([len(support.inputs) for support in supports])).to(self._device),
-            supports[0].ways,
-        )
-        model = works[0].model
-        with torch.no_grad(), self._autocast():
-            states = self._kept(model, self._adapt_many[model](self._learners[model], batch))
-        stacked = {name: value.cpu().numpy() for name, value in states.items()}
-        return [_checked(split(stacked, i)) for i in range(len(works))]
+    @torch.no_grad()
+    def adapt(self, jobs: Sequence[AdaptJob]) -> list[Adapted | Diverged]:
+        """Adapt to the support sets of a batch of jobs. Returns a result for each."""
+        model = jobs[0].model
+        with self._autocast():
+            supported = [(job, features) for job, features in zip(jobs, self._features(jobs), strict=True)]
+            return run_in_groups(partial(self._adapt_group, model), supported, _adapt_key)
 
-    def predict(self, works: Sequence[PredictWork]) -> list[Array]:
-        """The answers of a batch of clients with equally shaped states."""
-        model = works[0].model
-        queries = self._features(model, pad_and_stack([work.queries for work in works]))
-        kept = {name: torch.stack([work.state[name] for work in works]) for name in works[0].state}
-        with torch.no_grad(), self._autocast():
-            states = self._forms[model].decode(kept)
-            answers = self._predict_many[model](self._learners[model], states, queries)
-        rows = zip(answers.float().cpu().numpy(), works, strict=True)
-        return [_finite(np.array(answer[: len(work.queries)])) for answer, work in rows]
-
-    def memory_bytes(self) -> int:
-        """What torch has taken of an accelerator. None of the CPU's, which the process knows better."""
-        return torch.accelerator.memory_reserved(self._device) if self._device.type != "cpu" else 0
-
-    def transductive(self, model: str) -> bool:
-        """Whether an answer depends on the other queries of its request, which then must be all that are with it."""
-        return self._learners[model].transductive
-
-    def _kept(self, model: str, states: State) -> State:
-        """States in the precision they are kept in. Values that are not probabilities have no scale to be exact to."""
-        states, learner = {name: value.float() for name, value in states.items()}, self._learners[model]
-        rounds = self._compact and learner.kind is Kind.CLASSIFICATION and not learner.exact_states
-        return self._forms[model].encode(states) if rounds else states
+    @torch.no_grad()
+    def predict(self, jobs: Sequence[PredictJob]) -> list[Array | Diverged]:
+        """Answer the queries of a batch of jobs. Returns logits (q, ways) or values (q, outputs) for each."""
+        model = jobs[0].model
+        key = _alone if self.transductive(model) else _predict_key
+        with self._autocast():
+            asked = list(zip(jobs, self.encode(model, [job.queries for job in jobs]), strict=True))
+            return run_in_groups(partial(self._predict_group, model), asked, key)
 
     def place(self, state: Arrays) -> State:
-        """A state on the device. On the CPU it stays where it is, if that may be written to, as torch asks."""
-        writeable = {name: np.require(value, requirements="W") for name, value in state.items()}
-        return {name: torch.from_numpy(value).to(self._device) for name, value in writeable.items()}
+        """Copy a state to the device. On the CPU it is shared if torch may write to it."""
+        return {name: self._to_device(_tensor(each)) for name, each in state.items()}
 
-    def _features(self, model: str, inputs: Array) -> Tensor:
-        """Features (clients, n, *features) of inputs (clients, n, *input), encoded in one flat batch."""
-        with torch.no_grad(), self._autocast():
-            flat = self._inputs(inputs).flatten(0, 1)
-            return encode_many(self._learners[model], flat).unflatten(0, inputs.shape[:2])
+    def encodes(self, model: str) -> bool:
+        """Whether a model encodes inputs, in a way that all clients share."""
+        return type(self._learners[model]).encode is not Learner.encode
 
-    def _inputs(self, inputs: Array) -> Tensor:
-        """Ink of 0 to 255 becomes 0 to 1; numbers stay as they are."""
-        moved = torch.from_numpy(inputs).to(self._device)
+    def transductive(self, model: str) -> bool:
+        """Whether an answer may depend on the other queries of its request."""
+        return self._learners[model].transductive
+
+    def clock(self) -> float:
+        """Seconds of this thread's work: on the CPU those of the processor, in which others on the machine do not
+        count."""
+        return time.thread_time() if self._device.type == "cpu" else time.perf_counter()
+
+    def memory_bytes(self) -> int:
+        """Memory that torch has reserved on an accelerator; 0 on the CPU."""
+        return torch.accelerator.memory_reserved(self._device) if self._device.type != "cpu" else 0
+
+    @torch.no_grad()
+    def encode(self, model: str, inputs: Sequence[Array]) -> list[Tensor]:
+        """Features (n, *features) of the inputs (n, *input) of each job, in one pass over all inputs of one shape."""
+
+        def encode(group: Sequence[Array]) -> Sequence[Tensor]:
+            with self._autocast():
+                features = self._encode_many[model](self._learners[model], self._scaled(np.concatenate(group)))
+            return torch.split(features, [len(each) for each in group])
+
+        return run_in_groups(encode, inputs, lambda each: (each.shape[1:], each.dtype))
+
+    def _features(self, jobs: Sequence[AdaptJob]) -> list[Tensor]:
+        """Features of the support sets of jobs, each in memory of its own. Only what is not known is encoded."""
+        unknown = [job for job in jobs if len(job.new_inputs())]
+        encoded = self.encode(jobs[0].model, [job.new_inputs() for job in unknown])
+        new = dict(zip(map(id, unknown), encoded, strict=True))
+        return [_joined(job.features, new.get(id(job))) for job in jobs]
+
+    def _adapt_group(self, model: str, group: Sequence[Supported]) -> list[Adapted | Diverged]:
+        """Adapt jobs of equally many classes in one computation."""
+        supports = [job.support for job, _ in group]
+        batch = Support(
+            pad_and_stack([features for _, features in group]),
+            self._to_device(pad_and_stack([_tensor(each.targets) for each in supports])),
+            self._to_device(_tensor(mask([len(each.targets) for each in supports]))),
+            supports[0].ways,
+        )
+        states = self._rounded(model, self._adapt_many[model](self._learners[model], batch))
+        encodes = self.encodes(model)
+        return [_adapted(states, i, features if encodes else None) for i, (_, features) in enumerate(group)]
+
+    def _predict_group(self, model: str, group: Sequence[Asked]) -> list[Array | Diverged]:
+        """Answer jobs with equally shaped states in one computation."""
+        kept = {name: torch.stack([job.state[name] for job, _ in group]) for name in group[0][0].state}
+        queries = pad_and_stack([features for _, features in group])
+        states = self._encodings[model].decode(kept)
+        answers = self._predict_many[model](self._learners[model], states, queries).float().cpu().numpy()
+        return [_finite(np.array(own[: len(features)])) for own, (_, features) in zip(answers, group, strict=True)]
+
+    def _rounded(self, model: str, states: State) -> State:
+        """States in the precision in which they are kept. Regressions keep theirs: their values have no fixed scale."""
+        states, learner = {name: value.float() for name, value in states.items()}, self._learners[model]
+        rounds = self._round_states and learner.kind is Kind.CLASSIFICATION and not learner.exact_states
+        return self._encodings[model].encode(states) if rounds else states
+
+    def _scaled(self, inputs: Array) -> Tensor:
+        """Pixels of 0 to 255 become 0 to 1; numbers stay as they are."""
+        moved = self._to_device(_tensor(inputs))
         return moved.float() / 255 if moved.dtype is torch.uint8 else moved
+
+    def _to_device(self, tensor: Tensor) -> Tensor:
+        """Copy to the device; from pinned memory where that lets the copy run beside the computation."""
+        if self._device.type != "cuda":
+            return tensor.to(self._device)
+        return tensor.pin_memory().to(self._device, non_blocking=True)
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self._device.type, self._dtype, enabled=self._dtype is not torch.float32)
 
 
-def _checked(state: Arrays) -> Arrays:
-    return {name: _finite(value) for name, value in state.items()}
+def load(names: Sequence[str], settings: Settings) -> dict[str, Learner]:
+    """The learners of these names, on the device."""
+    folder, device = settings.models, torch.device(settings.device)
+    return {name: checkpoint.load(folder / f"{name}.safetensors").to(device) for name in names}
 
 
-def _finite(values: Array) -> Array:
-    """The values. Raises Diverged for a batch with others, which is then run again one by one."""
-    if not all_finite(values):
-        raise Diverged("These numbers lead beyond the range of arithmetic: are they of a usual size?")
-    return values
+def twins(learners: Mapping[str, Learner]) -> dict[str, Learner]:
+    """Learners for another thread, with the same weights in memory."""
+    return {name: _twin(learner) for name, learner in learners.items()}
+
+
+def _twin(learner: Learner) -> Learner:
+    shared = {id(tensor): tensor for tensor in (*learner.parameters(), *learner.buffers())}
+    return copy.deepcopy(learner, shared)
+
+
+def _tensor(array: Array) -> Tensor:
+    """The array as a tensor; a copy if it is read-only, which torch does not know."""
+    return torch.from_numpy(np.require(array, requirements="W"))
+
+
+def _joined(known: Tensor | None, new: Tensor | None) -> Tensor:
+    """The features of a whole support set."""
+    parts = [part for part in (known, new) if part is not None]
+    return torch.cat(parts) if len(parts) > 1 else parts[0].clone()
+
+
+def _adapt_key(supported: Supported) -> Hashable:
+    """Jobs with as many classes, about as many examples, and features of one shape stack."""
+    job, features = supported
+    return job.support.ways, bucket(len(features)), features.shape[1:]
+
+
+def _predict_key(asked: Asked) -> Hashable:
+    """Jobs with states of the same shapes, about as many queries, and features of one shape stack."""
+    job, features = asked
+    shapes = tuple((name, value.shape, value.dtype) for name, value in job.state.items())
+    return shapes, bucket(len(features)), features.shape[1:]
+
+
+def _alone(asked: Asked) -> Hashable:
+    """A transductive request runs alone and unpadded."""
+    return id(asked[0])
+
+
+def _adapted(states: State, index: int, features: Tensor | None) -> Adapted | Diverged:
+    """One job's part of stacked states, in memory of its own, and a copy of it on the host."""
+    state = {name: value[index].clone(memory_format=torch.contiguous_format) for name, value in states.items()}
+    host = {name: value.cpu().numpy() for name, value in state.items()}
+    diverged = next((bad for value in host.values() if isinstance(bad := _finite(value), Diverged)), None)
+    return diverged or Adapted(host, Kept(state, features))
+
+
+def _finite(values: Array) -> Array | Diverged:
+    """The values, or the error for values that are infinite or undefined."""
+    if all_finite(values):
+        return values
+    return Diverged("These numbers lead beyond the range of arithmetic: are they of a usual size?")

@@ -1,5 +1,6 @@
-"""The states held on the device: least recently used out first, by bytes."""
+"""What is kept on the device: bounded by bytes, least recently used out first."""
 
+import threading
 from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Generic, TypeVar
@@ -8,31 +9,38 @@ Value = TypeVar("Value")
 
 
 class StateCache(Generic[Value]):
-    """A mapping that holds at most `capacity` bytes. For one thread."""
+    """A mapping that keeps at most `capacity` bytes. Safe for several threads."""
 
     def __init__(self, capacity: int) -> None:
         self.capacity, self.bytes = capacity, 0
         self._entries: OrderedDict[Hashable, tuple[Value, int]] = OrderedDict()
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def get(self, key: Hashable) -> Value | None:
-        """The value, now the most recently used."""
-        if key not in self._entries:
-            return None
-        self._entries.move_to_end(key)
-        return self._entries[key][0]
+        """Return the value and make it the most recently used."""
+        with self._lock:
+            if key not in self._entries:
+                return None
+            self._entries.move_to_end(key)
+            return self._entries[key][0]
 
     def put(self, key: Hashable, value: Value, size: int) -> None:
-        """Hold a value of `size` bytes, at the cost of others. The latest is always held, even alone above capacity."""
-        self.evict(key)
-        self._entries[key] = (value, size)
-        self.bytes += size
-        while self.bytes > self.capacity and len(self._entries) > 1:
-            self.evict(next(iter(self._entries)))
+        """Keep a value of `size` bytes; others make room. The latest is always kept, even alone above capacity."""
+        with self._lock:
+            self._remove(key)
+            self._entries[key] = (value, size)
+            self.bytes += size
+            while self.bytes > self.capacity and len(self._entries) > 1:
+                self._remove(next(iter(self._entries)))
 
     def evict(self, key: Hashable) -> None:
-        """Hold a value no longer."""
+        """Remove a value, if it is there."""
+        with self._lock:
+            self._remove(key)
+
+    def _remove(self, key: Hashable) -> None:
         _, size = self._entries.pop(key, (None, 0))
         self.bytes -= size

@@ -1,6 +1,7 @@
-"""Made-up adapts and predicts: they warm a model up, and show that it works. Imports no torch."""
+"""Adapts and predicts on random examples, which warm a model up and show that it works. Imports no torch."""
 
 import asyncio
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -8,27 +9,39 @@ from service.cards import Card
 from service.engine.base import Engine, SupportSet
 
 SHAPES = ((2, 1, 2), (5, 1, 1), (5, 5, 15))
-"""Ways, shots and queries to compile for."""
+"""Ways, shots and queries that models are compiled for."""
+MEASURED = ((2, 1), (2, 8), (8, 2))
+"""Ways and shots from which the cost of jobs is estimated."""
+MEASURED_LARGE = (*MEASURED, (2, 32))
+"""The same, more exactly. Most models need less than a second for them."""
 CONCURRENT_JOBS = 4
-"""The first job runs alone. The others wait meanwhile and form one batch."""
+"""Send warm-up requests concurrently, so that they form a batch: the first runs alone, the others wait for it."""
 
 
 async def warm_up(engine: Engine, card: Card, ways: int = 2, shots: int = 1, queries: int = 1) -> None:
-    """One adapt and one predict on made-up examples."""
-    support, key = _made_up(card, ways, shots), f"probe/{card.name}"
+    """Run one adapt and one predict on random examples."""
+    support, key = random_support(card, ways, shots), f"probe/{card.name}"
     state = await engine.adapt(card.name, key, support)
     await engine.predict(card.name, key, support.inputs[:queries], state)
 
 
 async def warm_up_shapes(engine: Engine, card: Card) -> None:
-    """Jobs of several shapes, alone and together, from which torch.compile learns what may vary."""
+    """Run jobs of several shapes, alone and together, so that torch.compile learns which sizes vary."""
     for ways, shots, queries in SHAPES:
         shape = (min(ways, card.max_ways or ways), shots, queries)
         for together in (1, CONCURRENT_JOBS):
             await asyncio.gather(*(warm_up(engine, card, *shape) for _ in range(together)))
 
 
-def _made_up(card: Card, ways: int, shots: int) -> SupportSet:
+async def measure_costs(engine: Engine, card: Card, shapes: Sequence[tuple[int, int]] = MEASURED) -> None:
+    """Run jobs of several sizes one by one, of which the engine measures the costs."""
+    for ways, shots in shapes:
+        await warm_up(engine, card, min(ways, card.max_ways or ways), shots)
+        await warm_up(engine, card, min(ways, card.max_ways or ways), shots, ways * shots)
+
+
+def random_support(card: Card, ways: int, shots: int) -> SupportSet:
+    """A support set of random examples."""
     count, rng = ways * shots, np.random.default_rng(0)
     inputs = np.asarray(card.input.examples(count, rng))
     if card.kind == "regression":

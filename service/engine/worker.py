@@ -1,99 +1,145 @@
-"""The engine: one device, a lane of threads for adapts and one for predicts, and the states it holds."""
+"""The engine: one device, the queues of jobs for it, and the states that it caches."""
 
 import asyncio
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 
-from models.learner import State
 from service import metrics
 from service.arrays import Array, Arrays
-from service.engine.base import StateNotCached, SupportSet
+from service.engine.base import NOBODY, Share, StateNotCached, SupportSet
 from service.engine.batch_queue import BatchQueue, Limits
-from service.engine.batching import bucket
+from service.engine.budget import LARGE_ADAPT_S, LARGE_PREDICT_S, Budget
 from service.engine.deadline import within
-from service.engine.device import AdaptWork, Device, PredictWork
+from service.engine.device import Device, load, twins
+from service.engine.jobs import Adapted, AdaptJob, Kept, PredictJob
+from service.engine.large_queue import LargeQueue
+from service.engine.pieces import LargeAdapt, LargePredict
 from service.engine.state_cache import StateCache
+from service.errors import Diverged
 from service.settings import Settings
+
+LARGE_JOBS = 2
+"""Large adapts, and large predicts, that run at a time, each of another tenant."""
 
 
 class Worker:
-    """An Engine in this process. Its methods are called from one event loop; the device works in two threads, so that
-    adapts and predicts do not wait behind each other."""
+    """An Engine in this process. Call its methods from one event loop.
+
+    Adapts and predicts run in batches, in a thread each, so that neither waits behind the other. Jobs that are too
+    large for a batch run in pieces in threads of their own.
+    """
 
     def __init__(self, models: Sequence[str], settings: Settings) -> None:
-        self._settings = settings
+        self._settings, learners = settings, load(models, settings)
         limits = Limits(settings.queue, settings.batch_jobs, settings.batch_examples)
-        self._adapts = BatchQueue("adapt", Device(models, settings).adapt, limits)
-        self._device = Device(models, settings)
-        self._predicts = BatchQueue("predict", self._device.predict, limits)
-        self._states: StateCache[State] = StateCache(settings.state_cache_bytes)
+        self.budget = Budget(learners, settings.max_job_s)
+        self._adapting = Device(learners, settings, compiling=settings.compile)
+        self._predicting = Device(twins(learners), settings, compiling=settings.compile)
+        large = [Device(twins(learners), settings, compiling=False) for _ in range(2 * LARGE_JOBS)]
+        self._adapts = BatchQueue("adapt", self._adapt, limits)
+        self._predicts = BatchQueue("predict", self._predict, limits)
+        self._large_adapts = LargeQueue[Arrays]("large-adapt", large[:LARGE_JOBS], settings.queue)
+        self._large_predicts = LargeQueue[Array]("large-predict", large[LARGE_JOBS:], settings.queue)
+        self._queues = (self._adapts, self._predicts, self._large_adapts, self._large_predicts)
+        self._cache: StateCache[Kept] = StateCache(settings.state_cache_bytes)
 
     def start(self) -> None:
-        """Begin to work."""
-        self._adapts.start()
-        self._predicts.start()
+        """Start all threads."""
+        for queue in self._queues:
+            queue.start()
 
     def close(self) -> None:
-        """Finish what runs, refuse what waits."""
-        self._adapts.close()
-        self._predicts.close()
+        """Finish what runs and refuse the jobs that wait."""
+        for queue in self._queues:
+            queue.close()
 
     def stuck_for(self) -> float:
-        """Seconds that the longest batch in hand has run for."""
-        return max(self._adapts.stuck_for(), self._predicts.stuck_for())
+        """Seconds that the longest of the running batches and pieces has taken so far."""
+        return max(queue.stuck_for() for queue in self._queues)
 
     def alive(self) -> bool:
-        """Whether both lanes work."""
-        return self._adapts.alive() and self._predicts.alive()
+        """Whether all threads run."""
+        return all(queue.alive() for queue in self._queues)
 
-    async def adapt(self, model: str, key: str, support: SupportSet) -> Arrays:
-        """The state that a support set gives, which is held under `key` from then on."""
-        return await within(self._settings.deadline_s, self.submit_adapt(model, key, support))
+    async def adapt(
+        self, model: str, key: str, support: SupportSet, *, extends: str | None = None, share: Share = NOBODY
+    ) -> Arrays:
+        """Adapt to a support set, and cache the state under `key`. See `Engine.adapt`."""
+        return await within(self._settings.deadline_s, self.submit_adapt(model, key, support, extends, share))
 
-    async def predict(self, model: str, key: str, queries: Array, state: Arrays | None = None) -> Array:
-        """Logits (q, ways) or values (q, outputs) from the state held under `key`, or from `state`, which is held from
-        then on. Raises StateNotHeld when there is neither."""
+    async def predict(
+        self, model: str, key: str, queries: Array, state: Arrays | None = None, *, share: Share = NOBODY
+    ) -> Array:
+        """Answer queries from the state under `key`, or from `state`, which is then cached. See `Engine.predict`."""
         if state is not None:
             self.put(key, state)
-        return await within(self._settings.deadline_s, self.submit_predict(model, key, queries))
+        return await within(self._settings.deadline_s, self.submit_predict(model, key, queries, share))
 
-    def submit_adapt(self, model: str, key: str, support: SupportSet) -> "asyncio.Future[Arrays]":
-        """Queue an adapt; cancelling the future takes it out again."""
+    def submit_adapt(
+        self, model: str, key: str, support: SupportSet, extends: str | None = None, share: Share = NOBODY
+    ) -> "asyncio.Future[Arrays]":
+        """Queue an adapt. Cancelling the future removes it from the queue. Raises TooCostly, Busy, Unavailable."""
+        known = None if extends is None else self._cache.get(extends)
+        job = AdaptJob(model, key, support, None if known is None else known.features)
+        cost, examples = self.budget.adapt(job), len(job.new_inputs())
+        if cost.marginal <= LARGE_ADAPT_S:
+            return self._adapts.submit(job, model, examples, cost, share)
+        large = LargeAdapt(job, cost, self._adapted, encodes=self._adapting.encodes(model))
+        return self._large_adapts.submit(large, model, examples, cost, share)
 
-        def put(adapted: "asyncio.Future[Arrays]") -> None:
-            if not adapted.cancelled() and adapted.exception() is None:
-                self.put(key, adapted.result())
-
-        size = bucket(len(support.inputs))
-        adapted = self._adapts.submit(AdaptWork(model, support), (model, support.ways, size), size)
-        adapted.add_done_callback(put)
-        return adapted
-
-    def submit_predict(self, model: str, key: str, queries: Array) -> "asyncio.Future[Array]":
-        """Queue queries to a state that is held; cancelling the future takes them out again. Raises StateNotHeld."""
-        state = self._states.get(key)
-        if state is None:
+    def submit_predict(self, model: str, key: str, queries: Array, share: Share = NOBODY) -> "asyncio.Future[Array]":
+        """Queue queries to a cached state. Cancelling the future removes them from the queue. Raises StateNotCached,
+        TooCostly, Busy, Unavailable."""
+        kept = self._cache.get(key)
+        if kept is None:
             raise StateNotCached
-        size = bucket(len(queries))
-        return self._predicts.submit(PredictWork(model, state, queries), self._predict_group(model, state, size), size)
+        job = PredictJob(model, kept.state, queries)
+        cost = self.budget.predict(job)
+        if cost.marginal <= LARGE_PREDICT_S:
+            return self._predicts.submit(job, model, len(queries), cost, share)
+        large = LargePredict(job, cost, self._predicted, together=self._predicting.transductive(model))
+        return self._large_predicts.submit(large, model, len(queries), cost, share)
 
     def put(self, key: str, state: Arrays) -> None:
-        """Keep a state on the device; the least recently used ones make room."""
-        placed = self._device.place(state)
-        self._states.put(key, placed, sum(value.nbytes for value in placed.values()))
+        """Cache a state on the device; the least recently used ones make room."""
+        self._keep(key, Kept(self._predicting.place(state)))
 
     def evict(self, key: str) -> None:
-        """Hold a state no longer."""
-        self._states.evict(key)
+        """Remove a state from the cache."""
+        self._cache.evict(key)
 
     def measure(self) -> None:
-        """Tell Prometheus what waits and what is held: now and then, since telling costs more than a small job."""
-        for lane in (self._adapts, self._predicts):
-            metrics.queue_depth.labels(lane.name).set(lane.depth())
-        metrics.state_cache_bytes.set(self._states.bytes)
-        metrics.device_memory_bytes.set(self._device.memory_bytes())
+        """Update the gauges. Called once a second, since an update costs more than a small job."""
+        for queue in self._queues:
+            metrics.queue_depth.labels(queue.name).set(queue.depth())
+        metrics.state_cache_bytes.set(self._cache.bytes)
+        metrics.device_memory_bytes.set(self._predicting.memory_bytes())
 
-    def _predict_group(self, model: str, state: State, size: int) -> Hashable:
-        """Requests of alike states and about as many queries; a transductive request alone, so unpadded."""
-        if self._device.transductive(model):
-            return object()
-        return model, size, tuple((name, value.shape, value.dtype) for name, value in state.items())
+    def _adapt(self, jobs: Sequence[AdaptJob]) -> list[Arrays | Diverged]:
+        began = self._adapting.clock()
+        adapted = self._adapting.adapt(jobs)
+        seconds = self._adapting.clock() - began if len(jobs) == 1 else None
+        return [self._adapted(job, one, seconds) for job, one in zip(jobs, adapted, strict=True)]
+
+    def _predict(self, jobs: Sequence[PredictJob]) -> list[Array | Diverged]:
+        began = self._predicting.clock()
+        answers = self._predicting.predict(jobs)
+        if len(jobs) == 1:
+            self._predicted(jobs[0], answers[0], self._predicting.clock() - began)
+        return answers
+
+    def _adapted(self, job: AdaptJob, adapted: Adapted | Diverged, seconds: float | None) -> Arrays | Diverged:
+        """Learn the cost of an adapt that ran alone, and cache the state, which stays on the device."""
+        if seconds is not None:
+            self.budget.measure_adapt(job, seconds)
+        if isinstance(adapted, Diverged):
+            return adapted
+        self._keep(job.key, adapted.kept)
+        return adapted.state
+
+    def _predicted(self, job: PredictJob, answers: Array | Diverged, seconds: float) -> Array | Diverged:
+        """Learn the cost of a predict that ran alone."""
+        self.budget.measure_predict(job, seconds)
+        return answers
+
+    def _keep(self, key: str, kept: Kept) -> None:
+        self._cache.put(key, kept, kept.nbytes())

@@ -55,7 +55,11 @@ def decode(request: bytes) -> tuple[dict[str, Any], bytes]:
         return {"refusal": refusal.detail, "field": refusal.field}, b""
     except MemoryError:
         return {"failure": "memory"}, b""
-    return {"dtype": inputs.dtype.str, "shape": inputs.shape, "warnings": decoded.warnings}, inputs.tobytes()
+    return {
+        "dtype": inputs.dtype.str,
+        "shape": inputs.shape,
+        "warnings": list(map(list, decoded.warnings)),
+    }, inputs.tobytes()
 
 
 def answer(stream: BinaryIO, head: dict[str, Any], numbers: bytes) -> None:

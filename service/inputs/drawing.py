@@ -9,9 +9,10 @@ from pydantic import Field
 
 from service.errors import Unprocessable
 from service.inputs.image_files import READ, read_file
-from service.inputs.kind import Decoded, InputKind
+from service.inputs.kind import Decoded, InputKind, InputWarning
 from service.inputs.limits import Limits, PixelBudget
-from service.inputs.normalize import Grey, drawings
+from service.inputs.normalize import Drawings, drawings
+from service.inputs.paper import Grey
 from service.inputs.pixel_arrays import json_type, to_array, to_brightness
 
 PIXELS_PER_CHARACTER = 8
@@ -30,7 +31,9 @@ class Drawing(InputKind):
 
     def decode(self, raw: Sequence[Any], fields: Sequence[str], limits: Limits) -> Decoded:
         """Decode to uint8 (n, 1, size, size) of ink, 0 to 255."""
-        return Decoded(decode_images(raw, self.size, PixelBudget(limits.image_pixels), fields), [])
+        ink, seen = decode_images(raw, self.size, PixelBudget(limits.image_pixels), fields)
+        blank = [field for field, any_ink in zip(fields, seen, strict=True) if not any_ink]
+        return Decoded(ink[:, None], [_no_ink(field) for field in blank])
 
     def examples(self, count: int, rng: np.random.Generator) -> NDArray[np.uint8]:
         """Noise (count, 1, size, size)."""
@@ -45,8 +48,8 @@ class Drawing(InputKind):
         return any(isinstance(one, str) for one in raw)
 
 
-def decode_images(raw: Sequence[Any], size: int, pixels: PixelBudget, fields: Sequence[str]) -> NDArray[np.uint8]:
-    """Each base64 image file, or rows of numbers (lists or an array), to (n, 1, size, size) of ink, 0 to 255.
+def decode_images(raw: Sequence[Any], size: int, pixels: PixelBudget, fields: Sequence[str]) -> Drawings:
+    """Each base64 image file, or rows of numbers (lists or an array), to ink (n, size, size).
 
     Numbers of one shape are worked on together: most of the time that a small image takes goes into numpy's calls.
     Files are not, whose pixels are many more than their bytes. Raises Unprocessable, naming the one of `fields`.
@@ -54,10 +57,18 @@ def decode_images(raw: Sequence[Any], size: int, pixels: PixelBudget, fields: Se
     if all(isinstance(one, (list, np.ndarray)) for one in raw):
         sheets = [to_array(one, pixels, field) for one, field in zip(raw, fields, strict=True)]
         if len({sheet.shape for sheet in sheets}) == 1:
-            return drawings(to_brightness(np.stack(sheets), fields), size)[:, None]
-        alone = [to_brightness(sheet[None], [field]) for sheet, field in zip(sheets, fields, strict=True)]
-        return np.stack([drawings(grey, size) for grey in alone])
-    return np.stack([drawings(_read(one, pixels, field), size) for one, field in zip(raw, fields, strict=True)])
+            return drawings(to_brightness(np.stack(sheets), fields), size)
+        greys = [to_brightness(sheet[None], [field]) for sheet, field in zip(sheets, fields, strict=True)]
+        return _together([drawings(grey, size) for grey in greys])
+    return _together([drawings(_read(one, pixels, field), size) for one, field in zip(raw, fields, strict=True)])
+
+
+def _together(several: Sequence[Drawings]) -> Drawings:
+    return Drawings(np.concatenate([one.ink for one in several]), np.concatenate([one.seen for one in several]))
+
+
+def _no_ink(field: str) -> InputWarning:
+    return InputWarning(field, "no_ink", f"{field}: no ink was found: all of the image looks like paper.")
 
 
 def _read(raw: Any, pixels: PixelBudget, field: str) -> Grey:

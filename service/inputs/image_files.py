@@ -12,7 +12,7 @@ from PIL import Image, ImageOps, features
 from service.errors import HandfulError, Unprocessable
 from service.inputs.image_headers import checked, format_of
 from service.inputs.limits import PixelBudget
-from service.inputs.normalize import Grey
+from service.inputs.paper import Grey
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", *(["AVIF"] if features.check("avif") else []))
 READ = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"

@@ -1,5 +1,10 @@
-"""Labels: to class indices, or to the numbers that a regression learns."""
+"""Labels: to class indices, or to the numbers that a regression learns.
 
+Classes that are strings are compared and answered in Unicode's normal form NFC, so that "é" is one class however it was
+typed. Otherwise a label comes back as it was sent.
+"""
+
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,10 +18,20 @@ Label = Any
 """As it came: a string or an integer; for regression a number or a list of numbers."""
 Classes = list[str] | list[int]
 
+MAX_LENGTH = 256
+"""Characters of a label."""
+NOT_TEXT = {
+    "Cc": "control characters such as line breaks",
+    "Cs": "half of a character, as JSON can spell it",
+    "Zl": "line separators",
+    "Zp": "paragraph separators",
+}
+"""Categories of Unicode that a label cannot contain."""
+
 
 def class_indices(labels: Sequence[Label]) -> tuple[Classes, NDArray[np.int64]]:
     """The classes, sorted, so that the order of the examples changes nothing, and each label's index among them."""
-    check_labels(labels)
+    labels = checked_labels(labels)
     classes: Classes = sorted(set(labels))  # all strings or all integers by now
     if len(classes) < 2:
         raise Unprocessable(
@@ -32,18 +47,25 @@ def regression_targets(labels: Sequence[Label], outputs: int) -> NDArray[np.floa
     return np.stack([to_vector(label, outputs, f"support[{i}].label") for i, label in enumerate(labels)])
 
 
-def check_labels(labels: Sequence[Label]) -> None:
-    """Refuse labels that are not all strings or all integers."""
+def checked_labels(labels: Sequence[Label]) -> list[Label]:
+    """The labels, strings in NFC. Raises Unprocessable when they are not all strings or all integers."""
     for i, label in enumerate(labels):
         field = f"support[{i}].label"
         if not (isinstance(label, str) or (type(label) is int and abs(label) < 2**53)):
             raise Unprocessable(f"{field}: a class is a string or an integer, of at most 2**53 - 1.", field=field)
         if type(label) is not type(labels[0]):
             raise Unprocessable(f"{field}: labels are all strings or all integers; this one differs.", field=field)
-        if isinstance(label, str) and not (0 < len(label) <= 256 and _is_text(label)):
-            raise Unprocessable(f"{field}: a label has 1 to 256 characters of Unicode.", field=field)
+        if isinstance(label, str) and (wrong := _wrong(label)):
+            raise Unprocessable(f"{field}: {wrong}.", field=field)
+    return [unicodedata.normalize("NFC", label) if isinstance(label, str) else label for label in labels]
 
 
-def _is_text(label: str) -> bool:
-    """Whether it can be written as UTF-8: JSON's escapes can spell half a character."""
-    return not any("\ud800" <= character <= "\udfff" for character in label)
+def _wrong(label: str) -> str | None:
+    """What is wrong with a label."""
+    if not 0 < len(label) <= MAX_LENGTH:
+        return f"a label has 1 to {MAX_LENGTH} characters; this one has {len(label)}"
+    if found := {unicodedata.category(character) for character in label} & NOT_TEXT.keys():
+        return f"a label cannot contain {NOT_TEXT[min(found)]}"
+    if label != label.strip():
+        return "a label cannot begin or end with white space; remove it"
+    return None

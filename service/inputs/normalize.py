@@ -1,30 +1,88 @@
 """Brightness to what a model was trained on: a small square, with ink where it differs from the paper."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from service.inputs.paper import Grey, uneven_paper
+
+EVEN = 2.0
+"""Grey levels between the quartiles of the border; above this, the light is uneven or the paper is noisy."""
+CLEAR = 0.9
+"""Ink of a drawing that is larger than the model's square reaches this somewhere, else it is strengthened."""
 FAINT = 0.5
-"""Ink fainter than this everywhere is strengthened to it: thin strokes on a large sheet. No Omniglot drawing is."""
+"""The same after shrinking, which thins strokes. No Omniglot drawing is fainter."""
+HALF = np.float32(127)
+"""Contrast is measured against this at least, so that noise on white paper is not light ink."""
 NOISE_LEVEL = 0.02
 """Below this there is no ink at all, only the noise of a JPEG."""
-
-Grey = NDArray[np.float32]
-
-
-def drawings(grey: Grey, size: int) -> NDArray[np.uint8]:
-    """Ink (n, size, size), 0 to 255, of brightness (n, height, width), 0 to 255: of images of one shape."""
-    return _visible(_shrunk(_squares(np.rint(_ink(grey) * 255).astype(np.uint8)), size))
+FLOOR, SEEN = 2, 3
+"""Standard deviations of the paper's noise: what is weaker counts as paper; ink must be stronger to be seen."""
 
 
-def _ink(grey: Grey) -> Grey:
-    """Ink 0 to 1, by contrast with the paper, which is what most of the border shows."""
+class Drawings(NamedTuple):
+    """Ink (n, size, size), 0 to 255, and which drawings have any (n,)."""
+
+    ink: NDArray[np.uint8]
+    seen: NDArray[np.bool_]
+
+
+class _Ink(NamedTuple):
+    """Ink (n, height, width), 0 to 1, and the standard deviation of its noise (n,)."""
+
+    ink: Grey
+    noise: Grey
+
+
+def drawings(grey: Grey, size: int) -> Drawings:
+    """Ink of brightness (n, height, width), 0 to 255: of images of one shape."""
+    ink, noise = _ink(grey)
+    peak = ink.reshape(len(ink), -1).max(1)  # along one axis numpy is several times as fast
+    seen = (noise == 0) & (peak >= (CLEAR if max(ink.shape[1:]) > size else FAINT))
+    for i in np.flatnonzero(~seen):
+        seen[i] = _clarify(ink[i], float(noise[i]))
+    small = _shrunk(_squares(np.rint(ink * 255).astype(np.uint8)), size)
+    return Drawings(_visible(small), seen)
+
+
+def _ink(grey: Grey) -> _Ink:
+    """Contrast with the paper, in parts of the most that is possible in the direction in which most ink differs."""
     border = np.sort(np.concatenate([grey[:, 0], grey[:, -1], grey[:, :, 0], grey[:, :, -1]], axis=1))
-    middle = border.shape[1] // 2
-    paper = (border[:, -1 - middle] + border[:, middle]) / 2  # the median, in a tenth of its time
-    contrast = np.where(paper > 127, -paper, 255 - paper)
-    ink: Grey = ((grey - paper[:, None, None]) / contrast[:, None, None]).clip(0, 1)
-    return ink
+    middle, quarter = border.shape[1] // 2, border.shape[1] // 4
+    paper = ((border[:, -1 - middle] + border[:, middle]) / 2)[:, None, None]  # the median, in a tenth of its time
+    uneven = np.flatnonzero(border[:, -1 - quarter] - border[:, quarter] > EVEN)
+    noise = np.zeros(len(grey), np.float32)
+    if uneven.size:
+        paper = np.broadcast_to(paper, grey.shape).copy()
+        for i in uneven:
+            paper[i], noise[i] = uneven_paper(grey[i])
+    difference = grey - paper
+    contrast = np.where(_is_dark(difference, paper), -np.maximum(paper, HALF), np.maximum(255 - paper, HALF))
+    return _Ink((difference / contrast).clip(0, 1), noise / np.abs(contrast).max((1, 2)))
+
+
+def _is_dark(difference: Grey, paper: Grey) -> NDArray[np.bool_]:
+    """Whether ink is darker than the paper: it is where most of the squared difference lies."""
+    if ((paper == 0) | (paper == 255)).all():
+        return np.asarray(paper > 0)
+    brighter: Grey = np.einsum("nhw,nhw->n", difference, np.abs(difference))[:, None, None]
+    dark: NDArray[np.bool_] = (brighter < 0) | ((brighter == 0) & (paper > HALF))
+    return dark
+
+
+def _clarify(ink: Grey, noise: float) -> bool:
+    """Change faint or noisy ink (height, width) in place: to 0 where it is noise, and to about 1 on strokes. Returns
+    whether there is any; else all becomes 0."""
+    squares = ink * ink
+    typical = float((squares * ink).sum() / max(float(squares.sum()), 1e-9))  # the mean, weighted by its square
+    if typical <= max(NOISE_LEVEL, SEEN * noise):
+        ink[:] = 0
+        return False
+    floor = FLOOR * noise
+    ink[:] = ((ink - floor) / (typical - floor)).clip(0, 1)
+    return True
 
 
 def _squares(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -46,7 +104,7 @@ def _shrunk(ink: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 
 def _visible(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """With what is faint made stronger."""
+    """With what is faint made stronger: thin strokes on a large sheet."""
     peak = ink.max((1, 2)) / 255
     faint = (peak > NOISE_LEVEL) & (peak < FAINT)
     if faint.any():

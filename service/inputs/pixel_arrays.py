@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from service.errors import Unprocessable
 from service.inputs.limits import PixelBudget
-from service.inputs.normalize import Grey
+from service.inputs.paper import Grey
 
 IN_RANGE = "brightness goes from 0 to 1, or from 0 to 255"
 JSON_TYPES = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}

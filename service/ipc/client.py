@@ -1,117 +1,150 @@
-"""One device worker, seen from an API process. Needs no torch."""
+"""The engine of an API process: a connection to the worker of its replica. Needs no torch."""
 
 import asyncio
-import hmac
 import itertools
 import logging
-from collections.abc import Callable, Mapping
-from contextlib import closing, suppress
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, closing, suppress
+from pathlib import Path
 from typing import Any
 
-from service.engine.base import StateNotCached
+from service.arrays import Array, Arrays
+from service.engine.base import NOBODY, Share, StateNotCached, SupportSet
+from service.engine.deadline import within
 from service.errors import Unavailable
 from service.ipc import messages
-from service.ipc.connection import PARTNERS_LIMIT, Connection, connect
+from service.ipc.connection import Connection, connect
 
 log = logging.getLogger(__name__)
 
-RETRY_S = 0.2
-"""Between two attempts to connect."""
+RECONNECT_S = 0.2
+"""Seconds between two attempts to connect."""
 REFUSED_S = 5.0
-"""Before a worker that is not used is looked at again."""
+"""Seconds before a worker that was refused is tried again."""
+RETRY_S = 5.0
+"""Seconds that a request waits for a lost worker to come back before it is sent again or fails."""
 HEARTBEAT_TIMEOUT_S = 10.0
-"""Without a word for so long, a worker is taken for stuck."""
+"""Heartbeat timeout."""
 
 
 class WorkerLost(Unavailable):
-    """The connection broke before the answer came: whether the work was done is not known."""
+    """The connection broke before the reply came. Whether the work was done is unknown."""
 
 
 class WorkerClient:
-    """A connection that is made again whenever it breaks. The worker must have `models`, by digest of checkpoint."""
+    """An Engine that sends requests to a worker over a Unix socket and reconnects whenever the connection breaks.
 
-    def __init__(self, url: str, secret: str, models: Mapping[str, str]) -> None:
-        self.url, self._secret, self._models = url, secret, dict(models)
-        self._numbers = itertools.count()
-        self._waiting: dict[int, asyncio.Future[Any]] = {}
-        self._nonce = b""
-        self._link = Connection(messages.ToApi, self._received, lost=self._lost)
-        self._broken = asyncio.Event()
-        self._admitted = self._proving = False
-        self._heard = 0.0
-        self.ready = False
-        """Whether the worker works and has warmed up."""
+    A request whose worker is lost is sent once more: adapting and predicting change nothing that is stored.
 
-    @property
-    def depth(self) -> int:
-        """How many jobs of this process wait for the worker."""
-        return len(self._waiting)
+    Args:
+        socket: where the worker listens.
+        models: the models that the worker must have, with the digests of their checkpoints.
+        deadline_s: seconds that a request may take.
+    """
+
+    def __init__(self, socket: Path, models: Mapping[str, str], deadline_s: float) -> None:
+        self.socket, self._models, self._deadline_s = socket, dict(models), deadline_s
+        self._ids = itertools.count()
+        self._pending: dict[int, asyncio.Future[Any]] = {}
+        self._connection = self._new_connection()
+        self._ready, self._broken = asyncio.Event(), asyncio.Event()
+        self._accepted = self._refused = False
+        self._last_heard = 0.0
+
+    async def adapt(
+        self, model: str, key: str, support: SupportSet, *, extends: str | None = None, share: Share = NOBODY
+    ) -> Arrays:
+        """Adapt to a support set; the worker caches the state under `key`."""
+        state: Arrays = await self._request(lambda number: messages.Adapt(number, model, key, support, extends, share))
+        return state
+
+    async def predict(
+        self, model: str, key: str, queries: Array, state: Arrays | None = None, *, share: Share = NOBODY
+    ) -> Array:
+        """Logits (q, ways) or values (q, outputs). Raises StateNotCached when the worker has no state under `key` and
+        none is sent along."""
+        answers: Array = await self._request(lambda number: messages.Predict(number, model, key, queries, state, share))
+        return answers
+
+    def evict(self, key: str) -> None:
+        """Remove a state from the worker's cache."""
+        self._send(messages.Evict(key))
+
+    def alive(self) -> bool:
+        """Whether the worker is connected and has warmed up."""
+        return self._ready.is_set()
 
     async def stay_connected(self) -> None:
-        """Until cancelled."""
+        """Connect, and connect again whenever the connection breaks, until cancelled."""
         while True:
             self._broken.clear()
-            self._link = Connection(messages.ToApi, self._received, lost=self._lost)
-            with suppress(OSError), closing(self._link):  # it is not there yet, or not again
-                await connect(self.url, self._link)
+            self._accepted = self._refused = False
+            self._connection = self._new_connection()
+            with suppress(OSError), closing(self._connection):  # the worker is still starting
+                await connect(self.socket, self._connection)
                 await self._until_broken()
-            await asyncio.sleep(REFUSED_S if self._turned_away() else RETRY_S)
+            await asyncio.sleep(REFUSED_S if self._refused else RECONNECT_S)
 
-    def _turned_away(self) -> bool:
-        """Whether the worker hung up on what was to prove that this process knows the secret."""
-        if self._proving:
-            log.error(
-                "the worker at %s hung up when it was greeted: is HANDFUL_WORKER_SECRET the same there?", self.url
-            )
-        turned_away, self._proving = self._proving, False
-        return turned_away
+    def _new_connection(self) -> Connection:
+        return Connection(messages.ToApi, self._received, lost=self._lost)
 
     async def _until_broken(self) -> None:
-        """Returns when the connection is gone. One that says nothing is broken off: its worker is stuck."""
+        """Wait for the end of the connection; abort it when a heartbeat is missed."""
         clock = asyncio.get_running_loop().time
-        self._heard = clock()
+        self._last_heard = clock()
         while not self._broken.is_set():
             with suppress(TimeoutError):
                 async with asyncio.timeout(HEARTBEAT_TIMEOUT_S / 2):
                     await self._broken.wait()
-            if clock() - self._heard > HEARTBEAT_TIMEOUT_S:
-                self._link.abort()
+            if clock() - self._last_heard > HEARTBEAT_TIMEOUT_S:
+                self._connection.abort()
 
-    def tell(self, message: messages.Message) -> None:
-        """Send what has no answer."""
-        if self.ready:
-            self._link.send(message)
+    async def _request(self, message: Callable[[int], messages.Message]) -> Any:
+        return await within(self._deadline_s, self._reply_or_retry(message))
 
-    async def ask(self, message_of: Callable[[int], messages.Message]) -> Any:
-        """The answer to the message that is made with a number. Raises WorkerLost, and what the worker raises."""
-        if not self.ready:
-            raise WorkerLost("The device worker is not there.")
-        number = next(self._numbers)
-        answer = self._waiting[number] = asyncio.get_running_loop().create_future()
-        self._link.send(message_of(number))
+    async def _reply_or_retry(self, message: Callable[[int], messages.Message]) -> Any:
+        if not self.alive():
+            raise Unavailable("The device worker is not ready. A worker that was lost is back in a few seconds.")
         try:
-            return await answer
+            return await self._reply(message)
+        except WorkerLost:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(RETRY_S):
+                    await self._ready.wait()
+            return await self._reply(message)
+
+    async def _reply(self, message: Callable[[int], messages.Message]) -> Any:
+        """Send a request and wait for its reply. Raises WorkerLost, and what the worker reports."""
+        if not self.alive():
+            raise WorkerLost("The device worker was lost and is not back yet.")
+        number = next(self._ids)
+        reply = self._pending[number] = asyncio.get_running_loop().create_future()
+        self._connection.send(message(number))
+        try:
+            return await reply
         finally:
-            if self._waiting.pop(number, None):  # nobody waits any more
-                self.tell(messages.Cancel(number))
+            if self._pending.pop(number, None):
+                self._send(messages.Cancel(number))
+
+    def _send(self, message: messages.Message) -> None:
+        if self.alive():
+            self._connection.send(message)
 
     def _lost(self) -> None:
-        self._admitted = self.ready = False
-        for answer in self._waiting.values():
-            if not answer.done():
-                answer.set_exception(WorkerLost("The device worker died, or the connection to it broke."))
-        self._waiting.clear()
+        self._ready.clear()
+        for reply in self._pending.values():
+            if not reply.done():
+                reply.set_exception(WorkerLost("The device worker was lost."))
+        self._pending.clear()
         self._broken.set()
 
     def _received(self, message: Any) -> None:
-        self._heard = asyncio.get_running_loop().time()
+        self._last_heard = asyncio.get_running_loop().time()
         match message:
-            case messages.Challenge():
-                self._prove(message)
-            case messages.Welcome():
-                self._admit(message)
+            case messages.Hello():
+                self._check(message)
             case messages.Heartbeat():
-                self.ready = self._admitted and message.ready
+                self._set_ready(self._accepted and message.ready)
             case messages.Adapted():
                 self._settle(message.id, message.state)
             case messages.Answered():
@@ -121,32 +154,43 @@ class WorkerClient:
             case messages.Failed():
                 self._settle(message.id, messages.ERRORS.get(message.code, Unavailable)(message.detail))
 
-    def _prove(self, challenge: messages.Challenge) -> None:
-        if challenge.version != messages.VERSION:
-            self._refuse(f"speaks version {challenge.version} of the protocol, and this process {messages.VERSION}")
-            return
-        self._nonce, self._proving = messages.new_nonce(), True
-        self._link.send(messages.Proof(self._nonce, messages.mac(self._secret, "api", challenge.nonce)))
-
-    def _admit(self, welcome: messages.Welcome) -> None:
-        self._proving = False
-        if not hmac.compare_digest(welcome.mac, messages.mac(self._secret, "worker", self._nonce)):
-            self._refuse("does not know HANDFUL_WORKER_SECRET")
-        elif welcome.models != self._models:
+    def _check(self, hello: messages.Hello) -> None:
+        """Accept the worker, or refuse one of another version or with other models."""
+        if hello.version != messages.VERSION:
+            self._refuse(f"speaks version {hello.version} of the protocol; this process speaks {messages.VERSION}")
+        elif hello.models != self._models:
             self._refuse("has other models or checkpoints than this process")
         else:
-            self._link.limit = PARTNERS_LIMIT
-            self._admitted = True
+            self._accepted = True
 
-    def _refuse(self, why: str) -> None:
-        log.error("the worker at %s %s, and is not used", self.url, why)
-        asyncio.get_running_loop().call_later(REFUSED_S, self._link.close)
+    def _refuse(self, reason: str) -> None:
+        log.error("refusing the worker at %s: it %s", self.socket, reason)
+        self._refused = True
+        self._connection.close()
+
+    def _set_ready(self, ready: bool) -> None:
+        if ready:
+            self._ready.set()
+        else:
+            self._ready.clear()
 
     def _settle(self, number: int, outcome: Any) -> None:
-        answer = self._waiting.pop(number, None)
-        if answer is None or answer.done():
+        reply = self._pending.pop(number, None)
+        if reply is None or reply.done():
             return
         if isinstance(outcome, Exception):
-            answer.set_exception(outcome)
+            reply.set_exception(outcome)
         else:
-            answer.set_result(outcome)
+            reply.set_result(outcome)
+
+
+@asynccontextmanager
+async def worker_engine(socket: Path, models: Mapping[str, str], deadline_s: float) -> AsyncIterator[WorkerClient]:
+    """An engine that stays connected to the worker at `socket`. Arguments as for WorkerClient."""
+    client = WorkerClient(socket, models, deadline_s)
+    connecting = asyncio.create_task(client.stay_connected())
+    try:
+        yield client
+    finally:
+        connecting.cancel()
+        await asyncio.gather(connecting, return_exceptions=True)

@@ -1,6 +1,8 @@
-"""One connection of an API process and a device worker: whole messages in, whole messages out."""
+"""One connection between an API process and a worker: whole messages in, whole messages out, over a Unix socket."""
 
 import asyncio
+import logging
+import os
 import socket
 import struct
 from collections.abc import Callable
@@ -9,22 +11,20 @@ from typing import Any, cast
 
 import msgspec
 
+from service.ipc import messages
 from service.ipc.messages import Message
-from service.settings import parse_worker_url
+
+log = logging.getLogger(__name__)
 
 LENGTH = struct.Struct("<I")
-STRANGERS_LIMIT = 4096
-"""Bytes of a message from one that has not proven itself."""
-PARTNERS_LIMIT = 2**31
-"""And from one that has."""
-
-SEND_BUFFER = 2**22
-"""Bytes that the system may take at once: states of several clients; what it does not take is offered again and again.
-Linux gives as many as its `net.core.wmem_max` says."""
+MAX_FRAME_BYTES = 2**31
+"""Maximum size of a message."""
+SEND_BUFFER_BYTES = 2**22
+"""Socket send buffer: room for the states of several clients. Linux caps it at `net.core.wmem_max`."""
 
 
 class Connection(asyncio.Protocol):
-    """Frames messages. What is sent in one turn of the event loop goes out in one piece."""
+    """Frames messages. Messages sent in one turn of the event loop go out in one write."""
 
     def __init__(
         self,
@@ -34,19 +34,16 @@ class Connection(asyncio.Protocol):
         connected: Callable[[], None] = lambda: None,
         lost: Callable[[], None],
     ) -> None:
-        self._decoder, self._encoder = msgspec.msgpack.Decoder(accepts), msgspec.msgpack.Encoder()
+        self._decoder, self._encoder = messages.decoder(accepts), messages.encoder()
         self._received, self._connected, self._lost = received, connected, lost
         self._buffer = bytearray()
         self._outgoing: list[bytes] = []
         self._transport: asyncio.Transport | None = None
-        self.limit = STRANGERS_LIMIT
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the event loop."""
         self._transport = cast("asyncio.Transport", transport)
-        sock = transport.get_extra_info("socket")
-        if sock.family == socket.AF_UNIX:  # of TCP Linux finds out itself
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         self._connected()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -55,16 +52,17 @@ class Connection(asyncio.Protocol):
         self._lost()
 
     def data_received(self, data: bytes) -> None:
-        """Called by the event loop. A message that makes no sense ends the connection."""
+        """Called by the event loop. An unreadable message closes the connection."""
         self._buffer += data
         try:
             while frame := self._next_frame():
                 self._received(self._decoder.decode(frame))
-        except (msgspec.DecodeError, FrameTooLong):
+        except (msgspec.DecodeError, FrameTooLong) as error:
+            log.error("closing a connection between API and worker after an unreadable message: %s", error)
             self.close()
 
     def send(self, message: Message) -> None:
-        """Send, or drop what goes to a connection that is lost: `lost` has said so."""
+        """Send a message. On a lost connection it is dropped: `lost` has been called."""
         if self._transport is None:
             return
         if not self._outgoing:
@@ -73,12 +71,12 @@ class Connection(asyncio.Protocol):
         self._outgoing += LENGTH.pack(len(body)), body
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection after sending what is buffered."""
         if self._transport is not None:
             self._transport.close()
 
     def abort(self) -> None:
-        """End it without sending what waits to be sent."""
+        """Close the connection at once."""
         if self._transport is not None:
             self._transport.abort()
 
@@ -91,8 +89,8 @@ class Connection(asyncio.Protocol):
         if len(self._buffer) < LENGTH.size:
             return None
         (length,) = LENGTH.unpack_from(self._buffer)
-        if length > self.limit:
-            raise FrameTooLong
+        if length > MAX_FRAME_BYTES:
+            raise FrameTooLong(f"{length} bytes; the limit is {MAX_FRAME_BYTES}")
         end = LENGTH.size + length
         if len(self._buffer) < end:
             return None
@@ -105,24 +103,28 @@ class FrameTooLong(Exception):
     """A message is over the limit."""
 
 
-async def connect(url: str, link: Connection) -> None:
-    """Connect a link to `unix:///path` or `tcp://host:port`. Raises OSError."""
-    loop = asyncio.get_running_loop()
-    match parse_worker_url(url):
-        case Path() as path:
-            await loop.create_unix_connection(lambda: link, str(path))
-        case host, port:
-            await loop.create_connection(lambda: link, host, port)
+async def connect(path: Path, connection: Connection) -> None:
+    """Connect to the worker's socket. Raises OSError."""
+    await asyncio.get_running_loop().create_unix_connection(lambda: connection, str(path))
 
 
-async def listen(url: str, make_link: Callable[[], Connection]) -> asyncio.Server:
-    """Accept links on `unix:///path`, which only this user may reach, or on `tcp://host:port`."""
-    loop = asyncio.get_running_loop()
-    match parse_worker_url(url):
-        case Path() as path:
-            path.unlink(missing_ok=True)
-            server = await loop.create_unix_server(make_link, path)
-            path.chmod(0o600)
-            return server
-        case host, port:
-            return await loop.create_server(make_link, host, port)
+async def listen(path: Path, make_connection: Callable[[], Connection]) -> asyncio.Server:
+    """Listen on a socket that only this user can open. A socket left by an earlier worker is replaced.
+
+    Raises:
+        OSError: the folder cannot be made or used.
+        ValueError: the folder belongs to another user.
+    """
+    listening = _bind(path)
+    return await asyncio.get_running_loop().create_unix_server(make_connection, sock=listening)
+
+
+def _bind(path: Path) -> socket.socket:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if (owner := path.parent.stat().st_uid) != os.getuid():
+        raise ValueError(f"{path.parent} belongs to user {owner}. Set HANDFUL_WORKER_SOCKET to another folder.")
+    path.unlink(missing_ok=True)
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(str(path))
+    path.chmod(0o600)
+    return listening

@@ -1,44 +1,43 @@
-"""The container health check: `python -m service.ipc.healthcheck` asks the worker at HANDFUL_LISTEN if it is ready.
+"""The container health check of a worker: `python -m service.ipc.healthcheck` exits 0 if the worker is ready.
 
-Exits 0 if it says so. Does without the command line, the models and torch, since it is asked every few seconds.
+It imports neither the command line nor torch, because it runs every few seconds.
 """
 
 import asyncio
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from service.ipc import messages
 from service.ipc.connection import Connection, connect
 from service.settings import Settings
 
-PATIENCE_S = 5.0
+TIMEOUT_S = 5.0
 
 
 def main() -> None:
-    """Ask, and end."""
-    settings = Settings()
+    """Ask the worker at HANDFUL_WORKER_SOCKET and exit."""
+    socket = Settings().worker_socket
     try:
-        asyncio.run(ready(settings.listen, settings.worker_secret.get_secret_value()))
+        asyncio.run(wait_until_ready(socket))
     except (OSError, TimeoutError) as error:
-        raise SystemExit(f"No worker at {settings.listen} says that it is ready: {error!r}") from None
+        raise SystemExit(f"No worker at {socket} says that it is ready: {error!r}") from None
 
 
-async def ready(url: str, secret: str) -> None:
+async def wait_until_ready(socket: Path) -> None:
     """Return once the worker says that it is ready. Raises OSError, TimeoutError."""
-    said = asyncio.Event()
+    ready = asyncio.Event()
 
     def received(message: Any) -> None:
         match message:
-            case messages.Challenge():
-                link.send(messages.Proof(messages.new_nonce(), messages.mac(secret, "api", message.nonce)))
             case messages.Heartbeat(ready=True):
-                said.set()
+                ready.set()
 
-    link = Connection(messages.ToApi, received, lost=lambda: None)
-    async with asyncio.timeout(PATIENCE_S):
-        await connect(url, link)
-        with closing(link):
-            await said.wait()
+    connection = Connection(messages.ToApi, received, lost=lambda: None)
+    async with asyncio.timeout(TIMEOUT_S):
+        await connect(socket, connection)
+        with closing(connection):
+            await ready.wait()
 
 
 if __name__ == "__main__":

@@ -1,110 +1,90 @@
-"""What API processes and device workers say to each other: messages in msgpack, each behind its length. No pickle."""
+"""The messages between an API process and the worker of its replica: msgpack, each behind its length."""
 
-import hashlib
-import hmac
-import secrets
 from math import prod
+from typing import Any
 
 import msgspec
 import numpy as np
 
 from service.arrays import Array, Arrays
-from service.errors import BadRequest, Busy, DeadlineExceeded, Diverged, HandfulError, Unavailable
+from service.engine.base import Share, SupportSet
+from service.errors import BadRequest, Busy, DeadlineExceeded, Diverged, HandfulError, TooCostly, Unavailable
 
-VERSION = 2
-"""Of these messages: both ends must have the same."""
+VERSION = 3
+"""Version of this protocol. Both ends must have the same."""
 
 DTYPES = ("float32", "float64", "float16", "uint8", "int64", "bool")
+"""The dtypes an array in a message may have."""
 
 
 class Message(msgspec.Struct, array_like=True, tag=True):
-    """Any of those below; its name goes with it."""
+    """Base of all messages; each is sent with the name of its class."""
 
 
-class Packed(msgspec.Struct, array_like=True):
-    """An array."""
-
-    dtype: str
-    shape: tuple[int, ...]
-    data: memoryview
-
-
-class Challenge(Message):
-    """The worker greets: prove with this nonce that you know the secret."""
+class Hello(Message):
+    """The worker's greeting: its protocol version, and its models with the digests of their checkpoints."""
 
     version: int
-    nonce: bytes
-
-
-class Proof(Message):
-    """The API does, and asks for the same."""
-
-    nonce: bytes
-    mac: bytes
-
-
-class Welcome(Message):
-    """So does the worker, and names its models with the digests of their checkpoints."""
-
-    mac: bytes
     models: dict[str, str]
 
 
 class Heartbeat(Message):
-    """The worker lives; `ready` once it has warmed up."""
+    """The worker is alive; `ready` once it has warmed up."""
 
     ready: bool
 
 
 class Adapt(Message):
-    """Learn from a support set, and hold the state under `key`."""
+    """Adapt to a support set and cache the state under `key`. `extends` is the key of the state that the support set
+    extends, if any."""
 
     id: int
     model: str
     key: str
-    inputs: Packed
-    targets: Packed
-    ways: int
+    support: SupportSet
+    extends: str | None
+    share: Share
 
 
 class Predict(Message):
-    """Answer queries from the state under `key`; from `state` where one is sent along, which is then held."""
+    """Answer queries from the state cached under `key`. A `state` that is sent along is cached first."""
 
     id: int
     model: str
     key: str
-    queries: Packed
-    state: dict[str, Packed] | None
+    queries: Array
+    state: Arrays | None
+    share: Share
 
 
 class Evict(Message):
-    """Hold a state no longer."""
+    """Remove a state from the cache."""
 
     key: str
 
 
 class Cancel(Message):
-    """Nobody waits for the answer to this message any more."""
+    """Cancel a request; no reply is expected."""
 
     id: int
 
 
 class Adapted(Message):
-    """The state that a support set gives."""
+    """The adapted state."""
 
     id: int
-    state: dict[str, Packed]
+    state: Arrays
 
 
 class Answered(Message):
     """Logits or values."""
 
     id: int
-    answers: Packed
+    answers: Array
 
 
 class NotCached(Message):
-    """Send the state along."""
+    """The state is not cached: send it along."""
 
     id: int
 
@@ -117,41 +97,42 @@ class Failed(Message):
     detail: str
 
 
-ToWorker = Proof | Adapt | Predict | Evict | Cancel
-ToApi = Challenge | Welcome | Heartbeat | Adapted | Answered | NotCached | Failed
+ToWorker = Adapt | Predict | Evict | Cancel
+ToApi = Hello | Heartbeat | Adapted | Answered | NotCached | Failed
 
-ERRORS: dict[str, type[HandfulError]] = {each.code: each for each in (Busy, DeadlineExceeded, Diverged, Unavailable)}
-
-
-def pack(array: Array) -> Packed:
-    """An array for a message."""
-    return Packed(array.dtype.name, array.shape, memoryview(array.tobytes()))
+ERRORS: dict[str, type[HandfulError]] = {
+    kind.code: kind for kind in (BadRequest, Busy, DeadlineExceeded, Diverged, TooCostly, Unavailable)
+}
+"""The errors that a worker may report."""
 
 
-def unpack(packed: Packed) -> Array:
-    """The array of a message, read-only. Raises BadRequest for one that is not what it says."""
+class Packed(msgspec.Struct, array_like=True):
+    """A numpy array as it is sent."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    data: memoryview
+
+
+def encoder() -> msgspec.msgpack.Encoder:
+    """An encoder that knows numpy arrays."""
+    return msgspec.msgpack.Encoder(enc_hook=_pack)
+
+
+def decoder(accepts: Any) -> "msgspec.msgpack.Decoder[Any]":
+    """A decoder of these messages that knows numpy arrays. It raises msgspec.DecodeError for anything else."""
+    return msgspec.msgpack.Decoder(accepts, dec_hook=_unpack)
+
+
+def _pack(array: Any) -> Packed:
+    return Packed(array.dtype.name, array.shape, np.ascontiguousarray(array).data)
+
+
+def _unpack(_: type, sent: Any) -> Array:
+    """A read-only array. Raises ValueError, which msgspec turns into a ValidationError."""
+    packed = msgspec.convert(sent, Packed)
     if packed.dtype not in DTYPES:
-        raise BadRequest(f"An array of {packed.dtype} came; the worker takes {', '.join(DTYPES)}.")
+        raise ValueError(f"dtype {packed.dtype}; allowed: {', '.join(DTYPES)}")
     if min(packed.shape, default=0) < 0 or len(packed.data) != prod(packed.shape) * np.dtype(packed.dtype).itemsize:
-        raise BadRequest(f"An array of {packed.dtype} {packed.shape} came with {len(packed.data)} bytes.")
+        raise ValueError(f"{packed.dtype} array of shape {packed.shape} with {len(packed.data)} bytes")
     return np.frombuffer(packed.data, packed.dtype).reshape(packed.shape)
-
-
-def pack_all(arrays: Arrays) -> dict[str, Packed]:
-    """Arrays for a message."""
-    return {name: pack(array) for name, array in arrays.items()}
-
-
-def unpack_all(arrays: dict[str, Packed]) -> Arrays:
-    """The arrays of a message."""
-    return {name: unpack(array) for name, array in arrays.items()}
-
-
-def new_nonce() -> bytes:
-    """A number that is used once."""
-    return secrets.token_bytes(32)
-
-
-def mac(secret: str, who: str, nonce: bytes) -> bytes:
-    """Proof that `who`, "api" or "worker", knows the secret; a proof of one cannot be sent back as the other's."""
-    return hmac.digest(secret.encode(), who.encode() + nonce, hashlib.sha256)

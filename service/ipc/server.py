@@ -1,143 +1,129 @@
-"""The worker's end of the wire: what API processes ask for, handed to the lanes and answered."""
+"""The worker's end of the connections: requests of API processes go to the queues of the worker, replies come back."""
 
 import asyncio
-import hmac
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from service.arrays import Array, Arrays
-from service.engine.base import StateNotCached, SupportSet
+from service.engine.base import StateNotCached
 from service.engine.worker import Worker
 from service.errors import HandfulError, Unavailable
 from service.ipc import messages
-from service.ipc.connection import PARTNERS_LIMIT, Connection, listen
+from service.ipc.connection import Connection, listen
 
 log = logging.getLogger(__name__)
 
 HEARTBEAT_S = 1.0
+"""Seconds between two heartbeats."""
 
 
 class WorkerServer:
-    """Serves a worker. `models` are its models with the digests of their checkpoints."""
+    """Serves a worker to API processes. `models` maps the worker's models to the digests of their checkpoints."""
 
-    def __init__(self, worker: Worker, models: Mapping[str, str], secret: str) -> None:
-        self.worker, self.models, self.secret = worker, dict(models), secret
+    def __init__(self, worker: Worker, models: Mapping[str, str]) -> None:
+        self.worker, self.models = worker, dict(models)
         self.sessions: set[Session] = set()
         self._ready = False
 
-    async def listen(self, url: str) -> asyncio.Server:
-        """Accept API processes."""
-        return await listen(url, lambda: Session(self).link)
+    async def listen(self, path: Path) -> asyncio.Server:
+        """Accept API processes on a Unix socket. Raises OSError, ValueError."""
+        return await listen(path, lambda: Session(self).connection)
+
+    def heartbeat(self) -> messages.Heartbeat:
+        """The state of the worker now."""
+        return messages.Heartbeat(self._ready and self.worker.alive())
 
     def set_ready(self) -> None:
-        """Say that the worker has warmed up."""
+        """Announce that the worker has warmed up."""
         self._ready = True
-        self.beat()
-
-    def beat(self) -> None:
-        """Tell every API process that the worker lives, and whether it works."""
-        for session in self.sessions:
-            session.link.send(messages.Heartbeat(self._ready and self.worker.alive()))
+        self._send_heartbeat()
 
     async def send_heartbeats(self) -> None:
-        """Until cancelled."""
+        """Send heartbeats until cancelled."""
         while True:
             self.worker.measure()
-            self.beat()
+            self._send_heartbeat()
             await asyncio.sleep(HEARTBEAT_S)
+
+    def _send_heartbeat(self) -> None:
+        for session in self.sessions:
+            session.connection.send(self.heartbeat())
 
 
 class Session:
-    """One API process. Nothing is answered before it has proven that it knows the secret."""
+    """The connection of one API process. Requests that are still queued when it is lost are cancelled."""
 
-    def __init__(self, listener: WorkerServer) -> None:
-        self._listener, self._worker = listener, listener.worker
-        self._nonce = messages.new_nonce()
-        self._waiting: dict[int, asyncio.Future[Any]] = {}
-        self.link = Connection(messages.ToWorker, self._received, connected=self._greet, lost=self._lost)
+    def __init__(self, server: WorkerServer) -> None:
+        self._server, self._worker = server, server.worker
+        self._pending: dict[int, asyncio.Future[Any]] = {}
+        self.connection = Connection(messages.ToWorker, self._received, connected=self._greet, lost=self._lost)
 
     def _greet(self) -> None:
-        self.link.send(messages.Challenge(messages.VERSION, self._nonce))
+        self._server.sessions.add(self)
+        self.connection.send(messages.Hello(messages.VERSION, self._server.models))
+        self.connection.send(self._server.heartbeat())
 
     def _lost(self) -> None:
-        self._listener.sessions.discard(self)
-        for answer in list(self._waiting.values()):
+        self._server.sessions.discard(self)
+        for answer in list(self._pending.values()):
             answer.cancel()
 
     def _received(self, message: Any) -> None:
-        if isinstance(message, messages.Proof):
-            self._admit(message)
-        elif self not in self._listener.sessions:
-            self.link.close()
-        else:
-            self._serve(message)
-
-    def _admit(self, proof: messages.Proof) -> None:
-        if not hmac.compare_digest(proof.mac, messages.mac(self._listener.secret, "api", self._nonce)):
-            log.error("a process that does not know HANDFUL_WORKER_SECRET was turned away")
-            self.link.close()
-            return
-        self.link.limit = PARTNERS_LIMIT
-        self._listener.sessions.add(self)
-        self.link.send(
-            messages.Welcome(messages.mac(self._listener.secret, "worker", proof.nonce), self._listener.models)
-        )
-        self._listener.beat()
-
-    def _serve(self, message: Any) -> None:
         match message:
             case messages.Adapt():
-                with self._failures_of(message.id):
+                with self._errors_to_reply(message.id):
                     self._adapt(message)
             case messages.Predict():
-                with self._failures_of(message.id):
+                with self._errors_to_reply(message.id):
                     self._predict(message)
             case messages.Evict():
                 self._worker.evict(message.key)
-            case messages.Cancel() if message.id in self._waiting:
-                self._waiting[message.id].cancel()
+            case messages.Cancel() if message.id in self._pending:
+                self._pending[message.id].cancel()
 
-    def _adapt(self, message: messages.Adapt) -> None:
-        support = SupportSet(messages.unpack(message.inputs), messages.unpack(message.targets), message.ways)
+    def _adapt(self, request: messages.Adapt) -> None:
+        def reply(state: Arrays) -> messages.Message:
+            return messages.Adapted(request.id, state)
 
-        def adapted(state: Arrays) -> messages.Message:
-            return messages.Adapted(message.id, messages.pack_all(state))
+        answer = self._worker.submit_adapt(request.model, request.key, request.support, request.extends, request.share)
+        self._reply_when_done(request.id, answer, reply)
 
-        self._await(message.id, self._worker.submit_adapt(message.model, message.key, support), adapted)
+    def _predict(self, request: messages.Predict) -> None:
+        if request.state is not None:
+            self._worker.put(request.key, request.state)
 
-    def _predict(self, message: messages.Predict) -> None:
-        if message.state is not None:
-            self._worker.put(message.key, messages.unpack_all(message.state))
+        def reply(answers: Array) -> messages.Message:
+            return messages.Answered(request.id, answers)
 
-        def answered(answers: Array) -> messages.Message:
-            return messages.Answered(message.id, messages.pack(answers))
+        answer = self._worker.submit_predict(request.model, request.key, request.queries, request.share)
+        self._reply_when_done(request.id, answer, reply)
 
-        queries = messages.unpack(message.queries)
-        self._await(message.id, self._worker.submit_predict(message.model, message.key, queries), answered)
+    def _reply_when_done(
+        self, request_id: int, answer: "asyncio.Future[Any]", reply: Callable[[Any], messages.Message]
+    ) -> None:
+        self._pending[request_id] = answer
+        answer.add_done_callback(partial(self._reply, request_id, reply))
 
-    def _await(self, number: int, answer: "asyncio.Future[Any]", message: Callable[[Any], messages.Message]) -> None:
-        self._waiting[number] = answer
-        answer.add_done_callback(partial(self._reply, number, message))
-
-    def _reply(self, number: int, message: Callable[[Any], messages.Message], answer: "asyncio.Future[Any]") -> None:
-        del self._waiting[number]
+    def _reply(self, request_id: int, reply: Callable[[Any], messages.Message], answer: "asyncio.Future[Any]") -> None:
+        del self._pending[request_id]
         if answer.cancelled():
             return
-        with self._failures_of(number):
-            self.link.send(message(answer.result()))
+        with self._errors_to_reply(request_id):
+            self.connection.send(reply(answer.result()))
 
     @contextmanager
-    def _failures_of(self, number: int) -> Iterator[None]:
-        """What goes wrong with a message is its answer; the details of what should not are for the log alone."""
+    def _errors_to_reply(self, request_id: int) -> Iterator[None]:
+        """Reply with the error that a request raises. Details of unexpected errors go to the log alone."""
         try:
             yield
         except StateNotCached:
-            self.link.send(messages.NotCached(number))
+            self.connection.send(messages.NotCached(request_id))
         except HandfulError as error:
-            self.link.send(messages.Failed(number, error.code, error.detail))
+            self.connection.send(messages.Failed(request_id, error.code, error.detail))
         except Exception:
             log.exception("a job failed")
-            self.link.send(messages.Failed(number, Unavailable.code, "The device worker failed at this job."))
+            self.connection.send(messages.Failed(request_id, Unavailable.code, "The device worker failed at this job."))

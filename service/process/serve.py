@@ -1,7 +1,7 @@
-"""handful serve: a Valkey unless one is given, device workers and API processes, each started again when it dies."""
+"""handful serve: replicas behind one port, and a Valkey unless a Redis is given. Every process is restarted when it
+dies."""
 
 import asyncio
-import json
 import logging
 import os
 import signal
@@ -9,12 +9,12 @@ import socket
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import httpx
 
 from service.api.auth import check_guarded
 from service.cards import Catalogue
+from service.process.run_folder import run_folder
 from service.process.supervisor import Child, log_to_stderr
 from service.settings import Settings
 from service.store.embedded_valkey import check_free, embedded_valkey
@@ -22,76 +22,114 @@ from service.store.embedded_valkey import check_free, embedded_valkey
 log = logging.getLogger(__name__)
 
 BACKLOG = 2048
-"""Connections that wait while API processes are started again."""
+"""Connections that may wait while API processes restart."""
 POLL_S = 0.2
+"""Seconds between two checks whether the service is ready."""
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "2000000000", "MALLOC_TRIM_THRESHOLD_": "4000000000"}
-"""For glibc: large tensors are made again for every batch, and pages that were given back cost more than the sums."""
+"""Settings of glibc for workers: keep freed memory, because page faults dominate the cost of large tensors."""
 
 
 def serve(settings: Settings) -> None:
-    """Serve until interrupted. Raises DataInUse when another Handful has the data folder, UnknownModel, ValueError when
-    a setting is missing, OSError when the port is taken, ChildFailed when a process ends before the service was ready.
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        ChildFailed: a process ended by itself before the service was ready.
+        DataInUse: another Handful uses the data folder.
+        OSError: the port is taken.
+        UnknownModel: the default model is not served.
+        ValueError: a setting is missing.
     """
     log_to_stderr()
     check_guarded(settings)
     if settings.redis_url is None:
         check_free(settings.store_dir)
-    if settings.worker_processes == 0 and not settings.worker_urls:
-        raise ValueError("No worker: let handful serve start one, or set HANDFUL_WORKER_URLS.")
     _ = Catalogue(settings.models)[settings.default_model]
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG) as listening:
         asyncio.run(_serve(settings, listening))
 
 
+def serve_worker(settings: Settings) -> None:
+    """Run one worker until SIGTERM or SIGINT. Raises ChildFailed when it ends by itself."""
+    log_to_stderr()
+    asyncio.run(_serve_worker(settings))
+
+
 async def _serve(settings: Settings, listening: socket.socket) -> None:
-    stopped, ready = asyncio.Event(), asyncio.Event()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(each, stopped.set)
+    ready = asyncio.Event()
     async with AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(TemporaryDirectory(prefix="handful-")))
+        stopped = _stop_signal()
+        folder = stack.enter_context(run_folder())
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
         url = settings.redis_url
         if url is None:
             url = await stack.enter_async_context(embedded_valkey(settings.store_dir))
-        workers, apis = children(settings, url, folder, listening)
-        stack.push_async_callback(_stop, workers)
-        stack.push_async_callback(_stop, apis)
-        keeping = [asyncio.create_task(child.keep_running(ready)) for child in (*workers, *apis)]
+        workers, apis = children(settings.model_copy(update={"redis_url": url}), folder, listening)
         announcing = asyncio.create_task(_announce(_address(listening), ready))
-        stopping = asyncio.create_task(stopped.wait())
-        ended, _ = await asyncio.wait([stopping, *keeping], return_when=asyncio.FIRST_COMPLETED)
-        for task in (announcing, stopping, *keeping):
-            task.cancel()
-        for task in ended:
-            task.result()
+        stack.callback(announcing.cancel)
+        await _run([*workers, *apis], [apis, workers], stopped, ready)
 
 
-def children(
-    settings: Settings, redis_url: str, folder: Path, listening: socket.socket
-) -> tuple[list[Child], list[Child]]:
-    """The device workers and the API processes. The workers listen in `folder`, and the API on one socket."""
-    local = [f"unix://{folder}/worker-{i}" for i in range(settings.worker_processes)]
-    environment = os.environ | {
-        "HANDFUL_REDIS_URL": redis_url,
-        "HANDFUL_WORKER_URLS": json.dumps([*local, *settings.worker_urls]),
-        "PROMETHEUS_MULTIPROC_DIR": str(folder),
-    }
-    workers = [
-        Child(f"Worker {i}", ["worker"], KEEP_MEMORY | environment | {"HANDFUL_LISTEN": url})
-        for i, url in enumerate(local)
-    ]
-    fd = listening.fileno()
-    apis = [Child(f"API {i}", ["api", "--fd", str(fd)], environment, [fd]) for i in range(settings.api_processes)]
+async def _serve_worker(settings: Settings) -> None:
+    with run_folder():
+        worker = new_worker("Worker", settings)
+        await _run([worker], [[worker]], _stop_signal(), asyncio.Event())
+
+
+def children(settings: Settings, folder: Path, listening: socket.socket) -> tuple[list[Child], list[Child]]:
+    """The workers and the API processes of all replicas. All API processes accept from one socket; those of a replica
+    reach its worker at a socket in `folder`."""
+    workers, apis = [], []
+    for number in range(settings.replicas):
+        own = {"worker_socket": folder / f"worker-{number}", "device": _device(settings, number)}
+        replica = settings.model_copy(update=own)
+        workers.append(new_worker(f"Worker {number}", replica))
+        for api in range(settings.api_processes):
+            apis.append(Child(f"API {number}.{api}", "spawn", "service.process.api_main", replica, listening))
     return workers, apis
 
 
-async def _stop(some: Sequence[Child]) -> None:
-    await asyncio.gather(*(child.stop() for child in some))
+def new_worker(name: str, settings: Settings) -> Child:
+    """A worker that has not been started yet."""
+    return Child(name, "forkserver", "service.process.worker_main", settings, environment=KEEP_MEMORY)
+
+
+def _device(settings: Settings, number: int) -> str:
+    """The device of a replica's worker: with several replicas, "cuda" means a GPU for each."""
+    return f"cuda:{number}" if settings.device == "cuda" and settings.replicas > 1 else settings.device
+
+
+async def _run(
+    children: Sequence[Child], stop_order: Sequence[Sequence[Child]], stopped: asyncio.Event, ready: asyncio.Event
+) -> None:
+    """Keep children running until a signal says stop, then stop them in order. Raises ChildFailed."""
+    tasks = [asyncio.create_task(child.keep_running(ready)) for child in children]
+    tasks.append(asyncio.create_task(_returns(stopped)))
+    ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    for some in stop_order:
+        await asyncio.gather(*(child.stop() for child in some))
+    for task in ended:
+        task.result()
+
+
+async def _returns(event: asyncio.Event) -> None:
+    await event.wait()
+
+
+def _stop_signal() -> asyncio.Event:
+    """Set by SIGTERM and SIGINT."""
+    stopped = asyncio.Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(each, stopped.set)
+    return stopped
 
 
 async def _announce(address: str, ready: asyncio.Event) -> None:
-    """Say where the service is as soon as it is truly ready."""
-    async with httpx.AsyncClient(base_url=address, timeout=None) as client:
+    """Log the address as soon as the service is ready."""
+    async with httpx.AsyncClient(base_url=address, timeout=None, trust_env=False) as client:  # never ask a proxy
         while not ready.is_set():
             with suppress(httpx.TransportError):
                 if (await client.get("/readyz")).is_success:

@@ -1,12 +1,16 @@
-"""Processes that are started again when they die, and that die with their parent."""
+"""Child processes that are restarted when they die and that end with their parent."""
 
 import asyncio
+import importlib
 import logging
+import multiprocessing
 import os
+import signal
 import sys
 import threading
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any, Literal
 
 from prometheus_client.multiprocess import mark_process_dead
 
@@ -15,86 +19,148 @@ from service.errors import HandfulError
 log = logging.getLogger(__name__)
 
 GRACE_S = 40.0
-"""For a process that was asked to stop; then it is killed."""
-LONGEST_PAUSE_S = 10.0
-HEALTHY_S = 60.0
-"""A process that ran for so long before it died is started again at once."""
+"""Seconds that a process has to stop before it is killed."""
+MIN_PAUSE_S, MAX_PAUSE_S = 0.1, 10.0
+"""Pause before a restart; it doubles while a process keeps dying."""
+HEALTHY_S = 10.0
+"""A process that ran this long is restarted after the shortest pause."""
+PARENT_CHECK_S = 1.0
+"""Seconds between two checks whether the parent is alive."""
 
 
 class ChildFailed(HandfulError):
-    """A process ended before the service was ready once: starting it again would not help."""
+    """A process ended by itself before the service was ready; a restart would not help."""
 
     def __init__(self, name: str, status: int) -> None:
-        super().__init__(f"{name} has ended with status {status}; what it said stands above.")
+        super().__init__(f"{name} has ended with status {status}; its last message says why.")
 
 
 class Child:
-    """A `handful` command as a process."""
+    """A process that runs `run(*arguments)` of a module.
+
+    Args:
+        name: for log messages.
+        method: "spawn" starts a new Python. "forkserver" forks a process that has imported the module already.
+        module: the module that has the function `run`.
+        arguments: picklable arguments; sockets are duplicated into the process.
+        environment: more environment variables for a new forkserver.
+    """
 
     def __init__(
-        self, name: str, arguments: Sequence[str], environment: Mapping[str, str], fds: Sequence[int] = ()
+        self,
+        name: str,
+        method: Literal["spawn", "forkserver"],
+        module: str,
+        *arguments: Any,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
-        self.name, self._arguments, self._environment, self._fds = name, arguments, environment, fds
-        self._process: asyncio.subprocess.Process | None = None
+        self.name, self.arguments, self._module = name, arguments, module
+        self._environment = environment or {}
+        self._context: Any = multiprocessing.get_context(method)
+        if method == "forkserver":
+            self._context.set_forkserver_preload([module])
+        self._process: Any = None
 
     async def keep_running(self, ready: asyncio.Event) -> None:
-        """Until cancelled. Raises ChildFailed when it ends by itself before the service was `ready`: whoever kills it
-        has reasons that the next need not have."""
-        pause, clock = 0.0, asyncio.get_running_loop().time
+        """Run, and restart whenever the process ends, until cancelled.
+
+        Raises:
+            ChildFailed: it ended by itself, not by a signal, before the service was `ready`.
+        """
+        pause, clock = MIN_PAUSE_S, asyncio.get_running_loop().time
         while True:
             began = clock()
             status = await self._run()
             if not ready.is_set() and status >= 0:
                 raise ChildFailed(self.name, status)
-            pause = 0.0 if clock() - began > HEALTHY_S else min(2 * pause + 0.1, LONGEST_PAUSE_S)
-            log.error("%s has ended with status %d; starting it again in %.1f s", self.name, status, pause)
+            pause = MIN_PAUSE_S if clock() - began > HEALTHY_S else min(2 * pause, MAX_PAUSE_S)
+            log.error("%s has ended with status %d; restarting it in %.1f s", self.name, status, pause)
             await asyncio.sleep(pause)
 
     async def stop(self) -> None:
-        """Ask it to finish what it has in hand, and wait for that."""
-        if self._process is None or self._process.returncode is not None:
+        """Ask the process to finish its work and wait until it has ended."""
+        if self._process is None or not self._process.is_alive():
             return
         self._process.terminate()
         try:
             async with asyncio.timeout(GRACE_S):
-                await self._process.wait()
+                await _ended(self._process)
         except TimeoutError:
-            log.error("%s does not end; killing it", self.name)
+            log.error("%s does not stop within %g s; killing it", self.name, GRACE_S)
             self._process.kill()
-            await self._process.wait()
+            await _ended(self._process)
 
     async def _run(self) -> int:
-        self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "service", *self._arguments, "--with-parent"),
-            stdin=asyncio.subprocess.PIPE,
-            env=self._environment,
-            pass_fds=self._fds,
-            start_new_session=True,  # so that Ctrl-C reaches the parent alone, which stops them in order
-        )
-        status = await self._process.wait()
-        end_metrics_of(self._process.pid, self._environment)
-        return status
+        """Run the process once and return its exit status, or minus the signal that killed it."""
+        process = self._context.Process(target=_main, args=(self._module, self.arguments), name=self.name)
+        try:
+            with _environment({"PYTHONSAFEPATH": "1", **self._environment}):
+                process.start()
+        except (EOFError, ConnectionError):  # the forkserver was killed a moment ago; the next start replaces it
+            return -signal.SIGKILL
+        self._process = process
+        await _ended(process)
+        _end_metrics_of(process.pid)
+        return int(process.exitcode)
 
 
-def log_to_stderr() -> None:
-    """What the service itself has to say; of libraries only warnings."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
-    logging.getLogger("service").setLevel(logging.INFO)
+async def _ended(process: Any) -> None:
+    ended, loop = asyncio.Event(), asyncio.get_running_loop()
+    loop.add_reader(process.sentinel, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(process.sentinel)
+    process.join()
 
 
-def end_metrics_of(pid: int, environment: Mapping[str, str]) -> None:
-    """Count a process that has ended no longer in gauges."""
-    with suppress(KeyError, OSError):  # without a folder of metrics there is nothing to mark
-        mark_process_dead(pid, environment["PROMETHEUS_MULTIPROC_DIR"])  # type: ignore[no-untyped-call]
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Environment variables for the processes that are started meanwhile."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
-def end_with_parent(fd: int = 0) -> None:
-    """End at once when what comes on `fd` does, which the parent holds: it was killed, and another may be started."""
+def _main(module: str, arguments: tuple[Any, ...]) -> None:
+    """The child process."""
+    os.setsid()  # Ctrl-C reaches the parent alone, which stops its children in order
+    _end_with_parent()
+    log_to_stderr()
+    try:
+        importlib.import_module(module).run(*arguments)
+    except (HandfulError, ValueError, OSError) as error:
+        log.error("%s", error)
+        sys.exit(2)
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent or the forkserver dies: a restarted parent starts children of its own."""
+    parent, creator = multiprocessing.parent_process(), os.getppid()
+    assert parent is not None
 
     def watch() -> None:
-        with suppress(OSError):
-            while os.read(fd, 1):
-                pass
+        while parent.is_alive() and os.getppid() == creator:
+            parent.join(PARENT_CHECK_S)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def _end_metrics_of(pid: int) -> None:
+    """Remove an ended process from the gauges."""
+    with suppress(KeyError, OSError):  # no folder of metrics
+        mark_process_dead(pid, os.environ["PROMETHEUS_MULTIPROC_DIR"])  # type: ignore[no-untyped-call]
+
+
+def log_to_stderr() -> None:
+    """Log messages of the service from INFO, those of libraries from WARNING."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    logging.getLogger("service").setLevel(logging.INFO)

@@ -1,4 +1,4 @@
-"""Reads of many requests as one: a command on its own costs a round trip, and most of that is not Redis's."""
+"""Coalesces concurrent reads into one command. A round trip costs far more than the read itself."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -9,8 +9,8 @@ Value = TypeVar("Value")
 
 
 class BatchedReads(Generic[Key, Value]):
-    """Calls `read` with the keys that were asked for while the last read was under way. It never waits for more to
-    come, and a read begins after it was asked for, so it sees whatever was written before."""
+    """Calls `read` with the keys that were requested during the previous read, and never waits for more keys. A read
+    starts after it was requested, so it sees all that was written before."""
 
     def __init__(self, read: Callable[[list[Key]], Awaitable[Sequence[Value]]]) -> None:
         self._read = read
@@ -42,7 +42,7 @@ class BatchedReads(Generic[Key, Value]):
 
 
 def _settle(answer: "asyncio.Future[Value]", outcome: Value | Exception) -> None:
-    if answer.done():  # nobody waits any more
+    if answer.done():  # its caller has gone
         return
     if isinstance(outcome, Exception):
         answer.set_exception(outcome)

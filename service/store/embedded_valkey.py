@@ -1,4 +1,4 @@
-"""A Valkey server of our own, when no Redis is given: a child process, its append-only file kept on disk."""
+"""A Valkey server for when no Redis is given: a child process that keeps an append-only file on disk."""
 
 import asyncio
 import contextlib
@@ -22,19 +22,19 @@ log = logging.getLogger(__name__)
 
 CONFIG = {
     "appendonly": "yes",
-    "appendfsync": "always",  # what was acknowledged survives a power cut too
-    "maxmemory-policy": "volatile-lru",  # states carry an expiry and may go, supports may not
+    "appendfsync": "always",  # acknowledged writes survive a power cut
+    "maxmemory-policy": "volatile-lru",  # evicts states, which have an expiry, and never support sets
 }
 WATCH_S = 0.5
 
 
 class DataInUse(HandfulError):
-    """Another server works on the same data folder."""
+    """Another server uses the same data folder."""
 
 
 @contextlib.asynccontextmanager
 async def embedded_valkey(data: Path) -> AsyncIterator[str]:
-    """The unix:// URL of a Valkey that keeps its data in `data`, and is started again if it dies.
+    """The unix:// URL of a Valkey that keeps its data in `data`, closed to other users, and is restarted if it dies.
 
     Raises DataInUse when another process holds the folder.
     """
@@ -43,7 +43,7 @@ async def embedded_valkey(data: Path) -> AsyncIterator[str]:
     with _held(data) as socket:
         await _stop_orphan(socket)
         server = ValkeyServer(port=0, data_dir=data, unix_socket_path=socket, persist=True, config=CONFIG)
-        await asyncio.to_thread(server.start)
+        await asyncio.to_thread(_start, server)
         watching = asyncio.create_task(_keep_running(server))
         try:
             yield f"unix://{socket}"
@@ -54,8 +54,17 @@ async def embedded_valkey(data: Path) -> AsyncIterator[str]:
             await asyncio.to_thread(server.stop)
 
 
+def _start(server: Any) -> None:
+    """Start the server; what it creates can be read by its user only."""
+    before = os.umask(0o077)
+    try:
+        server.start()
+    finally:
+        os.umask(before)
+
+
 def check_free(data: Path) -> None:
-    """Raise DataInUse now, where it can be said in a line, rather than while the service starts."""
+    """Raise DataInUse before anything is started."""
     with _held(data):
         pass
 
@@ -67,29 +76,31 @@ async def _keep_running(server: Any) -> None:
             log.error("the embedded Valkey has died; starting it again")
             with contextlib.suppress(Exception):
                 await asyncio.to_thread(server.terminate)
-                await asyncio.to_thread(server.start)
+                await asyncio.to_thread(_start, server)
 
 
 def _socket(data: Path) -> Path:
-    """In the temporary folder, since a socket's path may have 107 bytes at most and a data folder's may be long."""
+    """In the temporary folder, because the path of a socket is limited to 107 bytes and `data` may be longer."""
     name = hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"handful-{os.getuid()}-{name}.sock"
 
 
 @contextlib.contextmanager
 def _held(data: Path) -> Iterator[Path]:
-    """The folder is ours until the process ends, however it ends; its socket."""
-    data.mkdir(parents=True, exist_ok=True)
+    """Lock the folder until the process ends, however it ends, and close it to other users; the path of its socket."""
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if data.stat().st_uid == os.getuid():
+        data.chmod(0o700)  # it may be older
     with (data / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise DataInUse(f"Another Handful works on {data.resolve()}: stop it, or set HANDFUL_STORE_DIR.") from None
+            raise DataInUse(f"Another Handful uses {data.resolve()}: stop it, or set HANDFUL_STORE_DIR.") from None
         yield _socket(data)
 
 
 async def _stop_orphan(socket: Path) -> None:
-    """A Valkey that outlived a killed server: shut it down, so that the file has one writer."""
+    """Shut down a Valkey that outlived a killed server, so that the file has one writer."""
     client = redis.Redis(unix_socket_path=str(socket), socket_timeout=10, retry=Retry(NoBackoff(), 0))
     with contextlib.suppress(RedisError, OSError):
         await client.shutdown()

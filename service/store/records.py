@@ -1,27 +1,29 @@
 """What is stored of a client."""
 
 import math
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from pydantic import BaseModel
 
 from service.arrays import Arrays
+from service.inputs.kind import InputWarning
 
-STATE_FORM = 3
-"""Of what is in a state: another form, another number, and states of the old one are made anew."""
+STATE_FORM = 4
+"""The form of a stored state. States of another form are rebuilt from the support set."""
 
 
 class ClientKey(NamedTuple):
-    """Whose: a client id means nothing outside its tenant."""
+    """A client of a tenant. Client ids are unique within a tenant only."""
 
     tenant: str
     client_id: str
 
 
 class StateKey(NamedTuple):
-    """Exactly which state: what this checkpoint makes of one `write` of the client's support set. A worker has one
-    checkpoint of each model, and knows a state by its `write`."""
+    """A state: the result of one checkpoint on one `write` of the client's support set. A worker has one checkpoint of
+    each model, so it knows a state by its `write` alone."""
 
     client: ClientKey
     write: str
@@ -29,17 +31,21 @@ class StateKey(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The store's line before a state."""
+        """What is written before a state."""
         return f"{STATE_FORM}:{self.write}:{self.checkpoint}"
 
 
 class Record(BaseModel):
-    """What is known of a client without reading its examples. No two writes have the same `write`: one that is tried
-    again knows itself by it, and so does the state of a client from that of one before it, under the same id.
-    `replaces` is the `write` before it, whose state no device need hold."""
+    """What is known of a client without reading its examples.
+
+    `write` is unique to each write: it tells a version from the same version of an earlier client with the same id.
+    `replaces` is the `write` before it, whose state no device need keep. `request` is the idempotency key it came with.
+    """
 
     write: str
     replaces: str | None = None
+    support_digest: str | None = None
+    request: str | None = None
 
     client_id: str
     model: str
@@ -51,23 +57,44 @@ class Record(BaseModel):
     expires_at: datetime | None
 
     def expired(self) -> bool:
-        """Whether the client asked to be forgotten by now."""
+        """Whether the client's time to live is over."""
         return self.expires_at is not None and self.expires_at <= datetime.now(UTC)
 
     def seconds_left(self, most: int) -> int:
-        """How long something of this client may be kept, at most `most`."""
+        """Seconds until the client expires, between 1 and `most`."""
         if self.expires_at is None:
             return most
         return max(1, min(most, math.ceil((self.expires_at - datetime.now(UTC)).total_seconds())))
 
 
 def unexpired(record: Record | None) -> Record | None:
-    """The record, unless there is none or its client asked to be forgotten by now."""
+    """The record, or None if there is none or it has expired."""
     return None if record is None or record.expired() else record
 
 
+class Adapted(BaseModel):
+    """The result of an adapt that is stored."""
+
+    record: Record
+    state_bytes: int
+    warnings: list[InputWarning] = []
+    timings_ms: dict[str, float]
+
+
+class RequestKey(NamedTuple):
+    """An idempotency key, and a fingerprint of the request that it came with. Both are digests."""
+
+    name: str
+    fingerprint: str
+
+    @property
+    def id(self) -> str:
+        """Both, as a record keeps them."""
+        return f"{self.name}:{self.fingerprint}"
+
+
 class Draft(NamedTuple):
-    """A version about to be written: what `Store.commit` makes a Record of."""
+    """A version to be written; `Store.commit` makes a Record of it. The last two are for the answer to `request`."""
 
     write: str
     model: str
@@ -76,15 +103,25 @@ class Draft(NamedTuple):
     support: Arrays
     state: Arrays
     expires_at: datetime | None
+    request: RequestKey | None = None
+    warnings: Sequence[InputWarning] = ()
+    timings_ms: Mapping[str, float] = {}
 
 
-def next_record(client: ClientKey, draft: Draft, found: Record | None) -> Record:
-    """The record of the version that a draft becomes, after what is found, or as the first if that has expired."""
+def state_bytes(state: Arrays) -> int:
+    """The size of a state."""
+    return sum(value.nbytes for value in state.values())
+
+
+def next_record(client: ClientKey, draft: Draft, support_digest: str, found: Record | None) -> Record:
+    """The record of a draft that follows the record that was found, or is the first if that has expired."""
     now = datetime.now(UTC)
     old = unexpired(found)
     return Record(
         write=draft.write,
         replaces=found.write if found else None,
+        support_digest=support_digest,
+        request=draft.request.id if draft.request else None,
         client_id=client.client_id,
         model=draft.model,
         version=old.version + 1 if old else 1,

@@ -1,280 +1,175 @@
-"""Supports and states in Redis.
+"""Support sets, records and states in Redis.
 
-The support set is the truth and is kept; the state is a cache, and expires. All keys of one client share a hash tag, so
-that a Redis Cluster holds them in one slot and one transaction can write them.
+The support set is the truth and is kept. The state is a cache and expires.
 """
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import NamedTuple
-
 from redis.exceptions import ResponseError
-from safetensors.numpy import load, save
 
 from service.arrays import Arrays
-from service.errors import UnknownClient
-from service.store import redis_client
-from service.store.records import ClientKey, Draft, Record, StateKey, next_record, unexpired
-from service.store.redis_client import Blob
-
-
-class VersionMoved(Exception):
-    """Another adapt of the same client came first."""
-
-
-# Every key in Redis.
-def record_key(client: ClientKey) -> str:
-    """A Record as JSON."""
-    return f"handful:{{{client.tenant}:{client.client_id}}}:record"
-
-
-def support_key(client: ClientKey) -> str:
-    """A safetensors file: `inputs` as the model takes them, `targets`."""
-    return f"handful:{{{client.tenant}:{client.client_id}}}:support"
-
-
-def state_key(client: ClientKey) -> str:
-    """The latest state: a line that says which, then a safetensors file."""
-    return f"handful:{{{client.tenant}:{client.client_id}}}:state"
-
-
-def index_key(tenant: str) -> str:
-    """A sorted set of the tenant's client ids, all of score 0, so in the order of their bytes."""
-    return f"handful:{{{tenant}}}:clients"
-
-
-EXPIRIES_KEY = "handful:expiries"
-"""A sorted set of the keys of clients that asked to be forgotten, by the time, in seconds since 1970."""
-
-
-# What is written of a client is written by one of these, if its record is still the one that was read: a transaction
-# in one round trip, which a Cluster does like any other Redis. KEYS: those of the record, the support set, the state;
-# and of the lists that the client belongs in, unless these are elsewhere.
-IF_UNCHANGED = "if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end "
-WRITE = IF_UNCHANGED + (
-    "redis.call('MSET', KEYS[1], ARGV[2], KEYS[2], ARGV[3]) redis.call('SET', KEYS[3], ARGV[4], 'EX', ARGV[5]) "
-    "for i = 4, #KEYS do redis.call('ZADD', KEYS[i], ARGV[2 * i - 2], ARGV[2 * i - 1]) end return 1"
-)
-KEEP_STATE = IF_UNCHANGED + "redis.call('SET', KEYS[3], ARGV[2], 'EX', ARGV[3]) return 1"
-REMOVE = IF_UNCHANGED + "redis.call('DEL', unpack(KEYS)) return 1"
-
-
-class Listing(NamedTuple):
-    """A place in a sorted set."""
-
-    key: str
-    score: float
-    member: str
-
-
-def listings(client: ClientKey, expires_at: datetime | None) -> list[Listing]:
-    """Where a client is listed."""
-    listed = [Listing(index_key(client.tenant), 0, client.client_id)]
-    if expires_at is not None:
-        listed.append(Listing(EXPIRIES_KEY, expires_at.timestamp(), ":".join(client)))
-    return listed
-
+from service.errors import CorruptRecord, UnknownClient
+from service.store import connect, redis_client
+from service.store.answers import AnsweredBefore, Answers
+from service.store.checksums import corrupt, parse_record, parse_state, parse_support, tag_state
+from service.store.commit import Commits, VersionMoved
+from service.store.expiry import Sweep
+from service.store.keys import FORGET, KEEP_STATE, record_key, state_key, support_key
+from service.store.listing import Lists, every_listing
+from service.store.probe import probe
+from service.store.records import Adapted, ClientKey, Draft, Record, RequestKey, StateKey, unexpired
+from service.store.redis_client import Blob, is_other_type
+from service.store.retries import no_retry
 
 CALLS = 64
-"""To Redis at a time, at most; a request more waits for one."""
+"""Most calls to Redis at a time; further ones wait."""
+
+__all__ = ["AnsweredBefore", "Store", "VersionMoved"]
 
 
 class Store:
-    """The clients in one Redis. Every method raises Unavailable when Redis is away, and UnknownClient as it says."""
+    """The clients in one Redis. Every method raises Unavailable when Redis fails, and the errors that it names."""
 
-    def __init__(self, url: str, *, timeout_s: float, state_ttl_s: int) -> None:
-        """Raises ValueError when the URL names no Redis."""
-        self._redis = redis_client.connect(url, timeout_s)
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout_s: float,
+        state_ttl_s: int,
+        answer_ttl_s: int = 86400,
+        answer_bytes: int = 16 * 2**20,
+        mark_s: int = 30,
+    ) -> None:
+        """Raises ValueError when the URL names no Redis.
+
+        Args:
+            url: Of the Redis.
+            timeout_s: Seconds to wait for a reply.
+            state_ttl_s: Seconds that an unused state is kept.
+            answer_ttl_s: Seconds that an answer to a request with an idempotency key is kept.
+            answer_bytes: Most bytes of such answers for each tenant.
+            mark_s: Seconds after which such a request that was not answered may be tried again.
+        """
+        self._redis = connect.connect(url, timeout_s)
         self._get = redis_client.getter(self._redis)
-        self._lists_elsewhere = redis_client.has_slots(self._redis)
         self._turn = redis_client.Turns(CALLS, timeout_s).turn
         self._state_ttl_s = state_ttl_s
+        self._lists = Lists(self._redis)
+        self._sweep = Sweep(self._redis, self._lists)
+        self._answers = Answers(self._redis, kept_s=answer_ttl_s, limit=answer_bytes, mark_s=mark_s)
+        self._commits = Commits(self._redis, self._get, self._lists, self._answers, state_ttl_s)
 
     async def ping(self) -> None:
-        """Return if Redis answers."""
+        """Run every command that the service needs on keys of its own. The error names the command that is refused."""
         async with self._turn():
-            await redis_client.ping(self._redis)
+            await probe(self._redis)
 
     async def close(self) -> None:
         """Give the connections back."""
-        await redis_client.close(self._redis)
+        await connect.close(self._redis)
 
     async def record(self, client: ClientKey) -> Record:
-        """What is known of a client. Raises UnknownClient."""
+        """What is known of a client. Raises UnknownClient and CorruptRecord."""
         async with self._turn():
-            text = await self._get(record_key(client))
-        return _known(client, _parse(text))
+            return _known(client, parse_record(await self._text(client)))
+
+    async def _text(self, client: ClientKey) -> Blob:
+        """The stored record. Raises CorruptRecord for a value of another type, which MGET hides."""
+        try:
+            return await self._get(record_key(client)) or await self._redis.get(record_key(client))
+        except ResponseError as error:
+            if is_other_type(error):
+                raise corrupt("record") from None
+            raise
 
     async def support(self, client: ClientKey) -> tuple[Record, Arrays]:
-        """A client's record and support set, of one version. Raises UnknownClient."""
+        """A client's record and support set, of one version. Raises UnknownClient and CorruptRecord."""
         async with self._turn():
-            record, support = await self._redis.mget(record_key(client), support_key(client))
-        return _known(client, _parse(record if support else None)), load(_bytes(support))
+            text, support = await self._redis.mget(record_key(client), support_key(client))
+            while text is None and await self._text(client) is not None:  # it was adapted just now
+                text, support = await self._redis.mget(record_key(client), support_key(client))
+            record = _known(client, parse_record(text))
+        return record, parse_support(record, support)
 
     async def state(self, key: StateKey, record: Record) -> Arrays | None:
-        """A state, if it is still there; its expiry begins anew."""
+        """A state, or None if it is missing or unreadable. Its expiry starts anew."""
         async with self._turn():
             found = await self._renewed(state_key(key.client), self._seconds(record))
-        tag, _, blob = _bytes(found).partition(b"\n") if found else (b"", b"", b"")
-        return load(blob) if tag == key.name.encode() else None
+        return parse_state(key, found)
 
     async def _renewed(self, key: str, seconds: int) -> Blob:
         try:
             return await self._redis.getex(key, ex=seconds)
-        except ResponseError:  # nothing may be written now: its disk is full, or a replica is missing
-            return await self._redis.get(key)
+        except ResponseError as error:
+            if is_other_type(error):
+                return None
+            return await self._redis.get(key)  # no writes now: the disk is full, or a replica is missing
 
     async def save_state(self, key: StateKey, record: Record, state: Arrays) -> None:
-        """Keep a state that was made again, unless the client has moved on or is gone."""
+        """Keep a rebuilt state, unless the client has changed or is gone."""
+        client = key.client
         async with self._turn():
-            text = await self._redis.get(record_key(key.client))
-            current = _parse(text)
+            text = await self._redis.get(record_key(client))
+            current = parse_record(text)
             if current is not None and current.write == record.write:
-                await self._if_unchanged(KEEP_STATE, key.client, text, _tagged(key, state), self._seconds(record))
-
-    async def _if_unchanged(
-        self, script: str, client: ClientKey, text: Blob, *arguments: bytes | str | int, lists: Sequence[Listing] = ()
-    ) -> bool:
-        """Run one of the scripts if `text` is still the client's record; whether it was."""
-        keys = (record_key(client), support_key(client), state_key(client), *(each.key for each in lists))
-        places = [value for each in lists for value in (each.score, each.member)]
-        done = await self._redis.eval(script, len(keys), *keys, text or "", *arguments, *places)
-        return bool(done)
+                keys = record_key(client), state_key(client)
+                await self._redis.eval(KEEP_STATE, 2, *keys, text or b"", tag_state(key, state), self._seconds(record))
 
     def _seconds(self, record: Record) -> int:
         return record.seconds_left(self._state_ttl_s)
 
     async def commit(self, client: ClientKey, draft: Draft, *, after: Record | None = None) -> Record:
-        """Write the client's next version in one transaction: a reader sees the old one or the new one.
+        """Write a client's next version in one step.
 
-        With `after`, the version must follow that one; else VersionMoved is raised and nothing is written.
+        Raises:
+            VersionMoved: `after` is given, and is no longer the client's version. Nothing was written.
+            AnsweredBefore: The draft's request was carried out before. Nothing was written.
         """
         async with self._turn():
-            if self._lists_elsewhere:
-                return await self._commit_and_list(client, draft, after)
-            return await self._commit(client, draft, after)
+            return await self._commits.write(client, draft, after)
 
-    async def _commit_and_list(self, client: ClientKey, draft: Draft, after: Record | None) -> Record:
-        await self._list(client, draft.expires_at)  # first: where there is no room for it, there is for nothing
-        record = await self._commit(client, draft, after)
-        if not await self._is_listed(client, record.expires_at):  # a list or a sweep has come between
-            await self._list(client, record.expires_at)
-        return record
+    async def forget(self, client: ClientKey) -> Record | None:
+        """Remove a client in one step, and return its record, or None if that is unreadable. Raises UnknownClient.
 
-    async def _commit(self, client: ClientKey, draft: Draft, after: Record | None) -> Record:
-        while (record := await self._try_commit(client, draft, after)) is None:
-            pass  # another adapt was written meanwhile, so somebody gets on
-        return record
-
-    async def _try_commit(self, client: ClientKey, draft: Draft, after: Record | None) -> Record | None:
-        text = await self._get(record_key(client))
-        found = _parse(text)
-        old = unexpired(found)
-        if old is not None and draft.write in (old.write, old.replaces):
-            return old  # written by a try whose answer was lost, and perhaps followed by another since
-        if after is not None and (old is None or old.write != after.write):
-            raise VersionMoved
-        record = next_record(client, draft, found)
-        state = _tagged(StateKey(client, draft.write, draft.checkpoint), draft.state)
-        values = record.model_dump_json(), save(draft.support), state, self._seconds(record)
-        lists = [] if self._lists_elsewhere else listings(client, draft.expires_at)
-        return record if await self._if_unchanged(WRITE, client, text, *values, lists=lists) else None
-
-    async def _list(self, client: ClientKey, expires_at: datetime | None) -> None:
-        for key, score, member in listings(client, expires_at):
-            await self._redis.zadd(key, {member: score})
-
-    async def _is_listed(self, client: ClientKey, expires_at: datetime | None) -> bool:
-        places = listings(client, expires_at)
-        return [await self._redis.zscore(key, member) for key, _, member in places] == [each.score for each in places]
-
-    async def forget(self, client: ClientKey) -> Record:
-        """Remove a client: its record, which is returned, its support set, its state. Raises UnknownClient."""
+        The script is not repeated when its reply is lost: it could remove an adapt that was acknowledged meanwhile.
+        """
+        lists = [] if self._lists.elsewhere else every_listing(client)
+        keys = [record_key(client), support_key(client), state_key(client), *(each.key for each in lists)]
         async with self._turn():
-            record = await self._redis.get(record_key(client))
-            await self._redis.zrem(EXPIRIES_KEY, ":".join(client))
-            await self._redis.delete(record_key(client), support_key(client), state_key(client))
-            await self._unlist(client)
-        return _known(client, _parse(record))
+            with no_retry():
+                text = await self._redis.eval(FORGET, len(keys), *keys, *(each.member for each in lists))
+            if self._lists.elsewhere:
+                await self._lists.remove(client)
+        try:
+            return _known(client, parse_record(text))
+        except CorruptRecord:
+            return None
 
     async def sweep(self) -> None:
-        """Remove the clients whose time has come; until then they only look gone.
-
-        Their keys carry no expiry of Redis's, for those are what it evicts when its memory is full.
-        """
-        now = datetime.now(UTC).timestamp()
+        """Remove the clients whose time to live is over."""
         async with self._turn():
-            due = await self._redis.zrangebyscore(EXPIRIES_KEY, 0, now)
-            settled = [await self._settle_expiry(_bytes(member)) for member in due]  # type: ignore[arg-type]
-            if all(settled):
-                await self._redis.zremrangebyscore(EXPIRIES_KEY, 0, now)  # and none that was renewed meanwhile
-
-    async def _settle_expiry(self, member: bytes) -> bool:
-        """Remove a client that is due, or note when it will be; False when it was written meanwhile."""
-        tenant, client_id = member.decode().split(":", 1)
-        client = ClientKey(tenant, client_id)
-        text = await self._redis.get(record_key(client))
-        record = _parse(text)
-        if record is not None and not record.expired():
-            await self._list(client, record.expires_at)
-        elif not await self._if_unchanged(REMOVE, client, text):
-            return False
-        await self._unlist(client)
-        return True
+            await self._sweep.run()
 
     async def count(self, tenant: str) -> int:
-        """How many clients a tenant has, and those that have just expired."""
+        """How many clients a tenant has, including those that have just expired."""
         async with self._turn():
-            return int(await self._redis.zcard(index_key(tenant)))
+            return await self._lists.count(tenant)
 
     async def clients(self, tenant: str, *, after: str, limit: int) -> list[Record]:
-        """Up to `limit` clients whose ids come after `after`, in the order of their ids."""
-        found: list[Record] = []
+        """Up to `limit` clients whose ids come after `after`, in the order of their ids. Corrupt ones are left out."""
         async with self._turn():
-            while len(found) < limit:
-                start, wanted = f"({after}" if after else "-", limit - len(found)
-                ids = await self._redis.zrangebylex(index_key(tenant), start, "+", start=0, num=wanted)
-                if not ids:
-                    break
-                keys = [ClientKey(tenant, each.decode()) for each in ids if isinstance(each, bytes)]
-                records = await self._read_all(keys)
-                found += [record for record in records if record is not None]
-                after = keys[-1].client_id
-        return found
+            return await self._lists.page(tenant, after=after, limit=limit)
 
-    async def _read_all(self, keys: list[ClientKey]) -> list[Record | None]:
-        """The records of listed clients; one that has gone leaves the list."""
-        pipe = self._redis.pipeline(transaction=False)
-        for key in keys:
-            pipe.get(record_key(key))
-        found = await pipe.execute()
-        for key, text in zip(keys, found, strict=True):
-            if text is None:
-                await self._unlist(key)
-        records = [_parse(text) for text in found]
-        return [unexpired(record) for record in records]
+    async def claim(self, tenant: str, request: RequestKey) -> Adapted | str:
+        """Mark a request as running, or return its answer. Raises KeyReused and RequestInProgress."""
+        async with self._turn():
+            return await self._answers.claim(tenant, request)
 
-    async def _unlist(self, client: ClientKey) -> None:
-        """Take a client off the list, unless it came back meanwhile: commit writes first and lists then."""
-        await self._redis.zrem(index_key(client.tenant), client.client_id)
-        if await self._redis.exists(record_key(client)):
-            await self._redis.zadd(index_key(client.tenant), {client.client_id: 0})
-
-
-def _parse(text: Blob) -> Record | None:
-    return None if text is None else Record.model_validate_json(text)
+    async def release(self, tenant: str, request: RequestKey, mark: str) -> None:
+        """Take the mark of a failed request back."""
+        async with self._turn():
+            await self._answers.release(tenant, request, mark)
 
 
 def _known(client: ClientKey, record: Record | None) -> Record:
     if (known := unexpired(record)) is None:
         raise UnknownClient(f"No client {client.client_id!r} has been adapted: POST its support set to /adapt.")
     return known
-
-
-def _bytes(blob: Blob) -> bytes:
-    assert isinstance(blob, bytes), "the connection does not decode. This is a bug."
-    return blob
-
-
-def _tagged(key: StateKey, state: Arrays) -> bytes:
-    return key.name.encode() + b"\n" + save(state)

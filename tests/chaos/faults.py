@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import psutil
 
-from tests.chaos import hostile, scarcity
+from tests.chaos import damage, hostile, scarcity
 from tests.chaos.load import Load
 from tests.chaos.parts import Parts
 from tests.chaos.relay import Relay
@@ -19,8 +19,7 @@ Strike = Callable[[Parts, Load], AbstractAsyncContextManager[None]]
 
 
 LIMIT_S, START_S = 10.0, 30.0
-"""In which the service must be whole again; and where a worker has to start from nothing, which imports torch and warms
-up all models, here on a core that it shares with all else."""
+"""Limits for recovery: in general, and where torch has to be imported again, on a core shared with everything else."""
 
 
 class Fault(NamedTuple):
@@ -63,17 +62,14 @@ def _pausing(victims: Victims) -> Strike:
     return strike
 
 
-def _network(relays: Callable[[Parts], Iterable[Relay]], fail: Callable[[Relay], None]) -> Strike:
+def _network(fail: Callable[[Relay], None]) -> Strike:
     @asynccontextmanager
     async def strike(parts: Parts, _: Load) -> AsyncIterator[None]:
-        chosen = list(relays(parts))
-        for relay in chosen:
-            fail(relay)
+        fail(parts.to_redis)
         try:
             yield
         finally:
-            for relay in chosen:
-                relay.mend()
+            parts.to_redis.mend()
 
     return strike
 
@@ -88,44 +84,36 @@ def _slow(relay: Relay) -> None:
     relay.delay_s = DELAY_S
 
 
-def _worker(parts: Parts) -> list[psutil.Process]:
-    return parts.worker.family()
-
-
-def _working(parts: Parts) -> list[psutil.Process]:
-    return [parts.working()]
-
-
 def _redis(parts: Parts) -> list[psutil.Process]:
     return parts.redis.family()
 
 
-def _serve(parts: Parts) -> list[psutil.Process]:
-    return parts.serve.family()[:1]
+def _workers_and_forkserver(parts: Parts) -> list[psutil.Process]:
+    return [*parts.workers(), *parts.forkservers()]
 
 
 def _all(parts: Parts) -> list[psutil.Process]:
-    return [*_redis(parts), *_worker(parts), *parts.serve.family()]
+    return [*_redis(parts), *parts.serve.family()]
 
 
 FULL_VOLUME = Fault("Redis volume full", scarcity.full_volume)
 FAULTS = [
-    Fault("worker killed", _killing(_working), brief=True),
-    Fault("worker and its parent killed", _killing(_worker), brief=True, limit_s=START_S),
+    Fault("one worker killed", _killing(lambda parts: parts.workers()[:1]), brief=True),
+    Fault("all workers killed", _killing(Parts.workers), brief=True),
+    Fault("workers and forkserver killed", _killing(_workers_and_forkserver), brief=True, limit_s=START_S),
     Fault("API killed", _killing(Parts.apis), breaks=True, brief=True),
-    Fault("supervisor killed", _killing(_serve), breaks=True, brief=True),
+    Fault("supervisor killed", _killing(Parts.supervisor), breaks=True, brief=True, limit_s=START_S),
     Fault("Redis killed", _killing(_redis), brief=True),
     Fault("all killed at once", _killing(_all), breaks=True, brief=True, limit_s=START_S),
-    Fault("worker paused", _pausing(_worker)),
+    Fault("workers paused", _pausing(Parts.workers)),
     Fault("API paused", _pausing(Parts.apis), breaks=True),
     Fault("Redis paused", _pausing(_redis)),
-    Fault("network to Redis cut", _network(lambda parts: [parts.to_redis], Relay.cut)),
-    Fault("network to worker cut", _network(lambda parts: [parts.to_worker], Relay.cut)),
-    Fault("network to Redis silent", _network(lambda parts: [parts.to_redis], Relay.fall_silent)),
-    Fault("network to worker silent", _network(lambda parts: [parts.to_worker], Relay.fall_silent)),
-    Fault("network slow", _network(lambda parts: [parts.to_redis, parts.to_worker], _slow)),
+    Fault("network to Redis cut", _network(Relay.cut)),
+    Fault("network to Redis silent", _network(Relay.fall_silent)),
+    Fault("network slow", _network(_slow)),
     FULL_VOLUME,
     Fault("worker out of memory", scarcity.no_memory),
+    Fault("states damaged and worker killed", damage.states, brief=True),
     Fault("garbage", hostile.striking(hostile.garbage)),
     Fault("half bodies", hostile.striking(hostile.half_bodies)),
     Fault("slow requests", hostile.striking(hostile.slow_requests)),

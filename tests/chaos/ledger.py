@@ -30,6 +30,7 @@ class Ledger:
         """The highest version that was told."""
         self._refused: set[int] = set()
         self._attempts: dict[int, int] = {}
+        self._versions: dict[int, int] = {}
 
     def begin(self) -> int:
         """A new attempt."""
@@ -94,6 +95,8 @@ class Ledger:
 
     def _noted(self, attempt: int, version: int) -> Verdict:
         self.known, self.version = max(self.known, attempt), max(self.version, version)
+        if self._versions.setdefault(attempt, version) != version:
+            return Verdict(f"attempt {attempt} of {self.client_id} was done twice")
         if self._attempts.setdefault(version, attempt) != attempt:
             return Verdict(f"version {version} of {self.client_id} is attempt {attempt}, and was another", lost=True)
         return RIGHT

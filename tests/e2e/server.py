@@ -1,4 +1,4 @@
-"""A real server: the console script as a process of its own, over HTTP."""
+"""A real server: `handful serve` as a process of its own, over HTTP."""
 
 import os
 import signal
@@ -6,20 +6,29 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import psutil
 
 START_S = 180
-HANDFUL = Path(sys.executable).parent / "handful"
 
 
 class Server:
     """`handful serve`, or another command, on a free port, with its data in a folder that outlives it."""
 
-    def __init__(self, data: Path, command: str = "serve", *, program: Path = HANDFUL, **settings: str) -> None:
-        self._command = [program, command]
+    def __init__(
+        self,
+        data: Path,
+        command: str = "serve",
+        *,
+        program: Path | None = None,
+        cwd: Path | None = None,
+        **settings: str,
+    ) -> None:
+        started = [sys.executable, "-P", "-m", "service"] if program is None else [program]
+        self._command, self._cwd = [*started, command], cwd
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = data.parent / f"{data.name}.log"
@@ -35,7 +44,9 @@ class Server:
     def launch(self) -> None:
         """Start."""
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(self._command, env=self._environment, stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                self._command, env=self._environment, cwd=self._cwd, stdout=log, stderr=log
+            )
 
     def wait_until_ready(self) -> None:
         """Return once it is."""
@@ -46,11 +57,28 @@ class Server:
             time.sleep(0.1)
 
     def children(self) -> list[psutil.Process]:
-        """The processes that it has started."""
+        """All processes that it has started."""
         return psutil.Process(self._process.pid).children(recursive=True)
 
+    def apis(self) -> list[psutil.Process]:
+        """Its API processes."""
+        return [one for one in self.children() if runs(one, "multiprocessing.spawn")]
+
+    def workers(self) -> list[psutil.Process]:
+        """Its workers, which are forks of the forkserver."""
+        return [worker for one in self.forkservers() for worker in one.children()]
+
+    def forkservers(self) -> list[psutil.Process]:
+        """The process that has imported torch and forks workers."""
+        direct = psutil.Process(self._process.pid).children()
+        return [one for one in direct if runs(one, "multiprocessing.forkserver")]
+
+    def log(self) -> str:
+        """What it has logged so far."""
+        return self._log.read_text()
+
     def end(self) -> tuple[int, str]:
-        """Wait until it ends by itself: its status and what it said."""
+        """Wait until it ends by itself. Its exit status and its log."""
         return self._process.wait(60), self._log.read_text()
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
@@ -61,9 +89,16 @@ class Server:
 
     def _ready(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/readyz", timeout=30).status_code == 200
+            return httpx.get(f"{self.url}/readyz", timeout=30, trust_env=False).status_code == 200
         except httpx.TransportError:
             return False
+
+
+def runs(process: psutil.Process, module: str) -> bool:
+    """Whether a process was started to run a module."""
+    with suppress(psutil.NoSuchProcess):
+        return any(module in argument for argument in process.cmdline())
+    return False
 
 
 def free_port() -> int:

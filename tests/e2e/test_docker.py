@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,7 +15,8 @@ from tests.e2e.server import free_port
 
 ROOT = Path(__file__).parents[2]
 ADAPT, PREDICT = (json.loads((ROOT / f"examples/{name}.json").read_text()) for name in ("adapt", "predict"))
-PARTS = ("worker", "api", "api-2", "worker-2")
+REPLICAS = (("api", "worker"), ("api-2", "worker-2"))
+PARTS = [part for replica in REPLICAS for part in replica]
 PORT = free_port()
 URL = f"http://127.0.0.1:{PORT}"
 
@@ -68,28 +70,50 @@ def test_the_worker_has_a_kernel_and_no_compiler(up):
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_a_container_can_write_nowhere_and_is_nobody(up, part):
+def test_a_container_is_read_only_and_runs_without_root(up, part):
     ask = "import os; print(os.getuid(), os.access('/', os.W_OK), os.access('/opt/handful', os.W_OK))"
     assert compose("exec", "--no-TTY", part, "python", "-c", ask).split() == ["10001", "False", "False"]
 
 
-def test_on_the_network_it_asks_for_keys():
+def test_the_api_refuses_to_start_on_a_network_without_keys():
     said = run("docker", "run", "--rm", "--env", "HANDFUL_REDIS_URL=redis://nowhere", "handful-api")
     assert said.returncode == 2
     assert "HANDFUL_API_KEYS" in said.stderr
 
 
-def test_every_part_is_replaced_without_a_failed_request(taught):
-    load = [sys.executable, "examples/steady.py", URL, "120"]
+def test_a_rolling_restart_of_the_replicas_fails_no_request(taught):
+    load = [sys.executable, "examples/steady.py", URL, "3600"]
     with subprocess.Popen(load, cwd=ROOT, stdout=subprocess.PIPE, text=True) as steady:
-        for part in PARTS:
-            compose("up", "--detach", "--no-deps", "--force-recreate", "--wait", part)
+        for api, worker in REPLICAS:
+            compose("stop", api)  # finishes its requests, and its worker has none left
+            compose("up", "--detach", "--no-deps", "--force-recreate", "--wait", worker, api)
+        steady.send_signal(signal.SIGINT)
         told, _ = steady.communicate()
+    print(told)
     assert steady.returncode == 0, told
     assert taught() == ["snail", "key"]
 
 
-def test_what_was_acknowledged_is_there_after_all_is_started_anew(taught):
+@pytest.mark.parametrize("client", ["alice", "bob", "carol", "dave"])
+def test_requests_with_the_header_of_a_client_go_to_one_replica(taught, client):
+    counts = [replica_count(api) for api, _ in REPLICAS]
+    for _ in range(6):
+        httpx.get(f"{URL}/clients/nobody", headers={"x-client-id": client}, timeout=60)
+    changes = [replica_count(api) - before for (api, _), before in zip(REPLICAS, counts, strict=True)]
+    assert sorted(changes) == [0, 6]
+
+
+def replica_count(api: str) -> int:
+    """How many requests for /clients/{client_id} an API has answered."""
+    ask = (
+        "from urllib.request import urlopen; print(sum(float(line.split()[-1]) for line in "
+        "urlopen('http://127.0.0.1:8000/metrics').read().decode().splitlines() "
+        "if line.startswith('handful_http_requests_total') and '/clients/{' in line))"
+    )
+    return int(float(compose("exec", "--no-TTY", api, "python", "-c", ask)))
+
+
+def test_clients_survive_a_restart_of_everything(taught):
     compose("down")
     compose("up", "--detach", "--wait")
     assert taught() == ["snail", "key"]

@@ -1,4 +1,4 @@
-"""The README's session: its curl lines give its answers."""
+"""The sessions of the README and of the quick start: their curl lines give their answers."""
 
 import json
 import re
@@ -12,7 +12,14 @@ import pytest
 from tests.e2e.server import Server
 
 ROOT = Path(__file__).parents[2]
-SESSION = re.findall(r"^\$ (curl .*?)\n(\{.*?\})$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+README, QUICK_START = (ROOT / "README.md").read_text(), (ROOT / "docs/index.md").read_text()
+MADE_UP = ("timings_ms", "created_at", "updated_at")
+"""What differs from run to run."""
+
+
+def session(page: str) -> list[tuple[str, str]]:
+    """The `$ curl` lines of a page, each with the JSON below it."""
+    return re.findall(r"^\$ (curl .*?)\n(\{.*?\})$\n^(?:```|$)", page, re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -23,16 +30,32 @@ def server(tmp_path_factory):
     running.stop()
 
 
-def test_the_session_has_an_adapt_and_a_predict_of_signs_and_of_a_wave():
-    assert [("adapt" in command, "predict" in command) for command, _ in SESSION] == [(True, False), (False, True)] * 2
+def test_the_readme_adapts_and_predicts_drawings_and_a_wave():
+    assert [("adapt" in command, "predict" in command) for command, _ in session(README)] == [
+        (True, False),
+        (False, True),
+    ] * 2
 
 
-def test_curl_lines_give_the_answers_of_the_readme(server):
-    for command, answer in SESSION:
+def test_the_quick_start_includes_the_session_of_the_readme_and_has_one_of_its_own():
+    assert '--8<-- "README.md:session"' in QUICK_START
+    assert len(session(QUICK_START)) == QUICK_START.count("\n$ ") == 4
+
+
+def test_the_curl_lines_give_the_answers_shown(server):
+    for command, answer in session(README) + session(QUICK_START):
         local = command.replace("localhost:8000", f"127.0.0.1:{server.port}")
         reply = subprocess.run(["bash", "-c", local], cwd=ROOT, capture_output=True, text=True, check=True)
-        assert json.loads(reply.stdout).keys() == json.loads(answer).keys()
         assert comparable(json.loads(reply.stdout)) == comparable(json.loads(answer))
+
+
+def test_the_python_lines_run_and_give_the_label_shown(server):
+    (code,) = re.findall(r"```python\n(.*?)```", QUICK_START, re.DOTALL)
+    *lines, last = code.replace("localhost:8000", f"127.0.0.1:{server.port}").rstrip().split("\n")
+    call, _, shown = last.strip().partition("  # ")
+    names: dict = {}
+    exec("\n".join([*lines, f"    label = {call}"]).replace("examples/", f"{ROOT}/examples/"), names)
+    assert names["label"] == json.loads(shown)
 
 
 def test_after_sigkill_a_client_is_answered_as_before(server):
@@ -48,6 +71,6 @@ def queries() -> list[str]:
 
 
 def comparable(answer: dict) -> dict:
-    """Without what differs from run to run; numbers to three digits."""
-    answer.pop("timings_ms")
-    return json.loads(json.dumps(answer), parse_float=lambda number: pytest.approx(float(number), abs=1e-3))
+    """Without what differs from run to run, and without empty warnings; numbers to three digits."""
+    kept = {name: value for name, value in answer.items() if name not in MADE_UP and (name, value) != ("warnings", [])}
+    return json.loads(json.dumps(kept), parse_float=lambda number: pytest.approx(float(number), abs=1e-3))

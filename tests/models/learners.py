@@ -1,4 +1,4 @@
-"""The table of every learner that must obey the laws, and random data of the kind that each one takes."""
+"""The learners that the laws are tested on, and random data for each."""
 
 from collections import OrderedDict
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""A step of a small training, and the gradients that it leaves in a file; run by test_processes.py."""
+"""One step of a small training, whose gradients are written to a file; run by test_processes.py."""
 
 import sys
 from pathlib import Path

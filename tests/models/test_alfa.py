@@ -1,4 +1,4 @@
-"""ALFA: steps and decays that are made for the task."""
+"""ALFA: step sizes and decays that are generated for the task."""
 
 import pytest
 import torch
@@ -33,7 +33,7 @@ def with_drawn_generator(spec: Spec) -> Learner:
 
 
 @over_kinds
-def test_at_first_it_is_maml_without_decay(spec):
+def test_before_training_it_equals_maml_without_decay(spec):
     maml, full = Spec("maml", spec.encoder, spec.learner_options, spec.encoder_options), episode_of(spec).support
     assert_close(learner_of(spec).adapt(full), learner_of(maml).adapt(full), **TIGHT)
 
@@ -58,7 +58,7 @@ def test_every_step_decays_and_descends_as_the_generator_says(spec):
 
 
 @over_kinds
-def test_the_meta_gradient_of_all_that_is_learned_equals_finite_differences(spec):
+def test_the_meta_gradient_equals_finite_differences(spec):
     matches_finite_differences(with_drawn_generator(spec), episode_of(spec))
 
 
@@ -79,7 +79,7 @@ def test_two_tasks_are_adapted_with_different_step_sizes():
     assert not torch.allclose(made[0][1], made[1][1])
 
 
-def test_what_is_learned_per_step_has_one_dimension_so_that_it_does_not_decay():
+def test_step_sizes_and_decays_are_vectors_which_get_no_weight_decay():
     learner = learner_of(CLASSIFY)
     assert learner.state_dict()["step_sizes"].shape == (2 * 6,)
     assert learner.state_dict()["decays"].shape == (2 * 6,)

@@ -35,13 +35,13 @@ def test_the_temperature_is_the_minimum_of_the_cross_entropy_over_all_episodes_t
     assert lost(best) < min(lost(best * 1.05), lost(best / 1.05))
 
 
-def test_answers_that_are_all_right_have_a_finite_temperature():
+def test_the_temperature_is_finite_when_all_answers_are_right():
     temperature = fit_temperature([Predictions(torch.eye(3), torch.arange(3))])
     assert math.isfinite(temperature)
     assert temperature > 0
 
 
-def test_honest_probabilities_have_little_error_and_overconfident_ones_have_much():
+def test_calibrated_probabilities_have_a_small_error_and_overconfident_ones_a_large_one():
     logits, targets = honest(20_000, 5)
     assert calibration_error([Predictions(logits, targets)], 1.0) < 0.01
     assert calibration_error([Predictions(logits * 10, targets)], 1.0) > 0.1

@@ -1,4 +1,4 @@
-"""CAVIA: a shared network, and a context that begins at zero for every task."""
+"""CAVIA: a shared network, and a context that starts at zero for every task."""
 
 import pytest
 import torch

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch.testing import assert_close
 
 from models import checkpoint
+from models.checkpoint import Spec
 from tests.models.learners import TABLE, fresh, query, support
 
 over_all = pytest.mark.parametrize("spec", TABLE.values(), ids=TABLE.keys())
@@ -87,6 +88,21 @@ def test_another_format_is_refused_by_name(tmp_path):
         save_file({"x": torch.zeros(1)}, file, metadata)
         with pytest.raises(ValueError, match=r"other\.safetensors.*handful-1"):
             checkpoint.load(file)
+
+
+@pytest.mark.parametrize("spec", [Spec("my-learner", "conv4"), Spec("maml", "my-encoder")], ids=["learner", "encoder"])
+def test_an_unknown_name_is_refused_with_the_known_names_and_a_hint(spec, path):
+    unknown = r"'my-\w+' here, only .*(protonet|conv4).* package"
+    with pytest.raises(ValueError, match=unknown):
+        checkpoint.build(spec)
+    checkpoint.save(path, spec, {"x": torch.zeros(1)})
+    with pytest.raises(ValueError, match=rf"model\.safetensors cannot be loaded: .*{unknown}"):
+        checkpoint.read(path)
+
+
+def test_unknown_options_are_refused(path):
+    with pytest.raises(ValueError, match=r"'maml' on 'conv4' cannot be built: .*'momentum'"):
+        checkpoint.build(Spec("maml", "conv4", {"momentum": 0.9}))
 
 
 def test_weights_of_another_architecture_are_refused(path):

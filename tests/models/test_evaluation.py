@@ -1,4 +1,4 @@
-"""Figures: hand-computed scores, the interval, and that a seed names its episodes."""
+"""Evaluation: hand-computed scores, the interval, and episodes that depend on the seed only."""
 
 import math
 
@@ -50,7 +50,7 @@ def test_regression_is_scored_by_squared_and_absolute_error():
     ("protonet-pool-batch", Blobs(), Shape(3, 2, 2)),
     ("anil-sinusoid", Sinusoid(), Shape(0, 5, 5)),
 ])  # fmt: skip
-def test_the_same_seed_gives_the_same_figure_and_another_seed_another(name, tasks, shape):
+def test_the_same_seed_gives_the_same_scores_and_another_seed_others(name, tasks, shape):
     learner = fresh(TABLE[name])
     figures = [list(evaluate(learner, tasks, shape, 6, seed, CPU)) for seed in (4, 4, 5)]
     assert figures[0] == figures[1] != figures[2]
@@ -85,7 +85,7 @@ def test_one_episode_has_no_interval():
     assert math.isnan(summarise([{"accuracy": 1.0}])["accuracy"]["ci95"])
 
 
-def test_what_diverged_has_no_interval():
+def test_a_diverged_score_has_no_interval():
     summary = summarise([{"mse": 1.0}, {"mse": math.inf}])["mse"]
     assert summary["mean"] == math.inf
     assert math.isnan(summary["ci95"])

@@ -32,7 +32,7 @@ def support_of(labels: list[int], seed: int = 0) -> Support:
 
 
 @pytest.mark.parametrize("rounds", [1, 3])
-def test_answers_are_those_of_one_graph_a_query(rounds):
+def test_answers_equal_those_of_one_graph_per_query(rounds):
     learner, full, query = learner_of(rounds=rounds), support_of([0, 1, 2, 1]), normal(3, 6, seed=1)
     expected = torch.stack([answers_of_one_graph(learner, full, asked) for asked in query])
     assert_close(learner.answer(full, query), expected, **TIGHT)
@@ -65,7 +65,7 @@ def test_no_edge_goes_to_padding_or_to_the_node_itself():
     assert allowed.int().tolist() == [[0, 0, 1, 1], [1, 0, 1, 1], [1, 0, 0, 1], [1, 0, 1, 0]]
 
 
-def test_the_last_round_does_not_see_what_is_not_allowed():
+def test_the_last_round_ignores_nodes_without_an_edge():
     convolution, nodes = learner_of().read_out, normal(2, 5, 26)
     edges = torch.tensor([[True, False, True, True, False]])
     changed = nodes.clone()
@@ -91,7 +91,7 @@ def test_fewer_classes_take_the_first_slots(ways):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_before_any_training_a_query_like_an_example_gets_its_label(seed):
+def test_an_untrained_learner_gives_a_query_the_label_of_an_equal_example(seed):
     torch.manual_seed(seed)
     learner = GraphNet(Space(), outputs=5).double().requires_grad_(False)
     full = support_of([0, 1, 2, 3, 4], seed=seed)

@@ -51,14 +51,14 @@ def test_a_learner_is_logistic_regression_on_normalised_features():
     assert_close(answers, new @ expected[:-1] + expected[-1], rtol=0, atol=1e-6)
 
 
-def test_classes_that_nothing_tells_apart_are_equally_likely():
+def test_classes_with_equal_examples_are_equally_likely():
     points = torch.ones(4, 3)
     learner = Logistic(nn.Identity())
     state = learner.adapt(learner.encode_support(Support(points, torch.tensor([0, 1, 0, 1]), full_mask(points), 2)))
     assert_close(learner.predict(state, learner.encode(points)).softmax(-1), torch.full((4, 2), 0.5))
 
 
-def test_the_class_with_more_examples_is_the_likelier_where_nothing_else_speaks():
+def test_the_class_with_more_equal_examples_is_more_likely():
     points = torch.ones(5, 3)
     learner = Logistic(nn.Identity(), penalty=1e-3, iterations=1000)
     state = learner.adapt(learner.encode_support(Support(points, torch.tensor([0, 0, 0, 0, 1]), full_mask(points), 2)))

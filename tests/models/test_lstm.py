@@ -93,11 +93,11 @@ def test_with_an_open_forget_gate_and_a_fixed_input_gate_it_is_gradient_descent(
     (-math.exp(-12), [-1.0, -math.exp(-2)]),
     (0.0, [-1.0, 0.0]),
 ])  # fmt: skip
-def test_preprocessing_tells_size_and_sign(value, expected):
+def test_preprocessing_keeps_magnitude_and_sign(value, expected):
     assert preprocessed(torch.tensor(value, dtype=torch.float64)).tolist() == pytest.approx(expected, abs=1e-12)
 
 
-def test_at_first_little_is_forgotten_and_little_admitted():
+def test_the_initial_gates_forget_little_and_admit_little():
     learner = learner_of(CLASSIFY)
     assert 4 <= learner.forget.bias.item() <= 5
     assert -5 <= learner.admit.bias.item() <= -4

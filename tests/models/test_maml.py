@@ -77,7 +77,7 @@ def test_the_first_order_gradient_is_the_query_gradient_at_the_adapted_weights(s
 
 
 @over_kinds
-def test_the_second_derivatives_are_what_first_order_leaves_out(spec):
+def test_first_order_drops_the_second_derivatives(spec):
     episode = episode_of(spec)
     full = meta_gradient(learner_of(spec), episode)
     without = meta_gradient(learner_of(spec, first_order=True), episode)
@@ -111,7 +111,7 @@ def descend(learner: Learner, loss, lr: float, steps: int) -> nn.Module:
 
 
 @pytest.mark.parametrize(("ways", "authors_rate"), [(5, 0.4), (20, 0.1)])
-def test_rate_two_is_the_authors_rate_on_a_loss_summed_and_divided_by_shots(ways, authors_rate):
+def test_an_inner_lr_of_two_equals_the_rate_of_the_authors_on_their_loss(ways, authors_rate):
     shots, spec = 2, Spec("maml", "conv4", {"outputs": ways, "inner_lr": 2.0}, STRIDED)
     learner, full = learner_of(spec), support(spec, [2] * ways, 0, torch.float64)
 
@@ -137,14 +137,14 @@ def test_fewer_classes_than_outputs_equals_masking_the_others_with_minus_infinit
     assert_close(answers.softmax(-1), expected.softmax(-1)[:, :ways], rtol=1e-9, atol=1e-12)
 
 
-def test_train_mode_takes_steps_and_eval_mode_adapt_steps():
+def test_train_mode_takes_inner_steps_and_eval_mode_eval_inner_steps():
     full = support(CLASSIFY, [1, 2, 3], 0, torch.float64)
     learner = learner_of(CLASSIFY, inner_steps=2, eval_inner_steps=7)
     assert_close(learner.train().adapt(full), learner_of(CLASSIFY, inner_steps=2).adapt(full), rtol=0, atol=0)
     assert_close(learner.eval().adapt(full), learner_of(CLASSIFY, inner_steps=7).adapt(full), rtol=0, atol=0)
 
 
-def test_eval_mode_takes_as_many_steps_as_training_when_nothing_else_is_said():
+def test_eval_mode_takes_as_many_steps_as_training_by_default():
     learner = learner_of(CLASSIFY, inner_steps=4)
     assert learner.eval_inner_steps == 4
 
@@ -174,6 +174,6 @@ def test_the_first_step_from_a_head_of_zeros_points_each_row_at_its_class():
     assert_close({name: state[f"encoder.{name}"] for name in own}, own, rtol=0, atol=0)
 
 
-def test_a_regression_must_say_how_many_numbers_it_answers():
+def test_a_regression_learner_without_outputs_is_refused():
     with pytest.raises(ValueError, match="outputs"):
         learner_of(replace(REGRESS, learner_options={"kind": "regression"}))

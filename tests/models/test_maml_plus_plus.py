@@ -34,7 +34,7 @@ def loss_of(ways: int):
 
 
 @over_kinds
-def test_at_first_a_step_is_that_of_maml(spec):
+def test_before_training_a_step_equals_that_of_maml(spec):
     maml, full = Spec("maml", spec.encoder, spec.learner_options, spec.encoder_options), episode_of(spec).support
     assert_close(learner_of(spec).adapt(full), learner_of(maml).adapt(full), **TIGHT)
 
@@ -68,7 +68,7 @@ def test_the_weights_of_the_steps_sum_to_one(done):
     (0.2, [0, 0, 1]),
     (0.9, [0, 0, 1]),
 ])  # fmt: skip
-def test_the_weights_go_in_a_line_from_equal_to_the_last_step_alone(done, expected):
+def test_the_weights_go_linearly_from_equal_to_the_last_step_alone(done, expected):
     assert learner_of(CLASSIFY, annealing=0.2).step_weights(done) == pytest.approx(expected, abs=1e-12)
 
 
@@ -97,7 +97,7 @@ def test_the_meta_gradient_of_weights_and_rates_equals_finite_differences(spec):
     matches_finite_differences(learner, episode_of(spec))
 
 
-def test_rates_are_learned_for_every_step_and_saved_with_one_dimension():
+def test_rates_are_learned_for_every_step_and_saved_as_vectors():
     learner = learner_of(CLASSIFY)
     rates = {name: value for name, value in learner.state_dict().items() if name.startswith("rates.")}
     gradients = meta_gradient(learner, episode_of(CLASSIFY))

@@ -106,7 +106,7 @@ def bidirectional(context: FullContext, features: Tensor) -> Tensor:
     return features + ahead + back
 
 
-def test_the_support_is_read_by_an_lstm_in_both_directions():
+def test_the_support_is_read_by_a_bidirectional_lstm():
     context = full_context_learner().context
     features = normal(6, 3)
     everything = torch.ones(6, dtype=torch.bool)
@@ -114,7 +114,7 @@ def test_the_support_is_read_by_an_lstm_in_both_directions():
 
 
 @pytest.mark.parametrize("real", [[0, 1, 2], [1, 3, 4], [5, 6, 7]])
-def test_padding_anywhere_is_passed_over(real):
+def test_padding_is_skipped_anywhere(real):
     context = full_context_learner().context
     features, mask = normal(8, 3), torch.zeros(8, dtype=torch.bool)
     mask[real] = True

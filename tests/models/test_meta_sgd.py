@@ -62,7 +62,7 @@ def test_only_the_rates_of_the_rows_in_use_are_learned(ways):
     assert gradients["rates.head-bias"].bool().tolist() == [row < ways for row in range(3)]
 
 
-def test_rates_are_saved_and_have_one_dimension_so_that_they_do_not_decay():
+def test_learned_rates_are_saved_as_vectors_which_get_no_weight_decay():
     learner = learner_of(IMAGES)
     weights = {name for name, _ in learner.named_parameters() if not name.startswith("rates.")}
     rates = {name: value for name, value in learner.state_dict().items() if name.startswith("rates.")}

@@ -1,4 +1,4 @@
-"""The native kernel against torch: the same features, gradients and adapted clients, and who does what."""
+"""The native kernel against torch: the same features, gradients and adapted clients, and when the kernel is used."""
 
 import functools
 import os
@@ -33,9 +33,9 @@ DESCENDING = {
     "maml", "maml-any-ways", "maml-first-order", "reptile", "reptile-any-ways", "maml++", "maml++-any-ways",
     "proto-maml",
 }  # fmt: skip
-"""Learners of which the kernel takes all steps of the inner loop."""
+"""Learners whose whole inner loop runs in the kernel."""
 STEPPING = {"meta-sgd", "meta-sgd-any-ways", "alfa", "alfa-any-ways"}
-"""And those of which it takes the gradients, since their steps are of their own kind."""
+"""Learners whose gradients the kernel computes, because their updates are not plain descent."""
 CASES = {
     "as in the zoo": {"width": 64, "ways": 5, "shots": 1, "centred": True},
     "large scale": {"width": 64, "ways": 3, "shots": 2, "centred": True, "scale": 4.0},
@@ -73,7 +73,7 @@ def off(monkeypatch):
 
 
 def calls(monkeypatch) -> list[str]:
-    """What is asked of the kernel from here on."""
+    """The names of the kernel functions that are called from now on."""
     asked: list[str] = []
     for name in ("features", "gradients", "descent"):
         original = getattr(native, name)
@@ -104,7 +104,7 @@ def test_gradients_are_those_of_torch_in_double_precision(case):
     expected = torch.func.grad(problem.loss, argnums=(0, 1))(*exact)
     for part, wanted in zip(found, expected, strict=True):
         for name, value in wanted.items():
-            scale = value.abs().max().clamp(min=1e-2)  # what cancels to zero in torch is noise in both
+            scale = value.abs().max().clamp(min=1e-2)  # a gradient that cancels to zero is noise in both
             assert_close(part[name] / scale, (value / scale).float(), rtol=1e-5, atol=1e-5)
 
 
@@ -145,7 +145,7 @@ def test_the_operator_also_returns_the_loss():
 
 @needs_kernel
 @pytest.mark.parametrize("shared", [True, False])
-def test_clients_at_once_are_clients_one_by_one(shared):
+def test_a_batch_of_clients_equals_one_client_at_a_time(shared):
     problems = [Problem(32, 3, 2, padding=seed, centred=True, seed=seed) for seed in range(3)]
     encoder = problems[0].encoder
     weights = [problems[0 if shared else i].weights for i in range(3)]
@@ -197,7 +197,7 @@ def test_images_of_other_channels_are_refused():
 
 
 def adapted(learner: Learner, spec) -> tuple[State, Tensor]:
-    """Two clients and their answers."""
+    """The states and answers of two clients."""
     both = [padded(learner.encode_support(support(spec, [1, 2, 1], seed)), 2) for seed in range(2)]
     supports = Support(*(torch.stack(tensors) for tensors in zip(*(one[:3] for one in both), strict=True)), 3)
     states = adapt_many(learner, supports)
@@ -220,7 +220,7 @@ def test_a_learner_adapts_and_answers_as_it_does_in_torch(name, monkeypatch):
     assert not asked
 
 
-def test_double_precision_autocast_training_and_meta_gradients_are_for_torch():
+def test_the_kernel_refuses_double_precision_autocast_training_and_meta_gradients():
     problem = Problem(16, 2, 1)
     encoder, weights, images = problem.encoder, problem.weights, problem.support.inputs
     assert native.takes(encoder, weights, [images]) == (build.library() is not None)
@@ -232,14 +232,14 @@ def test_double_precision_autocast_training_and_meta_gradients_are_for_torch():
 
 
 @pytest.mark.parametrize("encoder", [Conv4(width=16), Conv4(1, 8, "stride", "group"), Conv4(1, 16, "stride", "batch")])
-def test_other_encoders_are_for_torch(encoder):
+def test_the_kernel_refuses_other_encoders(encoder):
     encoder.eval().requires_grad_(False)
     assert not native.takes(encoder, dict(encoder.named_parameters()), [])
 
 
 @pytest.fixture
 def unbuilt(monkeypatch, tmp_path):
-    """Nothing is built yet, and the cache is empty."""
+    """No kernel is built, and the cache is empty."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     build.library.cache_clear()
     yield tmp_path
@@ -278,7 +278,7 @@ def test_without_a_kernel_torch_gives_the_same_answers(obstacle, unbuilt, monkey
 
 
 @needs_kernel
-def test_it_is_compiled_once(unbuilt, monkeypatch):
+def test_a_built_kernel_is_not_compiled_again(unbuilt, monkeypatch):
     assert build.built(build.compiler_path()).parent == unbuilt / "handful"
     monkeypatch.setattr(build.subprocess, "run", None)
     assert build.built(build.compiler_path()).exists()
@@ -288,7 +288,7 @@ LOAD = "from models.native import build; print(build.library()._name, build.comp
 
 
 @needs_kernel
-def test_what_ships_is_loaded_where_there_is_no_compiler(tmp_path):
+def test_the_shipped_kernel_is_loaded_without_a_compiler(tmp_path):
     build.ship(tmp_path)
     environment = {"LD_LIBRARY_PATH": str(tmp_path), "PATH": "", "XDG_CACHE_HOME": str(tmp_path)}
     load = [sys.executable, "-c", LOAD]

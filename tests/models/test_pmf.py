@@ -1,4 +1,4 @@
-"""PMF against an optimiser of torch on a copy of the encoder, and against cosine prototypes, where it begins."""
+"""PMF against torch's SGD on a copy of the encoder, and against cosine prototypes, where it starts."""
 
 import copy
 
@@ -40,7 +40,7 @@ def fine_tuned(learner: Learner, full: Support) -> torch.nn.Module:
 
 
 @over_norms
-def test_the_state_is_what_an_optimiser_makes_of_a_copy_of_the_encoder(spec):
+def test_the_state_equals_a_copy_of_the_encoder_after_torch_sgd(spec):
     learner, asked = fresh(spec, torch.float64), query(spec, 4, dtype=torch.float64)
     full = support(spec, [1, 3, 2], dtype=torch.float64)
     state, encoder = learner.adapt(full), fine_tuned(learner, full)
@@ -53,7 +53,7 @@ def test_the_state_is_what_an_optimiser_makes_of_a_copy_of_the_encoder(spec):
 
 
 @over_norms
-def test_fine_tuning_lowers_the_loss_of_the_moved_copies(spec):
+def test_fine_tuning_lowers_the_loss_of_the_augmented_copies(spec):
     learner, full = fresh(spec, torch.float64), support(spec, [2, 2, 2], dtype=torch.float64)
     loss, own = learner.support_loss(full), learner.adapt(full)
     own.pop("prototypes")
@@ -61,7 +61,7 @@ def test_fine_tuning_lowers_the_loss_of_the_moved_copies(spec):
 
 
 @over_norms
-def test_neither_the_shared_weights_nor_the_running_statistics_move(spec):
+def test_shared_weights_and_running_statistics_do_not_change(spec):
     learner = fresh(spec)
     before = {name: value.clone() for name, value in learner.state_dict().items()}
     state = learner.adapt(support(spec, [2, 2]))
@@ -70,7 +70,7 @@ def test_neither_the_shared_weights_nor_the_running_statistics_move(spec):
     assert not any("running" in name or "tracked" in name for name in state)
 
 
-def test_without_a_rate_it_is_cosine_prototypes():
+def test_with_a_learning_rate_of_zero_it_is_cosine_prototypes():
     learner = fresh(Spec("pmf", "conv4", OPTIONS | {"inner_lr": 0.0}, STRIDED), torch.float64)
     full, asked = support(SPECS[0], [1, 3], dtype=torch.float64), query(SPECS[0], 4, dtype=torch.float64)
     cosine = CosineProtoNet(learner.encoder).double()

@@ -25,7 +25,7 @@ def one_step_by_two(folder: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["maml", "protonet-stride-group"])
-def test_two_processes_leave_the_gradients_of_one(name, tmp_path):
+def test_two_processes_compute_the_gradients_of_one_process(name, tmp_path):
     alone, together = tmp_path / "alone", tmp_path / "together"
     main(alone, name)
     one_step_by_two(together, name)

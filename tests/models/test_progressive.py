@@ -1,4 +1,4 @@
-"""A progressive network against an optimiser of torch on modules, and against the prototypes, where it begins."""
+"""A progressive network against torch's SGD on modules, and against the prototypes, where it starts."""
 
 import torch
 import torch.nn.functional as F
@@ -42,7 +42,7 @@ class Columns(nn.Module):
         return self.readout(hidden) + self.lateral(features)
 
 
-def test_a_client_s_column_is_what_an_optimiser_makes_of_it():
+def test_the_column_of_a_client_equals_that_of_torch_sgd():
     learner, asked = fresh(SPEC, torch.float64), query(SPEC, 4, dtype=torch.float64)
     full = support(SPEC, [1, 3, 2], dtype=torch.float64)
     columns = Columns(learner, full)
@@ -55,7 +55,7 @@ def test_a_client_s_column_is_what_an_optimiser_makes_of_it():
     assert_close(learner.answer(full, asked), columns(asked).detach(), rtol=0, atol=1e-9)
 
 
-def test_it_begins_as_the_classifier_of_the_frozen_prototypes():
+def test_without_descent_it_is_the_classifier_of_the_frozen_prototypes():
     learner = fresh(Spec("progressive", "conv4", {"inner_lr": 0.0}, STRIDED), torch.float64)
     full, asked = support(SPEC, [1, 3, 2], dtype=torch.float64), query(SPEC, 5, dtype=torch.float64)
     distances = torch.cdist(learner.frozen(asked), class_means(learner.frozen(full.inputs), full)).square()
@@ -63,7 +63,7 @@ def test_it_begins_as_the_classifier_of_the_frozen_prototypes():
     assert_close(answers, (-10 * distances).softmax(-1), rtol=0, atol=1e-9)
 
 
-def test_the_support_is_learned():
+def test_more_steps_lower_the_support_loss():
     full = support(SPEC, [3, 3, 3])
     learners = (
         fresh(Spec("progressive", "conv4", {"inner_lr": 1.0, "eval_inner_steps": steps}, STRIDED))
@@ -74,14 +74,14 @@ def test_the_support_is_learned():
     assert losses[-1] < 0.9 * losses[0]
 
 
-def test_the_state_is_the_small_column_and_what_leads_to_it():
+def test_the_state_is_the_small_column_and_its_lateral_weights():
     learner = fresh(SPEC)
     state = learner.adapt(support(SPEC, [1, 2, 3]))
     assert {name: tuple(value.shape) for name, value in state.items()} == SHAPES
     assert all(value.any() for value in state.values())
 
 
-def test_the_columns_begin_alike_in_every_process_and_are_not_in_the_checkpoint():
+def test_initial_columns_are_the_same_in_every_process_and_not_in_the_checkpoint():
     torch.manual_seed(1)
     one, other = build(SPEC), build(SPEC)
     assert_close((one.filters, one.adapter), (other.filters, other.adapter), rtol=0, atol=0)

@@ -34,7 +34,7 @@ def test_a_step_has_the_gradients_of_the_cell(cell):
     assert_close(ours, torch.autograd.grad(cell(inputs, (hidden, memory))[0].sum(), weights), **TIGHT)
 
 
-def test_clients_may_be_batched_from_outside(cell):
+def test_a_step_works_under_vmap(cell):
     together = states(2, 4)
     hidden, memory = torch.vmap(lambda *each: lstm_step(cell, *each))(*together)
     for client in range(2):

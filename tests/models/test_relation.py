@@ -43,7 +43,7 @@ def test_a_class_map_is_the_mean_or_the_sum_of_its_examples(pooling):
 
 
 @pytest.mark.parametrize(("pooling", "same"), [("mean", True), ("sum", False)])
-def test_only_the_sum_depends_on_how_often_an_example_is_given(pooling, same):
+def test_only_sum_pooling_depends_on_the_number_of_equal_examples(pooling, same):
     learner, once, query = learner_of(pooling), support_of([0, 1]), normal(3, 8, 3, 3, seed=1)
     twice = Support(once.inputs.repeat(2, 1, 1, 1), once.targets.repeat(2), once.mask.repeat(2), 2)
     answers, again = (learner.answer(full, query) for full in (once, twice))

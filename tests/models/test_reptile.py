@@ -1,4 +1,4 @@
-"""Reptile: its outer gradient is the way back from where learning led."""
+"""Reptile: its outer gradient is the initial minus the adapted weights."""
 
 import pytest
 import torch
@@ -36,7 +36,7 @@ def way_back(learner: Learner, episode: Episode) -> State:
 
 
 @over_kinds
-def test_the_outer_gradient_is_theta_minus_what_theta_becomes(spec):
+def test_the_outer_gradient_is_the_initial_minus_the_adapted_weights(spec):
     learner, episode = learner_of(spec), episode_of(spec)
     assert_close(meta_gradient(learner, episode), way_back(learner, episode), **TIGHT)
 
@@ -49,7 +49,7 @@ def test_the_outer_loss_is_that_of_the_learned_weights_on_the_queries(spec):
     assert_close(learner.outer_loss(episode, 0.0), expected, **TIGHT)
 
 
-def test_plain_descent_of_rate_epsilon_is_the_published_outer_step():
+def test_plain_descent_with_lr_epsilon_equals_the_published_outer_step():
     learner, episode = learner_of(CLASSIFY), episode_of(CLASSIFY)
     start = {name: value.detach().clone() for name, value in learner.named_parameters()}
     end, outer = dict(learned(learner, episode).named_parameters()), torch.optim.SGD(learner.parameters(), lr=0.25)

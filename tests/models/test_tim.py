@@ -77,7 +77,7 @@ def optimised(learner: TIM, state: State, asked: Tensor, kind: type, lr: float, 
     return prototypes.detach()
 
 
-def test_the_prototypes_descend_as_an_optimiser_of_torch_takes_them():
+def test_the_prototypes_equal_those_of_torch_sgd():
     learner, (full, asked, _) = identity(inner_lr=0.2, eval_inner_steps=7), clouds(BALANCED, 0)
     state = learner.adapt(learner.encode_support(full))
     moved = optimised(learner, state, asked, torch.optim.SGD, 0.2, 7)
@@ -86,7 +86,7 @@ def test_the_prototypes_descend_as_an_optimiser_of_torch_takes_them():
     assert_close(learner.predict(state, learner.encode(asked)), logits, rtol=0, atol=1e-6)
 
 
-def test_few_steps_come_about_as_far_as_the_papers_thousand():
+def test_few_steps_lower_the_objective_almost_as_far_as_a_thousand_steps_of_adam():
     learner, (full, asked, _) = identity(), clouds(BALANCED, 0)
     state = learner.adapt(learner.encode_support(full))
     ours, theirs = (
@@ -125,7 +125,7 @@ def test_queries_without_balance_harm_each_other_and_less_so_with_alpha():
 
 
 @over_alphas
-def test_fewer_queries_than_classes_are_answered_by_the_prototypes_as_they_are(alpha):
+def test_fewer_queries_than_classes_do_not_move_the_prototypes(alpha):
     learner, (full, asked, _) = identity(alpha=alpha), clouds(BALANCED, 0)
     state = learner.adapt(learner.encode_support(full))
     still = learner.logits(learner.encode(asked[:5]), state["prototypes"])
@@ -133,7 +133,7 @@ def test_fewer_queries_than_classes_are_answered_by_the_prototypes_as_they_are(a
     assert not torch.allclose(learner.predict(state, learner.encode(asked[:5])), still, atol=1e-3)
 
 
-def test_answers_that_are_sure_beyond_float32_stay_finite():
+def test_very_confident_answers_stay_finite():
     learner, full = TIM(nn.Identity(), temperature=1e4).eval(), clouds(BALANCED, 0)[0]
     full = full._replace(inputs=full.inputs.float())
     assert learner.answer(full, full.inputs[:1].expand(6, -1)).isfinite().all()
@@ -150,7 +150,7 @@ def test_in_training_nothing_moves_and_the_encoder_learns_as_a_prototypical_netw
     assert all(gradient.abs().sum() > 0 for gradient in torch.autograd.grad(loss, list(learner.parameters())))
 
 
-def test_the_order_of_the_queries_does_not_matter_but_their_company_does():
+def test_answers_depend_on_the_other_queries_but_not_on_their_order():
     learner, asked = fresh(SPEC, torch.float64), query(SPEC, 4, dtype=torch.float64)
     state = learner.adapt(learner.encode_support(support(SPEC, [1, 2, 3], dtype=torch.float64)))
     answers = learner.predict(state, learner.encode(asked))

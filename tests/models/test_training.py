@@ -1,4 +1,4 @@
-"""The training loop: it learns, goes on where it was interrupted, and keeps the best."""
+"""The training loop: it learns, continues after an interruption, and keeps the best weights."""
 
 import itertools
 from dataclasses import replace
@@ -24,7 +24,7 @@ over_trainings = pytest.mark.parametrize(("small", "tasks"), INTERRUPTED, ids=["
 
 
 class Watched:
-    """Tasks that note the shapes they were asked for."""
+    """Tasks that record the shapes of their episodes."""
 
     kind = Kind.CLASSIFICATION
 
@@ -154,7 +154,7 @@ def test_a_training_may_start_from_a_trained_encoder(tmp_path):
     assert_close(dict(run.learner.encoder.state_dict()), dict(start.learner.encoder.state_dict()), rtol=0, atol=0)
 
 
-def test_the_rate_falls_to_nothing_before_a_restart_and_at_the_end(tmp_path):
+def test_the_learning_rate_falls_to_zero_before_a_restart_and_at_the_end(tmp_path):
     recipe = replace(Training(TABLE["protonet-stride-group"], steps=20).recipe(), restarts=(12,))
     run = Run(recipe, tmp_path, "test")
     rates = [run.optimiser.param_groups[0]["lr"] for _ in run.train(Blobs(), None, every=100)]
@@ -164,7 +164,7 @@ def test_the_rate_falls_to_nothing_before_a_restart_and_at_the_end(tmp_path):
         assert cycle[-1] < 0.05 * recipe.lr
 
 
-def test_what_needs_no_training_is_its_start(tmp_path):
+def test_a_recipe_without_steps_saves_the_weights_it_starts_from(tmp_path):
     start = Training(TABLE["protonet-stride-group"], steps=2).run(tmp_path / "start")
     finish(start, Blobs())
     run = Run(Training(TABLE["ridge"], steps=0).recipe(), tmp_path, "test", start=start.weights_path)
@@ -181,7 +181,7 @@ def test_a_curriculum_begins_with_its_shape_and_ends_with_the_recipes(tmp_path):
     assert [shape.ways for shape in seen] == [2, 4, 6, 6]
 
 
-def test_the_steps_take_the_recipes_shapes_in_turn(tmp_path):
+def test_the_shapes_of_a_recipe_alternate(tmp_path):
     recipe = replace(GLYPHS.recipe(), episode=Shape(6, 1, 3), alternating=(Shape(3, 5, 3), Shape(2, 2, 3)), steps=4)
     run, seen = Run(recipe, tmp_path, "test"), []
     for _ in run.train(Watched(Blobs(), seen), None, every=100):

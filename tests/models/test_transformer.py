@@ -42,7 +42,7 @@ def test_label_vectors_are_of_length_one_and_at_equal_angles(corners):
 
 
 @pytest.mark.parametrize("heads", [1, 2, 4])
-def test_attention_is_that_of_torch(heads):
+def test_attention_equals_that_of_torch(heads):
     reference = nn.MultiheadAttention(8, heads, bias=False, batch_first=True).double().requires_grad_(False)
     tokens, memory, mask = normal(3, 8), normal(5, 8, seed=1), torch.tensor([True, False, True, True, False])
     ask, key, value = reference.in_proj_weight.chunk(3)
@@ -51,7 +51,7 @@ def test_attention_is_that_of_torch(heads):
     assert_close(ours, theirs[0], **TIGHT)
 
 
-def test_answers_are_those_of_one_sequence_a_query_under_a_mask_of_who_sees_whom():
+def test_answers_equal_those_of_torch_on_one_masked_sequence_per_query():
     learner, full, query = learner_of(), support_of([0, 1, 2, 2, 1]), normal(4, 6, seed=1)
     expected = torch.stack([answers_of_one_sequence(learner, full, asked) for asked in query])
     assert_close(learner.answer(full, query), expected, **TIGHT)
@@ -101,7 +101,7 @@ def test_a_query_does_not_see_another():
     assert_close(learner.answer(full, other)[0], learner.answer(full, query)[0], **TIGHT)
 
 
-def test_labels_matter_and_not_the_embeddings_alone():
+def test_answers_depend_on_the_labels():
     learner, full, query = learner_of(), support_of([0, 1, 2]), normal(3, 6, seed=1)
     turned = full._replace(targets=torch.tensor([1, 2, 0]))
     answers, others = (learner.answer(each, query) for each in (full, turned))
@@ -116,7 +116,7 @@ def test_fewer_classes_take_the_first_slots(ways):
     assert learner.max_ways == 5
 
 
-def test_before_any_training_a_query_like_an_example_gets_its_label():
+def test_an_untrained_learner_gives_a_query_the_label_of_an_equal_example():
     torch.manual_seed(0)
     learner = InContextTransformer(Space(), outputs=5, layers=1, heads=1, width=64).double().requires_grad_(False)
     full = support_of([0, 1, 2, 3, 4])

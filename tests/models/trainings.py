@@ -1,4 +1,4 @@
-"""Small trainings, on classes that anyone can tell apart."""
+"""Small trainings on classes that are easy to separate."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ THREE_WAYS = Shape(3, 5, 3)
 
 
 class Blobs(EpisodeSampler):
-    """Classes that anyone can tell apart: each a coarse pattern of ink, its examples that pattern with noise."""
+    """Classes that are easy to separate: each is a coarse pattern of ink, and its examples add noise."""
 
     kind = Kind.CLASSIFICATION
 
@@ -39,7 +39,7 @@ class Blobs(EpisodeSampler):
 
 @dataclass(frozen=True)
 class Training:
-    """A small training for a test; `recipe` is the one place that spells out a whole Recipe."""
+    """A small training for a test."""
 
     spec: Spec
     steps: int = 8

@@ -1,4 +1,4 @@
-"""Every bad request of the issue, and what is to be answered."""
+"""Bad requests and their refusals."""
 
 import json
 from collections.abc import Callable, Iterator

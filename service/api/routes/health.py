@@ -1,4 +1,4 @@
-"""GET /healthz, /readyz and /metrics. None asks for a key."""
+"""GET /healthz, /readyz and /metrics. None needs a key."""
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -10,22 +10,20 @@ from service.api.problem_details import responses
 router = APIRouter(tags=["health"])
 
 
-@router.head("/healthz", include_in_schema=False)
-@router.get("/healthz", operation_id="healthz")
+@router.get("/healthz", operation_id="healthz", responses=responses())
 async def healthz() -> dict[str, str]:
     """The process answers."""
     return {"status": "alive"}
 
 
-@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", operation_id="readyz", responses=responses(errors.Unavailable))
 async def readyz(request: Request) -> dict[str, str]:
-    """Truly ready: Redis answers, and the worker has just done an adapt and a predict of the default model."""
+    """Ready: Redis answers, and the worker has just done an adapt and a predict with the default model."""
     await request.app.state.readiness.check()
     return {"status": "ready"}
 
 
 @router.get("/metrics", operation_id="metrics", include_in_schema=False)
 async def metrics() -> Response:
-    """What Prometheus scrapes."""
+    """Metrics for Prometheus."""
     return Response(measured.exposition(), media_type=CONTENT_TYPE_LATEST)

@@ -10,7 +10,7 @@ from service.cards import Card
 router = APIRouter(prefix="/models", tags=["models"])
 
 
-@router.get("", operation_id="list_models")
+@router.get("", operation_id="list_models", responses=responses())
 async def list_models(models: Models) -> list[Card]:
     """The models that can be adapted, each with its card."""
     return list(models.values())

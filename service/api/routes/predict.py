@@ -1,32 +1,35 @@
 """POST /predict."""
 
-import numpy as np
 from fastapi import APIRouter, Request, Response
 
 from service import errors
 from service.adaptation import Answered
-from service.api.dependencies import tenant, use_cases
+from service.api.answers import AnswerShape, classified, regressed, shape_of, written
+from service.api.dependencies import use_cases
 from service.api.problem_details import responses
-from service.api.request_body import Direct, documented, read, written
+from service.api.request_body import BodyRoute, documented, read
 from service.api.schemas import Classified, PredictRequest, PredictResponse, Regressed, warnings_of
-from service.arrays import Array
-from service.inputs.labels import Classes
-from service.store.records import ClientKey
+from service.cards import Card
+from service.settings import Settings
+from service.store.records import ClientKey, Record
 
-router = APIRouter(tags=["clients"], route_class=Direct)
+router = APIRouter(tags=["clients"], route_class=BodyRoute)
 
 FAILURES = responses(
     errors.BadRequest,
     errors.Unauthorized,
     errors.UnknownClient,
     errors.Conflict,
+    errors.CorruptRecord,
     errors.TooSlow,
     errors.TooLarge,
     errors.UnsupportedMediaType,
     errors.Unprocessable,
+    errors.AnswerTooLarge,
     errors.Diverged,
     errors.Busy,
     errors.Unavailable,
+    errors.Overloaded,
     errors.DeadlineExceeded,
 )
 
@@ -40,47 +43,35 @@ FAILURES = responses(
 )
 async def predict(request: Request) -> Response:
     """Answer inputs from the client's adapted model."""
-    whose, clients, body = await tenant(request), await use_cases(request), await read(request, PredictRequest)
-    answered = await clients.predict(ClientKey(whose, body.client_id), body.inputs)
+    settings: Settings = request.app.state.settings
+    clients, body = await use_cases(request), await read(request, PredictRequest)
+
+    shape = AnswerShape(0, 0, 0)
+
+    def admit(record: Record, card: Card) -> None:
+        nonlocal shape
+        before, shape = shape, shape_of(body, record.classes, card.outputs or 1, settings.max_answer_bytes)
+        request.state.reservation.take(shape.size - before.size)
+
+    answered = await clients.predict(ClientKey(request.state.tenant, body.client_id), body.inputs, admit)
+    return await written(lambda: _response(answered, shape.top_k), shape.size)
+
+
+def _response(answered: Answered, top_k: int) -> PredictResponse:
     record = answered.record
-    return written(
-        PredictResponse(
-            client_id=record.client_id,
-            model=record.model,
-            version=record.version,
-            inference=answered.inference(),
-            predictions=_predictions(answered),
-            warnings=warnings_of(answered.warnings),
-            timings_ms=answered.timings_ms,
-        )
+    return PredictResponse(
+        client_id=record.client_id,
+        model=record.model,
+        version=record.version,
+        inference=answered.inference(),
+        predictions=_predictions(answered, top_k),
+        warnings=warnings_of(answered.warnings),
+        timings_ms=answered.timings_ms,
     )
 
 
-def _predictions(answered: Answered) -> list[Classified] | list[Regressed]:
+def _predictions(answered: Answered, top_k: int) -> list[Classified] | list[Regressed]:
     classes = answered.record.classes
     if classes is None:
-        return [_regressed(values) for values in answered.answers.tolist()]
-    calibrated = softmax(answered.answers / answered.card.temperature)
-    return [_classified(probabilities, classes) for probabilities in calibrated.tolist()]
-
-
-def softmax(logits: Array) -> Array:
-    """Probabilities (q, ways) of logits (q, ways), in double precision."""
-    powers = np.exp(logits.astype(np.float64) - logits.max(-1, keepdims=True))
-    probabilities: Array = powers / powers.sum(-1, keepdims=True)
-    return probabilities
-
-
-def _classified(probabilities: list[float], classes: Classes) -> Classified:
-    named = {str(label): _number(p) for label, p in zip(classes, probabilities, strict=True)}
-    best = max(range(len(classes)), key=probabilities.__getitem__)
-    return Classified(label=classes[best], probability=_number(probabilities[best]), probabilities=named)
-
-
-def _regressed(values: list[float]) -> Regressed:
-    return Regressed(value=_number(values[0]) if len(values) == 1 else [_number(value) for value in values])
-
-
-def _number(value: float) -> float:
-    """With the digits that a float32 has, and not the nine more that JSON would write of it."""
-    return float(f"{value:.7g}")
+        return [regressed(values) for values in answered.answers.tolist()]
+    return classified(answered.card.probabilities(answered.answers), classes, top_k)

@@ -1,4 +1,4 @@
-"""The HTTP contract of DESIGN.md."""
+"""Adapt, predict, show and forget over HTTP."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ def predict(api, inputs, client_id="alice"):
     return api.post("/predict", json={"client_id": client_id, "inputs": inputs})
 
 
-def test_adapt_tells_what_was_learned(api):
+def test_adapt_answers_with_classes_version_and_sizes(api):
     answer = adapt(api)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
     body = answer.json()
@@ -77,7 +77,7 @@ def test_labels_come_back_as_they_were_sent(api, labels):
 
 
 @pytest.mark.parametrize("model", ["glyphs", "glyphs-maml"])
-def test_the_order_of_the_examples_changes_no_answer(api, model):
+def test_the_order_of_examples_does_not_change_answers(api, model):
     support = letters("LVZ")
     adapt(api, "alice", support, model=model)
     adapt(api, "bob", support[::-1], model=model)
@@ -85,7 +85,7 @@ def test_the_order_of_the_examples_changes_no_answer(api, model):
     assert alice["probabilities"] == pytest.approx(bob["probabilities"], abs=1e-4)
 
 
-def test_a_regression_answers_what_the_learner_itself_answers(api, zoo):
+def test_a_regression_gives_the_values_of_the_learner(api, zoo):
     support, asked = wave(7), [0.5, -3]
     assert adapt(api, support=support, model="sinusoid").json()["classes"] is None
     values = [each["value"] for each in predict(api, asked).json()["predictions"]]
@@ -97,7 +97,7 @@ def test_a_regression_answers_what_the_learner_itself_answers(api, zoo):
     assert values == pytest.approx(answers[:, 0].tolist(), abs=1e-4)
 
 
-def test_adapting_again_replaces_and_counts(api):
+def test_a_second_adapt_replaces_the_first_and_counts_versions(api):
     adapt(api)
     assert adapt(api, support=letters("NO")).json()["version"] == 2
     body = predict(api, [png("N")]).json()
@@ -105,7 +105,7 @@ def test_adapting_again_replaces_and_counts(api):
 
 
 @pytest.mark.parametrize(("model", "whole"), [("glyphs", letters("LVZ", 3)), ("sinusoid", wave(6))])
-def test_appending_equals_adapting_to_all_of_it(api, model, whole):
+def test_append_gives_the_model_of_all_examples(api, model, whole):
     adapt(api, "bob", whole, model=model)
     adapt(api, "alice", whole[:4], model=model)
     body = adapt(api, "alice", whole[4:], mode="append").json()
@@ -117,7 +117,7 @@ def test_appending_equals_adapting_to_all_of_it(api, model, whole):
         assert numbers[0] == pytest.approx(numbers[1], abs=1e-4)
 
 
-def test_appends_of_one_client_at_once_are_all_done(api):
+def test_concurrent_appends_of_one_client_all_succeed(api):
     adapt(api, support=letters("LV"))
     with ThreadPoolExecutor(20) as threads:
         answers = list(threads.map(lambda _: adapt(api, support=letters("H", 1), mode="append"), range(20)))
@@ -125,18 +125,18 @@ def test_appends_of_one_client_at_once_are_all_done(api):
     assert max(answer.json()["examples"] for answer in answers) == len(letters("LV")) + 20
 
 
-def test_appending_may_bring_a_new_class(api):
+def test_append_can_add_a_class(api):
     adapt(api, support=letters("LV"))
     assert adapt(api, support=letters("H"), mode="append").json()["classes"] == ["H", "L", "V"]
     assert predict(api, [png("H")]).json()["predictions"][0]["label"] == "H"
 
 
-def test_appending_does_not_prolong_a_client_that_asked_to_be_forgotten(api):
+def test_append_keeps_the_expiry_of_a_client(api):
     expires_at = adapt(api, support=letters("LV"), ttl_s=60).json()["expires_at"]
     assert adapt(api, support=letters("H"), mode="append").json()["expires_at"] == expires_at
 
 
-def test_a_client_can_be_looked_at(api):
+def test_a_client_is_shown(api):
     before, minute = datetime.now(UTC), timedelta(seconds=60)
     adapt(api, ttl_s=60)
     after, body = datetime.now(UTC), api.get("/clients/alice").json()
@@ -149,7 +149,7 @@ def test_a_client_can_be_looked_at(api):
     assert body == known
 
 
-def test_a_forgotten_client_is_unknown_and_starts_anew(api, redis):
+def test_a_forgotten_client_is_unknown_and_starts_at_version_1(api, redis):
     adapt(api, model="glyphs-maml")
     adapt(api)
     answer = api.delete("/clients/alice")
@@ -161,7 +161,7 @@ def test_a_forgotten_client_is_unknown_and_starts_anew(api, redis):
     assert adapt(api).json()["version"] == 1
 
 
-def test_clients_do_not_disturb_each_other(api):
+def test_adapting_a_client_does_not_change_another(api):
     adapt(api, "alice", letters("LV"))
     before = predict(api, [png("L")], "alice").json()["predictions"]
     adapt(api, "bob", letters("VL")[::-1] + letters("ZNO"))

@@ -1,4 +1,4 @@
-"""Listing, models, health, metrics, and the description of it all."""
+"""Lists, models, health, metrics and the OpenAPI document."""
 
 import re
 from collections.abc import Iterator
@@ -18,11 +18,11 @@ def adapt(api, client_id: str):
     return api.post("/adapt", json={"client_id": client_id, "support": letters("LV", 1)})
 
 
-def test_nobody_is_listed_at_first(api):
+def test_the_list_is_empty_at_first(api):
     assert api.get("/clients").json() == {"clients": [], "next_cursor": None}
 
 
-def test_the_list_shows_each_client_as_it_shows_itself(api):
+def test_the_list_shows_the_same_fields_as_a_client(api):
     for client_id in ("bob", "alice"):
         adapt(api, client_id)
     shown = [api.get(f"/clients/{client_id}").json() for client_id in ("alice", "bob")]
@@ -51,12 +51,12 @@ def test_models_are_listed_with_their_cards(api, zoo):
 
 
 @pytest.mark.parametrize("name", ["glyphs", "glyphs-maml", "sinusoid"])
-def test_a_model_s_card_is_found_by_its_name(api, name):
+def test_a_card_is_found_by_the_name_of_its_model(api, name):
     assert api.get(f"/models/{name}").json() in api.get("/models").json()
     assert api.get(f"/models/{name}").json()["name"] == name
 
 
-def test_alive_and_ready(api):
+def test_a_running_service_is_alive_and_ready(api):
     assert api.get("/healthz").json() == {"status": "alive"}
     assert api.get("/readyz").json() == {"status": "ready"}
     assert api.head("/healthz").is_success
@@ -68,7 +68,7 @@ def metric(api, name: str) -> float:
     return float(value)
 
 
-def test_metrics_count_requests_by_route_and_never_by_client(api):
+def test_metrics_count_requests_by_route_and_not_by_client(api):
     name = 'handful_http_requests_total{method="GET",route="/clients/{client_id}",status="404"}'
     before = metric(api, name)
     api.get("/clients/someone-private")
@@ -119,21 +119,21 @@ class Failing:
     def __getattr__(self, name: str):
         return getattr(self._engine, name)
 
-    async def adapt(self, *args):
+    async def adapt(self, *args, **options):
         self.now += 1
         self.most = max(self.most, self.now)
         try:
-            return await self._engine.adapt(*args)
+            return await self._engine.adapt(*args, **options)
         finally:
             self.now -= 1
 
-    async def predict(self, *args):
+    async def predict(self, *args, **options):
         if self.armed:
             raise self._error
-        return await self._engine.predict(*args)
+        return await self._engine.predict(*args, **options)
 
 
-def test_whoever_asks_whether_it_is_ready_has_the_device_do_one_thing_at_a_time(settings, worker, redis):
+def test_concurrent_readiness_checks_share_one_probe(settings, worker, redis):
     engine = Failing(worker)
     with serving(settings, engine) as api, ThreadPoolExecutor(5) as threads:
         assert {answer.status_code for answer in threads.map(lambda _: api.get("/readyz"), range(50))} == {200}
@@ -148,7 +148,7 @@ def test_whoever_asks_whether_it_is_ready_has_the_device_do_one_thing_at_a_time(
         (DeadlineExceeded("late"), 504, "deadline_exceeded", 503),
     ],
 )
-def test_a_worker_in_trouble_is_told_with_a_time_to_come_back(settings, worker, redis, error, status, code, readiness):
+def test_failures_of_the_worker_have_a_retry_after(settings, worker, redis, error, status, code, readiness):
     engine = Failing(worker, error)
     with serving(settings, engine) as api:
         adapt(api, "alice")

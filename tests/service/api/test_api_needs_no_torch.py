@@ -1,4 +1,4 @@
-"""The API ships in a small image: it must start where torch is not."""
+"""The API ships in a small image: it starts without torch."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ LOADED = "import sys, {module}; print(*[name for name in sys.modules if name == 
         "service.app",
         "service.api.readiness",
         "service.adaptation",
-        "service.ipc.pool",
+        "service.ipc.client",
     ],
 )
 def test_the_api_imports_no_torch_and_of_the_models_only_the_registry(module):

@@ -54,7 +54,7 @@ def test_a_mistake_is_named_and_changes_nothing(served, mistake):
     assert seen(served) == before
 
 
-def test_too_many_classes_are_told_of_the_models_that_take_them(served):
+def test_the_refusal_of_too_many_classes_names_models_that_take_them(served):
     body = {"client_id": "new", "model": "glyphs-maml", "support": letters("LVZINO", 1)}
     detail = served.post("/adapt", json=body).json()["detail"]
     assert "6 classes" in detail
@@ -65,7 +65,7 @@ def test_too_many_classes_are_told_of_the_models_that_take_them(served):
 @pytest.mark.parametrize(
     "kind", ["text/plain", "application/x-www-form-urlencoded", "image/png", "multipart/form-data"]
 )
-def test_a_body_of_another_type_is_refused_with_the_types_that_are_taken(served, kind):
+def test_the_refusal_of_a_content_type_names_the_accepted_ones(served, kind):
     answer = served.post("/adapt", content='{"client_id": "new"}', headers={"content-type": kind})
     assert refusal_of(answer)["status"] == 415
     assert "application/json" in answer.json()["detail"]
@@ -91,12 +91,12 @@ def test_an_odd_page_is_refused(served, query):
     ("method", "path", "status"),
     [("GET", "/nowhere", 404), ("GET", "/adapt", 405), ("PUT", "/clients/alice", 405), ("GET", "/models/glyphz", 404)],
 )
-def test_what_is_not_there_is_a_problem_too(served, method, path, status):
+def test_unknown_paths_and_methods_are_problems(served, method, path, status):
     assert refusal_of(served.request(method, path))["status"] == status
 
 
 @pytest.mark.parametrize("who", ["a", "_", "A.b~c@d:e+f-9", "a" * 128, "alice@example.org", "0"])
-def test_ordinary_client_ids_are_taken(served, who):
+def test_ordinary_client_ids_are_accepted(served, who):
     body = {"client_id": who, "support": letters("LV", 1)}
     assert served.post("/adapt", json=body).status_code == 200
     assert served.get(f"/clients/{who}").json()["client_id"] == who
@@ -110,7 +110,7 @@ def test_a_body_at_the_limit_is_read(served):
 
 
 @pytest.mark.parametrize("label", [1e3, 1e4, 1e5, 1e6])
-def test_an_answer_beyond_the_range_of_numbers_is_no_answer(served, label):
+def test_an_answer_that_is_not_finite_is_refused(served, label):
     steep = [{"input": x, "label": x * label} for x in (-1, 1)]
     served.post("/adapt", json={"client_id": "steep", "model": "sinusoid", "support": steep})
     answer = served.post("/predict", json={"client_id": "steep", "inputs": [9e29, -9e29]})

@@ -40,7 +40,7 @@ def write_card(path, validation_split: str | None) -> None:
     Card.model_validate(card | {"input": RECIPES["glyphs"].input, "training": {"recipe": recipe}}).write(path)
 
 
-def test_the_temperature_stands_in_the_card(card_path):
+def test_the_card_has_the_temperature(card_path):
     calibrate(card_path, None, device="cpu", threads=1)
     assert Card.read(card_path).temperature not in (1.0, 0.0)
 

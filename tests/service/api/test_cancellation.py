@@ -1,4 +1,4 @@
-"""Work for a client that has left is stopped, and leaves nothing behind."""
+"""The work of a disconnected client is cancelled and leaves nothing behind."""
 
 import asyncio
 import json
@@ -21,9 +21,9 @@ class Waiting:
     def __getattr__(self, name: str):
         return getattr(self._engine, name)
 
-    async def adapt(self, *args):
+    async def adapt(self, *args, **options):
         if not self.armed:
-            return await self._engine.adapt(*args)
+            return await self._engine.adapt(*args, **options)
         self.began.set()
         try:
             await asyncio.Event().wait()
@@ -32,7 +32,7 @@ class Waiting:
             raise
 
 
-def test_when_a_client_leaves_its_job_is_taken_back_and_nothing_is_stored(settings, worker, redis):
+def test_a_disconnected_client_cancels_its_job_and_stores_nothing(settings, worker, redis):
     engine = Waiting(worker)
     with serving(settings, engine) as api:
         engine.armed = True

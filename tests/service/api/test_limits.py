@@ -1,4 +1,4 @@
-"""Limits of a model's own, which its card tells."""
+"""Limits of a model, which its card has."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Requests that do not arrive: their connections are closed, and all others are answered."""
+"""Requests that do not arrive are closed; others are answered."""
 
 import asyncio
 import socket
@@ -9,10 +9,13 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from starlette.requests import Request
 
-from service.api.middleware import BodyLimit
+from service.api.memory_budget import MemoryBudget, Reservation
+from service.api.receive import receive_body
 from tests.service.drawings import letters
 from tests.service.serving import serving
+from tests.service.sockets import answers, connect
 
 HEAD = b"POST /adapt HTTP/1.1\r\nHost: here\r\nContent-Length: 1000\r\n\r\n"
 WHOLE = b"GET /healthz HTTP/1.1\r\nHost: here\r\n\r\n"
@@ -24,15 +27,8 @@ def hurried(settings, worker) -> Iterator[httpx.Client]:
         yield api
 
 
-def answers(api: httpx.Client, sent: bytes) -> bytes:
-    """All that comes until the service closes the connection, of which this side never does its half."""
-    with socket.create_connection((api.base_url.host, api.base_url.port), timeout=60) as connection:
-        connection.sendall(sent)
-        return b"".join(iter(lambda: connection.recv(65536), b""))
-
-
 @pytest.mark.parametrize("body", [b"", b'{"client_id":'])
-def test_a_body_that_does_not_come_is_answered_408(hurried, body):
+def test_a_body_that_does_not_arrive_is_answered_408(hurried, body):
     answer = answers(hurried, HEAD + body)
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b'"code":"too_slow"' in answer
@@ -45,26 +41,22 @@ def test_a_connection_without_a_whole_head_is_closed(hurried, head):
 
 
 @pytest.mark.parametrize("more", [b"\r\n", HEAD[:-2]])
-def test_so_is_one_that_sends_another_request_slowly(hurried, more):
+def test_a_connection_whose_second_head_is_slow_is_closed(hurried, more):
     answer = answers(hurried, WHOLE + more)
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert answer.count(b"HTTP/1.1") == 1
 
 
-def test_others_are_answered_on_one_connection_for_as_long_as_they_like(hurried):
-    with socket.create_connection((hurried.base_url.host, hurried.base_url.port), timeout=60) as slow:
+def test_a_connection_in_use_is_not_closed(hurried):
+    with connect(hurried) as slow:
         slow.sendall(b"POST /ad")
         while not closed(slow):
             assert hurried.post("/adapt", json={"client_id": "other", "support": letters("LV")}).status_code == 200
 
 
 @pytest.mark.anyio
-async def test_a_process_that_was_stopped_itself_reads_what_came_meanwhile():
+async def test_a_suspended_process_reads_what_arrived_before_it_times_out():
     loop, came = asyncio.get_running_loop(), asyncio.Event()
-    passed: list[bytes] = []
-
-    async def app(scope, receive, send) -> None:
-        passed.append((await receive())["body"])
 
     async def receive():
         await came.wait()
@@ -72,8 +64,9 @@ async def test_a_process_that_was_stopped_itself_reads_what_came_meanwhile():
 
     loop.call_later(0.2, came.set)
     loop.call_soon(time.sleep, 0.5)
-    await BodyLimit(app, limit=10, seconds=0.2)({"type": "http", "headers": []}, receive, None)
-    assert passed == [b"{}"]
+    reservation = Reservation(MemoryBudget(10, tenants=1))
+    request = Request({"type": "http", "headers": [], "state": {"reservation": reservation}}, receive)
+    assert await receive_body(request, limit=10, timeout_s=0.2) == b"{}"
 
 
 def closed(connection: socket.socket) -> bool:
@@ -83,10 +76,10 @@ def closed(connection: socket.socket) -> bool:
         return False
 
 
-def test_a_process_may_have_as_many_connections_as_the_machine_allows():
+def test_the_open_file_limit_is_raised_to_the_maximum():
     ask = (
-        "import resource; from service.api.request_timeout import allow_connections; "
-        "resource.setrlimit(resource.RLIMIT_NOFILE, (64, 128)); allow_connections(); "
+        "import resource; from service.api.http_protocol import raise_open_file_limit; "
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (64, 128)); raise_open_file_limit(); "
         "print(*resource.getrlimit(resource.RLIMIT_NOFILE))"
     )
     told = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True).stdout

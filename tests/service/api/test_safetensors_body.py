@@ -33,7 +33,7 @@ def probabilities(answer) -> list[dict[str, float]]:
 @pytest.mark.parametrize(
     "images", [IMAGES, 255 - IMAGES, (IMAGES / 255).astype(np.float32)], ids=["dark", "light", "0 to 1"]
 )
-def test_images_as_arrays_teach_and_ask_as_the_same_images_in_json_do(api, images):
+def test_images_as_arrays_give_the_answers_of_the_same_images_in_json(api, images):
     api.post("/adapt", json={"client_id": "json", "support": letters("LVZ")})
     taught = post(api, "/adapt", file_of(images, client_id="binary", labels=LABELS)).json()
     assert (taught["classes"], taught["examples"], taught["model"]) == (list(NAMES), 6, "glyphs")
@@ -61,7 +61,7 @@ def claiming(shape: list[int], data: bytes, dtype: str = "U8") -> bytes:
     return len(text).to_bytes(8, "little") + text + data
 
 
-def test_what_libraries_write_into_the_metadata_is_no_field(api):
+def test_the_format_that_libraries_add_to_the_metadata_is_ignored(api):
     assert post(api, "/adapt", file_of(IMAGES, client_id="alice", labels=LABELS, format="pt")).status_code == 200
 
 

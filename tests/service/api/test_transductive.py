@@ -12,10 +12,10 @@ import torch
 
 from models import checkpoint
 from models.checkpoint import Spec
-from models.learner import Learner, Support
+from models.learner import Learner, State, Support
 from models.recipes import RECIPES
+from service.engine import device
 from service.engine.base import SupportSet
-from service.engine.device import Device
 from service.settings import Settings
 from tests.service.drawings import letters, png
 from tests.service.serving import serving, working
@@ -45,15 +45,15 @@ def two_served(two_models: Path, redis_url: str) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def batches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many requests each batch of predicts has."""
+    """How many requests each computation of answers has."""
     sizes: list[int] = []
-    original = Device.predict
+    original = device.predict_many
 
-    def counted(device: Device, works: list) -> list:
-        sizes.append(len(works))
-        return original(device, works)
+    def counted(learner: Learner, states: State, queries: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(queries))
+        return original(learner, states, queries)
 
-    monkeypatch.setattr(Device, "predict", counted)
+    monkeypatch.setattr(device, "predict_many", counted)
     return sizes
 
 
@@ -70,7 +70,7 @@ def alone(learner: Learner, support: SupportSet, queries: np.ndarray) -> np.ndar
 
 
 @pytest.mark.anyio
-async def test_each_of_many_requests_at_once_is_answered_as_the_learner_answers_it_alone(two_models, batches):
+async def test_concurrent_requests_get_the_answers_of_the_learner_for_each_alone(two_models, batches):
     learner = checkpoint.load(two_models / "tim.safetensors")
     tasks = [
         (SupportSet(images(ways * shots, seed), np.arange(ways * shots) % ways, ways), images(queries, 100 + seed))
@@ -109,7 +109,7 @@ def test_the_description_says_how_many_are_answered_inductively(two_served):
     assert "Fewer inputs than classes are answered inductively" in answer["properties"]["inference"]["description"]
 
 
-def test_the_card_says_that_a_model_is_transductive(two_served):
+def test_the_card_of_a_transductive_model_says_so(two_served):
     assert {card["name"]: card["transductive"] for card in two_served.get("/models").json()} == {
         "glyphs": False,
         "tim": True,

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-HANDFUL = Path(sys.executable).parent / "handful"
+HANDFUL = (sys.executable, "-P", "-m", "service")
 
 
 def handful(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([HANDFUL, *command.split()], cwd=folder, capture_output=True, text=True, check=False)
+    return subprocess.run([*HANDFUL, *command.split()], cwd=folder, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_a_data_folder_in_use_ends_with_a_one_line_message(trained):
     with (trained / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = subprocess.run(
-            [HANDFUL, "serve"],
+            [*HANDFUL, "serve"],
             env=os.environ | {"HANDFUL_STORE_DIR": str(trained)},
             capture_output=True,
             text=True,
@@ -82,3 +82,39 @@ def test_a_data_folder_in_use_ends_with_a_one_line_message(trained):
         )
     assert (done.returncode, "Traceback" in done.stderr) == (2, False)
     assert "HANDFUL_STORE_DIR" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("HANDFUL_API_KEY", "secret", "The nearest name is HANDFUL_API_KEYS."),
+        ("HANDFUL_API_KEYS", "secret", "HANDFUL_API_KEYS: Input should be a valid dictionary"),
+        ("HANDFUL_API_KEYS", '{"acme": "secret"}', "HANDFUL_API_KEYS: String should match pattern"),
+        ("HANDFUL_PORT", "secret", "HANDFUL_PORT: Input should be a valid integer"),
+        ("HANDFUL_MODELS", "/nowhere", "/nowhere holds no model"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_without_its_value(tmp_path, name, value, said):
+    done = with_variable(tmp_path, name, value)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert said in done.stderr
+    assert "secret" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("HANDFUL_API_KEYS", ""), ("HANDFUL_PORT", "tcp://10.0.0.1:8000"), ("HANDFUL_NATIVE", "0")]
+)
+def test_empty_and_foreign_variables_are_no_error(tmp_path, name, value):
+    done = with_variable(tmp_path, name, value)
+    assert done.returncode == 0, done.stderr
+
+
+def with_variable(folder: Path, name: str, value: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*HANDFUL, "models", "--json"],
+        env=os.environ | {name: value},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )

@@ -1,4 +1,4 @@
-"""A lane runs what has gathered while it worked, in batches of one group, and never loses a job."""
+"""A queue runs the jobs that arrived while it worked in batches of one group, and never loses a job."""
 
 import asyncio
 import threading
@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from service.engine.batch_queue import BatchQueue, Limits
-from service.errors import Busy, Unavailable
+from service.errors import Busy, Diverged, Unavailable
 
 pytestmark = pytest.mark.anyio
 
 
 class Bench:
-    """What a lane runs: answers in capitals, fails on "bad", notes its batches, works only while the gate is open."""
+    """Answers in capitals, fails on "bad", records its batches, and works only while the gate is open."""
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
@@ -27,9 +27,9 @@ class Bench:
             raise ValueError("bad")
         return [work.upper() for work in works]
 
-    async def occupied_by(self, lane: BatchQueue, work: str = "first") -> asyncio.Future:
-        """The lane is at work on one job, so that what is submitted now gathers behind it."""
-        answer = lane.submit(work, "alone", 1)
+    async def occupied_by(self, queue: BatchQueue, work: str = "first") -> asyncio.Future:
+        """Occupy the queue with one job, so that later jobs wait behind it."""
+        answer = queue.submit(work, "alone", 1)
         assert await asyncio.to_thread(self.began.wait, 60)
         return answer
 
@@ -42,35 +42,35 @@ def bench() -> Iterator[Bench]:
 
 
 @pytest.fixture
-def lane_of(bench):
-    """Make lanes of given limits; they end with the test."""
-    lanes = []
+def queue_of(bench):
+    """Make queues with these limits; they close with the test."""
+    queues = []
 
     def make(waiting: int = 100, jobs: int = 16, cost: int = 1000) -> BatchQueue[str, str]:
-        lane = BatchQueue("adapt", bench.run, Limits(waiting, jobs, cost))
-        lane.start()
-        lanes.append(lane)
-        return lane
+        queue = BatchQueue("adapt", bench.run, Limits(waiting, jobs, cost))
+        queue.start()
+        queues.append(queue)
+        return queue
 
     yield make
     bench.gate.set()
-    for lane in lanes:
-        lane.close()
+    for queue in queues:
+        queue.close()
 
 
-async def test_jobs_of_one_group_that_wait_together_run_as_one_batch(bench, lane_of):
-    lane = lane_of()
-    first = await bench.occupied_by(lane)
-    answers = [lane.submit(work, "group", 1) for work in "abc"]
+async def test_jobs_of_one_group_that_wait_together_run_as_one_batch(bench, queue_of):
+    queue = queue_of()
+    first = await bench.occupied_by(queue)
+    answers = [queue.submit(work, "group", 1) for work in "abc"]
     bench.gate.set()
     assert await asyncio.gather(first, *answers) == ["FIRST", "A", "B", "C"]
     assert bench.batches == [["first"], ["a", "b", "c"]]
 
 
-async def test_groups_do_not_mix_and_the_oldest_job_leads(bench, lane_of):
-    lane = lane_of()
-    await bench.occupied_by(lane)
-    answers = [lane.submit(work, work[0], 1) for work in ("x1", "y1", "x2", "z1", "y2")]
+async def test_groups_do_not_mix_and_the_oldest_job_leads(bench, queue_of):
+    queue = queue_of()
+    await bench.occupied_by(queue)
+    answers = [queue.submit(work, work[0], 1) for work in ("x1", "y1", "x2", "z1", "y2")]
     bench.gate.set()
     assert await asyncio.gather(*answers) == ["X1", "Y1", "X2", "Z1", "Y2"]
     assert bench.batches[1:] == [["x1", "x2"], ["y1", "y2"], ["z1"]]
@@ -81,66 +81,91 @@ async def test_groups_do_not_mix_and_the_oldest_job_leads(bench, lane_of):
     [
         ({"jobs": 2}, 1, [["a", "b"], ["c", "d"], ["e"]]),
         ({"cost": 30}, 10, [["a", "b", "c"], ["d", "e"]]),
-        ({"cost": 30}, 16, [["a"], ["b"], ["c"], ["d"], ["e"]]),
+        ({"cost": 31}, 16, [["a"], ["b"], ["c"], ["d"], ["e"]]),
         ({"cost": 30}, 500, [["a"], ["b"], ["c"], ["d"], ["e"]]),
     ],
 )
-async def test_a_batch_keeps_to_the_limits_but_no_job_is_too_costly_alone(bench, lane_of, limits, cost, batches):
-    lane = lane_of(**limits)
-    await bench.occupied_by(lane)
-    answers = [lane.submit(work, "group", cost) for work in "abcde"]
+async def test_a_batch_keeps_to_the_limits_but_no_job_is_too_costly_alone(bench, queue_of, limits, cost, batches):
+    queue = queue_of(**limits)
+    await bench.occupied_by(queue)
+    answers = [queue.submit(work, "group", cost) for work in "abcde"]
     bench.gate.set()
     assert await asyncio.gather(*answers) == list("ABCDE")
     assert bench.batches[1:] == batches
 
 
-async def test_a_bad_job_fails_alone(bench, lane_of):
-    lane = lane_of()
-    await bench.occupied_by(lane)
-    answers = [lane.submit(work, "group", 1) for work in ("a", "bad", "c")]
+async def test_a_job_whose_result_is_an_error_fails_alone_and_nothing_runs_twice():
+    ran: list[str] = []
+
+    def run(works):
+        ran.extend(works)
+        return [Diverged("no") if work == "bad" else work.upper() for work in works]
+
+    queue = BatchQueue("adapt", run, Limits(9, 9, 9))
+    queue.start()
+    answers = [queue.submit(work, "group", 1) for work in ("a", "bad", "c")]
+    outcomes = await asyncio.gather(*answers, return_exceptions=True)
+    queue.close()
+    assert [str(outcome) for outcome in outcomes] == ["A", "no", "C"]
+    assert ran == ["a", "bad", "c"]
+
+
+async def test_a_batch_that_fails_is_halved_until_the_bad_job_is_alone(bench, queue_of):
+    queue = queue_of()
+    await bench.occupied_by(queue)
+    answers = [queue.submit(work, "group", 1) for work in ("a", "b", "c", "bad")]
+    bench.gate.set()
+    await asyncio.gather(*answers, return_exceptions=True)
+    assert bench.batches[1:] == [["a", "b", "c", "bad"], ["a", "b"], ["c", "bad"], ["c"], ["bad"]]
+
+
+async def test_a_bad_job_fails_alone(bench, queue_of):
+    queue = queue_of()
+    await bench.occupied_by(queue)
+    answers = [queue.submit(work, "group", 1) for work in ("a", "bad", "c")]
     bench.gate.set()
     good, bad, other = await asyncio.gather(*answers, return_exceptions=True)
     assert (good, repr(bad), other) == ("A", "ValueError('bad')", "C")
-    assert await lane.submit("later", "group", 1) == "LATER"
+    assert await queue.submit("later", "group", 1) == "LATER"
 
 
-async def test_a_full_lane_is_busy_and_takes_jobs_again_when_it_has_room(bench, lane_of):
-    lane = lane_of(waiting=2)
-    await bench.occupied_by(lane)
-    answers = [lane.submit(work, "group", 1) for work in "ab"]
+async def test_a_full_queue_is_busy_until_it_has_room(bench, queue_of):
+    queue = queue_of(waiting=2)
+    await bench.occupied_by(queue)
+    answers = [queue.submit(work, "group", 1) for work in "ab"]
     with pytest.raises(Busy):
-        lane.submit("c", "group", 1)
+        queue.submit("c", "group", 1)
     bench.gate.set()
     assert await asyncio.gather(*answers) == ["A", "B"]
-    assert await lane.submit("c", "group", 1) == "C"
+    assert await queue.submit("c", "group", 1) == "C"
     assert "c" not in bench.batches[1]
 
 
-async def test_a_cancelled_job_never_runs_and_leaves_its_place(bench, lane_of):
-    lane = lane_of(waiting=2)
-    await bench.occupied_by(lane)
-    kept, cancelled = lane.submit("kept", "group", 1), lane.submit("cancelled", "group", 1)
+async def test_a_cancelled_job_never_runs_and_leaves_its_place(bench, queue_of):
+    queue = queue_of(waiting=2)
+    await bench.occupied_by(queue)
+    kept, cancelled = queue.submit("kept", "group", 1), queue.submit("cancelled", "group", 1)
     cancelled.cancel()
-    late = lane.submit("late", "group", 1)
+    late = queue.submit("late", "group", 1)
     bench.gate.set()
     assert await asyncio.gather(kept, late) == ["KEPT", "LATE"]
     assert bench.batches == [["first"], ["kept", "late"]]
 
 
-async def test_a_job_cancelled_while_it_runs_harms_nobody(bench, lane_of):
-    lane = lane_of()
-    (await bench.occupied_by(lane)).cancel()
-    behind = lane.submit("behind", "group", 1)
+async def test_a_job_cancelled_while_it_runs_harms_nobody(bench, queue_of):
+    queue = queue_of()
+    (await bench.occupied_by(queue)).cancel()
+    behind = queue.submit("behind", "group", 1)
     bench.gate.set()
     assert await behind == "BEHIND"
 
 
-async def test_closing_finishes_what_runs_and_refuses_what_waits_and_what_comes(bench, lane_of):
-    lane = lane_of()
-    running = await bench.occupied_by(lane)
-    waiting = lane.submit("waiting", "group", 1)
-    closing = asyncio.create_task(asyncio.to_thread(lane.close))
-    while lane.alive():  # noqa: ASYNC110 (the other thread's doing has no event)
+async def test_closing_finishes_what_runs_and_refuses_what_waits_and_what_comes(bench, queue_of):
+    queue = queue_of()
+    running = await bench.occupied_by(queue)
+    waiting = queue.submit("waiting", "group", 1)
+    closing = asyncio.create_task(asyncio.to_thread(queue.close))
+    while queue.alive():  # noqa: ASYNC110 (the other thread's doing has no event)
         await asyncio.sleep(0)
     bench.gate.set()
     assert await running == "FIRST"
@@ -148,23 +173,23 @@ async def test_closing_finishes_what_runs_and_refuses_what_waits_and_what_comes(
         await waiting
     await closing
     with pytest.raises(Unavailable):
-        lane.submit("late", "group", 1)
+        queue.submit("late", "group", 1)
 
 
-async def test_a_blocked_lane_does_not_stop_another(bench, lane_of):
-    await bench.occupied_by(lane_of())
+async def test_a_blocked_queue_does_not_stop_another(bench, queue_of):
+    await bench.occupied_by(queue_of())
     other = BatchQueue("predict", lambda works: works, Limits(1, 1, 1))
     other.start()
     assert await other.submit("answer", "group", 1) == "answer"
     other.close()
 
 
-async def test_it_says_for_how_long_the_batch_in_hand_has_run(bench, lane_of):
-    lane = lane_of()
-    assert lane.stuck_for() == 0
-    answer = await bench.occupied_by(lane)
-    assert lane.stuck_for() > 0
+async def test_it_says_for_how_long_the_batch_in_hand_has_run(bench, queue_of):
+    queue = queue_of()
+    assert queue.stuck_for() == 0
+    answer = await bench.occupied_by(queue)
+    assert queue.stuck_for() > 0
     bench.gate.set()
     await answer
-    lane.close()
-    assert lane.stuck_for() == 0
+    queue.close()
+    assert queue.stuck_for() == 0

@@ -1,19 +1,21 @@
 """How jobs become one batch, and a batch its jobs again."""
 
 import numpy as np
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 
-from service.engine.batching import bucket, mask, pad_and_stack, split
+from service.engine.batching import bucket, mask, pad_and_stack, run_in_groups
 
 lengths = st.lists(st.integers(1, 9), min_size=1, max_size=6)
 
 
-def arrays_of(lengths: list[int], dtype: type = np.float32) -> list[np.ndarray]:
-    """Arrays (n, 2) whose numbers are all different, and none zero."""
+def tensors_of(lengths: list[int], dtype: torch.dtype = torch.float32) -> list[Tensor]:
+    """Tensors (n, 2) whose numbers are all different, and none zero."""
     ends = np.cumsum(lengths) * 2
     return [
-        np.arange(end - 2 * n + 1, end + 1, dtype=dtype).reshape(n, 2) for n, end in zip(lengths, ends, strict=True)
+        torch.arange(end - 2 * n + 1, end + 1, dtype=dtype).view(n, 2) for n, end in zip(lengths, ends, strict=True)
     ]
 
 
@@ -29,29 +31,35 @@ def test_a_size_class_holds_its_counts_with_less_than_half_of_padding(count):
 
 
 @given(lengths)
-def test_stacked_arrays_stand_before_zeros(lengths):
-    arrays = arrays_of(lengths)
-    stacked = pad_and_stack(arrays)
+def test_zeros_pad_stacked_tensors(lengths):
+    tensors = tensors_of(lengths)
+    stacked = pad_and_stack(tensors)
     assert stacked.shape == (len(lengths), max(lengths), 2)
-    for row, array in zip(stacked, arrays, strict=True):
-        assert (row[: len(array)] == array).all()
-        assert not row[len(array) :].any()
+    for row, tensor in zip(stacked, tensors, strict=True):
+        assert torch.equal(row[: len(tensor)], tensor)
+        assert not row[len(tensor) :].any()
 
 
 def test_stacking_keeps_the_type():
-    assert [pad_and_stack(arrays_of([1, 2], kind)).dtype for kind in (np.uint8, np.int64)] == [np.uint8, np.int64]
+    assert [pad_and_stack(tensors_of([1, 2], kind)).dtype for kind in (torch.uint8, torch.int64)] == [
+        torch.uint8,
+        torch.int64,
+    ]
 
 
 @given(lengths)
-def test_the_mask_is_true_exactly_where_something_real_stands(lengths):
-    assert (mask(lengths) == pad_and_stack(arrays_of(lengths)).any(-1)).all()
+def test_the_mask_is_true_for_examples_and_false_for_padding(lengths):
+    assert (torch.from_numpy(mask(lengths)) == pad_and_stack(tensors_of(lengths)).any(-1)).all()
 
 
-@given(lengths)
-def test_a_job_gets_its_own_part_in_its_own_memory(lengths):
-    stacked = {"a": pad_and_stack(arrays_of(lengths)), "b": np.array(lengths)}
-    for index, length in enumerate(lengths):
-        part = split(stacked, index)
-        assert (part["a"] == stacked["a"][index]).all()
-        assert part["b"] == length
-        assert not any(np.shares_memory(part[name], stacked[name]) for name in stacked)
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=12))
+def test_items_of_one_key_run_together_and_results_keep_the_order(keys):
+    groups: list[list[tuple[int, int]]] = []
+
+    def run(group):
+        groups.append(list(group))
+        return [index for index, _ in group]
+
+    items = list(enumerate(keys))
+    assert run_in_groups(run, items, lambda item: item[1]) == list(range(len(items)))
+    assert [{key for _, key in group} for group in groups] == [{key} for key in dict.fromkeys(keys)]

@@ -14,7 +14,7 @@ from tests.service.serving import working
 pytestmark = pytest.mark.anyio
 
 
-def test_what_differs_from_the_models_own_weights_takes_half_the_bytes_and_comes_back():
+def test_differences_from_the_models_weights_take_half_the_bytes_and_decode_to_the_weights():
     own = {"weight": torch.randn(8, 4), "bias": torch.randn(8), "shared": torch.randn(2)}
     states = {
         "bias": own["bias"] + 0.01 * torch.randn(3, 8),
@@ -30,12 +30,12 @@ def test_what_differs_from_the_models_own_weights_takes_half_the_bytes_and_comes
     assert_close(DeltaEncoding(own).decode(kept), states, rtol=0, atol=0.05 * 2**-11)
 
 
-def test_a_tensor_of_another_shape_is_not_taken_for_a_difference():
+def test_a_tensor_of_another_shape_is_not_encoded():
     states = {"weight": torch.randn(3, 2, 4)}
     assert torch.equal(DeltaEncoding({"weight": torch.randn(5, 4)}).encode(states)["weight"], states["weight"])
 
 
-def test_states_that_were_kept_whole_are_left_as_they_are():
+def test_states_that_are_not_encoded_decode_to_themselves():
     states = {"weight": torch.randn(3, 8, 4)}
     assert_close(DeltaEncoding({"weight": torch.randn(8, 4)}).decode(states), states, rtol=0, atol=0)
 

@@ -1,4 +1,4 @@
-"""The states on the device: bounded by bytes, least recently used out first."""
+"""The cache of states is bounded by bytes and evicts the least recently used first."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,28 +16,28 @@ def filled(capacity: int, **sizes: int) -> StateCache[str]:
     return cache
 
 
-def held(cache: StateCache[str], keys: str) -> str:
+def kept(cache: StateCache[str], keys: str) -> str:
     return "".join(key for key in keys if cache.get(key) is not None)
 
 
-def test_what_was_put_is_there_and_nothing_else():
+def test_a_value_that_was_put_is_found_and_no_other():
     cache = filled(10, a=3)
     assert (cache.get("a"), cache.get("b"), len(cache), cache.bytes) == ("A", None, 1, 3)
 
 
-def test_the_least_recently_put_goes_first():
-    assert held(filled(10, a=4, b=4, c=4), "abc") == "bc"
+def test_the_least_recently_put_is_evicted_first():
+    assert kept(filled(10, a=4, b=4, c=4), "abc") == "bc"
 
 
-def test_what_was_read_is_recent():
+def test_a_value_that_was_read_is_recent():
     cache = filled(10, a=4, b=4)
     cache.get("a")
     cache.put("c", "C", 4)
-    assert held(cache, "abc") == "ac"
+    assert kept(cache, "abc") == "ac"
 
 
-def test_as_many_go_as_are_needed():
-    assert held(filled(10, a=3, b=3, c=3, d=9), "abcd") == "d"
+def test_as_many_are_evicted_as_needed():
+    assert kept(filled(10, a=3, b=3, c=3, d=9), "abcd") == "d"
 
 
 def test_a_new_value_replaces_the_old_one_and_its_size():
@@ -46,15 +46,15 @@ def test_a_new_value_replaces_the_old_one_and_its_size():
     assert (cache.get("a"), len(cache), cache.bytes) == ("new", 1, 3)
 
 
-def test_the_latest_is_held_even_above_the_capacity():
+def test_the_latest_is_kept_even_above_the_capacity():
     cache = filled(10, a=4, b=50)
-    assert (held(cache, "ab"), cache.bytes) == ("b", 50)
+    assert (kept(cache, "ab"), cache.bytes) == ("b", 50)
     cache.put("c", "C", 4)
-    assert (held(cache, "abc"), cache.bytes) == ("c", 4)
+    assert (kept(cache, "abc"), cache.bytes) == ("c", 4)
 
 
 @given(st.integers(0, 100), steps)
-def test_it_holds_what_a_list_in_order_of_use_would(capacity, steps):
+def test_it_keeps_what_a_list_in_order_of_use_keeps(capacity, steps):
     cache: StateCache[int] = StateCache(capacity)
     order: list[tuple[str, int]] = []
     for step in steps:

@@ -20,7 +20,7 @@ CLIENTS = [(ways, shots, queries) for ways in (2, 3, 5) for shots, queries in ((
 
 
 class Gate:
-    """Lets one of the device's two lanes work when it is open, and notes how many jobs each batch had."""
+    """Lets adapts or predicts run while it is open, and records the number of jobs of each batch."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         self.opened, self.sizes = threading.Event(), []
@@ -85,7 +85,7 @@ def tasks_of(model: str) -> list[tuple[SupportSet, np.ndarray]]:
 
 
 @pytest.mark.parametrize("model", ["glyphs", "glyphs-maml", "sinusoid"])
-async def test_many_clients_that_adapt_at_once_get_the_states_that_each_gets_alone(zoo, adapts, model):
+async def test_clients_that_adapt_together_get_the_states_that_each_gets_alone(zoo, adapts, model):
     supports = [support for support, _ in tasks_of(model)]
     with working(Settings(models=zoo)) as worker:
         alone = await one_by_one(adapts, *(worker.adapt(model, "alice", each) for each in supports))
@@ -98,7 +98,7 @@ async def test_many_clients_that_adapt_at_once_get_the_states_that_each_gets_alo
 
 
 @pytest.mark.parametrize("model", ["glyphs", "glyphs-maml", "sinusoid"])
-async def test_many_clients_that_ask_at_once_get_the_answers_that_each_gets_alone(zoo, predicts, model):
+async def test_clients_that_predict_together_get_the_answers_that_each_gets_alone(zoo, predicts, model):
     tasks = tasks_of(model)
     with working(Settings(models=zoo)) as worker:
         for key, (taught, _) in enumerate(tasks):
@@ -123,12 +123,20 @@ async def test_a_client_whose_weights_diverge_fails_alone(zoo, adapts):
     assert [type(outcome) for outcome in outcomes] == [dict, dict, Diverged, dict]
 
 
-async def test_a_state_that_was_never_held_is_missed(worker):
+async def test_read_only_arrays_are_taken_as_they_come_from_a_socket(worker):
+    taught, queries = support(2, 2, 0), images(1, 1)
+    for array in (taught.inputs, taught.targets, queries):
+        array.flags.writeable = False
+    await worker.adapt("glyphs", "reader", taught)
+    assert (await worker.predict("glyphs", "reader", queries)).shape == (1, 2)
+
+
+async def test_a_state_that_was_never_cached_is_missed(worker):
     with pytest.raises(StateNotCached):
         await worker.predict("glyphs", "nobody", images(1, 0))
 
 
-async def test_a_state_that_made_room_for_another_is_missed(zoo):
+async def test_an_evicted_state_is_missed(zoo):
     with working(Settings(models=zoo, state_cache_bytes=1000)) as worker:
         for key in ("first", "second"):
             await worker.adapt("glyphs", key, support(3, 1, 0))
@@ -137,7 +145,7 @@ async def test_a_state_that_made_room_for_another_is_missed(zoo):
         assert (await worker.predict("glyphs", "second", images(1, 0))).shape == (1, 3)
 
 
-async def test_what_waits_beyond_the_deadline_is_told_so_and_the_worker_goes_on(zoo, adapts):
+async def test_a_job_that_waits_beyond_the_deadline_is_refused_and_the_worker_goes_on(zoo, adapts):
     with working(Settings(models=zoo, deadline_s=0.01)) as worker:
         with pytest.raises(DeadlineExceeded, match=r"0\.01 s"):
             await worker.adapt("glyphs", "alice", support(2, 1, 0))
@@ -156,9 +164,9 @@ async def test_a_device_busy_with_adapts_still_answers(zoo, adapts):
         await adapting
 
 
-async def test_prometheus_is_told_what_waits_and_what_is_held(zoo, adapts):
+async def test_the_gauges_show_the_queue_and_the_cache(zoo, adapts):
     with working(Settings(models=zoo)) as worker:
-        [state] = await one_by_one(adapts, worker.adapt("glyphs", "alice", support(2, 1, 0)))
+        [state] = await one_by_one(adapts, worker.adapt("glyphs-maml", "alice", support(2, 1, 0)))
         adapts.opened.clear()
         clients = [asyncio.create_task(worker.adapt("glyphs", each, support(2, 1, 0))) for each in ("bob", "carol")]
         others = [asyncio.create_task(worker.adapt("glyphs", each, support(3, 1, 0))) for each in ("dan", "erin")]
@@ -167,11 +175,11 @@ async def test_prometheus_is_told_what_waits_and_what_is_held(zoo, adapts):
         told = metrics.exposition().decode().splitlines()
         held = sum(value.nbytes for value in state.values())
         assert f"handful_state_cache_bytes {held:.1f}" in told
-        assert {f'handful_queue_depth{{lane="adapt"}} {waiting:.1f}' for waiting in (2, 3, 4)} & set(told)
+        assert {f'handful_queue_depth{{queue="adapt"}} {waiting:.1f}' for waiting in (2, 3, 4)} & set(told)
         adapts.opened.set()
         await asyncio.gather(*clients, *others)
         worker.measure()
-        assert 'handful_queue_depth{lane="adapt"} 0.0' in metrics.exposition().decode().splitlines()
+        assert 'handful_queue_depth{queue="adapt"} 0.0' in metrics.exposition().decode().splitlines()
 
 
 async def test_a_closed_worker_is_not_alive_and_refuses(zoo):

@@ -21,7 +21,7 @@ A_FEW = settings(max_examples=100, deadline=None, derandomize=True)
 
 
 def decode(raw: object, max_pixels: int = 1_000_000) -> np.ndarray:
-    return decode_images([raw], 28, PixelBudget(max_pixels), ["inputs[3]"])[0]
+    return decode_images([raw], 28, PixelBudget(max_pixels), ["inputs[3]"]).ink
 
 
 def png_claiming(width: int, height: int) -> str:

@@ -64,7 +64,7 @@ def test_a_request_for_a_new_kind_is_decoded_by_it(morse):
 
 
 def test_a_model_of_a_new_kind_is_warmed_up_with_its_examples(morse):
-    made = warmup._made_up(morse, 2, 3)
+    made = warmup.random_support(morse, 2, 3)
     assert (made.inputs.shape, made.ways) == ((6, 3), 2)
 
 

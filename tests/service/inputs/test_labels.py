@@ -13,7 +13,7 @@ from service.inputs.labels import class_indices, regression_targets
 HUGE = 10**400
 
 labels = st.lists(st.integers(-(2**53) + 1, 2**53 - 1), min_size=2) | st.lists(
-    st.text("abäß東 0", min_size=1), min_size=2
+    st.text("abäß東0", min_size=1), min_size=2
 )
 
 
@@ -24,7 +24,13 @@ labels = st.lists(st.integers(-(2**53) + 1, 2**53 - 1), min_size=2) | st.lists(
         ([10, 9, 10], [9, 10], [1, 0, 1]),
         ([0, -1], [-1, 0], [1, 0]),
         (["10", "9", "1"], ["1", "10", "9"], [1, 2, 0]),
-        ([" ", "  "], [" ", "  "], [0, 1]),
+        (["a b", "a  b"], ["a  b", "a b"], [1, 0]),
+        (["caf\u00e9", "cafe\u0301", "cafe"], ["cafe", "caf\u00e9"], [1, 1, 0]),
+        (
+            ["\U0001f468\u200d\U0001f469\u200d\U0001f467", "a"],
+            ["a", "\U0001f468\u200d\U0001f469\u200d\U0001f467"],
+            [1, 0],
+        ),
         ([2**53 - 1, -(2**53) + 1], [-(2**53) + 1, 2**53 - 1], [1, 0]),
     ],
 )
@@ -61,6 +67,14 @@ def test_labels_come_back_as_sent_and_their_order_changes_no_class(sent, random)
         ([1, -(2**53)], "support[1].label"),
         ([1, -(HUGE)], "support[1].label"),
         (["a", "\ud800"], "support[1].label"),
+        (["a", "cat\n"], "support[1].label"),
+        (["a", "cat "], "support[1].label"),
+        (["a", "\u00a0cat"], "support[1].label"),
+        (["a", " "], "support[1].label"),
+        (["a", "c\tat"], "support[1].label"),
+        (["a", "c\x00at"], "support[1].label"),
+        (["a", "c\x7fat"], "support[1].label"),
+        (["a", "c\u2028at"], "support[1].label"),
     ],
 )
 def test_labels_that_are_no_classes_are_refused_by_name(sent, field):
@@ -79,3 +93,8 @@ def test_targets_that_are_no_numbers_are_refused_by_name(bad):
     with pytest.raises(Unprocessable) as refusal:
         regression_targets([1, bad], 1)
     assert refusal.value.field == "support[1].label"
+
+
+def test_the_refusal_of_white_space_around_a_label_says_so():
+    with pytest.raises(Unprocessable, match="white space"):
+        class_indices(["a", "cat "])

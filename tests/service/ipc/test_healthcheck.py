@@ -1,5 +1,6 @@
-"""A container's healthcheck of the worker: what it takes for a beat."""
+"""The container health check of a worker."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,49 +12,41 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def url(tmp_path) -> str:
-    return f"unix://{tmp_path}/worker"
+def socket(tmp_path) -> Path:
+    return tmp_path / "worker"
 
 
 @pytest.fixture(autouse=True)
-def protocol_with_timeout(monkeypatch):
-    monkeypatch.setattr(healthcheck, "PATIENCE_S", 0.3)
+def _short_timeout(monkeypatch) -> None:
+    monkeypatch.setattr(healthcheck, "TIMEOUT_S", 0.3)
 
 
-def listener(alive: bool = True) -> WorkerServer:
-    return WorkerServer(SimpleNamespace(alive=lambda: alive), {"glyphs": "0123"}, "known")
+def server(alive: bool = True) -> WorkerServer:
+    return WorkerServer(SimpleNamespace(alive=lambda: alive), {"glyphs": "0123"})
 
 
-async def test_a_worker_that_has_warmed_up_is_ready(url):
-    worker = listener()
-    async with await worker.listen(url):
+async def test_a_worker_that_has_warmed_up_is_ready(socket):
+    worker = server()
+    async with await worker.listen(socket):
         worker.set_ready()
-        await healthcheck.ready(url, "known")
+        await healthcheck.wait_until_ready(socket)
 
 
-async def test_one_that_warms_up_is_not(url):
-    async with await listener().listen(url):
+async def test_a_worker_that_warms_up_is_not_ready(socket):
+    async with await server().listen(socket):
         with pytest.raises(TimeoutError):
-            await healthcheck.ready(url, "known")
+            await healthcheck.wait_until_ready(socket)
 
 
-async def test_one_whose_device_has_ended_is_not(url):
-    worker = listener(alive=False)
-    async with await worker.listen(url):
-        worker.set_ready()
-        with pytest.raises(TimeoutError):
-            await healthcheck.ready(url, "known")
-
-
-async def test_to_a_stranger_nothing_is_said(url):
-    worker = listener()
-    async with await worker.listen(url):
+async def test_a_worker_whose_device_has_ended_is_not_ready(socket):
+    worker = server(alive=False)
+    async with await worker.listen(socket):
         worker.set_ready()
         with pytest.raises(TimeoutError):
-            await healthcheck.ready(url, "unknown")
+            await healthcheck.wait_until_ready(socket)
 
 
-def test_the_command_says_where_it_has_looked(url, monkeypatch):
-    monkeypatch.setenv("HANDFUL_LISTEN", url)
-    with pytest.raises(SystemExit, match=url):
+def test_the_command_names_the_socket(socket, monkeypatch):
+    monkeypatch.setenv("HANDFUL_WORKER_SOCKET", str(socket))
+    with pytest.raises(SystemExit, match=str(socket)):
         healthcheck.main()

@@ -37,7 +37,7 @@ async def asking(batched_reads: BatchedReads, *keys: int) -> list[asyncio.Task]:
     return tasks
 
 
-async def test_what_is_asked_while_a_read_is_under_way_is_the_next_read(source):
+async def test_requests_during_a_read_share_the_next_one(source):
     batched_reads = BatchedReads(source.read)
     tasks = [*await asking(batched_reads, 1), *await asking(batched_reads, 2, 3)]
     source.gate.set()
@@ -46,7 +46,7 @@ async def test_what_is_asked_while_a_read_is_under_way_is_the_next_read(source):
     assert await batched_reads.get(4) == 8
 
 
-async def test_a_read_that_fails_fails_for_those_who_asked_and_no_other(source):
+async def test_a_failed_read_fails_only_the_requests_that_share_it(source):
     batched_reads = BatchedReads(source.read)
     tasks = [*await asking(batched_reads, 13), *await asking(batched_reads, 2)]
     source.gate.set()
@@ -55,7 +55,7 @@ async def test_a_read_that_fails_fails_for_those_who_asked_and_no_other(source):
     assert second == 4
 
 
-async def test_one_who_leaves_takes_no_answer_from_the_others(source):
+async def test_a_cancelled_request_does_not_affect_the_others(source):
     batched_reads = BatchedReads(source.read)
     leaver, stayer = await asking(batched_reads, 1, 2)
     leaver.cancel()

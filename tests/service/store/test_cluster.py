@@ -10,8 +10,8 @@ import pytest
 from redis.crc import key_slot
 
 from service.api.auth import OPEN_TENANT
+from service.store.keys import EXPIRIES_KEY, index_key, record_key
 from service.store.records import ClientKey
-from service.store.store import EXPIRIES_KEY, index_key, record_key
 from tests.service.drawings import letters, png
 from tests.service.redises import SLOTS, cluster, until, url_of_cluster
 from tests.service.serving import serving
@@ -91,30 +91,30 @@ def outage(settings, worker) -> Iterator[Outage]:
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_clients_of_a_node_that_is_down_are_told_when_to_come_back(outage, name):
+def test_clients_of_a_node_that_is_down_get_503_with_retry_after(outage, name):
     for answer in outage.lost[name]:
         assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
         assert int(answer.headers["retry-after"]) >= 1
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_the_clients_of_other_nodes_notice_nothing(outage, name):
+def test_clients_of_other_nodes_are_not_affected(outage, name):
     assert {answer.status_code for answer in outage.others[name]} == {204 if name == "forget" else 200}
 
 
-def test_a_list_that_would_not_be_whole_is_not_given(outage):
+def test_an_incomplete_list_is_refused(outage):
     assert outage.listed.status_code == 503
 
 
-def test_the_service_is_ready_while_it_has_clients_to_answer(outage):
+def test_the_service_is_ready_while_one_node_answers(outage):
     assert outage.ready.status_code == 200
 
 
-def test_a_process_that_starts_meanwhile_answers_the_clients_of_the_other_nodes(outage):
+def test_a_process_that_starts_meanwhile_serves_clients_of_other_nodes(outage):
     assert outage.new == [503, 200]
 
 
-def test_when_the_node_is_back_all_is_as_before_and_goes_on(outage):
+def test_clients_of_the_node_are_served_again_when_it_is_back(outage):
     assert None not in outage.before
     assert outage.after == outage.before
     assert [answer.status_code for answer in outage.again] == [200, 200, 200, 200, 204]

@@ -1,4 +1,4 @@
-"""The Valkey that comes along when no Redis is given."""
+"""The Valkey that is started when no Redis is given."""
 
 import asyncio
 import os
@@ -35,14 +35,14 @@ async def back(client: redis.Redis) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_what_was_written_is_there_after_a_restart(tmp_path):
+async def test_data_survives_a_restart(tmp_path):
     async with client_in(tmp_path) as client:
         await client.set("a", "1")
     async with client_in(tmp_path) as client:
         assert await client.get("a") == b"1"
 
 
-async def test_it_comes_back_with_everything_when_it_is_killed(tmp_path):
+async def test_a_killed_server_is_restarted_with_its_data(tmp_path):
     async with client_in(tmp_path) as client:
         await client.set("a", "1")
         killed = await pid_of(client)
@@ -52,7 +52,7 @@ async def test_it_comes_back_with_everything_when_it_is_killed(tmp_path):
         assert await pid_of(client) != killed
 
 
-async def test_a_folder_serves_one_at_a_time(tmp_path):
+async def test_a_folder_in_use_is_refused(tmp_path):
     async with client_in(tmp_path) as client:
         with pytest.raises(DataInUse, match=str(tmp_path)):
             async with embedded_valkey(tmp_path):
@@ -60,18 +60,34 @@ async def test_a_folder_serves_one_at_a_time(tmp_path):
         assert await client.ping()
 
 
-async def test_two_folders_are_two_stores(tmp_path):
+async def test_two_folders_have_separate_data(tmp_path):
     async with client_in(tmp_path / "one") as one, client_in(tmp_path / "other") as other:
         await one.set("a", "1")
         assert await other.get("a") is None
 
 
-async def test_a_long_path_will_do(tmp_path):
+async def test_a_long_path_works(tmp_path):
     async with client_in(tmp_path / ("long" * 20) / ("path" * 20)) as client:
         assert await client.ping()
 
 
-async def test_states_may_be_evicted_and_all_that_is_acknowledged_is_on_disk(tmp_path):
+async def test_states_can_be_evicted_and_acknowledged_writes_are_on_disk(tmp_path):
     async with client_in(tmp_path) as client:
         assert await client.config_get("maxmemory-policy") == {"maxmemory-policy": "volatile-lru"}
         assert await client.config_get("appendonly", "appendfsync") == {"appendonly": "yes", "appendfsync": "always"}
+
+
+@pytest.mark.parametrize("older", [False, True])
+async def test_only_its_user_can_read_the_data(tmp_path, older):
+    data = tmp_path / "data"
+    if older:
+        data.mkdir(mode=0o755)
+    mask = os.umask(0o022)
+    try:
+        async with client_in(data) as client:
+            await client.set("a", "1")
+    finally:
+        assert os.umask(mask) == 0o022
+    modes = {path: path.stat().st_mode & 0o077 for path in data.rglob("*.aof")}
+    assert set(modes.values()) == {0}
+    assert data.stat().st_mode & 0o777 == 0o700

@@ -37,12 +37,12 @@ class Counting:
     def __getattr__(self, name: str):
         return getattr(self._worker, name)
 
-    async def adapt(self, *args):
+    async def adapt(self, *args, **options):
         self.adapts += 1
         if not self.gate.is_set():
             self.stopped.set()
         await self.gate.wait()
-        return await self._worker.adapt(*args)
+        return await self._worker.adapt(*args, **options)
 
 
 @pytest.fixture
@@ -52,8 +52,15 @@ def engine(zoo):
         yield Counting(worker)
 
 
+class InPlace(Decoder):
+    """Starts no processes."""
+
+    async def decode(self, kind, raw, fields, tenant):
+        return kind.decode(raw, fields, self._limits)
+
+
 def clients_of(settings: Settings, engine, store: Store) -> Adaptation:
-    return Adaptation(Catalogue(settings.models), engine, store, settings, Decoder(settings))
+    return Adaptation(Catalogue(settings.models), engine, store, settings, InPlace(settings))
 
 
 async def answers(clients: Adaptation, asked=ASKED) -> list:
@@ -69,12 +76,12 @@ async def clients(settings, engine, store) -> Adaptation:
     return clients
 
 
-async def test_a_state_that_the_worker_lost_comes_from_redis(clients, engine):
+async def test_a_state_that_the_worker_evicted_comes_from_redis(clients, engine):
     assert (await answers(clients)).shape == (2, 3)
     assert engine.adapts == 2
 
 
-async def test_a_state_that_is_lost_everywhere_is_made_again_once(clients, engine, redis):
+async def test_a_state_that_is_lost_everywhere_is_rebuilt_once(clients, engine, redis):
     before = await answers(clients)
     await clients.predict(BOB, ASKED)
     assert redis.delete(*redis.keys("*:state*")) == 2
@@ -85,14 +92,14 @@ async def test_a_state_that_is_lost_everywhere_is_made_again_once(clients, engin
     assert engine.adapts == 4
 
 
-async def test_the_state_that_was_made_again_is_kept_with_an_expiry(clients, redis):
+async def test_a_rebuilt_state_is_stored_with_an_expiry(clients, redis):
     redis.delete(*redis.keys("*:state*"))
     await answers(clients)
     [key] = redis.keys("*:state*")
     assert 0 < redis.ttl(key) <= 1000
 
 
-async def test_many_who_ask_for_a_lost_state_wait_for_one_adapt(clients, engine, redis):
+async def test_concurrent_predicts_share_one_rebuild(clients, engine, redis):
     redis.delete(*redis.keys("*:state*"))
     engine.gate.clear()
     asking = [asyncio.create_task(answers(clients)) for _ in range(8)]
@@ -104,7 +111,7 @@ async def test_many_who_ask_for_a_lost_state_wait_for_one_adapt(clients, engine,
     assert all(other == pytest.approx(first, abs=1e-4) for other in others)
 
 
-async def test_one_who_gives_up_does_not_take_the_adapt_from_the_others(clients, engine, redis):
+async def test_a_cancelled_predict_does_not_cancel_the_shared_rebuild(clients, engine, redis):
     redis.delete(*redis.keys("*:state*"))
     engine.gate.clear()
     protocol_with_timeout, patient = (asyncio.create_task(answers(clients)) for _ in range(2))
@@ -115,7 +122,7 @@ async def test_one_who_gives_up_does_not_take_the_adapt_from_the_others(clients,
     assert engine.adapts == 3
 
 
-async def test_a_client_that_is_adapted_anew_while_its_state_is_made_gives_the_new_answer(clients, engine, redis):
+async def test_an_adapt_during_a_rebuild_gives_the_new_answer(clients, engine, redis):
     redis.delete(*redis.keys("*:state*"))
     engine.gate.clear()
     asking = asyncio.create_task(clients.predict(ALICE, ASKED))
@@ -127,7 +134,7 @@ async def test_a_client_that_is_adapted_anew_while_its_state_is_made_gives_the_n
     assert (await clients.predict(ALICE, ASKED)).answers.shape == (2, 2)
 
 
-async def test_a_client_that_is_forgotten_stays_forgotten_while_its_state_is_made(clients, engine, redis):
+async def test_a_delete_during_a_rebuild_leaves_nothing(clients, engine, redis):
     redis.delete(*redis.keys("*:state*"))
     engine.gate.clear()
     asking = asyncio.create_task(answers(clients))
@@ -140,7 +147,7 @@ async def test_a_client_that_is_forgotten_stays_forgotten_while_its_state_is_mad
         await answers(clients)
 
 
-async def test_states_of_an_older_checkpoint_are_made_anew(clients, store, settings, tmp_path):
+async def test_states_of_an_older_checkpoint_are_rebuilt(clients, store, settings, tmp_path):
     old = await answers(clients)
     newer = settings.model_copy(update={"models": make_zoo(tmp_path / "newer", seed=1)})
     with working(newer) as worker:
@@ -160,7 +167,7 @@ async def test_the_device_holds_only_the_latest_state_of_a_client(settings, stor
             await worker.predict(first.model, first.write, NOTHING)
 
 
-async def test_the_device_does_not_hold_what_has_expired_and_come_back(settings, store):
+async def test_the_device_evicts_the_state_of_an_expired_client_that_is_adapted_again(settings, store):
     with working(settings) as worker:
         clients = clients_of(settings, worker, store)
         first = (await clients.adapt(ALICE, None, SUPPORT, -1)).record
@@ -169,7 +176,7 @@ async def test_the_device_does_not_hold_what_has_expired_and_come_back(settings,
             await worker.predict(first.model, first.write, NOTHING)
 
 
-async def test_the_device_does_not_hold_what_could_not_be_stored(settings, store, monkeypatch):
+async def test_the_device_evicts_a_state_that_could_not_be_stored(settings, store, monkeypatch):
     with working(settings) as worker:
         drafts = []
 

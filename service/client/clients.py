@@ -1,0 +1,108 @@
+"""The clients: one that blocks, and one for event loops."""
+
+import asyncio
+import time
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from service.client.refusals import Answer, answer_of, pause_s
+from service.client.requests import adapt_request, forget_request, headers, predict_request
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+
+
+class Handful:
+    """A blocking client.
+
+    Args:
+        url: Address of the service.
+        api_key: The key of the tenant, where the service needs one.
+        timeout_s: Seconds to wait for each answer.
+        retries: How often a request is sent again after 429 or 503.
+    """
+
+    def __init__(
+        self, url: str = DEFAULT_URL, *, api_key: str | None = None, timeout_s: float = 60, retries: int = 4
+    ) -> None:
+        self._http = httpx.Client(base_url=url, headers=headers(api_key), timeout=timeout_s)
+        self._retries = retries
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+
+    def adapt(self, client_id: str, support: Iterable[tuple[Any, Any]], **options: Any) -> Answer:
+        """Adapt a client's model to (input, label) pairs. Options: model, mode ("replace" or "append"), ttl_s."""
+        return self._send(adapt_request(self._http, client_id, support, options))
+
+    def predict(self, client_id: str, inputs: Sequence[Any], **options: Any) -> list[Answer]:
+        """Answer each input: label, probability and probabilities; or value. Option: top_k."""
+        return _predictions(self._send(predict_request(self._http, client_id, inputs, options)))
+
+    def forget(self, client_id: str) -> None:
+        """Remove a client."""
+        self._send(forget_request(self._http, client_id))
+
+    def _send(self, request: httpx.Request) -> Answer:
+        for attempt in range(self._retries):
+            response = self._http.send(request)
+            pause = pause_s(response, attempt)
+            if pause is None:
+                return answer_of(response)
+            time.sleep(pause)
+        return answer_of(self._http.send(request))
+
+
+class AsyncHandful:
+    """A client for event loops. Takes the arguments of `Handful`."""
+
+    def __init__(
+        self, url: str = DEFAULT_URL, *, api_key: str | None = None, timeout_s: float = 60, retries: int = 4
+    ) -> None:
+        self._http = httpx.AsyncClient(base_url=url, headers=headers(api_key), timeout=timeout_s)
+        self._retries = retries
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+
+    async def adapt(self, client_id: str, support: Iterable[tuple[Any, Any]], **options: Any) -> Answer:
+        """See `Handful.adapt`."""
+        return await self._send(adapt_request(self._http, client_id, support, options))
+
+    async def predict(self, client_id: str, inputs: Sequence[Any], **options: Any) -> list[Answer]:
+        """See `Handful.predict`."""
+        return _predictions(await self._send(predict_request(self._http, client_id, inputs, options)))
+
+    async def forget(self, client_id: str) -> None:
+        """See `Handful.forget`."""
+        await self._send(forget_request(self._http, client_id))
+
+    async def _send(self, request: httpx.Request) -> Answer:
+        for attempt in range(self._retries):
+            response = await self._http.send(request)
+            pause = pause_s(response, attempt)
+            if pause is None:
+                return answer_of(response)
+            await asyncio.sleep(pause)
+        return answer_of(await self._http.send(request))
+
+
+def _predictions(answer: Answer) -> list[Answer]:
+    predictions: list[Answer] = answer["predictions"]
+    return predictions

@@ -1,0 +1,68 @@
+"""The requests that the clients send."""
+
+import base64
+import io
+import uuid
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
+
+Http = httpx.Client | httpx.AsyncClient
+
+
+def headers(api_key: str | None) -> dict[str, str]:
+    """The headers of all requests."""
+    return {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
+
+
+def adapt_request(
+    http: Http, client_id: str, support: Iterable[tuple[Any, Any]], options: dict[str, Any]
+) -> httpx.Request:
+    """POST /adapt."""
+    examples = [{"input": _plain(one), "label": _plain(label)} for one, label in support]
+    body = {"client_id": client_id, "support": examples} | options
+    return http.build_request("POST", "/adapt", json=body, headers={"Idempotency-Key": uuid.uuid4().hex})
+
+
+def predict_request(http: Http, client_id: str, inputs: Sequence[Any], options: dict[str, Any]) -> httpx.Request:
+    """POST /predict."""
+    body = {"client_id": client_id, "inputs": [_plain(one) for one in inputs]} | options
+    return http.build_request("POST", "/predict", json=body)
+
+
+def forget_request(http: Http, client_id: str) -> httpx.Request:
+    """DELETE /clients/{client_id}."""
+    return http.build_request("DELETE", f"/clients/{quote(client_id, safe='')}")
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON: files and images as base64, arrays as lists."""
+    if isinstance(value, Path):
+        value = value.read_bytes()
+    elif hasattr(value, "read"):
+        value = value.read()
+    elif hasattr(value, "save") and hasattr(value, "mode"):  # a PIL image
+        value = _png(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return base64.b64encode(value).decode()
+    return _numbers(value) if hasattr(value, "tolist") else value
+
+
+def _png(image: Any) -> bytes:
+    file = io.BytesIO()
+    (image if image.mode in PNG_MODES else image.convert("RGB")).save(file, "PNG")
+    return file.getvalue()
+
+
+def _numbers(array: Any) -> Any:
+    """An array as nested lists: without a channel axis of length 1; a mask of booleans as black and white."""
+    if len(array.shape) == 3 and 1 in (array.shape[0], array.shape[-1]):
+        array = array[0] if array.shape[0] == 1 else array[..., 0]
+    if "bool" in str(array.dtype):
+        array = array * (255 if len(array.shape) == 2 else 1)
+    return array.tolist()

@@ -1,0 +1,84 @@
+"""A queue of jobs that are too large for a batch: each runs in pieces, beside the batches."""
+
+import os
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Protocol, TypeVar
+
+from service.engine.device import Device
+from service.engine.job_queue import Job, JobQueue, settle
+from service.engine.memory import is_out_of_memory, refusal
+from service.errors import HandfulError
+
+Result = TypeVar("Result")
+Answer_co = TypeVar("Answer_co", covariant=True)
+
+NICENESS = 5
+"""Of the threads that run large jobs, so that the batches come first on a busy processor."""
+
+
+class Pieces(Protocol[Answer_co]):
+    """A large job, cut into pieces of about `piece_s` seconds."""
+
+    piece_s: float
+
+    def advance(self, device: Device) -> Answer_co | HandfulError | None:
+        """Run the next piece on a device. Returns the result after the last piece."""
+        ...
+
+    def shrink(self) -> bool:
+        """Halve the pieces, since one does not fit into memory. Returns whether that is possible."""
+        ...
+
+
+class LargeQueue(JobQueue[Pieces[Result], Result]):
+    """Runs the next piece of the job that is next, in one thread for each device.
+
+    No tenant has more than one job running, so that a thread is free for the others. A job whose caller has gone
+    stops after its piece.
+    """
+
+    def __init__(self, name: str, devices: Sequence[Device], waiting: int) -> None:
+        super().__init__(name, waiting, len(devices))
+        self._devices = devices
+        self._running: set[str] = set()
+
+    def _work(self, number: int) -> None:
+        _be_nice()
+        super()._work(number)
+
+    def _push(self, job: Job[Pieces[Result], Result]) -> None:
+        self._queue.push(job, job.share, job.group, job.work.piece_s)
+        self._changed.notify_all()
+
+    def _next(self) -> list[Job[Pieces[Result], Result]]:
+        job = self._queue.pop(without=self._running)
+        if job is None:
+            return []
+        self._running.add(job.share[0])
+        return [job]
+
+    def _serve(self, jobs: list[Job[Pieces[Result], Result]], number: int) -> None:
+        [job] = jobs
+        outcome: Result | Exception | None
+        try:
+            outcome = job.work.advance(self._devices[number])
+        except Exception as error:
+            failure = error.with_traceback(None)
+            outcome = None if is_out_of_memory(failure) and job.work.shrink() else refusal(failure)
+        if outcome is not None:
+            settle([(job.answer, outcome)])
+        with self._changed:
+            self._running.discard(job.share[0])
+            if outcome is None:
+                self._push(job)
+            self._changed.notify_all()
+
+
+def _be_nice() -> None:
+    """Lower the priority of this thread, where the system has one for each thread."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

@@ -1,0 +1,93 @@
+"""Large jobs, cut into pieces: inputs are encoded, and queries answered, some at a time."""
+
+from collections.abc import Callable
+from math import ceil
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from service.arrays import Array, Arrays
+from service.engine.costs import PIECE_S, Cost
+from service.engine.device import Device
+from service.engine.jobs import Adapted, AdaptJob, PredictJob
+from service.errors import Diverged
+
+FinishAdapt = Callable[[AdaptJob, Adapted | Diverged, float], Arrays | Diverged]
+FinishPredict = Callable[[PredictJob, Array, float], Array | Diverged]
+
+
+class LargeAdapt:
+    """An adapt that encodes its examples piece by piece; the rest is one piece.
+
+    Args:
+        job: The adapt.
+        cost: Its estimated cost.
+        encodes: Whether the model encodes at all.
+        finish: Makes the result of the job from that of the device and the seconds that all pieces took.
+    """
+
+    def __init__(self, job: AdaptJob, cost: Cost, finish: FinishAdapt, *, encodes: bool) -> None:
+        self._job, self._finish = job, finish
+        self._left = job.new_inputs() if encodes else job.support.inputs[:0]
+        self._features: list[Tensor] = [] if job.features is None else [job.features]
+        self._size = piece_size(len(self._left), cost)
+        self._seconds = 0.0
+        self.piece_s = cost.seconds / (1 + ceil(len(self._left) / self._size))
+
+    def advance(self, device: Device) -> Arrays | Diverged | None:
+        """Encode some examples; adapt when all are encoded."""
+        began = device.clock()
+        if len(self._left):
+            self._features += device.encode(self._job.model, [self._left[: self._size]])
+            self._left = self._left[self._size :]
+            self._seconds += device.clock() - began
+            return None
+        features = torch.cat(self._features) if self._features else None
+        [adapted] = device.adapt([self._job._replace(features=features)])
+        return self._finish(self._job, adapted, self._seconds + device.clock() - began)
+
+    def shrink(self) -> bool:
+        """Encode half as many examples at a time."""
+        self._size, before = max(1, self._size // 2), self._size
+        return len(self._left) > 0 and self._size < before
+
+
+class LargePredict:
+    """A predict that answers its queries piece by piece.
+
+    Args:
+        job: The predict.
+        cost: Its estimated cost.
+        together: The queries must be answered together.
+        finish: Makes the result of the job from all answers and the seconds that all pieces took.
+    """
+
+    def __init__(self, job: PredictJob, cost: Cost, finish: FinishPredict, *, together: bool) -> None:
+        self._job, self._finish = job, finish
+        self._left, self._together = job.queries, together
+        self._size = len(job.queries) if together else piece_size(len(job.queries), cost)
+        self._answers: list[Array] = []
+        self._seconds = 0.0
+        self.piece_s = cost.seconds / ceil(len(job.queries) / self._size)
+
+    def advance(self, device: Device) -> Array | Diverged | None:
+        """Answer some queries. Returns the answers to all when none are left."""
+        began = device.clock()
+        [answers] = device.predict([self._job._replace(queries=self._left[: self._size])])
+        self._seconds += device.clock() - began
+        if isinstance(answers, Diverged):
+            return answers
+        self._answers.append(answers)
+        self._left = self._left[self._size :]
+        return None if len(self._left) else self._finish(self._job, np.concatenate(self._answers), self._seconds)
+
+    def shrink(self) -> bool:
+        """Answer half as many queries at a time."""
+        self._size, before = max(1, self._size // 2), self._size
+        return self._size < before and not self._together
+
+
+def piece_size(count: int, cost: Cost) -> int:
+    """How many of `count` examples take about `PIECE_S`, if they are what the job costs."""
+    return max(1, min(count, int(count * PIECE_S / max(cost.seconds, PIECE_S))))

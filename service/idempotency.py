@@ -1,0 +1,43 @@
+"""The `Idempotency-Key` header (IETF draft-ietf-httpapi-idempotency-key-header-07).
+
+The draft makes it a quoted string; a value without quotes is accepted too.
+"""
+
+import hashlib
+import re
+from collections.abc import Sequence
+
+from service.errors import Unprocessable
+from service.store.records import RequestKey
+
+HEADER = "Idempotency-Key"
+FORM = re.compile(r'"([\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})')
+
+
+def request_key(values: Sequence[str], content_type: str, body: bytes) -> RequestKey | None:
+    """The key and the fingerprint of a request, or None if it has no key.
+
+    Args:
+        values: Of all headers `Idempotency-Key`.
+        content_type: Of the body.
+        body: As it was sent.
+
+    Raises:
+        Unprocessable: The header is sent twice, or is not 1 to 255 visible ASCII characters.
+    """
+    if not values:
+        return None
+    form = FORM.fullmatch(values[0].strip())
+    if form is None or len(values) > 1:
+        raise Unprocessable(
+            f"{HEADER}: send it once, with 1 to 255 visible ASCII characters, for instance a UUID.", field=HEADER
+        )
+    key: str = form[1] or form[2]
+    return RequestKey(_digest(key.encode()), _digest(content_type.encode(), b"\0", body))
+
+
+def _digest(*parts: bytes) -> str:
+    whole = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        whole.update(part)
+    return whole.hexdigest()

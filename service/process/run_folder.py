@@ -1,0 +1,64 @@
+"""The private folder of a running `handful serve`: sockets and metrics."""
+
+import fcntl
+import multiprocessing
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from service.settings import MAX_SOCKET_BYTES
+
+PREFIX = "handful-run-"
+LONGEST = f"/{PREFIX}12345678/pymp-12345678/listener-12345678"
+"""The longest path of a socket in such a folder: that of Python's forkserver."""
+
+
+@contextmanager
+def run_folder() -> Iterator[Path]:
+    """A folder that only this user can open, which is removed at the end. Folders that a killed process left behind are
+    removed first. Raises ValueError when no temporary folder has a path short enough for sockets."""
+    place = _place()
+    for left in place.glob(f"{PREFIX}*"):
+        _remove_if_unused(left)
+    folder = Path(tempfile.mkdtemp(dir=place))
+    lock = _lock(folder)
+    folder = folder.rename(place / f"{PREFIX}{folder.name[-8:]}")  # named only once locked, so that no one removes it
+    config = multiprocessing.current_process()._config  # type: ignore[attr-defined]
+    config["tempdir"] = str(folder)  # where the forkserver has its socket
+    try:
+        yield folder
+    finally:
+        config.pop("tempdir", None)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def _place() -> Path:
+    """The temporary folder, or /tmp where its path is too long."""
+    for place in (tempfile.gettempdir(), "/tmp"):
+        if len(os.fsencode(place + LONGEST)) <= MAX_SOCKET_BYTES and os.access(place, os.W_OK):
+            return Path(place)
+    raise ValueError(f"The path {tempfile.gettempdir()} is too long for Unix sockets: set TMPDIR to a shorter one.")
+
+
+def _remove_if_unused(folder: Path) -> None:
+    """Remove the folder of a process that has ended; another user's is left alone."""
+    with suppress(OSError):
+        lock = _lock(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def _lock(folder: Path) -> int:
+    """Lock a folder until the descriptor is closed or the process ends; systemd-tmpfiles then leaves it alone, too.
+    Raises OSError when it is locked already."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor

@@ -1,0 +1,154 @@
+"""Writes the next version of a client in one script, so that a reader sees the old version or the new one."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import redis.asyncio as redis
+from redis.exceptions import ResponseError
+from safetensors.numpy import save
+
+from service.errors import CorruptRecord
+from service.store import answers
+from service.store.answers import AnsweredBefore, Answers
+from service.store.checksums import digest, parse_record, seal, tag_state
+from service.store.connect import Client
+from service.store.keys import WRITE, WRITE_ONCE, record_key, state_key, support_key
+from service.store.listing import Lists, listings
+from service.store.records import Adapted, ClientKey, Draft, Record, StateKey, next_record, state_bytes, unexpired
+from service.store.redis_client import Blob, is_other_type
+from service.store.retries import no_retry
+
+WRITTEN, ANSWERED = 1, 2
+"""What the scripts return; 0 when the client has changed."""
+
+
+class VersionMoved(Exception):
+    """Another adapt of the same client came first."""
+
+
+class _Version(NamedTuple):
+    """A draft, and what is written of it whichever version it becomes."""
+
+    client: ClientKey
+    draft: Draft
+    support: bytes
+    support_digest: str
+    state: bytes
+
+
+def _version(client: ClientKey, draft: Draft) -> _Version:
+    support = save(draft.support)
+    state = tag_state(StateKey(client, draft.write, draft.checkpoint), draft.state)
+    return _Version(client, draft, support, digest(support), state)
+
+
+class Commits:
+    """Writes to one Redis. Raises what the library raises, and the errors that it names."""
+
+    def __init__(
+        self,
+        redis: Client,
+        get: Callable[[str], Awaitable[Blob]],
+        lists: Lists,
+        answers: Answers,
+        state_ttl_s: int,
+    ) -> None:
+        self._redis, self._get, self._lists, self._answers = redis, get, lists, answers
+        self._state_ttl_s = state_ttl_s
+
+    async def write(self, client: ClientKey, draft: Draft, after: Record | None) -> Record:
+        """Write a client's next version, and list it.
+
+        Raises:
+            VersionMoved: `after` is given, and is no longer the client's version.
+            AnsweredBefore: The draft's request was carried out before.
+        """
+        version = _version(client, draft)
+        if not self._lists.elsewhere:
+            return await self._write(version, after)
+        await self._lists.add(client, draft.expires_at)  # first: where there is no room for it, there is for nothing
+        record = await self._write(version, after)
+        if not await self._lists.has(client, record.expires_at):  # a list or a sweep came between
+            await self._lists.add(client, record.expires_at)
+        if draft.request is not None:
+            await self._answers.finish(client.tenant, draft.request, _answer(draft, record))
+        return record
+
+    async def _write(self, version: _Version, after: Record | None) -> Record:
+        while True:
+            text = await self._text(version.client)
+            record = await self._next(version, _readable(text), after)
+            done = await self._try(version, text, record)
+            if done == WRITTEN:
+                return record
+            if done == ANSWERED:
+                raise AnsweredBefore
+            # another write came first, so the loop ends: each turn means that one request was served
+
+    async def _text(self, client: ClientKey) -> bytes:
+        """The stored record; empty if there is none, or a value of another type."""
+        try:
+            return (await self._get(record_key(client))) or b""  # type: ignore[return-value]
+        except ResponseError as error:
+            if is_other_type(error):
+                return b""
+            raise
+
+    async def _next(self, version: _Version, found: Record | None, after: Record | None) -> Record:
+        draft, old = version.draft, unexpired(found)
+        if old is not None and draft.request is not None and self._answered(draft, old):
+            await self._answers.finish(version.client.tenant, draft.request, _answer(draft, old))
+            raise AnsweredBefore
+        if after is not None and (old is None or old.write != after.write):
+            raise VersionMoved
+        return next_record(version.client, draft, version.support_digest, found)
+
+    def _answered(self, draft: Draft, old: Record) -> bool:
+        """Whether the record is of the same request: its process died before the answer was kept."""
+        age_s = (datetime.now(UTC) - old.updated_at).total_seconds()
+        return draft.request is not None and old.request == draft.request.id and age_s < self._answers.kept_s
+
+    async def _try(self, version: _Version, text: bytes, record: Record) -> int:
+        try:
+            return await self._send(version, text, record)
+        except (redis.ConnectionError, redis.TimeoutError, OSError):
+            now = await self._text(version.client)
+            found = _readable(now)
+            if found is not None and record.write in (found.write, found.replaces):
+                return WRITTEN  # only the reply was lost
+            if now != text or not text:
+                raise  # it may have been written, and removed or replaced since
+            return await self._send(version, text, record)
+
+    async def _send(self, version: _Version, text: bytes, record: Record) -> int:
+        """Run the script once, without the library's retry, which could write a client that was removed meanwhile."""
+        client, draft = version.client, version.draft
+        listed = [] if self._lists.elsewhere else listings(client, record.expires_at)
+        places = [value for each in listed for value in (each.score, each.member)]
+        keys = [record_key(client), support_key(client), state_key(client), *(each.key for each in listed)]
+        values = text, seal(record), version.support, version.state, record.seconds_left(self._state_ttl_s)
+        script, arguments = WRITE, [*values, len(listed), *places]
+        if draft.request is not None and not self._lists.elsewhere:
+            script = WRITE_ONCE
+            keys += answers.keys(client.tenant)
+            arguments += self._answers.arguments(draft.request, _answer(draft, record))
+        with no_retry():
+            return int(await self._redis.eval(script, len(keys), *keys, *arguments))
+
+
+def _readable(text: bytes) -> Record | None:
+    """The record, or None if there is none or it is corrupt: then a write replaces it, and begins with version 1."""
+    try:
+        return parse_record(text) if text else None
+    except CorruptRecord:
+        return None
+
+
+def _answer(draft: Draft, record: Record) -> Adapted:
+    return Adapted(
+        record=record,
+        state_bytes=state_bytes(draft.state),
+        warnings=list(draft.warnings),
+        timings_ms=dict(draft.timings_ms),
+    )

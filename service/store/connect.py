@@ -1,0 +1,116 @@
+"""A client of the Redis that a URL names: one server, the master that Sentinels know, or a Cluster."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
+from urllib.parse import SplitResult, urlsplit
+
+import redis.asyncio as redis
+from redis.asyncio.cluster import ClusterNode, RedisCluster
+from redis.asyncio.connection import SSLConnection, parse_url
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
+from redis.exceptions import RedisClusterException
+
+from service.store.retries import Once
+
+Client = redis.Redis | RedisCluster
+
+FORMS = """HANDFUL_REDIS_URL is not the URL of a Redis. Its forms, with rediss for TLS:
+  redis://[user:password@]host:port/db
+  unix:///path/of/the/socket
+  redis+sentinel://[user:password@]host:port,host:port/service
+  redis+cluster://[user:password@]host:port,host:port
+Options follow as ?ssl_ca_certs=/path&...; in a password, write all but letters and digits as %XX."""
+
+
+class Named(NamedTuple):
+    """A parsed URL. `kind` is empty for one server."""
+
+    kind: str
+    hosts: list[tuple[str, int]]
+    service: str
+    options: dict[str, Any]
+
+
+def connect(url: str, timeout_s: float) -> Client:
+    """A client, which connects when it is first used. Raises ValueError, which does not show the URL."""
+    try:
+        named = _parse(url)
+        waits = {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s}
+        return CONNECT[named.kind](named._replace(options=waits | named.options))
+    except (KeyError, TypeError, ValueError, RedisClusterException):
+        raise ValueError(FORMS) from None  # the cause may show a part of the password
+
+
+async def close(client: Client) -> None:
+    """Give the connections back."""
+    await client.aclose()
+    if isinstance(client, redis.Redis) and isinstance(client.connection_pool, SentinelConnectionPool):
+        await client.connection_pool.sentinel_manager.aclose()
+
+
+def _parse(url: str) -> Named:
+    parts = urlsplit(url)
+    scheme, _, kind = parts.scheme.partition("+")
+    user, at, hosts = parts.netloc.rpartition("@")
+    first, *_ = hosts.split(",")
+    options = dict(parse_url(SplitResult(scheme, user + at + first, parts.path, parts.query, "").geturl()))
+    if kind:  # `hosts` has the addresses
+        tls = {"ssl": True} if options.pop("connection_class", None) is SSLConnection else {}
+        options = {key: value for key, value in options.items() if key not in ("host", "port")} | tls
+    return Named(kind, [_address(host, kind) for host in hosts.split(",")], parts.path.strip("/"), options)
+
+
+def _address(host: str, kind: str) -> tuple[str, int]:
+    parts = urlsplit(f"//{host}")
+    if kind and not parts.hostname:
+        raise ValueError
+    return parts.hostname or "", parts.port or (26379 if kind == "sentinel" else 6379)
+
+
+def _server(named: Named) -> Client:
+    pool = redis.ConnectionPool(retry=Once(), **named.options)
+    _check(pool)
+    return redis.Redis.from_pool(pool)
+
+
+def _check(pool: redis.ConnectionPool) -> None:
+    """Reject unknown options before connecting."""
+    pool.connection_class(**pool.connection_kwargs)
+
+
+def _sentinel(named: Named) -> Client:
+    if not named.service:
+        raise ValueError
+    user = {name: named.options.pop(f"sentinel_{name}", None) for name in ("username", "password")}
+    shared = {key: value for key, value in named.options.items() if key.startswith(("socket_", "ssl"))}
+    sentinel = Sentinel(named.hosts, sentinel_kwargs={**shared, **user, "retry": Once()})  # type: ignore[no-untyped-call]
+    client = cast("redis.Redis", sentinel.master_for(named.service, retry=Once(), **named.options))
+    for pool in (client.connection_pool, sentinel.sentinels[0].connection_pool):
+        _check(pool)
+    return client
+
+
+def _cluster(named: Named) -> Client:
+    nodes = [ClusterNode(host, port) for host, port in named.hosts]
+    return _Cluster(
+        startup_nodes=nodes,
+        require_full_coverage=False,  # the clients of nodes that are up are answered
+        reinitialize_steps=0,  # otherwise every fifth moved slot closes the connections of all running calls
+        retry=Once(),
+        **named.options,
+    )
+
+
+class _Cluster(RedisCluster):
+    """Starts with any node that answers. The library's own gives up when the first node is down."""
+
+    async def initialize(self, *options: Any, **named: Any) -> RedisCluster:
+        try:
+            return await super().initialize(*options, **named)
+        except (redis.ConnectionError, redis.TimeoutError):
+            for first in self.get_primaries()[:1]:
+                self.nodes_manager.move_node_to_end_of_cached_nodes(first.name)
+            return await super().initialize(*options, **named)
+
+
+CONNECT: dict[str, Callable[[Named], Client]] = {"": _server, "sentinel": _sentinel, "cluster": _cluster}

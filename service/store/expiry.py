@@ -1,0 +1,72 @@
+"""Removes clients whose time to live is over. Until then they are only treated as gone.
+
+Their keys have no expiry in Redis, because Redis evicts keys that have one when its memory is full.
+"""
+
+from datetime import UTC, datetime
+
+from redis.exceptions import ResponseError
+
+from service import metrics
+from service.errors import CorruptRecord
+from service.store.checksums import as_bytes, corrupt, parse_record
+from service.store.connect import Client
+from service.store.keys import EXPIRIES_KEY, REMOVE, UNLIST_DUE, record_key, state_key, support_key
+from service.store.listing import Lists, every_listing
+from service.store.records import ClientKey
+from service.store.redis_client import Blob, is_other_type
+
+
+class Sweep:
+    """The expiries in one Redis. Raises what the library raises."""
+
+    def __init__(self, redis: Client, lists: Lists) -> None:
+        self._redis, self._lists = redis, lists
+
+    async def run(self) -> None:
+        """Remove the clients that are due. Corrupt ones are counted and stay until they are adapted or deleted."""
+        now = datetime.now(UTC).timestamp()
+        for member in await self._lists.due(now):
+            if (client := _client(member)) is None:
+                await self._redis.zrem(EXPIRIES_KEY, member)
+            else:
+                await self._settle(client, now)
+
+    async def _settle(self, client: ClientKey, now: float) -> None:
+        try:
+            text = await self._text(client)
+            record = parse_record(text)
+        except CorruptRecord:
+            return
+        if record is not None and not record.expired():
+            await self._lists.add(client, record.expires_at)
+        elif not await self._remove(client, text):
+            return  # it was written meanwhile
+        await self._redis.eval(UNLIST_DUE, 1, EXPIRIES_KEY, ":".join(client), now)
+
+    async def _text(self, client: ClientKey) -> Blob:
+        try:
+            text: Blob = await self._redis.get(record_key(client))
+        except ResponseError as error:
+            if is_other_type(error):
+                raise corrupt("record") from None
+            raise
+        return text
+
+    async def _remove(self, client: ClientKey, text: Blob) -> bool:
+        """Remove a client if its record is still `text`; whether it was."""
+        lists = [] if self._lists.elsewhere else every_listing(client)
+        keys = [record_key(client), support_key(client), state_key(client), *(each.key for each in lists)]
+        done = await self._redis.eval(REMOVE, len(keys), *keys, text or "", *(each.member for each in lists))
+        if done and self._lists.elsewhere:
+            await self._lists.remove(client)
+        return bool(done)
+
+
+def _client(member: bytes) -> ClientKey | None:
+    """The client of a list entry, or None, counted, if there can be no such client."""
+    tenant, colon, client_id = as_bytes(member).decode(errors="replace").partition(":")
+    if colon and tenant and client_id and "\ufffd" not in client_id + tenant:
+        return ClientKey(tenant, client_id)
+    metrics.corrupt_records.inc()
+    return None

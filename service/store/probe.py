@@ -1,0 +1,65 @@
+"""The readiness probe: runs every command that the service needs, on keys of its own."""
+
+import redis.asyncio as redis
+from redis.asyncio.cluster import ClusterNode, RedisCluster
+from redis.exceptions import OutOfMemoryError, ResponseError
+
+from service.errors import Unavailable
+from service.store.connect import Client
+from service.store.keys import PROBE, probe_keys
+
+VALUE = b"ready"
+
+
+async def probe(client: Client) -> None:
+    """Write and read the probe keys. In a Cluster one node is enough, since the others have clients of their own.
+
+    Raises:
+        Unavailable: Redis refuses a command; the error names it.
+    """
+    if isinstance(client, RedisCluster):
+        await _probe_any(client)
+    else:
+        await _probe(client, probe_keys())
+
+
+async def _probe_any(client: RedisCluster) -> None:
+    """Probe the nodes, until one answers."""
+    await client.initialize()
+    failure: Exception | None = None
+    for node in client.get_primaries():
+        try:
+            return await _probe(client, _keys_of(client, node))
+        except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
+            failure = error
+    raise failure or redis.ConnectionError("the Cluster has no nodes")
+
+
+def _keys_of(client: RedisCluster, node: ClusterNode) -> tuple[str, str, str]:
+    """Probe keys that lie on a node. Raises ConnectionError when it has next to no slots."""
+    for number in range(16384):
+        keys = probe_keys(number)
+        if client.get_node_from_key(keys[0]) == node:
+            return keys
+    raise redis.ConnectionError("the node has no slots")
+
+
+async def _probe(client: Client, keys: tuple[str, str, str]) -> None:
+    first, *_ = keys
+    command = "EVAL"
+    try:
+        refused = await client.eval(PROBE, len(keys), *keys, VALUE)
+        command = "MGET"
+        await client.mget(first)
+        command = "GETEX"
+        await client.getex(first, ex=60)
+    except OutOfMemoryError:
+        return  # predicts go on, and adapts are refused with an error of their own
+    except ResponseError as error:
+        raise _refused(command, str(error)) from error
+    if refused and not refused[1].startswith(b"OOM"):
+        raise _refused(refused[0].decode(), refused[1].decode(errors="replace"))
+
+
+def _refused(command: str, error: str) -> Unavailable:
+    return Unavailable(f"Redis refuses {command}, which the service needs: {error[:200]}")

@@ -1,0 +1,42 @@
+"""A client whose model is no longer served is told so, and can be adapted anew or removed."""
+
+import shutil
+
+import pytest
+
+from service.settings import Settings
+from tests.service.drawings import letters, png
+from tests.service.serving import serving, working
+
+LV = letters("LV")
+
+
+@pytest.fixture
+def api(zoo, redis_url, redis, worker, tmp_path):
+    redis.flushall()
+    with serving(Settings(models=zoo, redis_url=redis_url), worker) as before:
+        before.post("/adapt", json={"client_id": "alice", "model": "glyphs-maml", "support": LV}).raise_for_status()
+    models = shutil.copytree(zoo, tmp_path / "models")
+    for suffix in (".json", ".safetensors"):
+        (models / f"glyphs-maml{suffix}").unlink()
+    settings = Settings(models=models, redis_url=redis_url)
+    with working(settings) as remaining, serving(settings, remaining) as api:
+        yield api
+
+
+def test_predict_and_append_are_409_with_the_way_out(api):
+    refusals = [
+        api.post("/predict", json={"client_id": "alice", "inputs": [png("L")]}),
+        api.post("/adapt", json={"client_id": "alice", "mode": "append", "support": LV}),
+        api.post("/adapt", json={"client_id": "alice", "mode": "append", "model": "glyphs-maml", "support": LV}),
+    ]
+    assert [refusal.status_code for refusal in refusals] == [409] * 3
+    assert all("adapt" in refusal.json()["detail"] for refusal in refusals)
+    assert all("glyphs-maml" in refusal.json()["detail"] for refusal in refusals)
+
+
+def test_it_is_listed_adapted_anew_and_removed(api):
+    assert api.get("/clients").json()["clients"][0]["model"] == "glyphs-maml"
+    assert api.get("/clients/alice").status_code == 200
+    assert api.post("/adapt", json={"client_id": "alice", "support": LV}).json()["version"] == 2
+    assert api.delete("/clients/alice").status_code == 204

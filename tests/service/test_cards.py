@@ -1,0 +1,58 @@
+"""The models of a folder, whatever else lies in it."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from service.cards import Card, Catalogue
+
+
+@pytest.fixture
+def models(zoo: Path, tmp_path: Path) -> Path:
+    for name in ("glyphs", "sinusoid"):
+        for kind in ("json", "safetensors"):
+            shutil.copy(zoo / f"{name}.{kind}", tmp_path)
+    return tmp_path
+
+
+def test_every_card_of_the_folder_is_served(models):
+    assert set(Catalogue(models)) == {"glyphs", "sinusoid"}
+
+
+def test_hidden_files_are_ignored_without_a_word(models, caplog):
+    (models / "._glyphs.json").write_bytes(b"\x00\x05\x16\x07 what macOS writes")
+    (models / ".hidden.json").write_text("{}")
+    assert set(Catalogue(models)) == {"glyphs", "sinusoid"}
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"name": "broken"}', b'{"input": {"type": "smell"}}']
+)
+def test_a_broken_card_is_named_and_the_others_are_served(models, caplog, content):
+    (models / "broken.json").write_bytes(content)
+    shutil.copy(models / "glyphs.safetensors", models / "broken.safetensors")
+    assert set(Catalogue(models)) == {"glyphs", "sinusoid"}
+    [record] = caplog.records
+    assert str(models / "broken.json") in record.getMessage()
+
+
+def test_a_card_without_weights_is_named_and_the_others_are_served(models, caplog):
+    (models / "sinusoid.safetensors").unlink()
+    assert set(Catalogue(models)) == {"glyphs"}
+    assert "sinusoid.json" in caplog.text
+    assert "sinusoid.safetensors" in caplog.text
+
+
+def test_a_folder_without_a_card_that_can_be_read_is_refused(models):
+    for path in models.glob("*.json"):
+        path.write_text("{")
+    with pytest.raises(FileNotFoundError, match="no card that can be read"):
+        Catalogue(models)
+
+
+def test_a_card_is_written_as_it_was_read(models):
+    card = Card.read(models / "glyphs.json")
+    card.write(models / "copy.json")
+    assert Card.read(models / "copy.json") == card
