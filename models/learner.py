@@ -13,7 +13,7 @@ learner. Learners are written for one client; `functional.py` batches over clien
 
 from abc import ABC, abstractmethod
 from enum import StrEnum
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -76,16 +76,18 @@ class Learner(nn.Module, ABC):
     """Size of a fixed head. Its rows are interchangeable before adaptation, so permuting the classes permutes the
     answers in expectation only. None: any number of classes, and exact permutation."""
     uses_class_names: ClassVar[bool] = False
-    """Whether the names of the classes are encoded and given to `adapt`. Renaming a class may then change answers."""
+    """Whether the names of the classes are encoded and given to `adapt`. Renaming a class may then change answers. The
+    state has the tensor `names` (ways,): what each name counts for, 0 where it is not used."""
     max_examples: ClassVar[int | None] = None
     """Largest support set, for learners whose time or memory grows faster than its size. None: no limit."""
 
-    def encode(self, inputs: Tensor) -> Tensor:
-        """Encode inputs (n, *input) to features (n, *features) with weights that all clients share.
+    def encode(self, inputs: Any) -> Tensor:
+        """Encode inputs (n, *input), or n texts, to features (n, *features) with weights that all clients share.
 
         The features of an input do not depend on the other inputs. The default is the identity.
         """
-        return inputs
+        features: Tensor = inputs
+        return features
 
     @abstractmethod
     def adapt(self, support: Support) -> State:

@@ -74,10 +74,12 @@ class TextSampler(EpisodeSampler):
         support, query = zip(*(_draw(drawn, c, rng, shape) for c in chosen), strict=True)
         targets = torch.arange(len(chosen))
         mask = torch.ones(len(chosen) * shape.shots, dtype=torch.bool)
-        names: Any = [plain_words(c) for c in chosen]
-        learned = Support(list(chain.from_iterable(support)), targets.repeat_interleave(shape.shots), mask, len(chosen), names)
         counts = torch.tensor([len(each) for each in query])
-        return Episode(learned, list(chain.from_iterable(query)), targets.repeat_interleave(counts))
+        names: Any = [plain_words(c) for c in chosen]
+        given: Any = list(chain.from_iterable(support))
+        asked: Any = list(chain.from_iterable(query))
+        learned = Support(given, targets.repeat_interleave(shape.shots), mask, len(chosen), names)
+        return Episode(learned, asked, targets.repeat_interleave(counts))
 
 
 def plain_words(label: str) -> str:

@@ -64,7 +64,7 @@ def _network(folder: Path) -> Any:
     from transformers import AutoModel  # noqa: PLC0415 (takes seconds)
     from transformers.utils import logging  # noqa: PLC0415
 
-    logging.disable_progress_bar()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     network = AutoModel.from_pretrained(
         folder, use_safetensors=True, trust_remote_code=False, local_files_only=True, dtype=torch.float32
     )

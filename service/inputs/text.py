@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from service.arrays import Array
+from service.arrays import Array, text_array
 from service.errors import Unprocessable
 from service.inputs.kind import Decoded, InputKind, InputWarning
 from service.inputs.limits import Limits
@@ -37,11 +37,13 @@ class Text(InputKind):
         """Decode to an array (n,) of strings."""
         texts = [_joined(one, field) for one, field in zip(raw, fields, strict=True)]
         long = [field for text, field in zip(texts, fields, strict=True) if len(text) > self.max_characters]
-        return Decoded(as_array([text[: self.max_characters] for text in texts]), [self._cut(field) for field in long])
+        return Decoded(
+            text_array([text[: self.max_characters] for text in texts]), [self._cut(field) for field in long]
+        )
 
     def examples(self, count: int, rng: np.random.Generator) -> Array:
         """A few words each."""
-        return as_array([" ".join(rng.choice(WORDS, 4)) for _ in range(count)])
+        return text_array([" ".join(rng.choice(WORDS, 4)) for _ in range(count)])
 
     def work(self, raw: Sequence[Any]) -> int:
         """The characters."""
@@ -50,11 +52,6 @@ class Text(InputKind):
     def _cut(self, field: str) -> InputWarning:
         detail = f"Only the first {self.max_characters} characters are read, and of these the first {self.max_tokens} "
         return InputWarning(field, "truncated", detail + "tokens.")
-
-
-def as_array(texts: Sequence[str]) -> Array:
-    """Texts as an array (n,) of strings of any length."""
-    return np.array(texts, dtype=np.dtypes.StringDType())
 
 
 def _joined(raw: Any, field: str) -> str:
@@ -67,13 +64,14 @@ def _joined(raw: Any, field: str) -> str:
             )
         if part.startswith(IMAGES):
             raise Unprocessable(f"{field}: this is an image file in base64, and the model takes texts.", field=field)
+    length = sum(len(part) for part in parts)
+    if length > LONGEST:
+        raise Unprocessable(
+            f"{field}: {length} characters; the limit is {LONGEST}. Send the part that matters.", field=field
+        )
     text = _clean("\n".join(parts))
     if not text:
         raise Unprocessable(f"{field}: the text is empty.", field=field)
-    if len(text) > LONGEST:
-        raise Unprocessable(
-            f"{field}: {len(text)} characters; the limit is {LONGEST}. Send the part that matters.", field=field
-        )
     return text
 
 
