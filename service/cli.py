@@ -148,7 +148,8 @@ def _card(model: str, folder: Path) -> Card:
 @app.command()
 def models(as_json: Annotated[bool, typer.Option("--json", help="Print all cards as JSON.")] = False) -> None:
     """List the models that are served, with their measured scores."""
-    catalogue = Catalogue(Settings().models)
+    settings = Settings()
+    catalogue = Catalogue(settings.models, settings.serve)
     if as_json:
         print(json.dumps([card.model_dump() for card in catalogue.values()], indent=2))
         return

@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     )
 
     models: Path = Field(ZOO, description="Folder of the checkpoints and cards to serve.")
+    serve: str = Field(
+        "*", description="Models of the folder to serve: names or patterns, separated by commas, such as texts,glyphs*."
+    )
     default_model: str = Field("glyphs", description="The model of an /adapt that names none.")
 
     redis_url: str | None = Field(

@@ -1,6 +1,7 @@
 """Learners on a device: the jobs of one model in, their results out."""
 
 import copy
+import logging
 import time
 from collections.abc import Hashable, Mapping, Sequence
 from functools import partial
@@ -21,6 +22,8 @@ from service.engine.delta_encoding import DeltaEncoding
 from service.engine.jobs import Adapted, AdaptJob, Kept, PredictJob
 from service.errors import Diverged
 from service.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 class Supported(NamedTuple):
@@ -168,9 +171,16 @@ class Device:
 
 
 def load(names: Sequence[str], settings: Settings) -> dict[str, Learner]:
-    """The learners of these names, on the device."""
-    folder, device = settings.models, torch.device(settings.device)
-    return {name: checkpoint.load(folder / f"{name}.safetensors").to(device) for name in names}
+    """The learners of these names, on the device. One that cannot be loaded is logged, and the others are served."""
+    learners: dict[str, Learner] = {}
+    for name in names:
+        try:
+            learner = checkpoint.load(settings.models / f"{name}.safetensors")
+        except (ImportError, OSError, RuntimeError, ValueError) as error:
+            log.error("the model %s cannot be loaded and is not served: %s", name, error)
+        else:
+            learners[name] = learner.to(settings.device)
+    return learners
 
 
 def twins(learners: Mapping[str, Learner]) -> dict[str, Learner]:

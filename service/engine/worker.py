@@ -30,6 +30,7 @@ class Worker:
 
     def __init__(self, models: Sequence[str], settings: Settings) -> None:
         self._settings, learners = settings, load(models, settings)
+        self.models = list(learners)
         limits = Limits(settings.queue, settings.batch_jobs, settings.batch_examples)
         self.budget = Budget(learners, settings.max_job_s)
         self._adapting = Device(learners, settings, compiling=settings.compile)
