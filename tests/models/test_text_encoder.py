@@ -14,7 +14,8 @@ from models.encoders.text import TextEncoder
 from models.recipes.texts import MINILM
 
 transformers = pytest.importorskip("transformers", reason="needs transformers: pip install 'handful[worker]'")
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *["where", "is", "my", "parcel", "?", "i", "want", "a", "refund", "now", "the"]]
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+WORDS = SPECIAL + ["where", "is", "my", "parcel", "?", "i", "want", "a", "refund", "now", "the"]
 TEXTS = ["where is my parcel ?", "refund", "i want a refund now", "the parcel is now where the refund is"]
 
 
