@@ -15,7 +15,7 @@ from models.recipes.texts import MINILM
 
 transformers = pytest.importorskip("transformers", reason="needs transformers: pip install 'handful[worker]'")
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-WORDS = SPECIAL + ["where", "is", "my", "parcel", "?", "i", "want", "a", "refund", "now", "the"]
+WORDS = [*SPECIAL, "where", "is", "my", "parcel", "?", "i", "want", "a", "refund", "now", "the"]
 TEXTS = ["where is my parcel ?", "refund", "i want a refund now", "the parcel is now where the refund is"]
 
 
