@@ -46,6 +46,7 @@ bench: $(VENV)/ready
 	$(BIN)/python -m benchmarks.latency $(LIMITS)
 	$(BIN)/python -m benchmarks.fairness
 	$(BIN)/python -m benchmarks.peak $(LIMITS)
+	$(BIN)/python -m benchmarks.hostile
 	$(if $(DATA),$(BIN)/python -m benchmarks.agreement --data $(DATA))
 	$(BIN)/python -m benchmarks.report
 

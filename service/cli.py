@@ -175,8 +175,18 @@ def _line(error: Exception) -> str:
     """The message of an error. That of a setting has no value, which may be secret."""
     if not isinstance(error, ValidationError) or error.title != Settings.__name__:
         return str(error)
-    found = [_wrong_setting(each["loc"], each["msg"]) for each in error.errors(include_input=False)]
+    found = [
+        _wrong_setting(each["loc"], each["msg"] + AS_JSON.get(each["type"], ""))
+        for each in error.errors(include_input=False)
+    ]
     return "; ".join(dict.fromkeys(found))
+
+
+AS_JSON = {
+    "list_type": ', written as JSON: \'["FIRST", "SECOND"]\'',
+    "dict_type": ', written as JSON: \'{"NAME": "VALUE"}\'',
+}
+"""How to write settings that are not plain text, by the type of pydantic's error."""
 
 
 def _wrong_setting(location: tuple[int | str, ...], message: str) -> str:

@@ -28,6 +28,7 @@ FAILURES = responses(
     errors.UnsupportedMediaType,
     errors.Unprocessable,
     errors.TooManyWays,
+    errors.TooCostly,
     errors.KeyReused,
     errors.Diverged,
     errors.Busy,
