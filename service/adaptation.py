@@ -20,7 +20,7 @@ from service.inputs.limits import check_count
 from service.settings import Settings
 from service.states import States
 from service.store.idempotency import Idempotency
-from service.store.records import Adapted, ClientKey, Draft, Record, RequestKey, StateKey, state_bytes
+from service.store.records import Adapted, ClientKey, Draft, Record, RequestKey, StateKey, names_used, state_bytes
 from service.store.store import Store, VersionMoved
 from service.support_sets import SupportSets, joined_inputs, joined_labels
 
@@ -46,12 +46,17 @@ class Plan(NamedTuple):
     warnings: list[InputWarning]
     request: RequestKey | None
 
+    @property
+    def label_names(self) -> bool:
+        """Whether the names of the classes may be learned from."""
+        return self.support.names is not None
+
     def draft(self, write: str, state: Arrays, timings_ms: dict[str, float]) -> Draft:
         """The version to write."""
         card = self.card
         return Draft(
-            write, card.name, card.checkpoint, self.classes, self.support, state, self.expires_at, self.request,
-            self.warnings, timings_ms,
+            write, card.name, card.checkpoint, self.classes, self.support, state, self.expires_at, self.label_names,
+            self.request, self.warnings, timings_ms,
         )  # fmt: skip
 
 
@@ -92,13 +97,15 @@ class Adaptation:
         raw: Sequence[tuple[Any, Any]],
         ttl_s: int | None,
         request: RequestKey | None = None,
+        label_names: bool | None = None,
     ) -> Adapted:
         """Create or replace a client's model from (input, label) pairs.
 
-        With `request`, a retry of the same request gets the first answer. Raises KeyReused and RequestInProgress.
+        With `request`, a retry of the same request gets the first answer. `label_names` says whether the names of the
+        classes may be learned from; by default they are. Raises KeyReused and RequestInProgress.
         """
         return await self._idempotency.run(
-            client.tenant, request, lambda: self._replace(client, model, raw, ttl_s, request)
+            client.tenant, request, lambda: self._replace(client, model, raw, ttl_s, request, label_names)
         )
 
     async def append(
@@ -108,16 +115,17 @@ class Adaptation:
         raw: Sequence[tuple[Any, Any]],
         ttl_s: int | None,
         request: RequestKey | None = None,
+        label_names: bool | None = None,
     ) -> Adapted:
         """Add (input, label) pairs to a client's support set and adapt to all of it. See `adapt` for `request`.
 
-        Without `ttl_s`, the expiry stays as it is. Raises UnknownClient and CorruptRecord.
+        Without `ttl_s` and `label_names`, both stay as they are. Raises UnknownClient and CorruptRecord.
         """
 
         async def learn() -> Adapted:
             lock = self._appending.setdefault(client, asyncio.Lock())  # one of two concurrent appends would fail
             async with lock:
-                return await self._append(client, model, raw, ttl_s, request)
+                return await self._append(client, model, raw, ttl_s, request, label_names)
 
         return await self._idempotency.run(client.tenant, request, learn)
 
@@ -128,13 +136,15 @@ class Adaptation:
         raw: Sequence[tuple[Any, Any]],
         ttl_s: int | None,
         request: RequestKey | None,
+        label_names: bool | None,
     ) -> Adapted:
         card = self._catalogue[self._settings.default_model if model is None else model]
         clock = Clock()
         self._support_sets.check_examples(card, len(raw))
         decoded = await self._decode(card, raw, client.tenant)
         clock.lap("decode")
-        classes, support = self._support_sets.make(card, decoded.array(), [label for _, label in raw])
+        named = label_names is not False
+        classes, support = self._support_sets.make(card, decoded.array(), [label for _, label in raw], named=named)
         plan = Plan(card, classes, support, _expiry(ttl_s), decoded.warnings, request)
         return await self._learn(client, plan, clock, after=None)
 
@@ -145,6 +155,7 @@ class Adaptation:
         raw: Sequence[tuple[Any, Any]],
         ttl_s: int | None,
         request: RequestKey | None,
+        label_names: bool | None,
     ) -> Adapted:
         for _ in range(TRIES):
             record, stored = await self._store.support(client)
@@ -155,8 +166,10 @@ class Adaptation:
             self._support_sets.check_examples(card, len(stored.inputs) + len(raw))
             new = await self._decode(card, raw, client.tenant)
             clock.lap("decode")
+            named = record.label_names if label_names is None else label_names
             labels = joined_labels(record, stored, [label for _, label in raw])
-            classes, support = self._support_sets.make(card, joined_inputs(stored, new.array()), labels)
+            inputs = joined_inputs(stored, new.array())
+            classes, support = self._support_sets.make(card, inputs, labels, named=named)
             expires_at = _expiry(ttl_s) or record.expires_at
             try:
                 plan = Plan(card, classes, support, expires_at, new.warnings, request)
@@ -224,7 +237,13 @@ class Adaptation:
             self._engine.evict(record.replaces)
         if plan.request is None:  # otherwise the answer, stored with the client, lacks this time
             clock.lap("store")
-        return Adapted(record=record, state_bytes=state_bytes(state), warnings=plan.warnings, timings_ms=clock.laps_ms)
+        return Adapted(
+            record=record,
+            state_bytes=state_bytes(state),
+            names_used=names_used(state),
+            warnings=plan.warnings,
+            timings_ms=clock.laps_ms,
+        )
 
     async def _decode(self, card: Card, raw: Sequence[tuple[Any, Any]], tenant: str) -> Decoded:
         fields = [f"support[{i}].input" for i in range(len(raw))]

@@ -1,5 +1,6 @@
-"""Arrays without torch, and the support set that is made of them."""
+"""Arrays of numbers and texts without torch, and the support set that is made of them."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,6 +9,9 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 Arrays = dict[str, Array]
 
+TEXT = np.dtypes.StringDType()
+"""The dtype of an array of texts of any length."""
+
 
 class SupportSet(NamedTuple):
     """A client's labelled examples, from decoding to the learner and to the store.
@@ -15,11 +19,13 @@ class SupportSet(NamedTuple):
     inputs   (n, *input)
     targets  (n,) int64 class indices, or (n, outputs) float32 for regression
     ways     number of classes; 0 for regression
+    names    the names of the classes (ways,), for learners that use them; None: they must not be used
     """
 
     inputs: Array
     targets: Array
     ways: int
+    names: Array | None = None
 
 
 INFINITE = np.uint16(0x7C00)
@@ -32,3 +38,23 @@ def all_finite(values: Array) -> bool:
     if values.dtype == np.float16:
         return bool((values.view(np.uint16) & INFINITE).max(initial=0) < INFINITE)
     return bool(np.isfinite(values).all())
+
+
+def text_array(texts: Sequence[str]) -> Array:
+    """Texts as an array (n,)."""
+    return np.array(texts, dtype=TEXT)
+
+
+def pack_texts(texts: Array) -> tuple[Array, Array]:
+    """Texts (n,) as their UTF-8 bytes, one behind the other, and the number of bytes of each (n,)."""
+    encoded = [text.encode() for text in texts.tolist()]
+    return np.frombuffer(b"".join(encoded), np.uint8), np.array([len(each) for each in encoded], np.int64)
+
+
+def unpack_texts(data: Array, lengths: Array) -> Array:
+    """The texts that `pack_texts` packed. Raises ValueError."""
+    ends = np.cumsum(lengths)
+    if lengths.ndim != 1 or lengths.min(initial=0) < 0 or len(data) != (ends[-1] if len(ends) else 0):
+        raise ValueError(f"{len(data)} bytes of texts whose lengths are {lengths.tolist()[:10]}")
+    parts = np.split(data, ends[:-1]) if len(ends) else []
+    return text_array([bytes(part).decode() for part in parts])

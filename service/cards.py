@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -94,14 +95,17 @@ class Card(BaseModel):
 class Catalogue(Mapping[str, Card]):
     """The cards of a folder by name. Of the weights, only the digest is computed.
 
-    Hidden files are ignored. An unreadable card is logged with its path and left out.
+    `serve` selects models by names or patterns, separated by commas. Hidden files are ignored. An unreadable card is
+    logged with its path and left out.
 
     Raises:
-        FileNotFoundError: The folder has no model with a readable card.
+        FileNotFoundError: The folder has no selected model with a readable card.
     """
 
-    def __init__(self, folder: Path) -> None:
-        paths = [path for path in sorted(folder.glob("*.json")) if not path.name.startswith(".")]
+    def __init__(self, folder: Path, serve: str = "*") -> None:
+        paths = [path for path in sorted(folder.glob("*.json")) if _selected(path.stem, serve)]
+        if not paths and serve != "*":
+            raise FileNotFoundError(f"{folder} holds no model that HANDFUL_SERVE={serve} selects")
         if not paths:
             raise FileNotFoundError(
                 f"{folder} has no model. A model is a card NAME.json with NAME.safetensors beside it."
@@ -125,6 +129,10 @@ class Catalogue(Mapping[str, Card]):
 
     def __len__(self) -> int:
         return len(self._cards)
+
+
+def _selected(name: str, patterns: str) -> bool:
+    return not name.startswith(".") and any(fnmatchcase(name, each.strip()) for each in patterns.split(","))
 
 
 def _read(path: Path) -> Card | None:

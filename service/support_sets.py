@@ -8,7 +8,7 @@ import numpy as np
 from service.arrays import Array, SupportSet
 from service.cards import Card
 from service.errors import Conflict, TooManyWays, Unprocessable
-from service.inputs.labels import Classes, checked_labels, class_indices, regression_targets
+from service.inputs.labels import Classes, checked_labels, class_indices, class_names, regression_targets
 from service.inputs.limits import check_count
 from service.settings import Settings
 from service.store.records import Record
@@ -30,13 +30,18 @@ class SupportSets:
                 field="support",
             )
 
-    def make(self, card: Card, inputs: Array, labels: Sequence[Any]) -> tuple[Classes | None, SupportSet]:
-        """The classes, None for regression, and the support set. Raises Unprocessable and TooManyWays."""
+    def make(
+        self, card: Card, inputs: Array, labels: Sequence[Any], *, named: bool
+    ) -> tuple[Classes | None, SupportSet]:
+        """The classes, None for regression, and the support set. Raises Unprocessable and TooManyWays.
+
+        With `named`, the model may learn from the names of the classes.
+        """
         if card.kind == "regression":
             return None, SupportSet(inputs, regression_targets(labels, card.outputs or 1), ways=0)
         classes, targets = class_indices(labels)
         self._check_ways(card, len(classes))
-        return classes, SupportSet(inputs, targets, ways=len(classes))
+        return classes, SupportSet(inputs, targets, len(classes), class_names(classes, named=named))
 
     def _check_ways(self, card: Card, ways: int) -> None:
         """Raise TooManyWays. It names the models that take so many classes, or the setting to change."""

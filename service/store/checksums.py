@@ -11,8 +11,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from service import metrics
-from service.arrays import Arrays, SupportSet
+from service.arrays import TEXT, Arrays, SupportSet, pack_texts, unpack_texts
 from service.errors import CorruptRecord
+from service.inputs.labels import class_names
 from service.store.records import Blob, Record, StateKey
 
 MARK = b',"digest":"'
@@ -54,8 +55,14 @@ def parse_record(text: Blob) -> Record | None:
 
 
 def dump_support(support: SupportSet) -> bytes:
-    """A support set as it is stored: a safetensors file. The record has its classes."""
-    return save({"inputs": support.inputs, "targets": support.targets})
+    """A support set as it is stored: a safetensors file. The record has its classes.
+
+    safetensors has no texts. They are stored as bytes and lengths.
+    """
+    if support.inputs.dtype != TEXT:
+        return save({"inputs": support.inputs, "targets": support.targets})
+    data, lengths = pack_texts(support.inputs)
+    return save({"inputs": data, "lengths": lengths, "targets": support.targets})
 
 
 def parse_support(record: Record, blob: Blob) -> SupportSet:
@@ -64,13 +71,21 @@ def parse_support(record: Record, blob: Blob) -> SupportSet:
         value = as_bytes(blob)
         if record.support_digest not in (None, digest(value)):
             raise ValueError("the digest does not match")
-        tensors = load(value)
-        support = SupportSet(tensors["inputs"], tensors["targets"], ways=len(record.classes or ()))
+        tensors = _unpacked(load(value))
+        names = class_names(record.classes, named=record.label_names)
+        support = SupportSet(tensors["inputs"], tensors["targets"], len(record.classes or ()), names)
         if len(support.targets) == record.examples:
             return support
     except (SafetensorError, KeyError, TypeError, ValueError):
         pass
     raise corrupt("support set")
+
+
+def _unpacked(support: Arrays) -> Arrays:
+    if "lengths" not in support:
+        return support
+    lengths = support.pop("lengths")
+    return support | {"inputs": unpack_texts(support["inputs"], lengths)}
 
 
 def tag_state(key: StateKey, state: Arrays) -> bytes:

@@ -14,7 +14,18 @@ from service.store.checksums import digest, dump_support, parse_record, seal, ta
 from service.store.connect import Client
 from service.store.keys import record_key, state_key, support_key
 from service.store.listing import Lists, listings
-from service.store.records import Adapted, Blob, ClientKey, Draft, Record, StateKey, next_record, state_bytes, unexpired
+from service.store.records import (
+    Adapted,
+    Blob,
+    ClientKey,
+    Draft,
+    Record,
+    StateKey,
+    names_used,
+    next_record,
+    state_bytes,
+    unexpired,
+)
 from service.store.redis_client import is_other_type
 from service.store.retries import no_retry
 from service.store.scripts import WRITE, WRITE_ONCE
@@ -151,6 +162,7 @@ def _answer(draft: Draft, record: Record) -> Adapted:
     return Adapted(
         record=record,
         state_bytes=state_bytes(draft.state),
+        names_used=names_used(draft.state),
         warnings=list(draft.warnings),
         timings_ms=dict(draft.timings_ms),
     )
