@@ -1,0 +1,212 @@
+"""Small real tables: an episode is some rows of one table, and other rows to answer."""
+
+import csv
+import gzip
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.columns import Column, Row, Value, encode, fit
+from models.datasets.dataset import Dataset
+from models.datasets.episode import EpisodeSampler, Shape
+from models.learner import Episode, Kind, Support
+
+Label = str | float
+
+
+class Task(NamedTuple):
+    """A column of a table to predict. `above`: whether a number is above this one."""
+
+    table: str
+    target: str
+    above: float | None = None
+
+
+CLASSIFICATION: dict[str, tuple[Task, ...]] = {
+    "tables-choice": (
+        Task("heart_four_hospitals", "num", 0),
+        Task("heart_four_hospitals", "num"),
+        Task("heart_four_hospitals", "sex"),
+        Task("heart_four_hospitals", "exang"),
+        Task("heart_four_hospitals", "cp"),
+        Task("hpc_data", "class"),
+        Task("hpc_data", "protocol"),
+        Task("indo_rct", "outcome"),
+        Task("indo_rct", "sod"),
+        Task("ames", "Sale_Price", 160_000),
+        Task("ames", "Bldg_Type"),
+        Task("ames", "MS_Zoning"),
+        Task("ames", "Garage_Finish"),
+    ),
+    "tables-report": (
+        Task("credit_data", "Status"),
+        Task("credit_data", "Home"),
+        Task("credit_data", "Marital"),
+        Task("credit_data", "Job"),
+        Task("credit_data", "Records"),
+        Task("leaf_flavia", "species"),
+        Task("leaf_flavia", "apex"),
+        Task("leaf_flavia", "shape"),
+        Task("opt_birthweight", "Birthweight", 3200),
+        Task("opt_birthweight", "Use.Tob"),
+        Task("opt_birthweight", "Clinic"),
+        Task("opt_birthweight", "Prev.preg"),
+    ),
+}
+REGRESSION: dict[str, tuple[Task, ...]] = {
+    "tables-choice": (
+        Task("ames", "Sale_Price"),
+        Task("ames", "Year_Built"),
+        Task("heart_four_hospitals", "thalach"),
+        Task("heart_four_hospitals", "age"),
+        Task("hpc_data", "input_fields"),
+    ),
+    "tables-report": (
+        Task("opt_birthweight", "Birthweight"),
+        Task("opt_birthweight", "BMI"),
+        Task("credit_data", "Amount"),
+        Task("credit_data", "Income"),
+        Task("credit_data", "Seniority"),
+        Task("leaf_flavia", "area"),
+    ),
+}
+"""Tasks to choose on and tasks to report. No table is in both."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of a table and what is to be predicted of each: a class, or a number."""
+
+    name: str
+    rows: list[Row]
+    labels: list[Label]
+
+
+class Drawn(NamedTuple):
+    """Rows to learn from and rows to answer, with class indices or numbers."""
+
+    rows: list[Row]
+    targets: list[float]
+    queries: list[Row]
+    answers: list[float]
+    ways: int
+
+
+def read(folder: Path, task: Task) -> Table:
+    """A task of the tables in `folder`, which are `name.csv.gz`. Empty cells are missing."""
+    with gzip.open(folder / f"{task.table}.csv.gz", "rt", newline="") as file:
+        rows = [{name: _value(text) for name, text in row.items()} for row in csv.DictReader(file)]
+    rows = _one_type(rows)
+    kept = [row for row in rows if row[task.target] is not None]
+    labels = [_label(row[task.target], task) for row in kept]
+    others = [{name: value for name, value in row.items() if name != task.target} for row in kept]
+    return Table(f"{task.table}: {task.target}", others, labels)
+
+
+def _label(value: Value, task: Task) -> Label:
+    if task.above is not None:
+        return str(float(value or 0) > task.above)
+    return value if isinstance(value, float) else str(value)
+
+
+def _value(text: str) -> Value:
+    text = text.strip()
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return text
+
+
+def _one_type(rows: list[dict[str, Value]]) -> list[dict[str, Value]]:
+    """The rows with texts in columns that are not all numbers."""
+    mixed = {name for row in rows for name, value in row.items() if isinstance(value, str)}
+    return [{n: str(v) if n in mixed and v is not None else v for n, v in row.items()} for row in rows]
+
+
+def draw(table: Table, rng: np.random.Generator, count: int, queries: int, ways: int) -> Drawn:
+    """Draw `count` rows of at most `ways` classes, at least one of each, as often as they are in the table.
+
+    `ways` is 0 for regression.
+    """
+    order = rng.permutation(len(table.rows))
+    if not ways:
+        return _drawn(table, order[:count], order[count : count + queries], [float(label) for label in table.labels], 0)
+    classes = sorted({str(label) for label in table.labels})
+    chosen = list(rng.permutation(classes)[:ways])
+    index = {label: i for i, label in enumerate(chosen)}
+    targets = [index.get(str(label), -1) for label in table.labels]
+    order = np.array([i for i in order if targets[i] >= 0])
+    firsts = [next(i for i in order if targets[i] == way) for way in range(len(chosen))]
+    rest = [i for i in order if i not in set(firsts)]
+    left = count - len(firsts)
+    return _drawn(table, [*firsts, *rest[:left]], rest[left : left + queries], targets, len(chosen))
+
+
+def _drawn(table: Table, own: Sequence[int], asked: Sequence[int], targets: Sequence[float], ways: int) -> Drawn:
+    rows = table.rows
+    return Drawn(
+        [rows[i] for i in own], [targets[i] for i in own], [rows[i] for i in asked], [targets[i] for i in asked], ways
+    )
+
+
+def episode_of(drawn: Drawn) -> Episode:
+    """The rows as numbers, by the columns of the rows to learn from."""
+    columns: list[Column] = fit(drawn.rows)
+    inputs, queries = (torch.from_numpy(encode(rows, columns)) for rows in (drawn.rows, drawn.queries))
+    mask = torch.ones(len(drawn.rows), dtype=torch.bool)
+    support = Support(inputs, _targets(drawn.targets, drawn.ways), mask, drawn.ways)
+    return Episode(support, queries, _targets(drawn.answers, drawn.ways))
+
+
+def _targets(values: Sequence[float], ways: int) -> Tensor:
+    return torch.tensor(values) if ways else torch.tensor(values, dtype=torch.float32).unsqueeze(-1)
+
+
+class Tables(EpisodeSampler):
+    """Episodes of ways x shots rows of one table, with at least one row of each class."""
+
+    def __init__(self, tables: Sequence[Table]) -> None:
+        self.tables = tables
+
+    def episode(self, rng: np.random.Generator, shape: Shape) -> Episode:
+        """Draw rows of one table. Tables with fewer classes give fewer."""
+        table = self.tables[rng.integers(len(self.tables))]
+        rows, queries = (each * max(1, shape.ways) for each in (shape.shots, shape.queries))
+        return episode_of(draw(table, rng, rows, queries, shape.ways))
+
+
+def _open(
+    tasks: Mapping[str, Sequence[Task]], path: Path | None, split: str, input: Mapping[str, Any]
+) -> Tables:
+    assert path is not None
+    return Tables([_unit(read(path, task)) for task in tasks[split]])
+
+
+def _unit(table: Table) -> Table:
+    """Numbers to predict with mean 0 and variance 1, so that errors of several tables can be averaged."""
+    if isinstance(table.labels[0], str):
+        return table
+    labels = np.array(table.labels, float)
+    return Table(table.name, table.rows, ((labels - labels.mean()) / labels.std()).tolist())
+
+
+def _dataset(name: str, kind: Kind, tasks: Mapping[str, Sequence[Task]]) -> Dataset:
+    return Dataset(
+        name=name,
+        kind=kind,
+        input_type="table",
+        splits=dict.fromkeys(tasks, "tables"),
+        test_split="tables-report",
+        open=partial(_open, tasks),
+        source="a folder of tables, NAME.csv.gz",
+    )
+
+
+TABLES = _dataset("tables", Kind.CLASSIFICATION, CLASSIFICATION)
+TABLES_REGRESSION = _dataset("tables-regression", Kind.REGRESSION, REGRESSION)

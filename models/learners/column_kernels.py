@@ -1,0 +1,81 @@
+"""Kernels between rows of a table: features scaled and ranked by one client's support set, and five kernels of them."""
+
+import torch
+from torch import Tensor
+
+from models.learner import State
+
+KERNELS = 5
+"""Linear, RBF at two widths, Laplace on ranks, additive Laplace on ranks."""
+CHUNK = 16
+"""Features whose distances are made at once, which bounds the memory."""
+TINY = 1e-12
+
+
+def scaling(inputs: Tensor, mask: Tensor) -> State:
+    """How to scale the features of a client.
+
+    Features that are only 0 and 1 keep their unit: a category that differs then counts as much as a number that
+    differs by the usual amount. A missing number takes the mean, and a feature of its own says that it is missing.
+
+    Args:
+        inputs: Rows (n, d), NaN where a number is missing.
+        mask: (n,) False for padding.
+
+    Returns:
+        `rows` (n, d) with 0 for what is missing, `seen` (n, d), and `mean`, `scale` and `gaps` (d,).
+    """
+    seen = ~inputs.isnan() & mask.unsqueeze(-1)
+    rows = torch.where(seen, inputs, 0.0)
+    count = seen.sum(0).clamp(min=1)
+    mean = rows.sum(0) / count
+    spread = (torch.where(seen, rows - mean, 0.0).square().sum(0) / count).sqrt()
+    binary = (~seen | (rows == 0) | (rows == 1)).all(0)
+    varies = spread > 1e-6 * mean.abs() + TINY
+    scale = torch.where(varies, torch.where(binary, 1.0, 1 / spread.clamp(min=TINY)), 0.0)
+    gaps = ((inputs.isnan() & mask.unsqueeze(-1)).any(0) & seen.any(0)).to(rows.dtype)
+    return {"rows": rows, "seen": seen.to(rows.dtype), "mean": mean, "scale": scale, "gaps": gaps}
+
+
+def kernels(queries: Tensor, known: State) -> Tensor:
+    """The kernels (KERNELS, q, n) between queries (q, d), NaN where a number is missing, and the support rows (n, d)."""
+    rows = torch.where(known["seen"] > 0, known["rows"], torch.nan)
+    size = known["scale"].gt(0).sum() + known["gaps"].sum() + TINY
+    linear, euclidean = _of_values(_standardised(queries, known), _standardised(rows, known), size)
+    city, additive = _of_ranks(_ranked(queries, known), _ranked(rows, known), size)
+    return torch.stack([linear, (-euclidean / 4).exp(), (-euclidean).exp(), (-city).exp(), additive])
+
+
+def _of_values(a: Tensor, b: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
+    """The linear kernel, and squared distances; both for each feature."""
+    inner = a @ b.T
+    squared = a.square().sum(-1, keepdim=True) - 2 * inner + b.square().sum(-1)
+    return inner / size, squared.clamp(min=0) / size
+
+
+def _of_ranks(a: Tensor, b: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
+    """City-block distances for each feature, and the additive Laplace kernel."""
+    city, additive = a.new_zeros(len(a), len(b)), a.new_zeros(len(a), len(b))
+    for some, others in zip(a.split(CHUNK, -1), b.split(CHUNK, -1), strict=True):
+        gaps = (some.unsqueeze(1) - others).abs()
+        city, additive = city + gaps.sum(-1), additive + ((-2 * gaps).exp() - 1).sum(-1)
+    return city / size, 1 + additive / size
+
+
+def _standardised(rows: Tensor, known: State) -> Tensor:
+    """Standardised features and the features of gaps, (n, 2 d)."""
+    missing = rows.isnan()
+    values = torch.where(missing, 0.0, (rows - known["mean"]) * known["scale"]).clamp(-10, 10)
+    return torch.cat([values, missing * known["gaps"]], -1)
+
+
+def _ranked(rows: Tensor, known: State) -> Tensor:
+    """Mid-ranks among the support, scaled to a variance of about 1, and the features of gaps, (n, 2 d)."""
+    seen, missing = known["seen"] > 0, rows.isnan()
+    order = torch.where(seen, known["rows"], torch.inf).T.sort(-1).values.contiguous()
+    values = torch.where(missing, known["mean"], rows).T.contiguous()
+    count = seen.sum(0).clamp(min=1).unsqueeze(-1)
+    twice = torch.searchsorted(order, values) + torch.searchsorted(order, values, right=True)
+    ranks = 12**0.5 * (twice.minimum(2 * count) / (2 * count) - 0.5)
+    ranks = torch.where(missing, 0.0, ranks.to(rows.dtype).T) * (known["scale"] > 0)
+    return torch.cat([ranks, missing * known["gaps"]], -1)
