@@ -17,8 +17,12 @@ Row = Mapping[str, Value]
 
 CATEGORY_LENGTH = 100
 """Characters of a category; a column of longer texts is not used."""
-FEW_VALUES = 20
+FEW_VALUES = 5
+"""A column of more texts than this, all different, is not used."""
+SEVERAL_VALUES = 20
 """A column of more texts than this, most of them different, is not used."""
+CATEGORIES = 256
+"""Most different texts of a column."""
 
 
 class Column(TypedDict):
@@ -54,7 +58,7 @@ def fit(rows: Sequence[Row]) -> list[Column]:
     """The columns of the rows, by name.
 
     Raises:
-        ValueError: A column has values of two types. The message names it and the row.
+        ValueError: A column has values of two types, or too many different texts.
     """
     names = sorted({name for row in rows for name in row})
     return [_column(name, [row.get(name) for row in rows]) for name in names]
@@ -62,15 +66,19 @@ def fit(rows: Sequence[Row]) -> list[Column]:
 
 def _column(name: str, values: Sequence[Value]) -> Column:
     kind = _only_type(name, values)
-    counts = Counter(value for value in values if value is not None)
-    column = Column(name=name, type=kind, values=[], ignored=None)
+    counts: Counter[Value] = Counter(value for value in values if value is not None)
     if len(counts) < 2 and (len(counts) == 0 or None not in values):
-        return column | {"ignored": "constant_column"}
+        return Column(name=name, type=kind, values=[], ignored="constant_column")
     if kind != "text":
-        return column
+        return Column(name=name, type=kind, values=[], ignored=None)
+    if len(counts) > CATEGORIES:
+        raise ValueError(
+            f"the column {name!r} has {len(counts)} different texts; the limit is {CATEGORIES}. Leave it out, or group "
+            "its values"
+        )
     if _like_text(counts):
-        return column | {"ignored": "text_column"}
-    return column | {"values": sorted(counts)}
+        return Column(name=name, type=kind, values=[], ignored="text_column")
+    return Column(name=name, type=kind, values=sorted(map(str, counts)), ignored=None)
 
 
 def _only_type(name: str, values: Sequence[Value]) -> str | None:
@@ -86,7 +94,9 @@ def _only_type(name: str, values: Sequence[Value]) -> str | None:
 def _like_text(counts: Counter[Value]) -> bool:
     """Whether texts are no categories: they are long, or nearly each row has its own."""
     longest = max(len(str(value)) for value in counts)
-    return longest > CATEGORY_LENGTH or (len(counts) > FEW_VALUES and 2 * len(counts) > sum(counts.values()))
+    count, rows = len(counts), sum(counts.values())
+    own = (count > FEW_VALUES and count == rows) or (count > SEVERAL_VALUES and 2 * count > rows)
+    return own or longest > CATEGORY_LENGTH
 
 
 def width(columns: Sequence[Column]) -> int:
@@ -109,7 +119,8 @@ def _encoded(values: Sequence[Value], column: Column) -> NDArray[np.float32]:
         return np.array([[np.nan if value is None else value] for value in values], np.float32)
     index = {value: i for i, value in enumerate(column["values"])}
     codes = [index.get(str(value), -1) if value is not None else -1 for value in values]
-    return (np.array(codes)[:, None] == np.arange(len(index))).astype(np.float32)
+    known: NDArray[np.bool_] = np.array(codes)[:, None] == np.arange(len(index))
+    return known.astype(np.float32)
 
 
 def differences(rows: Sequence[Row], columns: Sequence[Column]) -> list[Found]:
@@ -142,7 +153,9 @@ def _unknown(i: int, row: Row, known: Mapping[str, Column]) -> list[Found]:
 
 
 def _missing(i: int, row: Row, known: Mapping[str, Column]) -> list[Found]:
-    return [Found("missing_column", name, i) for name, column in known.items() if name not in row and not column["ignored"]]
+    return [
+        Found("missing_column", name, i) for name, column in known.items() if name not in row and not column["ignored"]
+    ]
 
 
 def _some(names: Sequence[str]) -> str:

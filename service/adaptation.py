@@ -12,12 +12,12 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from service import metrics
-from service.arrays import Array, Arrays
+from service.arrays import TEXT, Array, Arrays
 from service.cards import Card
 from service.engine.base import Engine, StateNotCached, SupportSet
 from service.errors import Conflict, Contended, HandfulError, TooManyWays, Unavailable, Unprocessable
-from service.inputs.executor import Decoder
-from service.inputs.kind import Decoded, InputWarning
+from service.inputs.executor import Decoder, run
+from service.inputs.kind import Columns, Decoded, InputWarning
 from service.inputs.labels import Classes, checked_labels, class_indices, regression_targets
 from service.inputs.limits import check_count
 from service.settings import Settings
@@ -45,6 +45,7 @@ class Plan(NamedTuple):
     expires_at: datetime | None
     warnings: list[InputWarning]
     request: RequestKey | None
+    columns: Columns | None
 
     def draft(self, write: str, state: Arrays, timings_ms: dict[str, float]) -> Draft:
         """The version to be written."""
@@ -52,7 +53,7 @@ class Plan(NamedTuple):
         card = self.card
         return Draft(
             write, card.name, card.checkpoint, self.classes, support, state, self.expires_at, self.request,
-            self.warnings, timings_ms,
+            self.warnings, timings_ms, self.columns,
         )  # fmt: skip
 
 
@@ -153,7 +154,8 @@ class Adaptation:
         decoded = await self._decode(card, raw, client.tenant)
         clock.lap("decode")
         classes, support = self._support(card, decoded.array(), [label for _, label in raw])
-        plan = Plan(card, classes, support, _expiry(ttl_s), decoded.warnings, request)
+        columns, warnings = await _fit(card, support.inputs)
+        plan = Plan(card, classes, support, _expiry(ttl_s), decoded.warnings + warnings, request, columns)
         return await self._learn(client, plan, clock, after=None)
 
     async def _append(
@@ -176,8 +178,9 @@ class Adaptation:
             labels = _labels(record, stored, [label for _, label in raw])
             classes, support = self._support(card, _joined(stored["inputs"], new.array()), labels)
             expires_at = _expiry(ttl_s) or record.expires_at
+            columns, warnings = await _fit(card, support.inputs)
             try:
-                plan = Plan(card, classes, support, expires_at, new.warnings, request)
+                plan = Plan(card, classes, support, expires_at, new.warnings + warnings, request, columns)
                 return await self._learn(client, plan, clock, after=record)
             except VersionMoved:
                 continue
@@ -200,7 +203,7 @@ class Adaptation:
         admit(record, card)
         fields = [f"inputs[{i}]" for i in range(len(raw))]
         decoded = await self._decoder.decode(card.input, raw, fields, client.tenant)
-        queries = decoded.array()
+        warnings, queries = await _prepare_queries(card, decoded, record.columns)
         clock.lap("decode")
         try:
             answers = await self._engine.predict(card.name, record.write, queries, share=client)
@@ -210,7 +213,7 @@ class Adaptation:
             state = await self._fetch(StateKey(client, record.write, card.checkpoint), card, record)
             answers = await self._engine.predict(card.name, record.write, queries, state, share=client)
         clock.lap("predict")
-        return Answered(record, card, answers, decoded.warnings, clock.laps_ms)
+        return Answered(record, card, answers, warnings, clock.laps_ms)
 
     async def show(self, client: ClientKey) -> Record:
         """What is known of a client. Raises UnknownClient."""
@@ -229,8 +232,9 @@ class Adaptation:
     async def _learn(self, client: ClientKey, plan: "Plan", clock: "Clock", after: Record | None) -> Adapted:
         """Adapt to a support set, which begins with that of the record `after` if there is one, and store both."""
         card, support, write = plan.card, plan.support, secrets.token_hex(8)
-        extends = after.write if after else None
-        state = await self._engine.adapt(card.name, write, support, extends=extends, share=client)
+        extends = after.write if after and after.columns == plan.columns else None
+        prepared = await _prepare(card, support, plan.columns)
+        state = await self._engine.adapt(card.name, write, prepared, extends=extends, share=client)
         clock.lap("adapt")
         draft = plan.draft(write, state, dict(clock.laps_ms))
         try:
@@ -287,7 +291,8 @@ class Adaptation:
         if current.write != record.write:
             raise VersionMoved
         support = SupportSet(stored["inputs"], stored["targets"], ways=len(record.classes or ()))
-        state = await self._engine.adapt(card.name, record.write, support, share=key.client)
+        prepared = await _prepare(card, support, record.columns)
+        state = await self._engine.adapt(card.name, record.write, prepared, share=key.client)
         metrics.states_rebuilt.inc()
         with suppress(Unavailable):  # a cache: the answer does not depend on it
             await self._store.save_state(key, record, state)
@@ -319,6 +324,30 @@ class Clock:
         """End a stage."""
         now = time.perf_counter()
         self.laps_ms[name], self._last = round((now - self._last) * 1000, 3), now
+
+
+async def _fit(card: Card, inputs: Array) -> tuple[Columns | None, list[InputWarning]]:
+    """What the input kind learns of a support set."""
+    return await run(lambda: card.input.fit(inputs), _characters(inputs))
+
+
+async def _prepare(card: Card, support: SupportSet, columns: Columns | None) -> SupportSet:
+    """The support set as the model takes it."""
+    size = _characters(support.inputs)
+    return support._replace(inputs=await run(lambda: card.input.prepare(support.inputs, columns), size))
+
+
+async def _prepare_queries(card: Card, decoded: Decoded, columns: Columns | None) -> tuple[list[InputWarning], Array]:
+    """All warnings of the queries of a request, and the queries as the model takes them."""
+    kind, inputs = card.input, decoded.array()
+    size = _characters(inputs)
+    warnings = await run(lambda: kind.check(inputs, columns), size)
+    return decoded.warnings + warnings, await run(lambda: kind.prepare(inputs, columns), size)
+
+
+def _characters(inputs: Array) -> int:
+    """The length of all texts; arrays of numbers take no time to prepare."""
+    return sum(map(len, inputs.tolist())) if inputs.dtype == TEXT else 0
 
 
 def _expiry(ttl_s: int | None) -> datetime | None:

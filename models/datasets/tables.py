@@ -84,8 +84,8 @@ class Table:
     """The rows of a table and what is to be predicted of each: a class, or a number."""
 
     name: str
-    rows: list[Row]
-    labels: list[Label]
+    rows: Sequence[Row]
+    labels: Sequence[Label]
 
 
 class Drawn(NamedTuple):
@@ -106,7 +106,8 @@ def read(folder: Path, task: Task) -> Table:
     kept = [row for row in rows if row[task.target] is not None]
     labels = [_label(row[task.target], task) for row in kept]
     others = [{name: value for name, value in row.items() if name != task.target} for row in kept]
-    return Table(f"{task.table}: {task.target}", others, labels)
+    above = "" if task.above is None else f" > {task.above:g}"
+    return Table(f"{task.table}: {task.target}{above}", others, labels)
 
 
 def _label(value: Value, task: Task) -> Label:
@@ -134,14 +135,14 @@ def draw(table: Table, rng: np.random.Generator, count: int, queries: int, ways:
 
     `ways` is 0 for regression.
     """
-    order = rng.permutation(len(table.rows))
+    order: list[int] = rng.permutation(len(table.rows)).tolist()
     if not ways:
         return _drawn(table, order[:count], order[count : count + queries], [float(label) for label in table.labels], 0)
     classes = sorted({str(label) for label in table.labels})
     chosen = list(rng.permutation(classes)[:ways])
     index = {label: i for i, label in enumerate(chosen)}
     targets = [index.get(str(label), -1) for label in table.labels]
-    order = np.array([i for i in order if targets[i] >= 0])
+    order = [i for i in order if targets[i] >= 0]
     firsts = [next(i for i in order if targets[i] == way) for way in range(len(chosen))]
     rest = [i for i in order if i not in set(firsts)]
     left = count - len(firsts)
@@ -176,14 +177,12 @@ class Tables(EpisodeSampler):
 
     def episode(self, rng: np.random.Generator, shape: Shape) -> Episode:
         """Draw rows of one table. Tables with fewer classes give fewer."""
-        table = self.tables[rng.integers(len(self.tables))]
+        table = self.tables[int(rng.integers(len(self.tables)))]
         rows, queries = (each * max(1, shape.ways) for each in (shape.shots, shape.queries))
         return episode_of(draw(table, rng, rows, queries, shape.ways))
 
 
-def _open(
-    tasks: Mapping[str, Sequence[Task]], path: Path | None, split: str, input: Mapping[str, Any]
-) -> Tables:
+def _open(tasks: Mapping[str, Sequence[Task]], path: Path | None, split: str, input: Mapping[str, Any]) -> Tables:
     assert path is not None
     return Tables([_unit(read(path, task)) for task in tasks[split]])
 

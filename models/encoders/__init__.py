@@ -7,4 +7,6 @@ from models.encoders.mlp import MLP
 from models.encoders.resnet import ResNet
 from models.registry import Registry
 
-ENCODERS: Registry[type[Encoder]] = Registry("handful.encoders", {"conv4": Conv4, "identity": Identity, "mlp": MLP, "resnet": ResNet})
+ENCODERS: Registry[type[Encoder]] = Registry(
+    "handful.encoders", {"conv4": Conv4, "identity": Identity, "mlp": MLP, "resnet": ResNet}
+)

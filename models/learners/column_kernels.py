@@ -38,7 +38,7 @@ def scaling(inputs: Tensor, mask: Tensor) -> State:
 
 
 def kernels(queries: Tensor, known: State) -> Tensor:
-    """The kernels (KERNELS, q, n) between queries (q, d), NaN where a number is missing, and the support rows (n, d)."""
+    """The kernels (KERNELS, q, n) between queries (q, d) and the support rows (n, d). NaN marks a missing number."""
     rows = torch.where(known["seen"] > 0, known["rows"], torch.nan)
     size = known["scale"].gt(0).sum() + known["gaps"].sum() + TINY
     linear, euclidean = _of_values(_standardised(queries, known), _standardised(rows, known), size)
@@ -56,7 +56,7 @@ def _of_values(a: Tensor, b: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
 def _of_ranks(a: Tensor, b: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
     """City-block distances for each feature, and the additive Laplace kernel."""
     city, additive = a.new_zeros(len(a), len(b)), a.new_zeros(len(a), len(b))
-    for some, others in zip(a.split(CHUNK, -1), b.split(CHUNK, -1), strict=True):
+    for some, others in zip(torch.split(a, CHUNK, -1), torch.split(b, CHUNK, -1), strict=True):
         gaps = (some.unsqueeze(1) - others).abs()
         city, additive = city + gaps.sum(-1), additive + ((-2 * gaps).exp() - 1).sum(-1)
     return city / size, 1 + additive / size

@@ -18,8 +18,6 @@ from service.inputs.pixel_arrays import json_type
 
 COLUMNS = 500
 """Columns of a row."""
-CATEGORIES = 256
-"""Different texts in a column that has few enough to be used."""
 FEATURES = 2048
 """Numbers and categories of all columns."""
 LARGEST = 1e30
@@ -60,14 +58,14 @@ class Table(InputKind):
         unused = [Found(column["ignored"], column["name"], 0) for column in columns if column["ignored"]]
         return list(columns), [_warning("support", found) for found in unused]
 
-    def prepare(self, inputs: Array, columns: Columns) -> Array:
+    def prepare(self, inputs: Array, columns: Columns | None) -> Array:
         """Features (n, d), NaN where a number is missing."""
-        return table_columns.encode(_rows(inputs), columns)
+        return table_columns.encode(_rows(inputs), columns or [])
 
-    def check(self, inputs: Array, columns: Columns) -> list[InputWarning]:
+    def check(self, inputs: Array, columns: Columns | None) -> list[InputWarning]:
         """What is missing or new in queries."""
         try:
-            found = table_columns.differences(_rows(inputs), columns)
+            found = table_columns.differences(_rows(inputs), columns or [])
         except ValueError as error:
             raise Unprocessable(f"inputs: {error}.", field="inputs") from None
         return [_warning(f"inputs[{one.row}]", one) for one in found]
@@ -80,7 +78,9 @@ class Table(InputKind):
 
     def work(self, raw: Sequence[Any]) -> int:
         """The values."""
-        return sum(8 * len(one) if isinstance(one, (dict, list)) else 8 for one in raw)
+        return sum(
+            len(one) if isinstance(one, str) else 8 * len(one) if isinstance(one, (dict, list)) else 8 for one in raw
+        )
 
 
 def _warning(field: str, found: Found) -> InputWarning:
@@ -148,13 +148,6 @@ def _check_columns(columns: Sequence[Column]) -> None:
     """Refuse what would cost too much. Raises Unprocessable."""
     if len(columns) > COLUMNS:
         raise Unprocessable(f"support: {len(columns)} columns; the limit is {COLUMNS}.", field="support")
-    for column in columns:
-        if column["distinct"] > CATEGORIES:
-            raise Unprocessable(
-                f"support: the column {column['name']!r} has {column['distinct']} different texts; the limit is "
-                f"{CATEGORIES}. Leave it out, or group its values.",
-                field="support",
-            )
     if (features := table_columns.width(columns)) > FEATURES:
         raise Unprocessable(
             f"support: {features} numbers and categories in all columns; the limit is {FEATURES}. Leave columns out.",

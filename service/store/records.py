@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
@@ -40,6 +40,7 @@ class Record(BaseModel):
 
     `write` is unique to each write: it tells a version from the same version of an earlier client with the same id.
     `replaces` is the `write` before it, whose state no device need keep. `request` is the idempotency key it came with.
+    `columns` is what the input kind learned of the examples.
     """
 
     write: str
@@ -55,6 +56,7 @@ class Record(BaseModel):
     created_at: datetime
     updated_at: datetime
     expires_at: datetime | None
+    columns: list[Any] | None = None
 
     def expired(self) -> bool:
         """Whether the client's time to live is over."""
@@ -94,7 +96,8 @@ class RequestKey(NamedTuple):
 
 
 class Draft(NamedTuple):
-    """A version to be written; `Store.commit` makes a Record of it. The last two are for the answer to `request`."""
+    """A version to be written; `Store.commit` makes a Record of it. `warnings` and `timings_ms` are for the answer to
+    `request`."""
 
     write: str
     model: str
@@ -106,6 +109,7 @@ class Draft(NamedTuple):
     request: RequestKey | None = None
     warnings: Sequence[InputWarning] = ()
     timings_ms: Mapping[str, float] = {}
+    columns: list[Any] | None = None
 
 
 def state_bytes(state: Arrays) -> int:
@@ -130,4 +134,5 @@ def next_record(client: ClientKey, draft: Draft, support_digest: str, found: Rec
         created_at=old.created_at if old else now,
         updated_at=now,
         expires_at=draft.expires_at,
+        columns=draft.columns,
     )
