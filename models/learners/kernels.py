@@ -1,7 +1,7 @@
 """An average of kernel ridge regressions for rows of a table: closed form, no training.
 
-Kernel ridge regression and its leave-one-out residuals: Rasmussen and Williams 2006, "Gaussian Processes for Machine
-Learning", chapters 2 and 5.
+Kernel ridge regression: Kanagawa et al. 2018, "Gaussian Processes and Kernel Methods", arXiv:1807.02582. Leave-one-out
+residuals and evidence: Rasmussen and Williams 2006, "Gaussian Processes for Machine Learning", sections 5.4.1, 5.4.2.
 """
 
 import math
@@ -36,7 +36,7 @@ class KernelHead(Learner):
     """
 
     algorithm = "Averaged kernel ridge regression"
-    paper = "Rasmussen and Williams 2006, Gaussian Processes for Machine Learning, sections 2.2 and 5.4"
+    paper = "Kanagawa, Hennig, Sejdinovic, Sriperumbudur 2018, arXiv:1807.02582, section 3"
     exact_states = True
     max_examples = 1000
 
@@ -67,7 +67,7 @@ class KernelHead(Learner):
             known, count = scaling(rows, mask), mask.sum()
             base = values.sum(0) / count
             residuals = (values - base) * mask.unsqueeze(-1)
-            unit = residuals.square().mean().sqrt() + TINY
+            unit = (residuals.square().sum() / (count * values.shape[1])).sqrt() + TINY
             duals, left_out = self._average(_masked(kernels(rows, known), mask), residuals / unit, count)
             head = self._classify if support.ways else self._regress
             state = known | {"duals": duals * unit} | head(left_out * unit, values, base, mask)

@@ -6,12 +6,13 @@ from models.recipes.drawings import ENCODERS
 from models.recipes.gradient import GRADIENT
 from models.recipes.metric import METRIC, TRANSFER
 from models.recipes.recipe import Recipe
+from models.recipes.tables import TABLES
 from models.recipes.waves import WAVES
 from models.registry import Registry
 
 __all__ = ["RECIPES", "Recipe", "recipe_of"]
 
-RECIPES: Registry[Recipe] = Registry("handful.recipes", ENCODERS | METRIC | GRADIENT | TRANSFER | WAVES)
+RECIPES: Registry[Recipe] = Registry("handful.recipes", ENCODERS | METRIC | GRADIENT | TRANSFER | TABLES | WAVES)
 
 
 def recipe_of(name: str, steps: int | None = None) -> Recipe:
