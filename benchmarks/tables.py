@@ -114,7 +114,10 @@ def section(model: str, tables: Sequence[Table], ways: int, others: Mapping[str,
     path = ZOO / f"{model}.json"
     card, learner = Card.read(path), checkpoint.load(path.with_suffix(".safetensors"))
     methods = {model: served(learner, card)} | others
-    results = {name: {count: measured(answer, tables, count, ways, draws) for count in ROWS} for name, answer in methods.items()}
+    results = {
+        name: {count: measured(answer, tables, count, ways, draws) for count in ROWS}
+        for name, answer in methods.items()
+    }
     digest = checkpoint.digest(path.with_suffix(".safetensors"))
     card.with_figures([each for count in ROWS for each in figures(results[model][count], count, digest)]).write(path)
     text = table(results)

@@ -8,7 +8,9 @@ from models.registry import Registry
 
 __all__ = ["DATASETS", "Dataset", "dataset_of"]
 
-DATASETS: Registry[Dataset] = Registry("handful.datasets", {each.name: each for each in (OMNIGLOT, SINUSOID, TABLES, TABLES_REGRESSION)})
+DATASETS: Registry[Dataset] = Registry(
+    "handful.datasets", {each.name: each for each in (OMNIGLOT, SINUSOID, TABLES, TABLES_REGRESSION)}
+)
 
 
 def dataset_of(name: str) -> Dataset:

@@ -1,4 +1,4 @@
-"""Kernels between rows of a table: features scaled and ranked by one client's support set, and five kernels of them."""
+"""Kernels between rows of a table: features are scaled, ranked and weighted by one client's support set."""
 
 import torch
 from torch import Tensor
@@ -6,7 +6,9 @@ from torch import Tensor
 from models.learner import State
 
 KERNELS = 5
-"""Linear, RBF at two widths, Laplace on ranks, additive Laplace on ranks."""
+"""Linear, RBF at two widths; on ranks weighted by relevance: Laplace, and additive Laplace."""
+FLOOR = 0.3
+"""Relevance of every feature, beside what its correlation adds; a feature of noise has about 1."""
 CHUNK = 16
 """Features whose distances are made at once, which bounds the memory."""
 TINY = 1e-12
@@ -39,11 +41,33 @@ def scaling(inputs: Tensor, mask: Tensor) -> State:
 
 def kernels(queries: Tensor, known: State) -> Tensor:
     """The kernels (KERNELS, q, n) between queries (q, d) and the support rows (n, d). NaN marks a missing number."""
-    rows = torch.where(known["seen"] > 0, known["rows"], torch.nan)
+    rows = _rows(known)
     size = known["scale"].gt(0).sum() + known["gaps"].sum() + TINY
     linear, euclidean = _of_values(_standardised(queries, known), _standardised(rows, known), size)
-    city, additive = _of_ranks(_ranked(queries, known), _ranked(rows, known), size)
+    city, additive = _of_ranks(_ranked(queries, known), _ranked(rows, known), known["weights"])
     return torch.stack([linear, (-euclidean / 4).exp(), (-euclidean).exp(), (-city).exp(), additive])
+
+
+def relevance(known: State, targets: Tensor, mask: Tensor) -> Tensor:
+    """The weights (2 d,) of the ranked features and of those of gaps, which sum to 1.
+
+    Args:
+        known: What `scaling` gives.
+        targets: Centred one-hot labels or values (n, outputs), zeros for padding.
+        mask: (n,) False for padding.
+    """
+    count = mask.sum()
+    ranks = torch.where(mask.unsqueeze(-1), _ranked(_rows(known), known), 0.0)
+    ranks = torch.where(mask.unsqueeze(-1), ranks - ranks.sum(0) / count, 0.0)
+    squares = ranks.square().sum(0)
+    correlation = (ranks.T @ targets).square().sum(-1) / (squares * targets.square().sum() + TINY)
+    weights = torch.where(squares > TINY, correlation * (count - 1) + FLOOR, 0.0)
+    return weights / (weights.sum() + TINY)
+
+
+def _rows(known: State) -> Tensor:
+    """The support rows, NaN where a number is missing."""
+    return torch.where(known["seen"] > 0, known["rows"], torch.nan)
 
 
 def _of_values(a: Tensor, b: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
@@ -53,13 +77,13 @@ def _of_values(a: Tensor, b: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
     return inner / size, squared.clamp(min=0) / size
 
 
-def _of_ranks(a: Tensor, b: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
-    """City-block distances for each feature, and the additive Laplace kernel."""
+def _of_ranks(a: Tensor, b: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Weighted city-block distances, and the additive Laplace kernel."""
     city, additive = a.new_zeros(len(a), len(b)), a.new_zeros(len(a), len(b))
-    for some, others in zip(torch.split(a, CHUNK, -1), torch.split(b, CHUNK, -1), strict=True):
+    for some, others, weight in zip(*(torch.split(each, CHUNK, -1) for each in (a, b, weights)), strict=True):
         gaps = (some.unsqueeze(1) - others).abs()
-        city, additive = city + gaps.sum(-1), additive + ((-2 * gaps).exp() - 1).sum(-1)
-    return city / size, 1 + additive / size
+        city, additive = city + gaps @ weight, additive + (-2 * gaps).exp() @ weight
+    return city, additive + 1 - weights.sum()
 
 
 def _standardised(rows: Tensor, known: State) -> Tensor:
@@ -76,6 +100,6 @@ def _ranked(rows: Tensor, known: State) -> Tensor:
     values = torch.where(missing, known["mean"], rows).T.contiguous()
     count = seen.sum(0).clamp(min=1).unsqueeze(-1)
     twice = torch.searchsorted(order, values) + torch.searchsorted(order, values, right=True)
-    ranks = 12**0.5 * (twice.minimum(2 * count) / (2 * count) - 0.5)
+    ranks = 12**0.5 * (twice / (2 * count) - 0.5)
     ranks = torch.where(missing, 0.0, ranks.to(rows.dtype).T) * (known["scale"] > 0)
     return torch.cat([ranks, missing * known["gaps"]], -1)

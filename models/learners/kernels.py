@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from models.encoders import Encoder
 from models.learner import Kind, Learner, State, Support
-from models.learners.column_kernels import KERNELS, TINY, kernels, scaling
+from models.learners.column_kernels import KERNELS, TINY, kernels, relevance, scaling
 
 STRENGTHS = 7
 """Ridge strengths, each ten to the half times the one before."""
@@ -44,8 +44,8 @@ class KernelHead(Learner):
         self,
         encoder: Encoder,
         kind: str = Kind.CLASSIFICATION,
-        strength: float = 0.3,
-        spread: float = 1.5,
+        strength: float = 1.0,
+        spread: float = 0.7,
         trust: float = 0.5,
     ) -> None:
         super().__init__()
@@ -67,6 +67,7 @@ class KernelHead(Learner):
             known, count = scaling(rows, mask), mask.sum()
             base = values.sum(0) / count
             residuals = (values - base) * mask.unsqueeze(-1)
+            known["weights"] = relevance(known, residuals, mask)
             unit = (residuals.square().sum() / (count * values.shape[1])).sqrt() + TINY
             duals, left_out = self._average(_masked(kernels(rows, known), mask), residuals / unit, count)
             head = self._classify if support.ways else self._regress

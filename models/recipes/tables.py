@@ -19,7 +19,7 @@ def _tables(title: str, kind: str, dataset: str, ways: int, *, outputs: int | No
         spec=Spec("kernels", "identity", options),
         dataset=dataset,
         training_split="tables-choice",
-        validation_split=None,
+        validation_split=None if outputs else "tables-choice",
         episode=Shape(ways, 16, 16),
         validation_episode=Shape(ways, 16, 16),
         steps=0,

@@ -6,7 +6,7 @@ import torch
 from numpy.testing import assert_allclose
 
 from models.learner import Support
-from models.learners.column_kernels import kernels, scaling
+from models.learners.column_kernels import kernels, relevance, scaling
 from tests.models.learners import TABLE, fresh
 
 CLASSIFIER, REGRESSOR = fresh(TABLE["kernels"]), fresh(TABLE["kernels-regression"])
@@ -89,6 +89,9 @@ def test_equal_targets_give_that_value():
 def test_kernels_are_symmetric_and_positive():
     rows = torch.tensor(noise(20, 7))
     rows[:5, 0] = torch.nan
-    found = kernels(rows, scaling(rows, torch.ones(20, dtype=torch.bool)))
+    mask = torch.ones(20, dtype=torch.bool)
+    known = scaling(rows, mask)
+    known["weights"] = relevance(known, torch.tensor(noise(20, 1, 1)), mask)
+    found = kernels(rows, known)
     assert_allclose(found, found.mT, atol=1e-12)
     assert torch.linalg.eigvalsh(found).min() > -1e-9

@@ -18,7 +18,10 @@ ROWS = [
     for i, age in enumerate(AGES)
 ]
 SUPPORT = [{"input": row, "label": "stays" if row["plan"] == "pro" else "leaves"} for row in ROWS]
-ASKED = [{"age": 30, "plan": "pro", "active": False, "spend": 9}, {"age": 30, "plan": "free", "active": True, "spend": 0}]
+ASKED = [
+    {"age": 30, "plan": "pro", "active": False, "spend": 9},
+    {"age": 30, "plan": "free", "active": True, "spend": 0},
+]
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +197,10 @@ def test_numbers_that_are_none_are_refused(api, number):
 @pytest.mark.parametrize(
     ("asked", "says"),
     [
-        ({"shoe": 42}, "inputs: row 0: it has none of the client's columns, which are 'active', 'age', 'plan', 'spend'"),
+        (
+            {"shoe": 42},
+            "inputs: row 0: it has none of the client's columns, which are 'active', 'age', 'plan', 'spend'",
+        ),
         ([30, "pro", True, 1], "it has none of the client's columns"),
         ({"age": "thirty"}, "the column 'age' has a text; the client's examples have a number"),
         ({"age": [30]}, "takes a number"),
