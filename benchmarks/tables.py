@@ -1,4 +1,4 @@
-"""Measure `tables` and `tables-regression` beside scikit-learn, and write the figures into docs/tables.md and the cards.
+"""Measure the models of tables beside scikit-learn, and write docs/tables.md and the cards.
 
 python -m benchmarks.tables --data FOLDER
 """
@@ -8,7 +8,6 @@ import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from statistics import fmean, stdev
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -20,21 +19,18 @@ from sklearn.linear_model import LogisticRegression, Ridge
 
 from benchmarks.methods import ROOT, filled
 from benchmarks.table_features import features
+from benchmarks.table_report import Scores, figures, table
 from models import checkpoint
 from models.datasets.tables import CLASSIFICATION, REGRESSION, Drawn, Table, draw, episode_of, read
-from models.learner import Learner
+from models.learner import Kind, Learner
 from service.arrays import Array
-from service.cards import Card, Figure
+from service.cards import Card
 from service.settings import ZOO
 
 PAGE = ROOT / "docs/tables.md"
-ROWS, QUERIES, WAYS, DRAWS = (16, 32, 64, 128), 300, 5, 10
+ROWS, QUERIES, WAYS, DRAWS = (16, 32, 64, 128), 300, 5, 5
 SPLIT = "tables-report"
-COMMAND = "python -m benchmarks.tables --data tables"
 Answer = Callable[[Drawn], Array]
-Scores = Mapping[str, float]
-Results = dict[str, dict[int, list[Scores]]]
-"""The scores of each method, by the number of rows."""
 
 
 def main() -> None:
@@ -55,7 +51,7 @@ def main() -> None:
 
 def classification_tables(folder: Path) -> list[Table]:
     """The tables of the report with classes."""
-    own = [read(folder, task) for task in CLASSIFICATION[SPLIT]]
+    own = [read(folder, task, Kind.CLASSIFICATION) for task in CLASSIFICATION[SPLIT]]
     diabetes = bundled("diabetes", datasets.load_diabetes)
     above = [str(label > 140) for label in diabetes.labels]
     digits = bundled("digits", datasets.load_digits)
@@ -65,7 +61,10 @@ def classification_tables(folder: Path) -> list[Table]:
 
 def regression_tables(folder: Path) -> list[Table]:
     """The tables of the report with numbers to predict."""
-    return [*(read(folder, task) for task in REGRESSION[SPLIT]), bundled("diabetes", datasets.load_diabetes)]
+    return [
+        *(read(folder, task, Kind.REGRESSION) for task in REGRESSION[SPLIT]),
+        bundled("diabetes", datasets.load_diabetes),
+    ]
 
 
 def bundled(name: str, load: Callable[[], Mapping[str, Array]]) -> Table:
@@ -144,42 +143,6 @@ def scores(answers: Array, drawn: Drawn) -> Scores:
         return {"r2": 1 - error / truth.var(), "mse": error / np.var(drawn.targets)}
     right = answers[np.arange(len(truth)), truth].clip(1e-15)
     return {"accuracy": float((answers.argmax(1) == truth).mean()), "log_loss": float(-np.log(right).mean())}
-
-
-def figures(found: Sequence[Scores], count: int, digest: str) -> list[Figure]:
-    """For the card: means over tables and draws, with their intervals."""
-    return [
-        Figure(setting=f"{count} rows", metric=metric, mean=fmean(values), ci95=interval(values), episodes=len(values),
-               command=COMMAND, checkpoint=digest)
-        for metric in found[0]
-        for values in [[one[metric] for one in found]]
-    ]  # fmt: skip
-
-
-def interval(values: Sequence[float]) -> float:
-    """Half of the 95 % interval of the mean."""
-    return 1.96 * stdev(values) / len(values) ** 0.5
-
-
-def table(results: Results) -> str:
-    """A row for each number of rows: each metric of all methods, and the gain over the better of the others."""
-    own, *others = results
-    metrics = list(results[own][ROWS[0]][0])
-    lines = [f"| rows | {' | '.join(f'{metric}: {" / ".join(results)} | gain' for metric in metrics)} |"]
-    lines.append("| --- " * (1 + 2 * len(metrics)) + "|")
-    for count in ROWS:
-        cells = [cell for metric in metrics for cell in _cells(results, own, others, metric, count)]
-        lines.append(f"| {count} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
-
-
-def _cells(results: Results, own: str, others: Sequence[str], metric: str, count: int) -> list[str]:
-    values = {name: [one[metric] for one in results[name][count]] for name in results}
-    sign = -1 if metric in ("log_loss", "mse") else 1
-    rival = max(others, key=lambda name: sign * fmean(values[name]))
-    gains = [sign * (mine - theirs) for mine, theirs in zip(values[own], values[rival], strict=True)]
-    means = " / ".join(f"{fmean(each):.3f}" for each in values.values())
-    return [means, f"{fmean(gains):+.3f} ± {interval(gains):.3f}"]
 
 
 if __name__ == "__main__":

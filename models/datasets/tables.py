@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +19,9 @@ from models.datasets.episode import EpisodeSampler, Shape
 from models.learner import Episode, Kind, Support
 
 Label = str | float
+
+RARE = 50
+"""Classes of fewer rows are left out."""
 
 
 class Task(NamedTuple):
@@ -98,22 +102,23 @@ class Drawn(NamedTuple):
     ways: int
 
 
-def read(folder: Path, task: Task) -> Table:
+def read(folder: Path, task: Task, kind: Kind) -> Table:
     """A task of the tables in `folder`, which are `name.csv.gz`. Empty cells are missing."""
     with gzip.open(folder / f"{task.table}.csv.gz", "rt", newline="") as file:
-        rows = [{name: _value(text) for name, text in row.items()} for row in csv.DictReader(file)]
-    rows = _one_type(rows)
-    kept = [row for row in rows if row[task.target] is not None]
-    labels = [_label(row[task.target], task) for row in kept]
-    others = [{name: value for name, value in row.items() if name != task.target} for row in kept]
+        rows = _one_type([{name: _value(text) for name, text in row.items()} for row in csv.DictReader(file)])
+    rows = [row for row in rows if row[task.target] is not None]
+    labels = [_label(row[task.target], task, kind) for row in rows]
+    counts = Counter(labels)
+    kept = [i for i, label in enumerate(labels) if kind is Kind.REGRESSION or counts[label] >= RARE]
+    others = [{name: value for name, value in rows[i].items() if name != task.target} for i in kept]
     above = "" if task.above is None else f" > {task.above:g}"
-    return Table(f"{task.table}: {task.target}{above}", others, labels)
+    return Table(f"{task.table}: {task.target}{above}", others, [labels[i] for i in kept])
 
 
-def _label(value: Value, task: Task) -> Label:
-    if task.above is not None:
-        return str(float(value or 0) > task.above)
-    return value if isinstance(value, float) else str(value)
+def _label(value: Value, task: Task, kind: Kind) -> Label:
+    if kind is Kind.REGRESSION:
+        return float(value or 0)
+    return str(value) if task.above is None else str(float(value or 0) > task.above)
 
 
 def _value(text: str) -> Value:
@@ -182,15 +187,16 @@ class Tables(EpisodeSampler):
         return episode_of(draw(table, rng, rows, queries, shape.ways))
 
 
-def _open(tasks: Mapping[str, Sequence[Task]], path: Path | None, split: str, input: Mapping[str, Any]) -> Tables:
+def _open(
+    kind: Kind, tasks: Mapping[str, Sequence[Task]], path: Path | None, split: str, input: Mapping[str, Any]
+) -> Tables:
     assert path is not None
-    return Tables([_unit(read(path, task)) for task in tasks[split]])
+    tables = [read(path, task, kind) for task in tasks[split]]
+    return Tables([_unit(table) for table in tables] if kind is Kind.REGRESSION else tables)
 
 
 def _unit(table: Table) -> Table:
     """Numbers to predict with mean 0 and variance 1, so that errors of several tables can be averaged."""
-    if isinstance(table.labels[0], str):
-        return table
     labels = np.array(table.labels, float)
     return Table(table.name, table.rows, ((labels - labels.mean()) / labels.std()).tolist())
 
@@ -202,7 +208,7 @@ def _dataset(name: str, kind: Kind, tasks: Mapping[str, Sequence[Task]]) -> Data
         input_type="table",
         splits=dict.fromkeys(tasks, "tables"),
         test_split="tables-report",
-        open=partial(_open, tasks),
+        open=partial(_open, kind, tasks),
         source="a folder of tables, NAME.csv.gz",
     )
 

@@ -12,14 +12,14 @@ from models.datasets.tables import CLASSIFICATION, REGRESSION, Table, Task, draw
 from models.learner import Kind
 
 CSV = "size,colour,class,price\n" + "".join(
-    f"{i if i % 4 else ''},{('red', 'blue')[i % 2]},{'abc'[i % 3]},{2 * i}\n" for i in range(60)
+    f"{i if i % 4 else ''},{('red', 'blue')[i % 2]},{'abc'[i % 3]},{2 * i}\n" for i in range(180)
 )
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     (tmp_path / "toys.csv.gz").write_bytes(gzip.compress(CSV.encode()))
-    monkeypatch.setitem(source.CLASSIFICATION, "tables-report", (Task("toys", "class"), Task("toys", "price", 50)))
+    monkeypatch.setitem(source.CLASSIFICATION, "tables-report", (Task("toys", "class"), Task("toys", "price", 150)))
     monkeypatch.setitem(source.REGRESSION, "tables-report", (Task("toys", "price"),))
     return tmp_path
 
@@ -33,7 +33,7 @@ def test_no_table_is_both_to_choose_on_and_to_report():
 
 
 def test_empty_cells_are_missing_and_numbers_are_numbers(folder):
-    table = read(folder, Task("toys", "class"))
+    table = read(folder, Task("toys", "class"), Kind.CLASSIFICATION)
     assert table.rows[:2] == [
         {"size": None, "colour": "red", "price": 0.0},
         {"size": 1.0, "colour": "blue", "price": 2.0},
@@ -62,6 +62,6 @@ def test_the_same_seed_draws_the_same_rows_and_none_twice():
 def test_numbers_to_predict_have_variance_one(folder):
     dataset = dataset_of("tables-regression")
     assert dataset.kind is Kind.REGRESSION
-    (episode,) = dataset.episodes(folder, "tables-report", {"type": "table"}).episodes(Shape(0, 30, 30), 1, seed=0)
+    (episode,) = dataset.episodes(folder, "tables-report", {"type": "table"}).episodes(Shape(0, 90, 90), 1, seed=0)
     both = [*episode.support.targets.flatten().tolist(), *episode.targets.flatten().tolist()]
     assert np.var(both) == pytest.approx(1, abs=1e-5)
