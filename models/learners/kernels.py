@@ -38,7 +38,7 @@ class KernelHead(Learner):
     algorithm = "Averaged kernel ridge regression"
     paper = "Kanagawa, Hennig, Sejdinovic, Sriperumbudur 2018, arXiv:1807.02582, section 3"
     exact_states = True
-    max_examples = 1000
+    max_examples = 512
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ from models.datasets.episode import Shape
 from models.recipes.recipe import Recipe
 
 LIMITS = (
-    "Up to 1000 rows; a learner with its own training data is better with more.",
+    "For few rows: it takes up to 512.",
     "Columns of long texts, or of texts that hardly repeat, are not used.",
 )
 

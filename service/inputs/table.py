@@ -18,7 +18,7 @@ from service.inputs.pixel_arrays import json_type
 
 COLUMNS = 500
 """Columns of a row."""
-FEATURES = 2048
+FEATURES = 1024
 """Numbers and categories of all columns."""
 LARGEST = 1e30
 NAME_LENGTH, TEXT_LENGTH = 256, 4096
