@@ -1,5 +1,7 @@
 """Kernels between rows of a table: features are scaled, ranked and weighted by one client's support set."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -41,28 +43,35 @@ def scaling(inputs: Tensor, mask: Tensor) -> State:
 
 def kernels(queries: Tensor, known: State) -> Tensor:
     """The kernels (KERNELS, q, n) between queries (q, d) and the support rows (n, d). NaN marks a missing number."""
-    rows = _rows(known)
+    rows, missing = _rows(known), queries.isnan() * known["gaps"]
     size = known["scale"].gt(0).sum() + known["gaps"].sum() + TINY
-    linear, euclidean = _of_values(_standardised(queries, known), _standardised(rows, known), size)
+    gaps = rows.isnan() * known["gaps"]
+    linear, euclidean = _of_values(
+        torch.cat([_standardised(queries, known), missing], -1), torch.cat([_standardised(rows, known), gaps], -1), size
+    )
     city, additive = _of_ranks(_ranked(queries, known), _ranked(rows, known), known["weights"])
+    differ = _differ(missing, gaps, known["gap_weights"])
+    city, additive = city + differ, additive + (math.exp(-2) - 1) * differ
     return torch.stack([linear, (-euclidean / 4).exp(), (-euclidean).exp(), (-city).exp(), additive])
 
 
-def relevance(known: State, targets: Tensor, mask: Tensor) -> Tensor:
-    """The weights (2 d,) of the ranked features and of those of gaps, which sum to 1.
+def relevance(known: State, targets: Tensor, mask: Tensor) -> State:
+    """The weights of the ranked features, and those of the gaps, (d,) each. Together they sum to 1.
 
     Args:
         known: What `scaling` gives.
         targets: Centred one-hot labels or values (n, outputs), zeros for padding.
         mask: (n,) False for padding.
     """
-    count = mask.sum()
-    ranks = torch.where(mask.unsqueeze(-1), _ranked(_rows(known), known), 0.0)
-    ranks = torch.where(mask.unsqueeze(-1), ranks - ranks.sum(0) / count, 0.0)
-    squares = ranks.square().sum(0)
-    correlation = (ranks.T @ targets).square().sum(-1) / (squares * targets.square().sum() + TINY)
-    weights = torch.where(squares > TINY, correlation * (count - 1) + FLOOR, 0.0)
-    return weights / (weights.sum() + TINY)
+    rows = _rows(known)
+    features = torch.cat([_ranked(rows, known), rows.isnan() * known["gaps"]], -1)
+    features = torch.where(mask.unsqueeze(-1), features, 0.0)
+    features = torch.where(mask.unsqueeze(-1), features - features.sum(0) / mask.sum(), 0.0)
+    squares = features.square().sum(0)
+    correlation = (features.T @ targets).square().sum(-1) / (squares * targets.square().sum() + TINY)
+    weights = torch.where(squares > TINY, correlation * (mask.sum() - 1) + FLOOR, 0.0)
+    ranked, gaps = (weights / (weights.sum() + TINY)).chunk(2)
+    return {"weights": ranked.clone(), "gap_weights": gaps.clone()}
 
 
 def _rows(known: State) -> Tensor:
@@ -81,25 +90,27 @@ def _of_ranks(a: Tensor, b: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     """Weighted city-block distances, and the additive Laplace kernel."""
     city, additive = a.new_zeros(len(a), len(b)), a.new_zeros(len(a), len(b))
     for some, others, weight in zip(*(torch.split(each, CHUNK, -1) for each in (a, b, weights)), strict=True):
-        gaps = (some.unsqueeze(1) - others).abs()
-        city, additive = city + gaps @ weight, additive + (-2 * gaps).exp() @ weight
+        distances = (some.unsqueeze(1) - others).abs()
+        city, additive = city + distances @ weight, additive + (-2 * distances).exp() @ weight
     return city, additive + 1 - weights.sum()
 
 
+def _differ(a: Tensor, b: Tensor, weights: Tensor) -> Tensor:
+    """The weights of the gaps that only one of two rows has, (q, n)."""
+    return (a @ weights).unsqueeze(-1) + b @ weights - 2 * (a * weights) @ b.T
+
+
 def _standardised(rows: Tensor, known: State) -> Tensor:
-    """Standardised features and the features of gaps, (n, 2 d)."""
-    missing = rows.isnan()
-    values = torch.where(missing, 0.0, (rows - known["mean"]) * known["scale"]).clamp(-10, 10)
-    return torch.cat([values, missing * known["gaps"]], -1)
+    """Standardised features (n, d)."""
+    return torch.where(rows.isnan(), 0.0, (rows - known["mean"]) * known["scale"]).clamp(-10, 10)
 
 
 def _ranked(rows: Tensor, known: State) -> Tensor:
-    """Mid-ranks among the support, scaled to a variance of about 1, and the features of gaps, (n, 2 d)."""
+    """Mid-ranks among the support, scaled to a variance of about 1, (n, d)."""
     seen, missing = known["seen"] > 0, rows.isnan()
     order = torch.where(seen, known["rows"], torch.inf).T.sort(-1).values.contiguous()
     values = torch.where(missing, known["mean"], rows).T.contiguous()
     count = seen.sum(0).clamp(min=1).unsqueeze(-1)
     twice = torch.searchsorted(order, values) + torch.searchsorted(order, values, right=True)
     ranks = 12**0.5 * (twice / (2 * count) - 0.5)
-    ranks = torch.where(missing, 0.0, ranks.to(rows.dtype).T) * (known["scale"] > 0)
-    return torch.cat([ranks, missing * known["gaps"]], -1)
+    return torch.where(missing, 0.0, ranks.to(rows.dtype).T) * (known["scale"] > 0)

@@ -67,9 +67,11 @@ class KernelHead(Learner):
             known, count = scaling(rows, mask), mask.sum()
             base = values.sum(0) / count
             residuals = (values - base) * mask.unsqueeze(-1)
-            known["weights"] = relevance(known, residuals, mask)
+            known |= relevance(known, residuals, mask)
+            known = {name: value.to(support.inputs.dtype) for name, value in known.items()}
+            gram = _masked(kernels(support.inputs.flatten(1), known).double(), mask)
             unit = (residuals.square().sum() / (count * values.shape[1])).sqrt() + TINY
-            duals, left_out = self._average(_masked(kernels(rows, known), mask), residuals / unit, count)
+            duals, left_out = self._average(gram, residuals / unit, count)
             head = self._classify if support.ways else self._regress
             state = known | {"duals": duals * unit} | head(left_out * unit, values, base, mask)
             return {name: value.to(support.inputs.dtype).contiguous() for name, value in state.items()}

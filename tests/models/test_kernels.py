@@ -91,7 +91,7 @@ def test_kernels_are_symmetric_and_positive():
     rows[:5, 0] = torch.nan
     mask = torch.ones(20, dtype=torch.bool)
     known = scaling(rows, mask)
-    known["weights"] = relevance(known, torch.tensor(noise(20, 1, 1)), mask)
+    known |= relevance(known, torch.tensor(noise(20, 1, 1)), mask)
     found = kernels(rows, known)
     assert_allclose(found, found.mT, atol=1e-12)
     assert torch.linalg.eigvalsh(found).min() > -1e-9
