@@ -9,7 +9,6 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-import numpy as np
 from rich.progress import track
 
 from benchmarks.alone import become_worker
@@ -17,6 +16,7 @@ from benchmarks.results import keep
 from service.arrays import Arrays
 from service.cards import Card, Catalogue
 from service.engine.base import SupportSet
+from service.engine.warmup import random_support
 from service.engine.worker import Worker
 from service.settings import Settings
 
@@ -76,10 +76,7 @@ async def microseconds(call: Call, clients: int) -> float:
 
 def made_up(card: Card) -> SupportSet:
     """A support set of noise: speed does not depend on it."""
-    inputs = np.asarray(card.input.examples(WAYS, np.random.default_rng(0)))
-    if card.kind == "classification":
-        return SupportSet(inputs, np.arange(WAYS), WAYS)
-    return SupportSet(inputs, inputs[:, : card.outputs or 1], 0)
+    return random_support(card, WAYS, 1)
 
 
 if __name__ == "__main__":
