@@ -13,16 +13,17 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from service import metrics
-from service.arrays import TEXT, Array, Arrays
+from service.arrays import Array, Arrays, text_array
 from service.cards import Card
 from service.engine.base import Engine, StateNotCached, SupportSet
 from service.errors import Conflict, Contended, HandfulError, TooManyWays, Unavailable, Unprocessable
-from service.inputs.executor import Decoder, run
+from service.inputs.executor import Decoder
 from service.inputs.kind import Columns, Decoded, InputWarning
 from service.inputs.labels import Classes, checked_labels, class_indices, regression_targets
 from service.inputs.limits import check_count
+from service.inputs.prepare import check, fit, prepare
 from service.settings import Settings
-from service.store.records import Adapted, ClientKey, Draft, Record, RequestKey, StateKey, state_bytes
+from service.store.records import Adapted, ClientKey, Draft, Record, RequestKey, StateKey, names_used, state_bytes
 from service.store.store import AnsweredBefore, Store, VersionMoved
 
 Admit = Callable[[Record, Card], None]
@@ -48,13 +49,18 @@ class Plan(NamedTuple):
     request: RequestKey | None
     columns: Columns | None
 
+    @property
+    def label_names(self) -> bool:
+        """Whether the names of the classes may be learned from."""
+        return self.support.names is not None
+
     def draft(self, write: str, state: Arrays, timings_ms: dict[str, float]) -> Draft:
         """The version to be written."""
         support = {"inputs": self.support.inputs, "targets": self.support.targets}
         card = self.card
         return Draft(
-            write, card.name, card.checkpoint, self.classes, support, state, self.expires_at, self.request,
-            self.warnings, timings_ms, self.columns,
+            write, card.name, card.checkpoint, self.classes, support, state, self.expires_at, self.label_names,
+            self.request, self.warnings, timings_ms, self.columns,
         )  # fmt: skip
 
 
@@ -91,12 +97,16 @@ class Adaptation:
         raw: Sequence[tuple[Any, Any]],
         ttl_s: int | None,
         request: RequestKey | None = None,
+        label_names: bool | None = None,
     ) -> Adapted:
         """Create or replace a client's model from (input, label) pairs.
 
-        With `request`, a retry of the same request gets the first answer. Raises KeyReused and RequestInProgress.
+        With `request`, a retry of the same request gets the first answer. `label_names` says whether the names of the
+        classes may be learned from; by default they are. Raises KeyReused and RequestInProgress.
         """
-        return await self._once(client.tenant, request, lambda: self._replace(client, model, raw, ttl_s, request))
+        return await self._once(
+            client.tenant, request, lambda: self._replace(client, model, raw, ttl_s, request, label_names)
+        )
 
     async def append(
         self,
@@ -105,15 +115,16 @@ class Adaptation:
         raw: Sequence[tuple[Any, Any]],
         ttl_s: int | None,
         request: RequestKey | None = None,
+        label_names: bool | None = None,
     ) -> Adapted:
         """Add (input, label) pairs to a client's support set, and adapt to all of it; `request` is as for `adapt`.
 
-        Without `ttl_s` the client expires as before. Raises UnknownClient and CorruptRecord.
+        Without `ttl_s` and `label_names`, both stay as they are. Raises UnknownClient and CorruptRecord.
         """
 
         async def learn() -> Adapted:
-            async with self._appending.setdefault(client, asyncio.Lock()):  # concurrent appends would adapt in vain
-                return await self._append(client, model, raw, ttl_s, request)
+            async with self._appending.setdefault(client, asyncio.Lock()):  # else appends adapt in vain
+                return await self._append(client, model, raw, ttl_s, request, label_names)
 
         return await self._once(client.tenant, request, learn)
 
@@ -148,14 +159,15 @@ class Adaptation:
         raw: Sequence[tuple[Any, Any]],
         ttl_s: int | None,
         request: RequestKey | None,
+        label_names: bool | None,
     ) -> Adapted:
         card = self._catalogue[self._settings.default_model if model is None else model]
         clock = Clock()
         self._check_examples(card, len(raw))
         decoded = await self._decode(card, raw, client.tenant)
         clock.lap("decode")
-        classes, support = self._support(card, decoded.array(), [label for _, label in raw])
-        columns, warnings = await _fit(card, support.inputs)
+        classes, support = self._support(card, decoded.array(), [label for _, label in raw], label_names is not False)
+        columns, warnings = await fit(card.input, support.inputs)
         plan = Plan(card, classes, support, _expiry(ttl_s), decoded.warnings + warnings, request, columns)
         return await self._learn(client, plan, clock, after=None)
 
@@ -166,6 +178,7 @@ class Adaptation:
         raw: Sequence[tuple[Any, Any]],
         ttl_s: int | None,
         request: RequestKey | None,
+        label_names: bool | None,
     ) -> Adapted:
         for _ in range(TRIES):
             record, stored = await self._store.support(client)
@@ -176,10 +189,11 @@ class Adaptation:
             self._check_examples(card, len(stored["inputs"]) + len(raw))
             new = await self._decode(card, raw, client.tenant)
             clock.lap("decode")
+            named = record.label_names if label_names is None else label_names
             labels = _labels(record, stored, [label for _, label in raw])
-            classes, support = self._support(card, _joined(stored["inputs"], new.array()), labels)
+            classes, support = self._support(card, _joined(stored["inputs"], new.array()), labels, named)
             expires_at = _expiry(ttl_s) or record.expires_at
-            columns, warnings = await _fit(card, support.inputs)
+            columns, warnings = await fit(card.input, support.inputs)
             try:
                 plan = Plan(card, classes, support, expires_at, new.warnings + warnings, request, columns)
                 return await self._learn(client, plan, clock, after=record)
@@ -204,7 +218,8 @@ class Adaptation:
         admit(record, card)
         fields = [f"inputs[{i}]" for i in range(len(raw))]
         decoded = await self._decoder.decode(card.input, raw, fields, client.tenant)
-        warnings, queries = await _prepare_queries(card, decoded, record.columns)
+        warnings = decoded.warnings + await check(card.input, decoded.array(), record.columns)
+        queries = await prepare(card.input, decoded.array(), record.columns)
         clock.lap("decode")
         try:
             answers = await self._engine.predict(card.name, record.write, queries, share=client)
@@ -234,7 +249,7 @@ class Adaptation:
         """Adapt to a support set, which begins with that of the record `after` if there is one, and store both."""
         card, support, write = plan.card, plan.support, secrets.token_hex(8)
         extends = after.write if after and after.columns == plan.columns else None
-        prepared = await _prepare(card, support, plan.columns)
+        prepared = support._replace(inputs=await prepare(card.input, support.inputs, plan.columns))
         state = await self._engine.adapt(card.name, write, prepared, extends=extends, share=client)
         clock.lap("adapt")
         draft = plan.draft(write, state, dict(clock.laps_ms))
@@ -247,14 +262,22 @@ class Adaptation:
             self._engine.evict(record.replaces)
         if plan.request is None:  # else the answer was stored with the client, without this time
             clock.lap("store")
-        return Adapted(record=record, state_bytes=state_bytes(state), warnings=plan.warnings, timings_ms=clock.laps_ms)
+        return Adapted(
+            record=record,
+            state_bytes=state_bytes(state),
+            names_used=names_used(state),
+            warnings=plan.warnings,
+            timings_ms=clock.laps_ms,
+        )
 
-    def _support(self, card: Card, inputs: Array, labels: Sequence[Any]) -> tuple[Classes | None, SupportSet]:
+    def _support(
+        self, card: Card, inputs: Array, labels: Sequence[Any], named: bool
+    ) -> tuple[Classes | None, SupportSet]:
         if card.kind == "regression":
             return None, SupportSet(inputs, regression_targets(labels, card.outputs or 1), ways=0)
         classes, targets = class_indices(labels)
         self._check_ways(card, len(classes))
-        return classes, SupportSet(inputs, targets, ways=len(classes))
+        return classes, SupportSet(inputs, targets, len(classes), _names(classes, named))
 
     def _check_ways(self, card: Card, ways: int) -> None:
         """Raises TooManyWays, which names the models that take so many, or the setting in the way."""
@@ -296,9 +319,10 @@ class Adaptation:
         current, stored = await self._store.support(key.client)
         if current.write != record.write:
             raise VersionMoved
-        support = SupportSet(stored["inputs"], stored["targets"], ways=len(record.classes or ()))
-        prepared = await _prepare(card, support, record.columns)
-        state = await self._engine.adapt(card.name, record.write, prepared, share=key.client, rebuild=True)
+        names = _names(record.classes or [], record.label_names)
+        inputs = await prepare(card.input, stored["inputs"], record.columns)
+        support = SupportSet(inputs, stored["targets"], len(record.classes or ()), names)
+        state = await self._engine.adapt(card.name, record.write, support, share=key.client, rebuild=True)
         metrics.states_rebuilt.inc()
         with suppress(Unavailable):  # a cache: the answer does not depend on it
             await self._store.save_state(key, record, state)
@@ -332,28 +356,9 @@ class Clock:
         self.laps_ms[name], self._last = round((now - self._last) * 1000, 3), now
 
 
-async def _fit(card: Card, inputs: Array) -> tuple[Columns | None, list[InputWarning]]:
-    """What the input kind learns of a support set."""
-    return await run(lambda: card.input.fit(inputs), _characters(inputs))
-
-
-async def _prepare(card: Card, support: SupportSet, columns: Columns | None) -> SupportSet:
-    """The support set as the model takes it."""
-    size = _characters(support.inputs)
-    return support._replace(inputs=await run(lambda: card.input.prepare(support.inputs, columns), size))
-
-
-async def _prepare_queries(card: Card, decoded: Decoded, columns: Columns | None) -> tuple[list[InputWarning], Array]:
-    """All warnings of the queries of a request, and the queries as the model takes them."""
-    kind, inputs = card.input, decoded.array()
-    size = _characters(inputs)
-    warnings = await run(lambda: kind.check(inputs, columns), size)
-    return decoded.warnings + warnings, await run(lambda: kind.prepare(inputs, columns), size)
-
-
-def _characters(inputs: Array) -> int:
-    """The length of all texts; arrays of numbers take no time to prepare."""
-    return sum(map(len, inputs.tolist())) if inputs.dtype == TEXT else 0
+def _names(classes: Classes, named: bool) -> Array | None:
+    """The names of classes that may be learned from. Integers are no names."""
+    return text_array([str(each) for each in classes]) if named and classes and isinstance(classes[0], str) else None
 
 
 def _expiry(ttl_s: int | None) -> datetime | None:

@@ -1,5 +1,7 @@
 """What every encoder offers."""
 
+from typing import Any
+
 from torch import Tensor, nn
 
 
@@ -9,6 +11,6 @@ class Encoder(nn.Module):
     feature_dim: int
     """Length of a feature vector."""
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Inputs (n, *input) to features (n, feature_dim)."""
+    def forward(self, inputs: Any) -> Tensor:
+        """Inputs (n, *input), or n texts, to features (n, feature_dim)."""
         raise NotImplementedError

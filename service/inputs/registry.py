@@ -10,10 +10,11 @@ from models.registry import Registry
 from service.inputs.drawing import Drawing
 from service.inputs.kind import InputKind
 from service.inputs.table import Table
+from service.inputs.text import Text
 from service.inputs.vector import Vector
 
 INPUT_KINDS: Registry[type[InputKind]] = Registry(
-    "handful.inputs", {"drawing": Drawing, "table": Table, "vector": Vector}
+    "handful.inputs", {"drawing": Drawing, "vector": Vector, "text": Text, "table": Table}
 )
 
 OLD_NAMES = {"image": "drawing"}

@@ -14,7 +14,17 @@ from service.store.checksums import digest, dump_support, parse_record, seal, ta
 from service.store.connect import Client
 from service.store.keys import WRITE, WRITE_ONCE, record_key, state_key, support_key
 from service.store.listing import Lists, listings
-from service.store.records import Adapted, ClientKey, Draft, Record, StateKey, next_record, state_bytes, unexpired
+from service.store.records import (
+    Adapted,
+    ClientKey,
+    Draft,
+    Record,
+    StateKey,
+    names_used,
+    next_record,
+    state_bytes,
+    unexpired,
+)
 from service.store.redis_client import Blob, is_other_type
 from service.store.retries import no_retry
 
@@ -148,6 +158,7 @@ def _answer(draft: Draft, record: Record) -> Adapted:
     return Adapted(
         record=record,
         state_bytes=state_bytes(draft.state),
+        names_used=names_used(draft.state),
         warnings=list(draft.warnings),
         timings_ms=dict(draft.timings_ms),
     )

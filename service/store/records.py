@@ -57,6 +57,7 @@ class Record(BaseModel):
     updated_at: datetime
     expires_at: datetime | None
     columns: list[Any] | None = None
+    label_names: bool = True
 
     def expired(self) -> bool:
         """Whether the client's time to live is over."""
@@ -79,6 +80,7 @@ class Adapted(BaseModel):
 
     record: Record
     state_bytes: int
+    names_used: int | None = None
     warnings: list[InputWarning] = []
     timings_ms: dict[str, float]
 
@@ -106,6 +108,7 @@ class Draft(NamedTuple):
     support: Arrays
     state: Arrays
     expires_at: datetime | None
+    label_names: bool = True
     request: RequestKey | None = None
     warnings: Sequence[InputWarning] = ()
     timings_ms: Mapping[str, float] = {}
@@ -115,6 +118,11 @@ class Draft(NamedTuple):
 def state_bytes(state: Arrays) -> int:
     """The size of a state."""
     return sum(value.nbytes for value in state.values())
+
+
+def names_used(state: Arrays) -> int | None:
+    """The number of classes whose names count in a state; None for models that do not learn from names."""
+    return int((state["names"] > 0).sum()) if "names" in state else None
 
 
 def next_record(client: ClientKey, draft: Draft, support_digest: str, found: Record | None) -> Record:
@@ -135,4 +143,5 @@ def next_record(client: ClientKey, draft: Draft, support_digest: str, found: Rec
         updated_at=now,
         expires_at=draft.expires_at,
         columns=draft.columns,
+        label_names=draft.label_names,
     )
