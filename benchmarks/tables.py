@@ -21,7 +21,8 @@ from benchmarks.methods import ROOT, filled
 from benchmarks.table_features import features
 from benchmarks.table_report import Scores, figures, table
 from models import checkpoint
-from models.datasets.tables import CLASSIFICATION, REGRESSION, Drawn, Table, draw, episode_of, read
+from models.datasets.table_tasks import CLASSIFICATION, REGRESSION
+from models.datasets.tables import Drawn, Table, draw, episode_of, read
 from models.learner import Kind, Learner
 from service.arrays import Array
 from service.cards import Card

@@ -141,7 +141,11 @@ def _value(value: Any, name: str, field: str) -> Value:
 
 def _is_text(text: str) -> bool:
     """Whether a string holds no half of a character, which UTF-8 cannot spell."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _check_columns(columns: Sequence[Column]) -> None:

@@ -8,7 +8,8 @@ import pytest
 from models.datasets import dataset_of
 from models.datasets import tables as source
 from models.datasets.episode import Shape
-from models.datasets.tables import CLASSIFICATION, REGRESSION, Table, Task, draw, read
+from models.datasets.table_tasks import CLASSIFICATION, REGRESSION, Task
+from models.datasets.tables import Table, draw, read
 from models.learner import Kind
 
 CSV = "size,colour,class,price\n" + "".join(
