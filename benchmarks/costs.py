@@ -9,13 +9,13 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-import numpy as np
 from rich.progress import track
 
 from benchmarks.alone import become_worker
 from benchmarks.results import keep
 from service.arrays import Arrays, SupportSet
 from service.cards import Card, Catalogue
+from service.engine.warmup import random_support
 from service.engine.worker import Worker
 from service.settings import Settings
 
@@ -75,10 +75,7 @@ async def microseconds(call: Call, clients: int) -> float:
 
 def made_up(card: Card) -> SupportSet:
     """A support set of noise. The speed does not depend on the examples."""
-    inputs = np.asarray(card.input.examples(WAYS, np.random.default_rng(0)))
-    if card.kind == "classification":
-        return SupportSet(inputs, np.arange(WAYS), WAYS)
-    return SupportSet(inputs, inputs[:, : card.outputs or 1], 0)
+    return random_support(card, WAYS, 1)
 
 
 if __name__ == "__main__":

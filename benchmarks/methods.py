@@ -31,7 +31,7 @@ def main() -> None:
 
 def page(catalogue: Catalogue, text: str) -> str:
     """docs/methods.md with the figures of the cards."""
-    waves = [card for card in catalogue.values() if card.kind == "regression"]
+    waves = [card for card in catalogue.values() if card.training["recipe"]["dataset"] == "sinusoid"]
     drawings = drawing_table(drawings_of(catalogue))
     parts = {"drawings": drawings, "waves": wave_table(waves), "alphabets": alphabet_table(catalogue)}
     return filled(text, parts | {"options": options_section()})

@@ -14,9 +14,10 @@ from service.clock import Clock
 from service.engine.base import Engine, StateNotCached
 from service.errors import Conflict, Contended
 from service.inputs.decoder import Decoder
-from service.inputs.kind import Decoded, InputWarning
+from service.inputs.kind import Columns, Decoded, InputWarning
 from service.inputs.labels import Classes
 from service.inputs.limits import check_count
+from service.inputs.prepare import check, fit, prepare
 from service.settings import Settings
 from service.states import States
 from service.store.idempotency import Idempotency
@@ -45,6 +46,7 @@ class Plan(NamedTuple):
     expires_at: datetime | None
     warnings: list[InputWarning]
     request: RequestKey | None
+    columns: Columns | None
 
     @property
     def label_names(self) -> bool:
@@ -56,7 +58,7 @@ class Plan(NamedTuple):
         card = self.card
         return Draft(
             write, card.name, card.checkpoint, self.classes, self.support, state, self.expires_at, self.label_names,
-            self.request, self.warnings, timings_ms,
+            self.request, self.warnings, timings_ms, self.columns,
         )  # fmt: skip
 
 
@@ -145,7 +147,8 @@ class Adaptation:
         clock.lap("decode")
         named = label_names is not False
         classes, support = self._support_sets.make(card, decoded.array(), [label for _, label in raw], named=named)
-        plan = Plan(card, classes, support, _expiry(ttl_s), decoded.warnings, request)
+        columns, warnings = await fit(card.input, support.inputs)
+        plan = Plan(card, classes, support, _expiry(ttl_s), decoded.warnings + warnings, request, columns)
         return await self._learn(client, plan, clock, after=None)
 
     async def _append(
@@ -171,8 +174,9 @@ class Adaptation:
             inputs = joined_inputs(stored, new.array())
             classes, support = self._support_sets.make(card, inputs, labels, named=named)
             expires_at = _expiry(ttl_s) or record.expires_at
+            columns, warnings = await fit(card.input, support.inputs)
             try:
-                plan = Plan(card, classes, support, expires_at, new.warnings, request)
+                plan = Plan(card, classes, support, expires_at, new.warnings + warnings, request, columns)
                 return await self._learn(client, plan, clock, after=record)
             except VersionMoved:
                 continue
@@ -195,7 +199,8 @@ class Adaptation:
         admit(record, card)
         fields = [f"inputs[{i}]" for i in range(len(raw))]
         decoded = await self._decoder.decode(card.input, raw, fields, client.tenant)
-        queries = decoded.array()
+        warnings = decoded.warnings + await check(card.input, decoded.array(), record.columns)
+        queries = await prepare(card.input, decoded.array(), record.columns)
         clock.lap("decode")
         try:
             answers = await self._engine.predict(card.name, record.write, queries, share=client)
@@ -205,7 +210,7 @@ class Adaptation:
             state = await self._states.get(StateKey(client, record.write, card.checkpoint), card, record)
             answers = await self._engine.predict(card.name, record.write, queries, state, share=client)
         clock.lap("predict")
-        return Answered(record, card, answers, decoded.warnings, clock.laps_ms)
+        return Answered(record, card, answers, warnings, clock.laps_ms)
 
     async def show(self, client: ClientKey) -> Record:
         """The record of a client. Raises UnknownClient."""
@@ -224,8 +229,9 @@ class Adaptation:
     async def _learn(self, client: ClientKey, plan: Plan, clock: Clock, after: Record | None) -> Adapted:
         """Adapt to a support set and store both. With `after`, the set begins with the support set of that record."""
         card, support, write = plan.card, plan.support, secrets.token_hex(8)
-        extends = after.write if after else None
-        state = await self._engine.adapt(card.name, write, support, extends=extends, share=client)
+        extends = after.write if after and after.columns == plan.columns else None
+        prepared = support._replace(inputs=await prepare(card.input, support.inputs, plan.columns))
+        state = await self._engine.adapt(card.name, write, prepared, extends=extends, share=client)
         clock.lap("adapt")
         draft = plan.draft(write, state, dict(clock.laps_ms))
         try:

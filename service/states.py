@@ -9,6 +9,7 @@ from service.arrays import Arrays
 from service.cards import Card
 from service.engine.base import Engine
 from service.errors import Unavailable
+from service.inputs.prepare import prepare
 from service.store.records import Record, StateKey
 from service.store.store import Store, VersionMoved
 
@@ -43,7 +44,8 @@ class States:
         current, support = await self._store.support(key.client)
         if current.write != record.write:
             raise VersionMoved
-        state = await self._engine.adapt(card.name, record.write, support, share=key.client, rebuild=True)
+        prepared = support._replace(inputs=await prepare(card.input, support.inputs, record.columns))
+        state = await self._engine.adapt(card.name, record.write, prepared, share=key.client, rebuild=True)
         metrics.states_rebuilt.inc()
         with suppress(Unavailable):  # the stored state is only a cache
             await self._store.save_state(key, record, state)

@@ -3,12 +3,15 @@
 from models.datasets.dataset import Dataset
 from models.datasets.omniglot import OMNIGLOT
 from models.datasets.sinusoid import SINUSOID
+from models.datasets.tables import TABLES, TABLES_REGRESSION
 from models.datasets.texts import TEXTS
 from models.registry import Registry
 
 __all__ = ["DATASETS", "Dataset", "dataset_of"]
 
-DATASETS: Registry[Dataset] = Registry("handful.datasets", {each.name: each for each in (OMNIGLOT, SINUSOID, TEXTS)})
+DATASETS: Registry[Dataset] = Registry(
+    "handful.datasets", {each.name: each for each in (OMNIGLOT, SINUSOID, TABLES, TABLES_REGRESSION, TEXTS)}
+)
 
 
 def dataset_of(name: str) -> Dataset:

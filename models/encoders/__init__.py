@@ -2,11 +2,12 @@
 
 from models.encoders.base import Encoder as Encoder
 from models.encoders.conv4 import Conv4
+from models.encoders.identity import Identity
 from models.encoders.mlp import MLP
 from models.encoders.resnet import ResNet
 from models.encoders.text import TextEncoder
 from models.registry import Registry
 
 ENCODERS: Registry[type[Encoder]] = Registry(
-    "handful.encoders", {"conv4": Conv4, "mlp": MLP, "resnet": ResNet, "text": TextEncoder}
+    "handful.encoders", {"conv4": Conv4, "identity": Identity, "mlp": MLP, "resnet": ResNet, "text": TextEncoder}
 )

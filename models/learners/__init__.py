@@ -6,6 +6,7 @@ from models.learners.anil import ANIL
 from models.learners.cavia import CAVIA
 from models.learners.cosine import CosineProtoNet
 from models.learners.gnn import GraphNet
+from models.learners.kernels import KernelHead
 from models.learners.logistic import Logistic
 from models.learners.lstm import LSTMMetaLearner
 from models.learners.maml import MAML
@@ -40,6 +41,7 @@ LEARNERS: Registry[type[Learner]] = Registry(
         "protonet": ProtoNet,
         "matching": MatchingNet,
         "ridge": Ridge,
+        "kernels": KernelHead,
         "relation": RelationNet,
         "logistic": Logistic,
         "named-logistic": NamedLogistic,

@@ -6,13 +6,16 @@ from models.recipes.drawings import ENCODERS
 from models.recipes.gradient import GRADIENT
 from models.recipes.metric import METRIC, TRANSFER
 from models.recipes.recipe import Recipe
+from models.recipes.tables import TABLES
 from models.recipes.texts import TEXTS
 from models.recipes.waves import WAVES
 from models.registry import Registry
 
 __all__ = ["RECIPES", "Recipe", "recipe_of"]
 
-RECIPES: Registry[Recipe] = Registry("handful.recipes", ENCODERS | METRIC | GRADIENT | TRANSFER | WAVES | TEXTS)
+RECIPES: Registry[Recipe] = Registry(
+    "handful.recipes", ENCODERS | METRIC | GRADIENT | TRANSFER | WAVES | TEXTS | TABLES
+)
 
 
 def recipe_of(name: str, steps: int | None = None) -> Recipe:

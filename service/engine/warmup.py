@@ -51,7 +51,9 @@ def random_supports(card: Card, shapes: Sequence[tuple[int, int]]) -> list[Suppo
 def random_support(card: Card, ways: int, shots: int) -> SupportSet:
     """A support set of random examples."""
     count, rng = ways * shots, np.random.default_rng(0)
-    inputs = np.asarray(card.input.examples(count, rng))
+    made = np.asarray(card.input.examples(count, rng))
+    columns, _ = card.input.fit(made)
+    inputs = card.input.prepare(made, columns)
     if card.kind == "regression":
         return SupportSet(inputs, np.ones((count, card.outputs or 1), dtype=np.float32), ways=0)
     return SupportSet(inputs, np.arange(count) % ways, ways)

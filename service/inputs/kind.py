@@ -13,6 +13,8 @@ from service.inputs.limits import Limits
 
 Inputs = Array | list[str]
 """Decoded inputs: an array (n, ...), or n texts."""
+Columns = list[Any]
+"""What a kind learns of the inputs of one client, as JSON values."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,26 @@ class InputKind(BaseModel, ABC):
         Raises:
             Unprocessable: An input is invalid or over a limit. The error names its field.
         """
+
+    def fit(self, inputs: Array) -> tuple[Columns | None, list[InputWarning]]:
+        """Learn from all decoded inputs of a client's support set what `prepare` needs. By default nothing.
+
+        Raises:
+            Unprocessable: The inputs do not fit together.
+        """
+        return None, []
+
+    def check(self, inputs: Array, columns: Columns | None) -> list[InputWarning]:
+        """Compare decoded queries with what was learned from the support set.
+
+        Raises:
+            Unprocessable: A query does not fit to the support set.
+        """
+        return []
+
+    def prepare(self, inputs: Array, columns: Columns | None) -> Array:
+        """Decoded inputs as the model takes them. Redis keeps them as they were decoded."""
+        return inputs
 
     @abstractmethod
     def examples(self, count: int, rng: np.random.Generator) -> Inputs:

@@ -9,11 +9,12 @@ from pydantic_core import CoreSchema
 from models.registry import Registry
 from service.inputs.drawing import Drawing
 from service.inputs.kind import InputKind
+from service.inputs.table import Table
 from service.inputs.text import Text
 from service.inputs.vector import Vector
 
 INPUT_KINDS: Registry[type[InputKind]] = Registry(
-    "handful.inputs", {"drawing": Drawing, "vector": Vector, "text": Text}
+    "handful.inputs", {"drawing": Drawing, "vector": Vector, "text": Text, "table": Table}
 )
 
 

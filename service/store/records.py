@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
@@ -43,7 +43,7 @@ class Record(BaseModel):
 
     `write` is unique to each write. It distinguishes a version from the same version of a deleted client with the same
     id. `replaces` is the previous `write`; its state is no longer needed. `request` is the id of the request with an
-    idempotency key.
+    idempotency key. `columns` is what the input kind learned of the examples.
     """
 
     write: str
@@ -59,6 +59,7 @@ class Record(BaseModel):
     created_at: datetime
     updated_at: datetime
     expires_at: datetime | None
+    columns: list[Any] | None = None
     label_names: bool = True
 
     def expired(self) -> bool:
@@ -100,7 +101,8 @@ class RequestKey(NamedTuple):
 
 
 class Draft(NamedTuple):
-    """A version to write. `Store.commit` makes a Record of it. The last two fields are for the answer to `request`."""
+    """A version to write. `Store.commit` makes a Record of it. `warnings` and `timings_ms` are for the answer to
+    `request`."""
 
     write: str
     model: str
@@ -113,6 +115,7 @@ class Draft(NamedTuple):
     request: RequestKey | None = None
     warnings: Sequence[InputWarning] = ()
     timings_ms: Mapping[str, float] = {}
+    columns: list[Any] | None = None
 
 
 def state_bytes(state: Arrays) -> int:
@@ -142,5 +145,6 @@ def next_record(client: ClientKey, draft: Draft, support_digest: str, found: Rec
         created_at=old.created_at if old else now,
         updated_at=now,
         expires_at=draft.expires_at,
+        columns=draft.columns,
         label_names=draft.label_names,
     )

@@ -12,7 +12,7 @@ import pytest
 from tests.e2e.server import Server
 
 ROOT = Path(__file__).parents[2]
-README, QUICK_START = (ROOT / "README.md").read_text(), (ROOT / "docs/index.md").read_text()
+README, QUICK_START, TABLES = ((ROOT / page).read_text() for page in ("README.md", "docs/index.md", "docs/tables.md"))
 MADE_UP = ("timings_ms", "created_at", "updated_at")
 """Fields that differ between runs."""
 
@@ -42,8 +42,12 @@ def test_the_quick_start_includes_the_session_of_the_readme_and_has_its_own():
     assert len(session(QUICK_START)) == QUICK_START.count("\n$ ") == 4
 
 
+def test_the_page_of_tables_adapts_and_predicts():
+    assert len(session(TABLES)) == TABLES.count("\n$ ") == 2
+
+
 def test_the_curl_lines_give_the_answers_shown(server):
-    for command, answer in session(README) + session(QUICK_START):
+    for command, answer in session(README) + session(QUICK_START) + session(TABLES):
         local = command.replace("localhost:8000", f"127.0.0.1:{server.port}")
         reply = subprocess.run(["bash", "-c", local], cwd=ROOT, capture_output=True, text=True, check=True)
         assert comparable(json.loads(reply.stdout)) == comparable(json.loads(answer))

@@ -61,6 +61,8 @@ TABLE = {
     "relation": Spec("relation", "conv4", {}, STRIDED),
     "relation-pool-batch": Spec("relation", "conv4", {}, POOLED),
     "relation-sum": Spec("relation", "conv4", {"pooling": "sum"}, STRIDED),
+    "kernels": Spec("kernels", "identity"),
+    "kernels-regression": Spec("kernels", "identity", {"kind": "regression"}),
     "logistic": Spec("logistic", "conv4", {"iterations": 30}, STRIDED),
     "logistic-pool-batch": Spec("logistic", "conv4", {"iterations": 30}, POOLED),
     "transformer": Spec("transformer", "conv4", TOKENS, STRIDED),
@@ -93,6 +95,8 @@ def network_of(learner: Learner) -> nn.Sequential:
 
 
 def input_shape(spec: Spec) -> tuple[int, ...]:
+    if spec.encoder == "identity":
+        return (6,)
     if spec.encoder != "mlp":
         return IMAGE
     context = spec.learner_options["context"] if spec.learner == "cavia" else 0  # which CAVIA adds to each vector

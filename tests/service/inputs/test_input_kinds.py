@@ -19,6 +19,7 @@ from service.inputs.drawing import Drawing
 from service.inputs.kind import Decoded, InputKind
 from service.inputs.limits import Limits
 from service.inputs.registry import INPUT_KINDS, CardInput, RequestInput
+from service.inputs.table import Table
 from service.inputs.vector import Vector
 from service.settings import Settings
 
@@ -90,9 +91,9 @@ def test_a_card_of_an_unknown_kind_is_refused(given):
         Card.model_validate(ABOUT | {"input": given})
 
 
-@pytest.mark.parametrize("kind", [Drawing(size=28), Vector(length=3)])
+@pytest.mark.parametrize("kind", [Drawing(size=28), Vector(length=3), Table()])
 def test_random_examples_have_the_shape_and_type_of_decoded_inputs(kind):
-    sent = [[[0, 1], [1, 0]]] if kind.type == "drawing" else [[1, 2, 3]]
+    sent = [[[0, 1], [1, 0]]] if kind.type == "drawing" else [[1, 2, 3]]  # a list is a row too
     decoded = kind.decode(sent, ["a"], Limits(100)).array()
     made = kind.examples(4, np.random.default_rng(0))
     assert (made.shape[1:], made.dtype) == (decoded.shape[1:], decoded.dtype)
@@ -102,3 +103,8 @@ def test_random_examples_have_the_shape_and_type_of_decoded_inputs(kind):
 def test_the_input_kinds_need_no_torch():
     code = "import service.inputs.registry, sys; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_row_with_half_of_a_character_is_refused():
+    with pytest.raises(Unprocessable, match="a: column 'plan': a text has at most 4096 characters of Unicode"):
+        Table().decode([{"plan": "\ud83d"}], ["a"], Limits(100))

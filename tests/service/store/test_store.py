@@ -5,6 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 
+from service.arrays import text_array
 from service.errors import UnknownClient
 from service.store.keys import record_key, state_key, support_key
 from service.store.records import ClientKey
@@ -28,6 +29,15 @@ async def test_a_commit_can_be_read(store):
 async def test_classes_keep_their_types(store, classes):
     await store.commit(ALICE, draft()._replace(classes=classes))
     assert repr((await store.record(ALICE)).classes) == repr(classes)
+
+
+async def test_inputs_that_are_texts_and_their_columns_can_be_read(store):
+    rows, columns = ['{"city":"Köln"}', "", "東京"], [{"name": "city", "values": ["Köln"]}]
+    made = draft(3)
+    texts = {"inputs": text_array(rows), "targets": made.support["targets"]}
+    await store.commit(ALICE, made._replace(support=texts, columns=columns))
+    record, support = await store.support(ALICE)
+    assert (record.columns, support["inputs"].tolist(), support.keys()) == (columns, rows, texts.keys())
 
 
 async def test_versions_count_and_the_first_date_stays(store):

@@ -1,0 +1,162 @@
+"""Rows of a table as numbers: the columns and categories are learned from a client's examples.
+
+A number is one feature, a boolean is 0 or 1, and a text is one feature for each category. NaN marks a missing number.
+Needs no torch, so that the API can use it.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+Value = float | int | bool | str | None
+Row = Mapping[str, Value]
+"""The values of a row by column. A column that is not there is missing, like None."""
+
+CATEGORY_LENGTH = 100
+"""Characters of a category; a column of longer texts is not used."""
+FEW_VALUES = 5
+"""A column of more texts than this, all different, is not used."""
+SEVERAL_VALUES = 20
+"""A column of more texts than this, most of them different, is not used."""
+CATEGORIES = 256
+"""Most different texts of a column."""
+
+
+class Column(TypedDict):
+    """A column as it is stored.
+
+    `type` is number, boolean or text; null for a column without values. `values` are the categories of a text column.
+    `ignored` says why the column is not used: text_column or constant_column.
+    """
+
+    name: str
+    type: str | None
+    values: list[str]
+    ignored: str | None
+
+
+class Found(NamedTuple):
+    """Something in the rows that a client should know of: a code, a column, and the first row that has it."""
+
+    code: str
+    column: str
+    row: int
+    value: str = ""
+
+
+def type_of(value: Value) -> str | None:
+    """The type of a value: number, boolean or text; None for a missing one."""
+    if value is None:
+        return None
+    return "boolean" if isinstance(value, bool) else "text" if isinstance(value, str) else "number"
+
+
+def fit(rows: Sequence[Row]) -> list[Column]:
+    """The columns of the rows, by name.
+
+    Raises:
+        ValueError: A column has values of two types, or too many different texts.
+    """
+    names = sorted({name for row in rows for name in row})
+    return [_column(name, [row.get(name) for row in rows]) for name in names]
+
+
+def _column(name: str, values: Sequence[Value]) -> Column:
+    kind = _only_type(name, values)
+    counts: Counter[Value] = Counter(value for value in values if value is not None)
+    if len(counts) < 2 and (len(counts) == 0 or None not in values):
+        return Column(name=name, type=kind, values=[], ignored="constant_column")
+    if kind != "text":
+        return Column(name=name, type=kind, values=[], ignored=None)
+    if len(counts) > CATEGORIES:
+        raise ValueError(
+            f"the column {name!r} has {len(counts)} different texts; the limit is {CATEGORIES}. Leave it out, or group "
+            "its values"
+        )
+    if _like_text(counts):
+        return Column(name=name, type=kind, values=[], ignored="text_column")
+    return Column(name=name, type=kind, values=sorted(map(str, counts)), ignored=None)
+
+
+def _only_type(name: str, values: Sequence[Value]) -> str | None:
+    first = None
+    for row, value in enumerate(values):
+        kind = type_of(value)
+        first = first or kind
+        if kind not in (None, first):
+            raise ValueError(f"row {row}: the column {name!r} has a {kind}; rows before it have a {first}")
+    return first
+
+
+def _like_text(counts: Counter[Value]) -> bool:
+    """Whether texts are no categories: they are long, or nearly each row has its own."""
+    longest = max(len(str(value)) for value in counts)
+    count, rows = len(counts), sum(counts.values())
+    own = (count > FEW_VALUES and count == rows) or (count > SEVERAL_VALUES and 2 * count > rows)
+    return own or longest > CATEGORY_LENGTH
+
+
+def width(columns: Sequence[Column]) -> int:
+    """Features of a row."""
+    return max(1, sum(_width(column) for column in columns))
+
+
+def _width(column: Column) -> int:
+    return 0 if column["ignored"] else len(column["values"]) or 1
+
+
+def encode(rows: Sequence[Row], columns: Sequence[Column]) -> NDArray[np.float32]:
+    """Features (n, width). A missing text and one that is no category are zeros; a missing number is NaN."""
+    parts = [_encoded([row.get(column["name"]) for row in rows], column) for column in columns if not column["ignored"]]
+    return np.concatenate(parts, 1) if parts else np.zeros((len(rows), 1), np.float32)
+
+
+def _encoded(values: Sequence[Value], column: Column) -> NDArray[np.float32]:
+    if column["type"] != "text":
+        return np.array([[np.nan if value is None else value] for value in values], np.float32)
+    index = {value: i for i, value in enumerate(column["values"])}
+    codes = [index.get(str(value), -1) if value is not None else -1 for value in values]
+    known: NDArray[np.bool_] = np.array(codes)[:, None] == np.arange(len(index))
+    return known.astype(np.float32)
+
+
+def differences(rows: Sequence[Row], columns: Sequence[Column]) -> list[Found]:
+    """What rows have that the columns do not know, and the other way round; once for each column and code.
+
+    Raises:
+        ValueError: A value is of another type than its column, or a row has none of the columns.
+    """
+    known = {column["name"]: column for column in columns}
+    found: dict[tuple[str, str], Found] = {}
+    for i, row in enumerate(rows):
+        if not row.keys() & known.keys():
+            raise ValueError(f"row {i}: it has none of the client's columns, which are {_some(list(known))}")
+        for one in (*_unknown(i, row, known), *_missing(i, row, known)):
+            found.setdefault((one.code, one.column), one)
+    return list(found.values())
+
+
+def _unknown(i: int, row: Row, known: Mapping[str, Column]) -> list[Found]:
+    found = []
+    for name, value in row.items():
+        if name not in known:
+            found.append(Found("unknown_column", name, i))
+        elif (kind := type_of(value)) not in (None, known[name]["type"]) and known[name]["type"]:
+            expected = known[name]["type"]
+            raise ValueError(f"row {i}: the column {name!r} has a {kind}; the client's examples have a {expected}")
+        elif known[name]["values"] and value is not None and value not in known[name]["values"]:
+            found.append(Found("unseen_category", name, i, str(value)))
+    return found
+
+
+def _missing(i: int, row: Row, known: Mapping[str, Column]) -> list[Found]:
+    return [
+        Found("missing_column", name, i) for name, column in known.items() if name not in row and not column["ignored"]
+    ]
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(repr(name) for name in names[:5]) + (" and others" if len(names) > 5 else "")
