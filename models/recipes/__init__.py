@@ -5,13 +5,14 @@ from dataclasses import replace
 from models.recipes.drawings import ENCODERS
 from models.recipes.gradient import GRADIENT
 from models.recipes.metric import METRIC, TRANSFER
+from models.recipes.photos import PHOTOS
 from models.recipes.recipe import Recipe
 from models.recipes.waves import WAVES
 from models.registry import Registry
 
 __all__ = ["RECIPES", "Recipe", "recipe_of"]
 
-RECIPES: Registry[Recipe] = Registry("handful.recipes", ENCODERS | METRIC | GRADIENT | TRANSFER | WAVES)
+RECIPES: Registry[Recipe] = Registry("handful.recipes", ENCODERS | METRIC | GRADIENT | TRANSFER | WAVES | PHOTOS)
 
 
 def recipe_of(name: str, steps: int | None = None) -> Recipe:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -26,6 +26,15 @@ from models.training.evaluation import HEADLINE, evaluate
 VALIDATION_EPISODES = 200
 VALIDATION_SEED = 1_000_003
 """Far from any training seed. Every validation of every run uses the same episodes."""
+
+
+@runtime_checkable
+class Prepared(Protocol):
+    """A learner that fits statistics, or encodes each example once, before the first step."""
+
+    def prepare(self, training: EpisodeSampler) -> EpisodeSampler:
+        """Prepare with the sampler of training episodes. Returns the sampler that `outer_loss` gets episodes of."""
+        ...
 
 
 @dataclass
@@ -82,6 +91,8 @@ class Run:
         started = time.monotonic() - self.progress.seconds
         if self.recipe.steps == 0:
             self._validate(validation)
+        if isinstance(self.learner, Prepared):
+            training = self.learner.prepare(training)
         try:
             while self.progress.step < self.recipe.steps:
                 self._step(training)
@@ -160,7 +171,10 @@ class Run:
             self.progress.scores.append((self.progress.step, score))
             if score != better(value for _, value in self.progress.scores):
                 return
-        checkpoint.save(self.weights_path, self.recipe.spec, self.learner.state_dict())
+        dtype = getattr(torch, self.recipe.stored_precision)
+        weights = self.learner.state_dict().items()
+        stored = {name: value.to(dtype) if value.is_floating_point() else value for name, value in weights}
+        checkpoint.save(self.weights_path, self.recipe.spec, stored)
 
     def _validation_score(self, validation: EpisodeSampler) -> float:
         self.learner.eval()

@@ -9,9 +9,12 @@ from pydantic_core import CoreSchema
 from models.registry import Registry
 from service.inputs.drawing import Drawing
 from service.inputs.kind import InputKind
+from service.inputs.photo import Photo
 from service.inputs.vector import Vector
 
-INPUT_KINDS: Registry[type[InputKind]] = Registry("handful.inputs", {"drawing": Drawing, "vector": Vector})
+INPUT_KINDS: Registry[type[InputKind]] = Registry(
+    "handful.inputs", {"drawing": Drawing, "photo": Photo, "vector": Vector}
+)
 
 OLD_NAMES = {"image": "drawing"}
 """Types that cards used to give."""
