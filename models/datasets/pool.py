@@ -36,6 +36,7 @@ class Pool(EpisodeSampler):
         self.examples, self.labels = examples, labels
         self._for_support, self._for_query = for_support, for_query
         self.classes = np.unique(labels)
+        self.max_ways = len(self.classes)
         self._support = [np.flatnonzero((labels == each) & for_support) for each in self.classes]
         self._query = [np.flatnonzero((labels == each) & for_query) for each in self.classes]
 

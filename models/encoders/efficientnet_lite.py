@@ -80,7 +80,8 @@ class EfficientNetLite(Encoder):
         return torch.cat([self._features(photos) for photos in torch.split(inputs, chunk)])
 
     def _features(self, photos: Tensor) -> Tensor:
-        photos = photos.contiguous(memory_format=torch.channels_last)  # half of the time, on CPUs
+        if not self.training:  # half of the time, on CPUs; vmap does not know it
+            photos = photos.contiguous(memory_format=torch.channels_last)
         maps, means = F.relu6(self.stem((photos * 255 - 127) / 128), inplace=True), []
         for stage in self.stages:
             maps = stage(maps)

@@ -1,0 +1,96 @@
+"""Photos over HTTP: the examples of the repository, and episodes as `handful evaluate` draws them."""
+
+import base64
+import json
+import shutil
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from models.datasets import dataset_of
+from models.datasets.episode import Shape, rng_of
+from service.cards import Card
+from service.settings import ZOO
+from tests.data import find
+from tests.e2e.server import Server
+
+pytestmark = pytest.mark.slow
+
+PHOTOS = Path(__file__).parents[2] / "examples/photos"
+GROCERY = find("grocery128.npz")
+LABELS = ["kiwi", "pomegranate", "cucumber"]
+"""Of the photos in predict.json."""
+EPISODES = 20
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    models = tmp_path_factory.mktemp("models")
+    for kind in ("json", "safetensors"):
+        shutil.copy(ZOO / f"photos.{kind}", models)
+    running = Server(tmp_path_factory.mktemp("photos") / "data", models=str(models), default_model="photos")
+    running.start()
+    yield running
+    running.stop()
+
+
+def body(name: str) -> dict:
+    return json.loads((PHOTOS / f"{name}.json").read_text())
+
+
+def post(server: Server, path: str, sent: dict) -> httpx.Response:
+    return httpx.post(f"{server.url}/{path}", json=sent, timeout=120)
+
+
+def labels(answer: httpx.Response) -> list[str]:
+    return [each["label"] for each in answer.raise_for_status().json()["predictions"]]
+
+
+def test_the_photos_of_the_examples_are_those_in_the_files():
+    sent = [each["input"] for name in ("adapt", "append") for each in body(name)["support"]] + body("predict")["inputs"]
+    files = {base64.b64encode(path.read_bytes()).decode() for path in PHOTOS.glob("*.jpg")}
+    assert set(sent) == files
+    assert len(sent) == 12
+
+
+def test_new_photos_of_four_new_classes_are_told_apart_before_and_after_an_append(server):
+    adapted = post(server, "adapt", body("adapt")).raise_for_status().json()
+    assert adapted["classes"] == ["cucumber", "kiwi", "pomegranate", "red-bell-pepper"]
+    assert labels(post(server, "predict", body("predict"))) == LABELS
+    appended = post(server, "adapt", body("append")).raise_for_status().json()
+    assert (appended["version"], appended["examples"]) == (2, 9)
+    assert labels(post(server, "predict", body("predict"))) == LABELS
+
+
+@pytest.mark.parametrize("sent", ["where is my parcel?", {"age": 41}, [[0, 1], [1, 0]], None])
+def test_what_is_no_photo_is_refused_by_name(server, sent):
+    post(server, "adapt", body("adapt") | {"client_id": "other"}).raise_for_status()
+    refused = post(server, "predict", {"client_id": "other", "inputs": [sent]})
+    assert (refused.status_code, refused.json()["field"]) == (422, "inputs[0]")
+
+
+@pytest.mark.skipif(GROCERY is None, reason="needs grocery128.npz: set HANDFUL_DATA to its folder")
+def test_episodes_of_new_classes_reach_the_figure_of_the_card(server):
+    card = Card.read(ZOO / "photos.json")
+    sampler = dataset_of("photos").episodes(GROCERY, "grocery-test", card.input.model_dump())
+    scores = []
+    for index in range(EPISODES):
+        episode = sampler.episode(rng_of(5, index), Shape(5, 1, 3))
+        pixels = [
+            np.rint(each.permute(0, 2, 3, 1).numpy() * 255).astype(int).tolist()
+            for each in (episode.support.inputs, episode.query)
+        ]
+        support = [
+            {"input": one, "label": str(int(target))}
+            for one, target in zip(pixels[0], episode.support.targets, strict=True)
+        ]
+        post(server, "adapt", {"client_id": f"shop-{index}", "support": support}).raise_for_status()
+        found = labels(post(server, "predict", {"client_id": f"shop-{index}", "inputs": pixels[1]}))
+        scores.append(
+            np.mean([int(label) == int(target) for label, target in zip(found, episode.targets, strict=True)])
+        )
+    measured = next(f for f in card.figures if (f.setting, f.metric) == ("grocery-test, 5-way 1-shot", "accuracy"))
+    spread = measured.ci95 * (measured.episodes / EPISODES) ** 0.5 * 1.5  # three queries in place of five
+    assert np.mean(scores) == pytest.approx(measured.mean, abs=spread)
