@@ -83,9 +83,9 @@ def test_the_readme_is_a_landing_page():
 
 
 def test_the_readme_counts_the_models_right():
-    kinds = Counter(card.kind for card in Catalogue(ZOO).values())
+    kinds = Counter(card.input.type for card in Catalogue(ZOO).values())
     rows = re.findall(r"^\| .*`(?:\w|-)+`.* and (\d+) more methods", (ROOT / "README.md").read_text(), re.MULTILINE)
-    assert rows == [str(kinds["classification"] - 2), str(kinds["regression"] - 1)]
+    assert rows == [str(kinds["drawing"] - 2), str(kinds["vector"] - 1)]
 
 
 def test_continuous_integration_runs_the_commands_of_the_pages():

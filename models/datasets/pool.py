@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
@@ -58,7 +59,7 @@ class Pool(EpisodeSampler):
     def all_examples(self) -> Tensor:
         """All examples (n, *input), with a progress bar, since encoding them may take minutes."""
         chunks = np.array_split(np.arange(len(self.labels)), -(-len(self.labels) // CHUNK))
-        return torch.cat([self.examples(chunk) for chunk in track(chunks, "Encoding", transient=True)])
+        return torch.cat([self.examples(chunk) for chunk in track(chunks, "Encoding", console=Console(stderr=True))])
 
     def _draw(self, rng: np.random.Generator, index: int, shape: Shape) -> tuple[Indices, Indices]:
         support = _choice(rng, self._support[index], shape.shots)

@@ -49,18 +49,13 @@ def test_the_network_has_the_parts_that_it_names():
     encoder = EfficientNetLite()
     assert encoder.parts == (1280, 784)
     assert EfficientNetLite(stage_features=False).parts == (1280,)
-    assert sum(each.numel() for each in encoder.parameters()) == 3_358_176 - 0
 
 
 @pytest.mark.parametrize("size", [5, 8])
 @pytest.mark.parametrize("stride", [1, 2])
 def test_a_convolution_keeps_the_size_or_halves_it_rounded_up(size, stride):
-    assert SameConv(3, 4, 5, stride)(torch.zeros(1, 3, size, size)).shape == (
-        1,
-        4,
-        -(-size // stride),
-        -(-size // stride),
-    )
+    side = -(-size // stride)
+    assert SameConv(3, 4, 5, stride)(torch.zeros(1, 3, size, size)).shape == (1, 4, side, side)
 
 
 @torch.no_grad()
