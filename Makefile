@@ -42,6 +42,7 @@ bench: $(VENV)/ready
 	$(BIN)/python -m benchmarks.costs
 	$(BIN)/python -m benchmarks.growth $(LIMITS)
 	$(BIN)/python -m benchmarks.latency $(LIMITS)
+	$(BIN)/python -m benchmarks.fairness
 	$(BIN)/python -m benchmarks.peak $(LIMITS)
 	$(if $(DATA),$(BIN)/python -m benchmarks.agreement --data $(DATA))
 	$(BIN)/python -m benchmarks.report

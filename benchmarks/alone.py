@@ -18,8 +18,9 @@ import numpy as np
 from benchmarks.peers.network import MAML, SPECS, save_weights
 from benchmarks.services import drawings
 from service.engine.base import SupportSet
-from service.engine.device import Device, load
+from service.engine.device import Device
 from service.engine.jobs import Adapted, AdaptJob, PredictJob
+from service.engine.learners import load
 from service.process.serve import KEEP_MEMORY
 from service.settings import Settings
 

@@ -10,7 +10,7 @@ import argparse
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,7 +58,7 @@ def main() -> None:
     keep(fairness=found)
 
 
-def worst_first(found: dict[str, Figures]) -> list[str]:
+def worst_first(found: Mapping[str, Mapping[str, float]]) -> list[str]:
     """The models, that with the largest ratio to its goal first."""
     return sorted(found, key=lambda name: -max(found[name][f"{call}_ratio"] / goal for call, goal in GOALS.items()))
 

@@ -38,6 +38,7 @@ def parts(found: dict[str, Any]) -> dict[str, str]:
         "agreement": report_limits.agreement(found["agreement"]),
         "half-load": report_limits.half_load(found["latency"]["half_load"]),
         "beside-adapts": report_limits.beside(found["latency"]["beside_adapts"]),
+        "fairness": report_limits.fairness(found["fairness"]),
         "peak": report_limits.peak(found["peak"]),
     }
 

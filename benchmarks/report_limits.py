@@ -5,11 +5,15 @@ from typing import Any
 
 from matplotlib.figure import Figure as Picture
 
+from benchmarks.fairness import worst_first
 from benchmarks.growth import BATCH, CLIENTS, Points, verdict
 from benchmarks.methods import table
 from benchmarks.results import RESULTS
 
 PLOT = RESULTS.with_name("growth.png")
+
+WORST = 3
+"""Models in the table of fairness."""
 
 Growth = Mapping[str, Mapping[str, Points]]
 
@@ -60,6 +64,15 @@ def peak(found: Mapping[str, Any]) -> str:
         [title, f"{one['mflop']:.0f}", f"{one['cpu_us']:.0f}", f"{one['gflops']:.0f}", f"{one['share']:.0%}"]
         for title, one in found["adapts"].items()
     ]
+    return table(header, rows)
+
+
+def fairness(found: Mapping[str, Mapping[str, float]]) -> str:
+    """What a tenant notices of another's flood: the three models where it is worst."""
+    header = ["model", "predict, quiet, ms", "flooded, ms", "ratio (goal: under 5)"]
+    header += ["adapt, quiet, ms", "flooded, ms", "ratio (goal: under 10)"]
+    names = worst_first(found)[:WORST]
+    rows = [[f"`{name}`", *(f"{value:.1f}" for value in found[name].values())] for name in names]
     return table(header, rows)
 
 

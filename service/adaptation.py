@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Literal, NamedTuple
 from weakref import WeakValueDictionary
 
@@ -277,8 +278,13 @@ class Adaptation:
         if key not in self._rebuilding:
             task = asyncio.create_task(self._load_or_rebuild(key, card, record))
             self._rebuilding[key] = task
-            task.add_done_callback(lambda _: self._rebuilding.pop(key))
+            task.add_done_callback(partial(self._rebuilt, key))
         return await asyncio.shield(self._rebuilding[key])
+
+    def _rebuilt(self, key: StateKey, task: "asyncio.Task[Arrays]") -> None:
+        del self._rebuilding[key]
+        if not task.cancelled():
+            task.exception()  # asyncio logs an error that nobody asks for: those who waited may have gone
 
     async def _load_or_rebuild(self, key: StateKey, card: Card, record: Record) -> Arrays:
         if (state := await self._store.state(key, record)) is not None:
@@ -287,7 +293,7 @@ class Adaptation:
         if current.write != record.write:
             raise VersionMoved
         support = SupportSet(stored["inputs"], stored["targets"], ways=len(record.classes or ()))
-        state = await self._engine.adapt(card.name, record.write, support, share=key.client)
+        state = await self._engine.adapt(card.name, record.write, support, share=key.client, rebuild=True)
         metrics.states_rebuilt.inc()
         with suppress(Unavailable):  # a cache: the answer does not depend on it
             await self._store.save_state(key, record, state)

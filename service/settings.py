@@ -129,6 +129,9 @@ class Settings(BaseSettings):
     max_job_s: float = Field(
         5.0, gt=0, description="Seconds of the device that one job may take, as estimated; more is refused."
     )
+    max_job_bytes: int = Field(
+        2 * 2**30, ge=2**20, description="Memory of the device that one adapt may take, as estimated; more is refused."
+    )
     deadline_s: float = Field(30.0, gt=0, description="Seconds that a job may wait; then it is answered 504.")
 
     root_path: Annotated[str, StringConstraints(pattern=r"^(/[A-Za-z0-9._~-]+)*$")] = Field(

@@ -1,12 +1,14 @@
 """What the benchmarks reckon, as far as it does not depend on time."""
 
+import httpx
 import pytest
 
+from benchmarks.fairness import fits, worst_first
 from benchmarks.growth import BATCH, WAYS, too_large, verdict
 from benchmarks.load import ANY_CLIENT, Load, requests
 from benchmarks.peak import Batch, adapt_flops, share
 from benchmarks.peers.network import MAML, PROTONET, STEPS
-from benchmarks.report_limits import growth, read_growth
+from benchmarks.report_limits import fairness, growth, read_growth
 
 FIRST = 2 * 14 * 14 * 64 * 9
 FORWARD = FIRST + 2 * (7 * 7 + 4 * 4 + 2 * 2) * 64 * 9 * 64
@@ -53,3 +55,27 @@ def test_a_request_names_one_of_the_clients_and_is_as_long_as_it_says():
     head, sent = request().split(b"\r\n\r\n")
     assert sent == b'{"client_id":"000000"}'
     assert f"Content-Length: {len(sent)}".encode() in head
+
+
+def figures(predict: float, adapt: float) -> dict[str, float]:
+    """Of a model, by its ratios."""
+    return {
+        "predict_quiet_ms": 1, "predict_flood_ms": predict, "predict_ratio": predict,
+        "adapt_quiet_ms": 1, "adapt_flood_ms": adapt, "adapt_ratio": adapt,
+    }  # fmt: skip
+
+
+def test_the_page_shows_the_three_models_that_are_farthest_from_their_goals():
+    found = {"a": figures(4, 1), "b": figures(1, 9), "c": figures(1, 1), "d": figures(2, 2)}
+    assert worst_first(found) == ["b", "a", "d", "c"]
+    assert [f"`{name}`" in fairness(found) for name in "abcd"] == [True, True, False, True]
+
+
+@pytest.mark.parametrize(("status", "detail", "count"), [
+    (200, "", None),
+    (422, "Send at most 200 examples, or use another model.", 180),
+    (422, "Send a smaller support set, or use another model.", 1),
+])  # fmt: skip
+def test_a_refusal_says_how_much_the_flood_may_send(status, detail, count):
+    request = httpx.Request("POST", "http://service/adapt")
+    assert fits(httpx.Response(status, json={"detail": detail}, request=request)) == count

@@ -32,7 +32,14 @@ class Engine(Protocol):
     queue is full, DeadlineExceeded and Unavailable."""
 
     async def adapt(
-        self, model: str, key: str, support: SupportSet, *, extends: str | None = None, share: Share = NOBODY
+        self,
+        model: str,
+        key: str,
+        support: SupportSet,
+        *,
+        extends: str | None = None,
+        share: Share = NOBODY,
+        rebuild: bool = False,
     ) -> Arrays:
         """Adapt to a support set, and cache the state.
 
@@ -43,6 +50,7 @@ class Engine(Protocol):
             extends: Key of a state whose support set is the beginning of this one. If its features are still cached,
                 only the new examples are encoded. The state is the same either way.
             share: The tenant and the client.
+            rebuild: The support set was accepted before, so that its adapt is never too costly.
 
         Returns:
             The state, in host memory.

@@ -9,68 +9,90 @@ from service.errors import TooCostly
 
 LARGE_ADAPT_S, LARGE_PREDICT_S = 0.03, 0.01
 """Seconds of a job in a batch above which it runs in pieces, beside the batches."""
+MEGABYTE = 1e6
 
 
 class Budget:
-    """Estimates jobs from measured ones, and refuses those that take more than `limit_s` seconds.
+    """Estimates jobs from measured ones, and refuses those above `limit_s` seconds or `limit_bytes` of memory.
 
-    Nothing is measured, and nothing costs anything, before `measuring` is set: first runs take longer than others.
+    Nothing is measured, and everything is free, before `measuring` is set: first runs take longer than others.
+    The memory of encoding and of predicts is bounded by the size of their pieces, and is not counted.
     """
 
-    def __init__(self, learners: Mapping[str, Learner], limit_s: float) -> None:
-        self._learners, self._limit_s = learners, limit_s
+    def __init__(self, learners: Mapping[str, Learner], limit_s: float, limit_bytes: int) -> None:
+        self._learners, self._limit_s, self._limit_bytes = learners, limit_s, limit_bytes
         self._adapts = {name: Curve() for name in learners}
         self._predicts = {name: Curve() for name in learners}
+        self._memory = {name: Curve() for name in learners}
         self.measuring = False
 
-    def adapt(self, job: AdaptJob) -> Cost:
-        """The cost of an adapt. Raises TooCostly."""
-        known = 0 if job.features is None else len(job.features)
+    def adapt(self, job: AdaptJob, *, limited: bool = True) -> Cost:
+        """The cost of an adapt. Raises TooCostly if it is `limited`."""
         count, ways = len(job.support.inputs), job.support.ways
+        known = 0 if job.features is None else len(job.features)
 
-        def cost(examples: int) -> Cost:
-            return self._adapts[job.model].cost(adapt_terms(max(0, examples - known), examples, min(ways, examples)))
+        def terms(examples: int) -> Terms:
+            return adapt_terms(max(0, examples - known), examples, min(ways, examples))
 
-        what = f"support: adapting {job.model} to {count} examples"
-        return self._checked(cost, count, what, "examples")
+        def seconds(examples: int) -> float:
+            return self._adapts[job.model].total(terms(examples))
+
+        def megabytes(examples: int) -> float:
+            return self._memory[job.model].total(terms(examples)) / MEGABYTE
+
+        if not limited:
+            return self._adapts[job.model].cost(terms(count))
+        what = f"support: adapting {job.model} to {count} examples takes about"
+        _check(seconds, count, self._limit_s, what, "s", "HANDFUL_MAX_JOB_S", "examples")
+        _check(megabytes, count, self._limit_bytes / MEGABYTE, what, "MB", "HANDFUL_MAX_JOB_BYTES", "examples")
+        return self._adapts[job.model].cost(terms(count))
 
     def predict(self, job: PredictJob) -> Cost:
         """The cost of a predict. Raises TooCostly."""
+        curve, count = self._predicts[job.model], len(job.queries)
 
-        def cost(queries: int) -> Cost:
-            return self._predicts[job.model].cost(self._predict_terms(job, queries))
+        def seconds(queries: int) -> float:
+            return curve.total(self._predict_terms(job, queries))
 
-        what = f"inputs: answering {len(job.queries)} with {job.model}"
-        return self._checked(cost, len(job.queries), what, "inputs")
+        what = f"inputs: answering {count} with {job.model} takes about"
+        _check(seconds, count, self._limit_s, what, "s", "HANDFUL_MAX_JOB_S", "inputs")
+        return curve.cost(self._predict_terms(job, count))
 
     def measure_adapt(self, job: AdaptJob, seconds: float) -> None:
         """Learn from an adapt that ran alone."""
         if self.measuring:
-            terms = adapt_terms(len(job.new_inputs()), len(job.support.inputs), job.support.ways)
-            self._adapts[job.model].measure(terms, seconds)
+            self._adapts[job.model].measure(_terms_of(job), seconds)
 
     def measure_predict(self, job: PredictJob, seconds: float) -> None:
         """Learn from a predict that ran alone."""
         if self.measuring:
             self._predicts[job.model].measure(self._predict_terms(job, len(job.queries)), seconds)
 
+    def measure_memory(self, job: AdaptJob, size: int) -> None:
+        """Learn the bytes of an adapt."""
+        self._memory[job.model].measure(_terms_of(job), size)
+
     def _predict_terms(self, job: PredictJob, queries: int) -> Terms:
         learner = self._learners[job.model]
-        return predict_terms(
-            queries,
-            sum(value.numel() for value in job.state.values()),
-            together=learner.transductive,
-            crowded=learner.max_examples is not None,
-        )
+        numbers = sum(value.numel() for value in job.state.values())
+        crowded = learner.max_examples is not None
+        return predict_terms(queries, numbers, together=learner.transductive, crowded=crowded)
 
-    def _checked(self, cost: Callable[[int], Cost], count: int, what: str, unit: str) -> Cost:
-        found = cost(count)
-        if found.seconds <= self._limit_s:
-            return found
-        most = most_that_fits(lambda size: cost(size).seconds, count, self._limit_s)
-        way_out = f"Send at most {most} {unit}" if most else "Send a smaller support set"
-        raise TooCostly(
-            f"{what} takes about {found.seconds:.1f} s here; a job may take {self._limit_s:g} s "
-            f"(HANDFUL_MAX_JOB_S). {way_out}, or use another model.",
-            field=what.partition(":")[0],
-        )
+
+def _terms_of(job: AdaptJob) -> Terms:
+    return adapt_terms(len(job.new_inputs()), len(job.support.inputs), job.support.ways)
+
+
+def _check(
+    amount: Callable[[int], float], count: int, limit: float, what: str, unit: str, setting: str, things: str
+) -> None:
+    """Raise TooCostly if the amount for `count` things is over the limit; it says how many things would fit."""
+    if (found := amount(count)) <= limit:
+        return
+    most = most_that_fits(amount, count, limit)
+    way_out = f"Send at most {most} {things}" if most else "Send a smaller support set"
+    raise TooCostly(
+        f"{what} {found:.3g} {unit} here; a job may take {limit:.3g} {unit} ({setting}). {way_out}, or use another "
+        "model.",
+        field=what.partition(":")[0],
+    )

@@ -39,7 +39,8 @@ FREE = Cost()
 
 
 class Curve:
-    """Seconds of one kind of job of one model: non-negative coefficients of the terms, fitted to measured jobs."""
+    """What one kind of job of one model takes, in seconds or bytes: non-negative coefficients of the terms, fitted to
+    measured jobs."""
 
     def __init__(self) -> None:
         self._measured: dict[Terms, float] = {}
@@ -53,27 +54,31 @@ class Curve:
         parts = self._coefficients * np.array(terms)
         return Cost(float(parts.sum()), float(parts[1:].sum()))
 
-    def measure(self, terms: Terms, seconds: float) -> None:
+    def total(self, terms: Terms) -> float:
+        """Estimate a job that runs alone."""
+        return self.cost(terms).seconds
+
+    def measure(self, terms: Terms, amount: float) -> None:
         """Learn from a job that ran alone."""
         with self._lock:
-            if self._known(terms, seconds):
+            if self._known(terms, amount):
                 return
             self._measured.pop(terms, None)
-            self._measured[terms] = seconds
+            self._measured[terms] = amount
             if len(self._measured) > OBSERVATIONS:
                 del self._measured[next(iter(self._measured))]
             self._coefficients = fit(list(self._measured), list(self._measured.values()))
 
-    def _known(self, terms: Terms, seconds: float) -> bool:
+    def _known(self, terms: Terms, amount: float) -> bool:
         if terms in self._measured:
-            return seconds * SHRINK > self._measured[terms]
+            return amount * SHRINK > self._measured[terms]
         enough = len(self._measured) >= FIRST_OBSERVATIONS
-        return enough and abs(self.cost(terms).seconds - seconds) < TOLERANCE * seconds
+        return enough and abs(self.total(terms) - amount) < TOLERANCE * amount
 
 
-def fit(terms: Sequence[Terms], seconds: Sequence[float]) -> Array:
+def fit(terms: Sequence[Terms], amounts: Sequence[float]) -> Array:
     """Coefficients (terms,), none of them negative, with the least squares of relative errors."""
-    weighted = np.array(terms) / np.array(seconds)[:, None]
+    weighted = np.array(terms) / np.array(amounts)[:, None]
     scale = weighted.max(0) + np.finfo(float).tiny
     coefficients, active = np.zeros(len(scale)), list(range(len(scale)))
     while active:
@@ -103,6 +108,6 @@ def predict_terms(queries: int, numbers: int, *, together: bool, crowded: bool) 
     return (1.0, queries, queries * numbers, above, queries * numbers**2 * crowded, float(together and queries > 1))
 
 
-def most_that_fits(seconds: Callable[[int], float], count: int, limit: float) -> int:
-    """The largest number below `count` that costs at most `limit` seconds; 0 if there is none."""
-    return bisect.bisect_right(range(1, count), limit, key=seconds)
+def most_that_fits(amount: Callable[[int], float], count: int, limit: float) -> int:
+    """The largest number below `count` that takes at most `limit`; 0 if there is none."""
+    return bisect.bisect_right(range(1, count), limit, key=amount)

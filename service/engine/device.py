@@ -1,6 +1,5 @@
 """Learners on a device: the jobs of one model in, their results out."""
 
-import copy
 import time
 from collections.abc import Hashable, Mapping, Sequence
 from functools import partial
@@ -9,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models import checkpoint
 from models.encoders.precision import encoding
 from models.functional import adapt_many, encode_many, predict_many
 from models.learner import Kind, Learner, State, Support
@@ -18,6 +16,7 @@ from service.engine.batching import bucket, mask, pad_and_stack, run_in_groups
 from service.engine.compile import per_model
 from service.engine.delta_encoding import DeltaEncoding
 from service.engine.jobs import Adapted, AdaptJob, Kept, PredictJob
+from service.engine.memory import peak_bytes
 from service.errors import Diverged
 from service.settings import Settings
 
@@ -79,6 +78,10 @@ class Device:
         """Seconds of this thread's work: on the CPU those of the processor, in which others on the machine do not
         count."""
         return time.thread_time() if self._device.type == "cpu" else time.perf_counter()
+
+    def peak_bytes(self, job: AdaptJob) -> int:
+        """The memory that an adapt takes at most at a time."""
+        return peak_bytes(lambda: self.adapt([job]), self._device)
 
     def memory_bytes(self) -> int:
         """Memory that torch has reserved on an accelerator; 0 on the CPU."""
@@ -147,22 +150,6 @@ class Device:
         if self._precision == "auto":
             return encoding(getattr(self._learners[model], "encoder", None), self._device)
         return self._autocast()
-
-
-def load(names: Sequence[str], settings: Settings) -> dict[str, Learner]:
-    """The learners of these names, on the device."""
-    folder, device = settings.models, torch.device(settings.device)
-    return {name: checkpoint.load(folder / f"{name}.safetensors").to(device) for name in names}
-
-
-def twins(learners: Mapping[str, Learner]) -> dict[str, Learner]:
-    """Learners for another thread, with the same weights in memory."""
-    return {name: _twin(learner) for name, learner in learners.items()}
-
-
-def _twin(learner: Learner) -> Learner:
-    shared = {id(tensor): tensor for tensor in (*learner.parameters(), *learner.buffers())}
-    return copy.deepcopy(learner, shared)
 
 
 def _tensor(array: Array) -> Tensor:

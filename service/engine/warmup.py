@@ -10,10 +10,12 @@ from service.engine.base import Engine, SupportSet
 
 SHAPES = ((2, 1, 2), (5, 1, 1), (5, 5, 15))
 """Ways, shots and queries that models are compiled for."""
-MEASURED = ((2, 1), (2, 8), (8, 2))
-"""Ways and shots from which the cost of jobs is estimated."""
-MEASURED_LARGE = (*MEASURED, (2, 32))
-"""The same, more exactly. Most models need less than a second for them."""
+MEASURED = ((2, 1), (4, 2))
+"""Ways and shots from which the cost of jobs is estimated before the worker is ready."""
+MEASURED_MEMORY = ((2, 4), (2, 16), (8, 2))
+"""Ways and shots from which the memory of adapts is estimated."""
+MEASURED_LARGE = (*MEASURED, (2, 8), (8, 2), (2, 32))
+"""The same, more exactly, once it is ready."""
 CONCURRENT_JOBS = 4
 """Send warm-up requests concurrently, so that they form a batch: the first runs alone, the others wait for it."""
 
@@ -38,6 +40,11 @@ async def measure_costs(engine: Engine, card: Card, shapes: Sequence[tuple[int, 
     for ways, shots in shapes:
         await warm_up(engine, card, min(ways, card.max_ways or ways), shots)
         await warm_up(engine, card, min(ways, card.max_ways or ways), shots, ways * shots)
+
+
+def random_supports(card: Card, shapes: Sequence[tuple[int, int]]) -> list[SupportSet]:
+    """Support sets of as many ways, if the model takes so many, and shots."""
+    return [random_support(card, min(ways, card.max_ways or ways), shots) for ways, shots in shapes]
 
 
 def random_support(card: Card, ways: int, shots: int) -> SupportSet:

@@ -9,9 +9,10 @@ from service.engine.base import NOBODY, Share, StateNotCached, SupportSet
 from service.engine.batch_queue import BatchQueue, Limits
 from service.engine.budget import LARGE_ADAPT_S, LARGE_PREDICT_S, Budget
 from service.engine.deadline import within
-from service.engine.device import Device, load, twins
+from service.engine.device import Device
 from service.engine.jobs import Adapted, AdaptJob, Kept, PredictJob
 from service.engine.large_queue import LargeQueue
+from service.engine.learners import load, twins
 from service.engine.pieces import LargeAdapt, LargePredict
 from service.engine.state_cache import StateCache
 from service.errors import Diverged
@@ -29,9 +30,10 @@ class Worker:
     """
 
     def __init__(self, models: Sequence[str], settings: Settings) -> None:
-        self._settings, learners = settings, load(models, settings)
+        self._settings, self._learners = settings, load(models, settings)
+        learners = self._learners
         limits = Limits(settings.queue, settings.batch_jobs, settings.batch_examples)
-        self.budget = Budget(learners, settings.max_job_s)
+        self.budget = Budget(learners, settings.max_job_s, settings.max_job_bytes)
         self._adapting = Device(learners, settings, compiling=settings.compile)
         self._predicting = Device(twins(learners), settings, compiling=settings.compile)
         large = [Device(twins(learners), settings, compiling=False) for _ in range(2 * LARGE_JOBS)]
@@ -61,10 +63,17 @@ class Worker:
         return all(queue.alive() for queue in self._queues)
 
     async def adapt(
-        self, model: str, key: str, support: SupportSet, *, extends: str | None = None, share: Share = NOBODY
+        self,
+        model: str,
+        key: str,
+        support: SupportSet,
+        *,
+        extends: str | None = None,
+        share: Share = NOBODY,
+        rebuild: bool = False,
     ) -> Arrays:
         """Adapt to a support set, and cache the state under `key`. See `Engine.adapt`."""
-        return await within(self._settings.deadline_s, self.submit_adapt(model, key, support, extends, share))
+        return await within(self._settings.deadline_s, self.submit_adapt(model, key, support, extends, share, rebuild))
 
     async def predict(
         self, model: str, key: str, queries: Array, state: Arrays | None = None, *, share: Share = NOBODY
@@ -75,12 +84,18 @@ class Worker:
         return await within(self._settings.deadline_s, self.submit_predict(model, key, queries, share))
 
     def submit_adapt(
-        self, model: str, key: str, support: SupportSet, extends: str | None = None, share: Share = NOBODY
+        self,
+        model: str,
+        key: str,
+        support: SupportSet,
+        extends: str | None = None,
+        share: Share = NOBODY,
+        rebuild: bool = False,
     ) -> "asyncio.Future[Arrays]":
         """Queue an adapt. Cancelling the future removes it from the queue. Raises TooCostly, Busy, Unavailable."""
         known = None if extends is None else self._cache.get(extends)
         job = AdaptJob(model, key, support, None if known is None else known.features)
-        cost, examples = self.budget.adapt(job), len(job.new_inputs())
+        cost, examples = self.budget.adapt(job, limited=not rebuild), len(job.new_inputs())
         if cost.marginal <= LARGE_ADAPT_S:
             return self._adapts.submit(job, model, examples, cost, share)
         large = LargeAdapt(job, cost, self._adapted, encodes=self._adapting.encodes(model))
@@ -113,6 +128,14 @@ class Worker:
             metrics.queue_depth.labels(queue.name).set(queue.depth())
         metrics.state_cache_bytes.set(self._cache.bytes)
         metrics.device_memory_bytes.set(self._predicting.memory_bytes())
+
+    def measure_memory(self, model: str, support: SupportSet) -> None:
+        """Measure the memory that an adapt takes, beside that of its features. May run in any thread."""
+        device = Device(twins({model: self._learners[model]}), self._settings, compiling=False)
+        job = AdaptJob(model, "", support)
+        if device.encodes(model):
+            job = job._replace(features=device.encode(model, [support.inputs])[0])
+        self.budget.measure_memory(job, device.peak_bytes(job))
 
     def _adapt(self, jobs: Sequence[AdaptJob]) -> list[Arrays | Diverged]:
         began = self._adapting.clock()

@@ -52,10 +52,19 @@ class WorkerClient:
         self._last_heard = 0.0
 
     async def adapt(
-        self, model: str, key: str, support: SupportSet, *, extends: str | None = None, share: Share = NOBODY
+        self,
+        model: str,
+        key: str,
+        support: SupportSet,
+        *,
+        extends: str | None = None,
+        share: Share = NOBODY,
+        rebuild: bool = False,
     ) -> Arrays:
         """Adapt to a support set; the worker caches the state under `key`."""
-        state: Arrays = await self._request(lambda number: messages.Adapt(number, model, key, support, extends, share))
+        state: Arrays = await self._request(
+            lambda number: messages.Adapt(number, model, key, support, extends, share, rebuild)
+        )
         return state
 
     async def predict(

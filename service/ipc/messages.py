@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 
 from service.arrays import Array, Arrays
-from service.engine.base import Share, SupportSet
+from service.engine.base import NOBODY, Share, SupportSet
 from service.errors import BadRequest, Busy, DeadlineExceeded, Diverged, HandfulError, TooCostly, Unavailable
 
 VERSION = 3
@@ -35,15 +35,15 @@ class Heartbeat(Message):
 
 
 class Adapt(Message):
-    """Adapt to a support set and cache the state under `key`. `extends` is the key of the state that the support set
-    extends, if any."""
+    """Adapt to a support set and cache the state under `key`. The other fields are the arguments of `Engine.adapt`."""
 
     id: int
     model: str
     key: str
     support: SupportSet
     extends: str | None
-    share: Share
+    share: Share = NOBODY
+    rebuild: bool = False
 
 
 class Predict(Message):
@@ -54,7 +54,7 @@ class Predict(Message):
     key: str
     queries: Array
     state: Arrays | None
-    share: Share
+    share: Share = NOBODY
 
 
 class Evict(Message):

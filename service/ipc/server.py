@@ -89,7 +89,9 @@ class Session:
         def reply(state: Arrays) -> messages.Message:
             return messages.Adapted(request.id, state)
 
-        answer = self._worker.submit_adapt(request.model, request.key, request.support, request.extends, request.share)
+        answer = self._worker.submit_adapt(
+            request.model, request.key, request.support, request.extends, request.share, request.rebuild
+        )
         self._reply_when_done(request.id, answer, reply)
 
     def _predict(self, request: messages.Predict) -> None:

@@ -11,7 +11,14 @@ from prometheus_client import start_http_server
 
 from service.cards import Card, Catalogue
 from service.engine.compile import finish_compiling
-from service.engine.warmup import MEASURED_LARGE, measure_costs, warm_up, warm_up_shapes
+from service.engine.warmup import (
+    MEASURED_LARGE,
+    MEASURED_MEMORY,
+    measure_costs,
+    random_supports,
+    warm_up,
+    warm_up_shapes,
+)
 from service.engine.worker import Worker
 from service.errors import DeadlineExceeded, HandfulError
 from service.ipc.server import HEARTBEAT_S, WorkerServer
@@ -64,6 +71,8 @@ async def _warm_up_all(worker: Worker, catalogue: Catalogue, server: WorkerServe
     for card in catalogue.values():
         with suppress(HandfulError):  # an estimate that is less exact
             await measure_costs(worker, card, MEASURED_LARGE)
+        for support in random_supports(card, MEASURED_MEMORY):
+            await asyncio.to_thread(worker.measure_memory, card.name, support)
 
 
 async def _warm_up(worker: Worker, card: Card, *, compiling: bool) -> None:

@@ -10,7 +10,7 @@ import torch
 
 from service.engine import worker as worker_module
 from service.engine.device import Device
-from service.engine.memory import refusal
+from service.engine.memory import peak_bytes, refusal
 from service.engine.pieces import LargePredict
 from service.errors import TooCostly
 from service.settings import Settings
@@ -71,6 +71,17 @@ async def test_a_job_that_does_not_fit_alone_is_refused_and_the_worker_goes_on(z
         assert worker.alive()
     gc.collect()
     assert not any(tensor() is not None for tensor in small.tensors), "the failed batch keeps its memory"
+
+
+def test_the_peak_is_the_most_memory_at_a_time():
+    def run() -> None:
+        for _ in range(3):
+            held = torch.zeros(1000) + 1
+            del held
+
+    kept = torch.zeros(5000)
+    assert 4000 <= peak_bytes(run, torch.device("cpu")) <= 8000
+    assert peak_bytes(lambda: kept.view(50, 100).T, torch.device("cpu")) <= kept.nbytes
 
 
 def test_only_a_lack_of_memory_is_refused():
