@@ -9,7 +9,8 @@ from models.recipes.recipe import Recipe
 
 PHOTO: dict[str, Any] = {"type": "photo", "size": 224, "crop": 1.0, "resample": "bicubic"}
 GATED: dict[str, Any] = {"classes": 45, "shrinkage": 0.2, "threshold": 0.2, "width": 0.02}
-"""Chosen on the validation classes. Five of a hundred of their support sets are less similar than the threshold."""
+"""Shrinkage, steps and learning rate were chosen on the validation classes. The threshold lies between the similarity of
+these classes (0.29) and of photos of other kinds, hands (0.08) and fruits (0.15)."""
 
 _PHOTOS = Recipe(
     title="Photos of products and other objects, any number of classes and examples",
