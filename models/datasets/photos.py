@@ -97,5 +97,5 @@ PHOTOS = Dataset(
     splits=SPLITS,
     test_split="grocery-test",
     open=_open,
-    source="the file that the split needs, or the folder of all files",
+    source="the split's file (grocery128.npz, sign_digits128.npz, fruits3_128.npz), or the folder of all three",
 )

@@ -9,8 +9,8 @@ from models.recipes.recipe import Recipe
 
 PHOTO: dict[str, Any] = {"type": "photo", "size": 224, "crop": 1.0, "resample": "bicubic"}
 GATED: dict[str, Any] = {"classes": 45, "shrinkage": 0.2, "threshold": 0.2, "width": 0.02}
-"""Shrinkage, steps and learning rate were chosen on the validation classes. The threshold lies between the similarity of
-these classes (0.29) and of photos of other kinds, hands (0.08) and fruits (0.15)."""
+"""Shrinkage, steps and learning rate were chosen on the validation classes. The threshold lies between the similarity
+of these classes (0.29) and of photos of other kinds, hands (0.08) and fruits (0.15)."""
 
 _PHOTOS = Recipe(
     title="Photos of products and other objects, any number of classes and examples",
@@ -44,3 +44,4 @@ PHOTOS["photos-ridge-128"] = replace(
     title="The same baseline at 128 pixels",
     input=PHOTO | {"size": 128},
 )
+PHOTOS["photos-128"] = replace(_PHOTOS, title="The same at 128 pixels, for speed", input=PHOTO | {"size": 128})
