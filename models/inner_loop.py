@@ -21,7 +21,7 @@ class SupportLoss:
 
     def __call__(self, state: State) -> torch.Tensor:
         """The loss () of the answers from a state."""
-        inputs, targets, mask, _ = self.support
+        inputs, targets, mask = self.support[:3]
         return self.learner.loss(self.learner.predict(state, inputs), targets, mask)
 
 

@@ -13,7 +13,7 @@ learner. Learners are written for one client; `functional.py` batches over clien
 
 from abc import ABC, abstractmethod
 from enum import StrEnum
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -38,12 +38,14 @@ class Support(NamedTuple):
     targets  (n,) int64: class indices 0 .. ways-1; for regression (n, outputs) floats
     mask     (n,) bool: False marks padding, which must change nothing
     ways     number of classes; 0 for regression
+    names    (ways, *features) after `encode`: the names of the classes, encoded like inputs; None: not known
     """
 
     inputs: Tensor
     targets: Tensor
     mask: Tensor
     ways: int
+    names: Tensor | None = None
 
 
 class Episode(NamedTuple):
@@ -73,15 +75,19 @@ class Learner(nn.Module, ABC):
     max_ways: int | None = None
     """Size of a fixed head. Its rows are interchangeable before adaptation, so permuting the classes permutes the
     answers in expectation only. None: any number of classes, and exact permutation."""
+    uses_class_names: ClassVar[bool] = False
+    """Whether the names of the classes are encoded and given to `adapt`. Renaming a class may then change answers. The
+    state has the tensor `names` (ways,): what each name counts for, 0 where it is not used."""
     max_examples: ClassVar[int | None] = None
     """Largest support set, for learners whose time or memory grows faster than its size. None: no limit."""
 
-    def encode(self, inputs: Tensor) -> Tensor:
-        """Encode inputs (n, *input) to features (n, *features) with weights that all clients share.
+    def encode(self, inputs: Any) -> Tensor:
+        """Encode inputs (n, *input), or n texts, to features (n, *features) with weights that all clients share.
 
         The features of an input do not depend on the other inputs. The default is the identity.
         """
-        return inputs
+        features: Tensor = inputs
+        return features
 
     @abstractmethod
     def adapt(self, support: Support) -> State:
@@ -93,7 +99,8 @@ class Learner(nn.Module, ABC):
 
     def encode_support(self, support: Support) -> Support:
         """The support set with features in place of inputs."""
-        return support._replace(inputs=self.encode(support.inputs))
+        names = None if support.names is None else self.encode(support.names)
+        return support._replace(inputs=self.encode(support.inputs), names=names)
 
     def answer(self, support: Support, query: Tensor) -> Tensor:
         """Encode, adapt and predict: the answers to queries (q, *input) after learning from a support set of inputs."""

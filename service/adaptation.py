@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from service import metrics
-from service.arrays import Array, Arrays
+from service.arrays import Array, Arrays, text_array
 from service.cards import Card
 from service.engine.base import Engine, StateNotCached, SupportSet
 from service.errors import Conflict, Contended, HandfulError, TooManyWays, Unavailable, Unprocessable
@@ -22,7 +22,7 @@ from service.inputs.kind import Decoded, InputWarning
 from service.inputs.labels import Classes, checked_labels, class_indices, regression_targets
 from service.inputs.limits import check_count
 from service.settings import Settings
-from service.store.records import Adapted, ClientKey, Draft, Record, RequestKey, StateKey, state_bytes
+from service.store.records import Adapted, ClientKey, Draft, Record, RequestKey, StateKey, names_used, state_bytes
 from service.store.store import AnsweredBefore, Store, VersionMoved
 
 Admit = Callable[[Record, Card], None]
@@ -47,13 +47,18 @@ class Plan(NamedTuple):
     warnings: list[InputWarning]
     request: RequestKey | None
 
+    @property
+    def label_names(self) -> bool:
+        """Whether the names of the classes may be learned from."""
+        return self.support.names is not None
+
     def draft(self, write: str, state: Arrays, timings_ms: dict[str, float]) -> Draft:
         """The version to be written."""
         support = {"inputs": self.support.inputs, "targets": self.support.targets}
         card = self.card
         return Draft(
-            write, card.name, card.checkpoint, self.classes, support, state, self.expires_at, self.request,
-            self.warnings, timings_ms,
+            write, card.name, card.checkpoint, self.classes, support, state, self.expires_at, self.label_names,
+            self.request, self.warnings, timings_ms,
         )  # fmt: skip
 
 
@@ -90,12 +95,16 @@ class Adaptation:
         raw: Sequence[tuple[Any, Any]],
         ttl_s: int | None,
         request: RequestKey | None = None,
+        label_names: bool | None = None,
     ) -> Adapted:
         """Create or replace a client's model from (input, label) pairs.
 
-        With `request`, a retry of the same request gets the first answer. Raises KeyReused and RequestInProgress.
+        With `request`, a retry of the same request gets the first answer. `label_names` says whether the names of the
+        classes may be learned from; by default they are. Raises KeyReused and RequestInProgress.
         """
-        return await self._once(client.tenant, request, lambda: self._replace(client, model, raw, ttl_s, request))
+        return await self._once(
+            client.tenant, request, lambda: self._replace(client, model, raw, ttl_s, request, label_names)
+        )
 
     async def append(
         self,
@@ -104,15 +113,16 @@ class Adaptation:
         raw: Sequence[tuple[Any, Any]],
         ttl_s: int | None,
         request: RequestKey | None = None,
+        label_names: bool | None = None,
     ) -> Adapted:
         """Add (input, label) pairs to a client's support set, and adapt to all of it; `request` is as for `adapt`.
 
-        Without `ttl_s` the client expires as before. Raises UnknownClient and CorruptRecord.
+        Without `ttl_s` and `label_names`, both stay as they are. Raises UnknownClient and CorruptRecord.
         """
 
         async def learn() -> Adapted:
-            async with self._appending.setdefault(client, asyncio.Lock()):  # concurrent appends would adapt in vain
-                return await self._append(client, model, raw, ttl_s, request)
+            async with self._appending.setdefault(client, asyncio.Lock()):  # else appends adapt in vain
+                return await self._append(client, model, raw, ttl_s, request, label_names)
 
         return await self._once(client.tenant, request, learn)
 
@@ -147,13 +157,14 @@ class Adaptation:
         raw: Sequence[tuple[Any, Any]],
         ttl_s: int | None,
         request: RequestKey | None,
+        label_names: bool | None,
     ) -> Adapted:
         card = self._catalogue[self._settings.default_model if model is None else model]
         clock = Clock()
         self._check_examples(card, len(raw))
         decoded = await self._decode(card, raw, client.tenant)
         clock.lap("decode")
-        classes, support = self._support(card, decoded.array(), [label for _, label in raw])
+        classes, support = self._support(card, decoded.array(), [label for _, label in raw], label_names is not False)
         plan = Plan(card, classes, support, _expiry(ttl_s), decoded.warnings, request)
         return await self._learn(client, plan, clock, after=None)
 
@@ -164,6 +175,7 @@ class Adaptation:
         raw: Sequence[tuple[Any, Any]],
         ttl_s: int | None,
         request: RequestKey | None,
+        label_names: bool | None,
     ) -> Adapted:
         for _ in range(TRIES):
             record, stored = await self._store.support(client)
@@ -174,8 +186,9 @@ class Adaptation:
             self._check_examples(card, len(stored["inputs"]) + len(raw))
             new = await self._decode(card, raw, client.tenant)
             clock.lap("decode")
+            named = record.label_names if label_names is None else label_names
             labels = _labels(record, stored, [label for _, label in raw])
-            classes, support = self._support(card, _joined(stored["inputs"], new.array()), labels)
+            classes, support = self._support(card, _joined(stored["inputs"], new.array()), labels, named)
             expires_at = _expiry(ttl_s) or record.expires_at
             try:
                 plan = Plan(card, classes, support, expires_at, new.warnings, request)
@@ -243,14 +256,22 @@ class Adaptation:
             self._engine.evict(record.replaces)
         if plan.request is None:  # else the answer was stored with the client, without this time
             clock.lap("store")
-        return Adapted(record=record, state_bytes=state_bytes(state), warnings=plan.warnings, timings_ms=clock.laps_ms)
+        return Adapted(
+            record=record,
+            state_bytes=state_bytes(state),
+            names_used=names_used(state),
+            warnings=plan.warnings,
+            timings_ms=clock.laps_ms,
+        )
 
-    def _support(self, card: Card, inputs: Array, labels: Sequence[Any]) -> tuple[Classes | None, SupportSet]:
+    def _support(
+        self, card: Card, inputs: Array, labels: Sequence[Any], named: bool
+    ) -> tuple[Classes | None, SupportSet]:
         if card.kind == "regression":
             return None, SupportSet(inputs, regression_targets(labels, card.outputs or 1), ways=0)
         classes, targets = class_indices(labels)
         self._check_ways(card, len(classes))
-        return classes, SupportSet(inputs, targets, ways=len(classes))
+        return classes, SupportSet(inputs, targets, len(classes), _names(classes, named))
 
     def _check_ways(self, card: Card, ways: int) -> None:
         """Raises TooManyWays, which names the models that take so many, or the setting in the way."""
@@ -292,7 +313,8 @@ class Adaptation:
         current, stored = await self._store.support(key.client)
         if current.write != record.write:
             raise VersionMoved
-        support = SupportSet(stored["inputs"], stored["targets"], ways=len(record.classes or ()))
+        names = _names(record.classes or [], record.label_names)
+        support = SupportSet(stored["inputs"], stored["targets"], len(record.classes or ()), names)
         state = await self._engine.adapt(card.name, record.write, support, share=key.client, rebuild=True)
         metrics.states_rebuilt.inc()
         with suppress(Unavailable):  # a cache: the answer does not depend on it
@@ -325,6 +347,11 @@ class Clock:
         """End a stage."""
         now = time.perf_counter()
         self.laps_ms[name], self._last = round((now - self._last) * 1000, 3), now
+
+
+def _names(classes: Classes, named: bool) -> Array | None:
+    """The names of classes that may be learned from. Integers are no names."""
+    return text_array([str(each) for each in classes]) if named and classes and isinstance(classes[0], str) else None
 
 
 def _expiry(ttl_s: int | None) -> datetime | None:

@@ -1,5 +1,6 @@
-"""Numbers where there is no torch."""
+"""Numbers and texts where there is no torch."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 Arrays = dict[str, Array]
+
+TEXT = np.dtypes.StringDType()
+"""The dtype of an array of texts of any length."""
 
 INFINITE = np.uint16(0x7C00)
 """The exponent of a float16 that is infinite or no number."""
@@ -18,3 +22,23 @@ def all_finite(values: Array) -> bool:
     if values.dtype == np.float16:
         return bool((values.view(np.uint16) & INFINITE).max(initial=0) < INFINITE)
     return bool(np.isfinite(values).all())
+
+
+def text_array(texts: Sequence[str]) -> Array:
+    """Texts as an array (n,)."""
+    return np.array(texts, dtype=TEXT)
+
+
+def pack_texts(texts: Array) -> tuple[Array, Array]:
+    """Texts (n,) as their UTF-8 bytes, one behind the other, and the number of bytes of each (n,)."""
+    encoded = [text.encode() for text in texts.tolist()]
+    return np.frombuffer(b"".join(encoded), np.uint8), np.array([len(each) for each in encoded], np.int64)
+
+
+def unpack_texts(data: Array, lengths: Array) -> Array:
+    """The texts that `pack_texts` packed. Raises ValueError."""
+    ends = np.cumsum(lengths)
+    if lengths.ndim != 1 or lengths.min(initial=0) < 0 or len(data) != (ends[-1] if len(ends) else 0):
+        raise ValueError(f"{len(data)} bytes of texts whose lengths are {lengths.tolist()[:10]}")
+    parts = np.split(data, ends[:-1]) if len(ends) else []
+    return text_array([bytes(part).decode() for part in parts])

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -93,14 +94,17 @@ class Card(BaseModel):
 class Catalogue(Mapping[str, Card]):
     """The cards of a folder by name. Reads no weights beyond their hash.
 
-    Hidden files are ignored. A card that cannot be read is logged with its path, and the others are served.
+    `serve` selects models by names or patterns, separated by commas. Hidden files are ignored. A card that cannot be
+    read is logged with its path, and the others are served.
 
     Raises:
-        FileNotFoundError: The folder holds no model, or none whose card can be read.
+        FileNotFoundError: The folder holds no model that is selected, or none whose card can be read.
     """
 
-    def __init__(self, folder: Path) -> None:
-        paths = [path for path in sorted(folder.glob("*.json")) if not path.name.startswith(".")]
+    def __init__(self, folder: Path, serve: str = "*") -> None:
+        paths = [path for path in sorted(folder.glob("*.json")) if _selected(path.stem, serve)]
+        if not paths and serve != "*":
+            raise FileNotFoundError(f"{folder} holds no model that HANDFUL_SERVE={serve} selects")
         if not paths:
             raise FileNotFoundError(f"{folder} holds no model: a card NAME.json with NAME.safetensors beside it")
         self._cards = {path.stem: card for path in paths if (card := _read(path))}
@@ -122,6 +126,10 @@ class Catalogue(Mapping[str, Card]):
 
     def __len__(self) -> int:
         return len(self._cards)
+
+
+def _selected(name: str, patterns: str) -> bool:
+    return not name.startswith(".") and any(fnmatchcase(name, each.strip()) for each in patterns.split(","))
 
 
 def _read(path: Path) -> Card | None:

@@ -148,7 +148,8 @@ def _card(model: str, folder: Path) -> Card:
 @app.command()
 def models(as_json: Annotated[bool, typer.Option("--json", help="Print all cards as JSON.")] = False) -> None:
     """List the models that are served, with their measured scores."""
-    catalogue = Catalogue(Settings().models)
+    settings = Settings()
+    catalogue = Catalogue(settings.models, settings.serve)
     if as_json:
         print(json.dumps([card.model_dump() for card in catalogue.values()], indent=2))
         return
@@ -174,8 +175,18 @@ def _line(error: Exception) -> str:
     """The message of an error. That of a setting has no value, which may be secret."""
     if not isinstance(error, ValidationError) or error.title != Settings.__name__:
         return str(error)
-    found = [_wrong_setting(each["loc"], each["msg"]) for each in error.errors(include_input=False)]
+    found = [
+        _wrong_setting(each["loc"], each["msg"] + AS_JSON.get(each["type"], ""))
+        for each in error.errors(include_input=False)
+    ]
     return "; ".join(dict.fromkeys(found))
+
+
+AS_JSON = {
+    "list_type": ', written as JSON: \'["FIRST", "SECOND"]\'',
+    "dict_type": ', written as JSON: \'{"NAME": "VALUE"}\'',
+}
+"""How to write settings that are not plain text, by the type of pydantic's error."""
 
 
 def _wrong_setting(location: tuple[int | str, ...], message: str) -> str:

@@ -23,12 +23,14 @@ class UnknownVariable(ValueError):
 
 
 class Environment(EnvSettingsSource):
-    """The environment variables of the settings."""
+    """The environment variables of the settings, without white space around their values."""
 
     def __init__(self, settings_cls: type[BaseSettings]) -> None:
         super().__init__(settings_cls)
         self.env_vars: Mapping[str, str | None] = {
-            name: value for name, value in self.env_vars.items() if not is_kubernetes(name, value or "")
+            name: value and value.strip()
+            for name, value in self.env_vars.items()
+            if not is_kubernetes(name, value or "")
         }
 
     def __call__(self) -> dict[str, Any]:

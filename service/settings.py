@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from service.environment import PREFIX, Environment
+from service.socket_paths import MAX_SOCKET_BYTES
 
 ZOO = Path(__file__).parent.parent / "models" / "zoo"
 SECRETS = Path("/run/secrets")
@@ -15,10 +16,6 @@ SECRETS = Path("/run/secrets")
 
 Tenant = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{64}$", to_lower=True)]
-
-
-MAX_SOCKET_BYTES = 103
-"""Maximum length of a Unix socket's path: 107 on Linux, 103 on macOS."""
 
 
 def _short_enough(path: Path) -> Path:
@@ -71,6 +68,9 @@ class Settings(BaseSettings):
     )
 
     models: Path = Field(ZOO, description="Folder of the checkpoints and cards to serve.")
+    serve: str = Field(
+        "*", description="Models of the folder to serve: names or patterns, separated by commas, such as texts,glyphs*."
+    )
     default_model: str = Field("glyphs", description="The model of an /adapt that names none.")
 
     redis_url: str | None = Field(

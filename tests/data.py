@@ -1,4 +1,4 @@
-"""Where the real data is, if it is there: HANDFUL_DATA (omniglot.npz or its folder), or `../shared/data`."""
+"""Where the real data is, if it is there: HANDFUL_DATA (a file, or the folder of the files), or `../shared/data`."""
 
 import os
 from pathlib import Path
@@ -15,6 +15,7 @@ def find(name: str) -> Path | None:
 
 
 OMNIGLOT = find("omniglot.npz")
+CLINC150 = find("clinc150.jsonl")
 needs_omniglot = pytest.mark.skipif(
     OMNIGLOT is None,
     reason="needs omniglot.npz: set HANDFUL_DATA to its path (models and service are proven without it)",

@@ -4,11 +4,14 @@ from models.datasets.dataset import Dataset
 from models.datasets.omniglot import OMNIGLOT
 from models.datasets.photos import PHOTOS
 from models.datasets.sinusoid import SINUSOID
+from models.datasets.texts import TEXTS
 from models.registry import Registry
 
 __all__ = ["DATASETS", "Dataset", "dataset_of"]
 
-DATASETS: Registry[Dataset] = Registry("handful.datasets", {each.name: each for each in (OMNIGLOT, PHOTOS, SINUSOID)})
+DATASETS: Registry[Dataset] = Registry(
+    "handful.datasets", {each.name: each for each in (OMNIGLOT, PHOTOS, SINUSOID, TEXTS)}
+)
 
 
 def dataset_of(name: str) -> Dataset:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -84,6 +84,11 @@ def stack(episodes: list[Episode]) -> Episode:
 
 def to_device(episode: Episode, device: torch.device) -> Episode:
     """The episode on another device."""
-    inputs, targets, mask, ways = episode.support
-    support = Support(inputs.to(device), targets.to(device), mask.to(device), ways)
-    return Episode(support, episode.query.to(device), episode.targets.to(device))
+    inputs, targets, mask, ways, names = episode.support
+    support = Support(_moved(inputs, device), targets.to(device), mask.to(device), ways, _moved(names, device))
+    return Episode(support, _moved(episode.query, device), episode.targets.to(device))
+
+
+def _moved(inputs: Any, device: torch.device) -> Any:
+    """Inputs on another device. Texts are on none."""
+    return inputs.to(device) if isinstance(inputs, torch.Tensor) else inputs

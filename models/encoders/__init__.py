@@ -5,8 +5,10 @@ from models.encoders.conv4 import Conv4
 from models.encoders.efficientnet_lite import EfficientNetLite
 from models.encoders.mlp import MLP
 from models.encoders.resnet import ResNet
+from models.encoders.text import TextEncoder
 from models.registry import Registry
 
 ENCODERS: Registry[type[Encoder]] = Registry(
-    "handful.encoders", {"conv4": Conv4, "efficientnet-lite": EfficientNetLite, "mlp": MLP, "resnet": ResNet}
+    "handful.encoders",
+    {"conv4": Conv4, "efficientnet-lite": EfficientNetLite, "mlp": MLP, "resnet": ResNet, "text": TextEncoder},
 )

@@ -1,6 +1,6 @@
 """What every encoder offers."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -19,6 +19,6 @@ class Encoder(nn.Module):
         """Lengths of the parts of a feature vector, each with a range of its own. By default one part."""
         return (self.feature_dim,)
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Inputs (n, *input) to features (n, feature_dim)."""
+    def forward(self, inputs: Any) -> Tensor:
+        """Inputs (n, *input), or n texts, to features (n, feature_dim)."""
         raise NotImplementedError

@@ -13,6 +13,7 @@ from models.learners.maml import MAML
 from models.learners.maml_plus_plus import MAMLPlusPlus
 from models.learners.matching import MatchingNet
 from models.learners.meta_sgd import MetaSGD
+from models.learners.named_logistic import NamedLogistic
 from models.learners.pmf import PMF
 from models.learners.progressive import Progressive
 from models.learners.proto_maml import ProtoMAML
@@ -42,6 +43,7 @@ LEARNERS: Registry[type[Learner]] = Registry(
         "ridge": Ridge,
         "relation": RelationNet,
         "logistic": Logistic,
+        "named-logistic": NamedLogistic,
         "transformer": InContextTransformer,
         "gnn": GraphNet,
         "tim": TIM,

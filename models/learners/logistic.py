@@ -61,7 +61,7 @@ def logistic_regression(points: Tensor, labels: Tensor, penalty: float, iteratio
 
     Args:
         points: (n, d). Rows of zeros, here and in `labels`, are padding.
-        labels: One-hot, (n, ways).
+        labels: One-hot, (n, ways), each row times the weight of its point.
         penalty: Weight of the squared weights.
         iterations: Steps.
 
@@ -69,12 +69,23 @@ def logistic_regression(points: Tensor, labels: Tensor, penalty: float, iteratio
         The weights (d, ways).
     """
     with torch.autocast(points.device.type, enabled=False):
-        curvature = points.square().sum() / 2 + penalty
-        root = (penalty / curvature).sqrt()
-        momentum = (1 - root) / (1 + root)
-        weights = ahead = points.new_zeros(points.shape[1], labels.shape[1])
-        for _ in range(iterations):
-            errors = (points @ ahead).softmax(-1) * labels.sum(-1, keepdim=True) - labels
-            moved = ahead - (points.T @ errors + penalty * ahead) / curvature
-            weights, ahead = moved, moved + momentum * (moved - weights)
-        return weights
+        curvature = (points.square().sum(-1) * labels.sum(-1)).sum() / 2 + penalty
+        if len(points) >= points.shape[1]:
+            return _descend(points, points.T, labels, penalty, curvature, iterations)
+        # The weights are a combination of the points, whose coefficients are fewer.
+        return points.T @ _descend(points @ points.T, None, labels, penalty, curvature, iterations)
+
+
+def _descend(
+    points: Tensor, back: Tensor | None, labels: Tensor, penalty: float, curvature: Tensor, iterations: int
+) -> Tensor:
+    """Nesterov's method. `back` maps the errors (n, ways) to the gradient; None: they are the gradient."""
+    root = (penalty / curvature).sqrt()
+    momentum = (1 - root) / (1 + root)
+    weights = ahead = points.new_zeros(points.shape[1], labels.shape[1])
+    for _ in range(iterations):
+        errors = (points @ ahead).softmax(-1) * labels.sum(-1, keepdim=True) - labels
+        gradient = errors if back is None else back @ errors
+        moved = ahead - (gradient + penalty * ahead) / curvature
+        weights, ahead = moved, moved + momentum * (moved - weights)
+    return weights

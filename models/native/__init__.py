@@ -96,7 +96,7 @@ def gradients(encoder: KernelEncoder, weights: State, head: State, support: Supp
         The gradients with respect to the weights, and to the head.
     """
     values = [*_in_order(encoder, weights), head["weight"], head["bias"]]
-    inputs, targets, mask, _ = support
+    inputs, targets, mask = support[:3]
     *slopes, weight, bias, _ = torch.ops.handful.conv4_gradients(
         inputs, targets, mask, values, encoder.centred, encoder.scale
     )
@@ -117,7 +117,7 @@ def descent(
             bias.
     """
     values = [*_in_order(encoder, weights), head["weight"], head["bias"]]
-    inputs, targets, mask, _ = support
+    inputs, targets, mask = support[:3]
     *adapted, weight, bias = torch.ops.handful.conv4_descent(
         inputs, targets, mask, values, inner_lrs, encoder.centred, encoder.scale
     )

@@ -7,12 +7,15 @@ from models.recipes.gradient import GRADIENT
 from models.recipes.metric import METRIC, TRANSFER
 from models.recipes.photos import PHOTOS
 from models.recipes.recipe import Recipe
+from models.recipes.texts import TEXTS
 from models.recipes.waves import WAVES
 from models.registry import Registry
 
 __all__ = ["RECIPES", "Recipe", "recipe_of"]
 
-RECIPES: Registry[Recipe] = Registry("handful.recipes", ENCODERS | METRIC | GRADIENT | TRANSFER | WAVES | PHOTOS)
+RECIPES: Registry[Recipe] = Registry(
+    "handful.recipes", ENCODERS | METRIC | GRADIENT | TRANSFER | WAVES | TEXTS | PHOTOS
+)
 
 
 def recipe_of(name: str, steps: int | None = None) -> Recipe:

@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.auth import is_loopback
 from service.api.problem_details import problem
-from service.errors import Forbidden
+from service.errors import BadRequest, Forbidden
 from service.settings import Settings
 
 ANY = "*"
@@ -31,13 +31,15 @@ class OriginGuard:
         try:
             if scope["type"] == "http":
                 self._check(scope, Headers(scope=scope))
-        except Forbidden as refusal:
+        except (BadRequest, Forbidden) as refusal:
             await problem(refusal)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
     def _check(self, scope: Scope, headers: Headers) -> None:
         host, origin = headers.get("host"), headers.get("origin")
+        if len(headers.getlist("host")) > 1:
+            raise BadRequest("The request has several `Host` headers. Send one.")
         if host and scope["path"] not in PROBES and not self._knows(host):
             raise Forbidden(
                 "This service is not known under the name in `Host`. Use localhost, or add the name to "

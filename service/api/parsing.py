@@ -32,6 +32,9 @@ Parse = Callable[[Bytes, str, int], Any]
 
 def parser_of(headers: Headers) -> Parse:
     """The parser for a body with these headers. Raises UnsupportedMediaType."""
+    transfer = headers.get("transfer-encoding", "chunked").strip().lower()
+    if transfer != "chunked":
+        raise UnsupportedMediaType(f"Send the body without the transfer encoding {transfer[:80]}; chunked is accepted.")
     encoding = headers.get("content-encoding", "identity").strip().lower()
     if encoding != "identity":
         raise UnsupportedMediaType(f"Send the body without the content encoding {encoding[:80]}.")

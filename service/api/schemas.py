@@ -72,6 +72,12 @@ class AdaptRequest(Body):
         le=10 * 365 * 86400,
         description="Seconds after which the client is forgotten. Left out: never; when appending, as before.",
     )
+    use_label_names: bool | None = Field(
+        None,
+        strict=True,
+        description="Whether labels that are words may be learned from, by models that can. They are used only where "
+        "they fit the examples. Left out: true; when appending, as before.",
+    )
 
 
 class InputWarning(BaseModel):
@@ -105,6 +111,13 @@ class AdaptResponse(BaseModel):
     classes: list[str] | list[int] | None = Field(description="null for regression.")
     examples: int
     state_bytes: int = Field(description="Size of the adapted state.")
+    names_used: Annotated[
+        int | None,
+        Field(
+            description="Number of classes whose names were learned from. Absent for models that do not use names.",
+            exclude_if=lambda given: given is None,
+        ),
+    ] = None
     expires_at: datetime | None
     warnings: Warnings = []
     timings_ms: dict[str, float] = Field(

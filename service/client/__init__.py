@@ -7,7 +7,8 @@
 `AsyncHandful` has the same methods, to be awaited.
 
 An input is a number, a vector (a list or an array), a text or an image. An image is a `Path`, an open file, bytes, a
-PIL image, or rows of numbers (a list or an array). A `str` is a text or base64, never the name of a file.
+PIL image, or rows of numbers (a list or an array). A `str` is a text or base64, unless it is the path of an image file
+(.png, .jpg, .jpeg, .webp, .gif, .tif, .tiff, .bmp, .avif) that exists. Read other files through `Path`.
 """
 
 from service.client.clients import AsyncHandful, Handful

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import os
 import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,6 +12,8 @@ from urllib.parse import quote
 import httpx
 
 PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
+
+IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".avif"}
 
 Http = httpx.Client | httpx.AsyncClient
 
@@ -24,7 +27,7 @@ def adapt_request(
     http: Http, client_id: str, support: Iterable[tuple[Any, Any]], options: dict[str, Any]
 ) -> httpx.Request:
     """POST /adapt."""
-    examples = [{"input": _plain(one), "label": _plain(label)} for one, label in support]
+    examples = [{"input": _plain(one), "label": _number(label)} for one, label in support]
     body = {"client_id": client_id, "support": examples} | options
     return http.build_request("POST", "/adapt", json=body, headers={"Idempotency-Key": uuid.uuid4().hex})
 
@@ -42,8 +45,8 @@ def forget_request(http: Http, client_id: str) -> httpx.Request:
 
 def _plain(value: Any) -> Any:
     """A value as JSON: files and images as base64, arrays as lists."""
-    if isinstance(value, Path):
-        value = value.read_bytes()
+    if isinstance(value, Path) or _names_image(value):
+        value = Path(value).read_bytes()
     elif hasattr(value, "read"):
         value = value.read()
     elif hasattr(value, "save") and hasattr(value, "mode"):  # a PIL image
@@ -51,6 +54,16 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bytes | bytearray | memoryview):
         return base64.b64encode(value).decode()
     return _numbers(value) if hasattr(value, "tolist") else value
+
+
+def _names_image(value: Any) -> bool:
+    """Whether a text is the path of an image file that is there."""
+    return isinstance(value, str) and Path(value[-8:]).suffix.lower() in IMAGE_SUFFIXES and os.path.isfile(value)
+
+
+def _number(label: Any) -> Any:
+    """A label as JSON: numbers of arrays as plain ones."""
+    return label.tolist() if hasattr(label, "tolist") else label
 
 
 def _png(image: Any) -> bytes:

@@ -16,11 +16,13 @@ class SupportSet(NamedTuple):
     inputs   (n, *input)
     targets  (n,) int64 class indices, or (n, outputs) float32 for regression
     ways     number of classes; 0 for regression
+    names    the labels of the classes (ways,), for learners that learn from them; None: not to be used
     """
 
     inputs: Array
     targets: Array
     ways: int
+    names: Array | None = None
 
 
 class StateNotCached(Exception):

@@ -59,9 +59,9 @@ class Curve:
         return self.cost(terms).seconds
 
     def measure(self, terms: Terms, amount: float) -> None:
-        """Learn from a job that ran alone."""
+        """Learn from a job that ran alone. An amount of 0 is below what can be measured, and says nothing."""
         with self._lock:
-            if self._known(terms, amount):
+            if amount <= 0 or self._known(terms, amount):
                 return
             self._measured.pop(terms, None)
             self._measured[terms] = amount
@@ -79,8 +79,9 @@ class Curve:
 def fit(terms: Sequence[Terms], amounts: Sequence[float]) -> Array:
     """Coefficients (terms,), none of them negative, with the least squares of relative errors."""
     weighted = np.array(terms) / np.array(amounts)[:, None]
-    scale = weighted.max(0) + np.finfo(float).tiny
-    coefficients, active = np.zeros(len(scale)), list(range(len(scale)))
+    scale = weighted.max(0)
+    # A term that was 0 in every measured job has no coefficient: rounding errors over its scale would be immense.
+    coefficients, active = np.zeros(len(scale)), [int(i) for i in np.flatnonzero(scale)]
     while active:
         found = np.linalg.lstsq(weighted[:, active] / scale[active], np.ones(len(weighted)))[0]
         if (found >= 0).all():

@@ -3,15 +3,17 @@
 import time
 from collections.abc import Hashable, Mapping, Sequence
 from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from models.datasets.texts import plain_words
 from models.encoders.precision import encoding
 from models.functional import adapt_many, encode_many, predict_many
 from models.learner import Kind, Learner, State, Support
-from service.arrays import Array, Arrays, all_finite
+from service.arrays import TEXT, Array, Arrays, all_finite, text_array
 from service.engine.batching import bucket, mask, pad_and_stack, run_in_groups
 from service.engine.compile import per_model
 from service.engine.delta_encoding import DeltaEncoding
@@ -20,8 +22,15 @@ from service.engine.memory import peak_bytes
 from service.errors import Diverged
 from service.settings import Settings
 
-Supported = tuple[AdaptJob, Tensor]
-"""An adapt, and the features (n, *features) of its support set."""
+
+class Supported(NamedTuple):
+    """An adapt, the features (n, *features) of its support set, and those of the names of its classes, if used."""
+
+    job: AdaptJob
+    features: Tensor
+    names: Tensor | None
+
+
 Asked = tuple[PredictJob, Tensor]
 """A predict, and the features (q, *features) of its queries."""
 
@@ -50,7 +59,8 @@ class Device:
         """Adapt to the support sets of a batch of jobs. Returns a result for each."""
         model = jobs[0].model
         with self._autocast():
-            supported = [(job, features) for job, features in zip(jobs, self._features(jobs), strict=True)]
+            features, names = self._features(jobs), self._names(jobs)
+            supported = [Supported(*each) for each in zip(jobs, features, names, strict=True)]
             return run_in_groups(partial(self._adapt_group, model), supported, _adapt_key)
 
     @torch.no_grad()
@@ -93,7 +103,7 @@ class Device:
 
         def encode(group: Sequence[Array]) -> Sequence[Tensor]:
             with self._encoding(model):
-                features = self._encode_many[model](self._learners[model], self._scaled(np.concatenate(group)))
+                features = self._encode_many[model](self._learners[model], self._prepared(np.concatenate(group)))
             return torch.split(features, [len(each) for each in group])
 
         return run_in_groups(encode, inputs, lambda each: (each.shape[1:], each.dtype))
@@ -105,18 +115,30 @@ class Device:
         new = dict(zip(map(id, unknown), encoded, strict=True))
         return [_joined(job.features, new.get(id(job))) for job in jobs]
 
+    def _names(self, jobs: Sequence[AdaptJob]) -> list[Tensor | None]:
+        """The features (ways, *features) of the names of each job's classes, where they are used."""
+        model = jobs[0].model
+        if not self._learners[model].uses_class_names:
+            return [None] * len(jobs)
+        named = {id(job): job.support.names for job in jobs if job.support.names is not None}
+        words = [text_array([plain_words(name) for name in names]) for names in named.values()]
+        encoded = dict(zip(named, self.encode(model, words), strict=True))
+        return [encoded.get(id(job)) for job in jobs]
+
     def _adapt_group(self, model: str, group: Sequence[Supported]) -> list[Adapted | Diverged]:
         """Adapt jobs of equally many classes in one computation."""
-        supports = [job.support for job, _ in group]
+        supports = [each.job.support for each in group]
+        names = [each.names for each in group if each.names is not None]
         batch = Support(
-            pad_and_stack([features for _, features in group]),
+            pad_and_stack([each.features for each in group]),
             self._to_device(pad_and_stack([_tensor(each.targets) for each in supports])),
             self._to_device(_tensor(mask([len(each.targets) for each in supports]))),
             supports[0].ways,
+            torch.stack(names) if names else None,
         )
         states = self._rounded(model, self._adapt_many[model](self._learners[model], batch))
         encodes = self.encodes(model)
-        return [_adapted(states, i, features if encodes else None) for i, (_, features) in enumerate(group)]
+        return [_adapted(states, i, each.features if encodes else None) for i, each in enumerate(group)]
 
     def _predict_group(self, model: str, group: Sequence[Asked]) -> list[Array | Diverged]:
         """Answer jobs with equally shaped states in one computation."""
@@ -132,8 +154,10 @@ class Device:
         rounds = self._round_states and learner.kind is Kind.CLASSIFICATION and not learner.exact_states
         return self._encodings[model].encode(states) if rounds else states
 
-    def _scaled(self, inputs: Array) -> Tensor:
-        """Pixels of 0 to 255 become 0 to 1; numbers stay as they are."""
+    def _prepared(self, inputs: Array) -> Any:
+        """Inputs as learners take them: pixels of 0 to 255 as 0 to 1, texts as a list, numbers as they are."""
+        if inputs.dtype == TEXT:
+            return inputs.tolist()
         moved = self._to_device(_tensor(inputs))
         return moved.float() / 255 if moved.dtype is torch.uint8 else moved
 
@@ -164,9 +188,9 @@ def _joined(known: Tensor | None, new: Tensor | None) -> Tensor:
 
 
 def _adapt_key(supported: Supported) -> Hashable:
-    """Jobs with as many classes, about as many examples, and features of one shape stack."""
-    job, features = supported
-    return job.support.ways, bucket(len(features)), features.shape[1:]
+    """Jobs with as many classes, with or without names, about as many examples and features of one shape stack."""
+    job, features, names = supported
+    return job.support.ways, bucket(len(features)), features.shape[1:], names is None
 
 
 def _predict_key(asked: Asked) -> Hashable:

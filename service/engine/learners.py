@@ -1,19 +1,27 @@
 """The learners of a folder, for any number of threads."""
 
 import copy
+import logging
 from collections.abc import Mapping, Sequence
-
-import torch
 
 from models import checkpoint
 from models.learner import Learner
 from service.settings import Settings
 
+log = logging.getLogger(__name__)
+
 
 def load(names: Sequence[str], settings: Settings) -> dict[str, Learner]:
-    """The learners of these names, on the device."""
-    folder, device = settings.models, torch.device(settings.device)
-    return {name: checkpoint.load(folder / f"{name}.safetensors").to(device) for name in names}
+    """The learners of these names, on the device. One that cannot be loaded is logged, and the others are served."""
+    learners: dict[str, Learner] = {}
+    for name in names:
+        try:
+            learner = checkpoint.load(settings.models / f"{name}.safetensors")
+        except (ImportError, OSError, RuntimeError, ValueError) as error:
+            log.error("the model %s cannot be loaded and is not served: %s", name, error)
+        else:
+            learners[name] = learner.to(settings.device)
+    return learners
 
 
 def twins(learners: Mapping[str, Learner]) -> dict[str, Learner]:

@@ -32,6 +32,7 @@ class Worker:
     def __init__(self, models: Sequence[str], settings: Settings) -> None:
         self._settings, self._learners = settings, load(models, settings)
         learners = self._learners
+        self.models = list(learners)
         limits = Limits(settings.queue, settings.batch_jobs, settings.batch_examples)
         self.budget = Budget(learners, settings.max_job_s, settings.max_job_bytes)
         self._adapting = Device(learners, settings, compiling=settings.compile)

@@ -44,8 +44,8 @@ class DecoderPool:
 
     def __init__(self, count: int, share: int, limits: Limits, cpu_s: float, wait_s: float) -> None:
         self._limits, self._share, self._cpu_s, self.wait_s = limits, share, cpu_s, wait_s
-        memory_bytes = BYTES_PER_PIXEL * limits.image_pixels + SPARE_BYTES
-        self.processes = [DecoderProcess(cpu_s, memory_bytes) for _ in range(count)]
+        self._memory_bytes = BYTES_PER_PIXEL * limits.image_pixels + SPARE_BYTES
+        self.processes = [DecoderProcess(cpu_s, self._memory_bytes) for _ in range(count)]
         self._free: asyncio.LifoQueue[DecoderProcess] = asyncio.LifoQueue()
         self._shares: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._running: set[asyncio.Task[Decoded]] = set()
@@ -64,7 +64,7 @@ class DecoderPool:
         request = marshal.dumps((kind.model_dump(), list(raw), list(fields), tuple(self._limits)))
         share = self._shares.setdefault(tenant, asyncio.Semaphore(self._share))
         process = await self._wait(share)
-        task = asyncio.create_task(self._ask(process, request, share))
+        task = asyncio.create_task(self._ask(process, request, share, _field(fields)))
         self._running.add(task)
         task.add_done_callback(self._forget)
         return await asyncio.shield(task)  # a caller that leaves must not make a process start again
@@ -98,35 +98,46 @@ class DecoderPool:
         except TimeoutError:
             raise Busy(f"No image decoder was free for {self.wait_s:g} s. Send fewer or smaller images.") from None
 
-    async def _ask(self, process: "DecoderProcess", request: bytes, share: asyncio.Semaphore) -> Decoded:
+    async def _ask(self, process: "DecoderProcess", request: bytes, share: asyncio.Semaphore, field: str) -> Decoded:
         try:
             async with asyncio.timeout(self.wait_s):
                 head, numbers = await process.ask(request)
         except TimeoutError:
             process.end()
             metrics.decoders_ended.labels("deadline").inc()
-            raise DeadlineExceeded(f"The images were not decoded within {self.wait_s:g} s.") from None
+            raise DeadlineExceeded(f"The images were not decoded within {self.wait_s:g} s.", field=field) from None
         except (EOFError, ConnectionError):
-            raise self._died(process) from None
+            raise self._died(process, field) from None
         finally:
             self._free.put_nowait(process)
             share.release()
-        return self._read(head, numbers)
+        return self._read(head, numbers, field)
 
-    def _died(self, process: "DecoderProcess") -> Unprocessable:
+    def _died(self, process: "DecoderProcess", field: str) -> Unprocessable:
         if process.end() == -signal.SIGPROF:
             metrics.decoders_ended.labels("cpu").inc()
-            return Unprocessable(f"The images take over {self._cpu_s:g} s to decode. Send smaller or simpler ones.")
-        metrics.decoders_ended.labels("crash").inc()
-        return Unprocessable("The images could not be decoded: the decoder failed. Send them in another format.")
+            detail = f"take over {self._cpu_s:g} s to decode, the limit. Send smaller or simpler ones."
+        else:
+            metrics.decoders_ended.labels("crash").inc()
+            detail = "could not be decoded: the decoder failed. Send them in another format."
+        return Unprocessable(f"{field}: the images {detail}", field=field)
 
-    def _read(self, head: dict[str, Any], numbers: bytes) -> Decoded:
+    def _read(self, head: dict[str, Any], numbers: bytes, field: str) -> Decoded:
         if "refusal" in head:
             raise Unprocessable(head["refusal"], field=head["field"])
         if "failure" in head:
-            raise Unprocessable("The images need too much memory to decode. Send smaller or simpler ones.")
+            raise Unprocessable(
+                f"{field}: the images need more memory to decode than {self._memory_bytes} bytes, the limit. "
+                "Send smaller or simpler ones.",
+                field=field,
+            )
         inputs = np.frombuffer(numbers, np.dtype(head["dtype"])).reshape(head["shape"])
         return Decoded(inputs, [InputWarning(*warning) for warning in head["warnings"]])
+
+
+def _field(fields: Sequence[str]) -> str:
+    """The input, or the list of all inputs, for errors that may be due to any of them."""
+    return fields[0] if len(fields) == 1 else fields[0].partition("[")[0]
 
 
 class DecoderProcess:

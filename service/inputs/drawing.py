@@ -5,10 +5,11 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from pydantic import Field
 
 from service.errors import Unprocessable
-from service.inputs.image_files import READ, read_file
+from service.inputs.image_files import ENOUGH, READ, read_file
 from service.inputs.kind import Decoded, InputKind, InputWarning
 from service.inputs.limits import Limits, PixelBudget
 from service.inputs.normalize import Drawings, drawings
@@ -17,6 +18,8 @@ from service.inputs.pixel_arrays import json_type, to_array, to_brightness
 
 PIXELS_PER_CHARACTER = 8
 """What a character of an image file counts for as work; it may stand for thousands of pixels."""
+TOGETHER = 2**20
+"""Pixels of numbers that are worked on together, at most. Each takes about forty bytes of memory meanwhile."""
 
 
 class Drawing(InputKind):
@@ -56,11 +59,21 @@ def decode_images(raw: Sequence[Any], size: int, pixels: PixelBudget, fields: Se
     """
     if all(isinstance(one, (list, np.ndarray)) for one in raw):
         sheets = [to_array(one, pixels, field) for one, field in zip(raw, fields, strict=True)]
-        if len({sheet.shape for sheet in sheets}) == 1:
-            return drawings(to_brightness(np.stack(sheets), fields), size)
-        greys = [to_brightness(sheet[None], [field]) for sheet, field in zip(sheets, fields, strict=True)]
-        return _together([drawings(grey, size) for grey in greys])
+        count = max(1, TOGETHER // sheets[0].size) if len({sheet.shape for sheet in sheets}) == 1 else 1
+        parts = [slice(start, start + count) for start in range(0, len(sheets), count)]
+        return _together([drawings(_brightness(sheets[part], fields[part]), size) for part in parts])
     return _together([drawings(_read(one, pixels, field), size) for one, field in zip(raw, fields, strict=True)])
+
+
+def _brightness(sheets: Sequence[NDArray[Any]], fields: Sequence[str]) -> Grey:
+    """The brightness of sheets of one shape; of large ones at a whole fraction of their size."""
+    grey = to_brightness(np.stack(sheets), fields)
+    factor = max(1, max(grey.shape[1:]) // ENOUGH)
+    return grey if factor == 1 else np.stack([_reduced(one, factor) for one in grey])
+
+
+def _reduced(grey: Grey, factor: int) -> Grey:
+    return np.asarray(Image.fromarray(grey).reduce(factor))
 
 
 def _together(several: Sequence[Drawings]) -> Drawings:
@@ -75,7 +88,7 @@ def _read(raw: Any, pixels: PixelBudget, field: str) -> Grey:
     if isinstance(raw, str):
         return read_file(raw, pixels, field)[None]
     if isinstance(raw, (list, np.ndarray)):
-        return to_brightness(to_array(raw, pixels, field)[None], [field])
+        return _brightness([to_array(raw, pixels, field)], [field])
     raise Unprocessable(
         f"{field}: a drawing is a base64 string ({READ}) or rows of numbers, not {json_type(raw)}.", field=field
     )

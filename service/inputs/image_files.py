@@ -63,7 +63,9 @@ def _what(encoded: bytes) -> str:
     name = format_of(encoded)
     if name is None:
         return "not an image"
-    return "a damaged or incomplete image" if name in FORMATS else f"a {name} image, which the service cannot read"
+    if name in FORMATS:
+        return f"a damaged or incomplete image, or a rare kind of {name}"
+    return f"an image in the format {name}, which the service cannot read"
 
 
 def _unbase64(text: str, field: str) -> bytes:

@@ -1,5 +1,6 @@
 """What the headers of an image file say, before it is decoded."""
 
+import re
 from collections.abc import Iterator
 
 from service.errors import Unprocessable
@@ -9,9 +10,14 @@ MAX_CHUNKS = 20_000
 MAX_SCANS = 64
 """Scans of a JPEG. A progressive JPEG has about ten; each takes time for every pixel, however few bytes it has."""
 
+MAX_SEGMENTS = 20_000
+"""Segments of a JPEG, such as tables and comments. A colour profile of 16 MB has 256."""
+
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8\xff"
-START_OF_SCAN = b"\xff\xda"
+START_OF_SCAN, END_OF_IMAGE = 0xDA, 0xD9
+MARKER = re.compile(rb"\xff([^\xff\x00\x01\xd0-\xd7])", re.DOTALL)
+"""What begins a segment: neither data of a scan nor a marker that stands alone."""
 
 NEEDED = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 """Chunks that the pixels depend on."""
@@ -47,11 +53,31 @@ def checked(encoded: bytes, field: str) -> bytes:
     """
     if encoded.startswith(PNG):
         return PNG + b"".join(_needed_chunks(encoded, field))
-    if encoded.startswith(JPEG) and (scans := encoded.count(START_OF_SCAN)) > MAX_SCANS:
-        raise Unprocessable(
-            f"{field}: a JPEG of {scans} scans; the limit is {MAX_SCANS}. Save it as a baseline JPEG.", field=field
-        )
+    if encoded.startswith(JPEG):
+        _check_jpeg(encoded, field)
     return encoded
+
+
+def _check_jpeg(encoded: bytes, field: str) -> None:
+    scans = 0
+    for count, marker in enumerate(_markers(encoded), 1):
+        scans += marker == START_OF_SCAN
+        if scans > MAX_SCANS:
+            raise Unprocessable(
+                f"{field}: a JPEG of over {MAX_SCANS} scans, the limit. Save it as a baseline JPEG.", field=field
+            )
+        if count > MAX_SEGMENTS:
+            raise Unprocessable(
+                f"{field}: a JPEG of over {MAX_SEGMENTS} segments, the limit. Save it again.", field=field
+            )
+
+
+def _markers(encoded: bytes) -> Iterator[int]:
+    """The segments of a JPEG up to its end. Cameras put films and further images behind it."""
+    start = 2
+    while (found := MARKER.search(encoded, start)) and (marker := found[1][0]) != END_OF_IMAGE:
+        yield marker
+        start = found.end() + int.from_bytes(encoded[found.end() : found.end() + 2], "big")
 
 
 def _needed_chunks(encoded: bytes, field: str) -> Iterator[bytes]:

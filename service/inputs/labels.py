@@ -27,6 +27,8 @@ NOT_TEXT = {
     "Zp": "paragraph separators",
 }
 """Categories of Unicode that a label cannot contain."""
+INVISIBLE = "\u00ad\u180e\u200b\u2060\ufeff"
+"""Characters that show nothing, such as a byte order mark; refused like white space where a label begins or ends."""
 
 
 def class_indices(labels: Sequence[Label]) -> tuple[Classes, NDArray[np.int64]]:
@@ -57,15 +59,23 @@ def checked_labels(labels: Sequence[Label]) -> list[Label]:
             raise Unprocessable(f"{field}: labels are all strings or all integers; this one differs.", field=field)
         if isinstance(label, str) and (wrong := _wrong(label)):
             raise Unprocessable(f"{field}: {wrong}.", field=field)
-    return [unicodedata.normalize("NFC", label) if isinstance(label, str) else label for label in labels]
+    return [_nfc(label) if isinstance(label, str) else label for label in labels]
+
+
+def _nfc(label: str) -> str:
+    return unicodedata.normalize("NFC", label)
 
 
 def _wrong(label: str) -> str | None:
     """What is wrong with a label."""
     if not 0 < len(label) <= MAX_LENGTH:
         return f"a label has 1 to {MAX_LENGTH} characters; this one has {len(label)}"
+    if (length := len(_nfc(label))) > MAX_LENGTH:
+        return f"a label has 1 to {MAX_LENGTH} characters; this one has {length} in Unicode's normal form NFC"
     if found := {unicodedata.category(character) for character in label} & NOT_TEXT.keys():
         return f"a label cannot contain {NOT_TEXT[min(found)]}"
     if label != label.strip():
         return "a label cannot begin or end with white space; remove it"
+    if label != label.strip(INVISIBLE):
+        return "a label cannot begin or end with an invisible character such as a byte order mark; remove it"
     return None

@@ -44,7 +44,8 @@ def drawings(grey: Grey, size: int) -> Drawings:
     for i in np.flatnonzero(~seen):
         seen[i] = _clarify(ink[i], float(noise[i]))
     small = _shrunk(_squares(np.rint(ink * 255).astype(np.uint8)), size)
-    return Drawings(_visible(small), seen)
+    visible = _visible(small)
+    return Drawings(visible, seen & visible.any((1, 2)))  # a dot on a large sheet vanishes
 
 
 def _ink(grey: Grey) -> _Ink:

@@ -30,19 +30,20 @@ def uneven_paper(grey: Grey) -> Paper:
     """
     height, width = grey.shape
     every = -(-max(height, width) // SAMPLES)
-    basis = _basis(height, width)
-    sampled, seen = basis[::every, ::every].reshape(-1, basis.shape[-1]), grey[::every, ::every].ravel()
+    y, x = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)
+    sampled, seen = _basis(y[::every], x[::every]), grey[::every, ::every].ravel()
     weights = np.ones(len(seen))
     for _ in range(ROUNDS):
         weighted = sampled.T * weights
         coefficients = np.linalg.solve(weighted @ sampled + 1e-6 * np.eye(len(weighted)), weighted @ seen)
         residuals = np.abs(seen - sampled @ coefficients)
         weights = 1 / np.maximum(residuals, 1)
-    level = (basis @ coefficients).astype(np.float32).clip(0, 255)
-    return Paper(level, NORMAL * float(np.median(residuals)))
+    constant, of_x, of_y, of_xy, of_xx, of_yy = coefficients
+    level = (constant + y * (of_y + of_yy * y)) + x * ((of_x + of_xy * y) + of_xx * x)
+    return Paper(level.astype(np.float32).clip(0, 255), NORMAL * float(np.median(residuals)))
 
 
-def _basis(height: int, width: int) -> NDArray[np.float64]:
-    """The monomials of degree up to two at each pixel: (height, width, 6)."""
-    y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
-    return np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], -1)
+def _basis(y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The monomials of degree up to two at each pixel of a grid, y (h, 1) and x (w,): (h * w, 6)."""
+    monomials = np.broadcast_arrays(1.0, x, y, x * y, x * x, y * y)
+    return np.stack(monomials, -1).reshape(-1, len(monomials))

@@ -10,10 +10,11 @@ from models.registry import Registry
 from service.inputs.drawing import Drawing
 from service.inputs.kind import InputKind
 from service.inputs.photo import Photo
+from service.inputs.text import Text
 from service.inputs.vector import Vector
 
 INPUT_KINDS: Registry[type[InputKind]] = Registry(
-    "handful.inputs", {"drawing": Drawing, "photo": Photo, "vector": Vector}
+    "handful.inputs", {"drawing": Drawing, "photo": Photo, "text": Text, "vector": Vector}
 )
 
 OLD_NAMES = {"image": "drawing"}

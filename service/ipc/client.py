@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,8 @@ class WorkerClient:
 
     Args:
         socket: where the worker listens.
-        models: the models that the worker must have, with the digests of their checkpoints.
+        models: the models that are served, with the digests of their checkpoints. The worker may lack those that it
+            could not load.
         deadline_s: seconds that a request may take.
     """
 
@@ -49,6 +50,7 @@ class WorkerClient:
         self._connection = self._new_connection()
         self._ready, self._broken = asyncio.Event(), asyncio.Event()
         self._accepted = self._refused = False
+        self._loaded: Collection[str] = models.keys()
         self._last_heard = 0.0
 
     async def adapt(
@@ -62,6 +64,7 @@ class WorkerClient:
         rebuild: bool = False,
     ) -> Arrays:
         """Adapt to a support set; the worker caches the state under `key`."""
+        self._check_loaded(model)
         state: Arrays = await self._request(
             lambda number: messages.Adapt(number, model, key, support, extends, share, rebuild)
         )
@@ -72,6 +75,7 @@ class WorkerClient:
     ) -> Array:
         """Logits (q, ways) or values (q, outputs). Raises StateNotCached when the worker has no state under `key` and
         none is sent along."""
+        self._check_loaded(model)
         answers: Array = await self._request(lambda number: messages.Predict(number, model, key, queries, state, share))
         return answers
 
@@ -93,6 +97,10 @@ class WorkerClient:
                 await connect(self.socket, self._connection)
                 await self._until_broken()
             await asyncio.sleep(REFUSED_S if self._refused else RECONNECT_S)
+
+    def _check_loaded(self, model: str) -> None:
+        if model not in self._loaded:
+            raise Unavailable(f"The device worker could not load {model}; its log says why. Other models are served.")
 
     def _new_connection(self) -> Connection:
         return Connection(messages.ToApi, self._received, lost=self._lost)
@@ -167,10 +175,10 @@ class WorkerClient:
         """Accept the worker, or refuse one of another version or with other models."""
         if hello.version != messages.VERSION:
             self._refuse(f"speaks version {hello.version} of the protocol; this process speaks {messages.VERSION}")
-        elif hello.models != self._models:
+        elif not hello.models or not hello.models.items() <= self._models.items():
             self._refuse("has other models or checkpoints than this process")
         else:
-            self._accepted = True
+            self._accepted, self._loaded = True, hello.models.keys()
 
     def _refuse(self, reason: str) -> None:
         log.error("refusing the worker at %s: it %s", self.socket, reason)

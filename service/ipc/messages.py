@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from service.arrays import Array, Arrays
+from service.arrays import TEXT, Array, Arrays, pack_texts, unpack_texts
 from service.engine.base import NOBODY, Share, SupportSet
 from service.errors import BadRequest, Busy, DeadlineExceeded, Diverged, HandfulError, TooCostly, Unavailable
 
-VERSION = 3
+VERSION = 4
 """Version of this protocol. Both ends must have the same."""
 
 DTYPES = ("float32", "float64", "float16", "uint8", "int64", "bool")
@@ -106,11 +106,18 @@ ERRORS: dict[str, type[HandfulError]] = {
 """The errors that a worker may report."""
 
 
-class Packed(msgspec.Struct, array_like=True):
+class Packed(msgspec.Struct, array_like=True, tag=True):
     """A numpy array as it is sent."""
 
     dtype: str
     shape: tuple[int, ...]
+    data: memoryview
+
+
+class PackedTexts(msgspec.Struct, array_like=True, tag=True):
+    """An array of texts as it is sent: UTF-8, and the number of bytes of each."""
+
+    lengths: list[int]
     data: memoryview
 
 
@@ -124,13 +131,18 @@ def decoder(accepts: Any) -> "msgspec.msgpack.Decoder[Any]":
     return msgspec.msgpack.Decoder(accepts, dec_hook=_unpack)
 
 
-def _pack(array: Any) -> Packed:
+def _pack(array: Any) -> Packed | PackedTexts:
+    if array.dtype == TEXT:
+        data, lengths = pack_texts(array)
+        return PackedTexts(lengths.tolist(), data.data)
     return Packed(array.dtype.name, array.shape, np.ascontiguousarray(array).data)
 
 
 def _unpack(_: type, sent: Any) -> Array:
     """A read-only array. Raises ValueError, which msgspec turns into a ValidationError."""
-    packed = msgspec.convert(sent, Packed)
+    packed = msgspec.convert(sent, Packed | PackedTexts)
+    if isinstance(packed, PackedTexts):
+        return unpack_texts(np.frombuffer(packed.data, np.uint8), np.array(packed.lengths, np.int64))
     if packed.dtype not in DTYPES:
         raise ValueError(f"dtype {packed.dtype}; allowed: {', '.join(DTYPES)}")
     if min(packed.shape, default=0) < 0 or len(packed.data) != prod(packed.shape) * np.dtype(packed.dtype).itemsize:

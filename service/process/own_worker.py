@@ -16,7 +16,7 @@ from service.settings import Settings
 async def own_worker(settings: Settings) -> AsyncIterator[WorkerClient]:
     """An engine whose worker is a child of this process. It is restarted when it dies and ends with this process."""
     log_to_stderr()
-    models = {name: card.checkpoint for name, card in Catalogue(settings.models).items()}
+    models = {name: card.checkpoint for name, card in Catalogue(settings.models, settings.serve).items()}
     restart_always = asyncio.Event()
     restart_always.set()
     with run_folder() as folder:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from service.settings import MAX_SOCKET_BYTES
+from service.socket_paths import socket_folder
 
 PREFIX = "handful-run-"
 LONGEST = f"/{PREFIX}12345678/pymp-12345678/listener-12345678"
@@ -20,7 +20,7 @@ LONGEST = f"/{PREFIX}12345678/pymp-12345678/listener-12345678"
 def run_folder() -> Iterator[Path]:
     """A folder that only this user can open, which is removed at the end. Folders that a killed process left behind are
     removed first. Raises ValueError when no temporary folder has a path short enough for sockets."""
-    place = _place()
+    place = socket_folder(LONGEST)
     for left in place.glob(f"{PREFIX}*"):
         _remove_if_unused(left)
     folder = Path(tempfile.mkdtemp(dir=place))
@@ -34,14 +34,6 @@ def run_folder() -> Iterator[Path]:
         config.pop("tempdir", None)
         shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
-
-
-def _place() -> Path:
-    """The temporary folder, or /tmp where its path is too long."""
-    for place in (tempfile.gettempdir(), "/tmp"):
-        if len(os.fsencode(place + LONGEST)) <= MAX_SOCKET_BYTES and os.access(place, os.W_OK):
-            return Path(place)
-    raise ValueError(f"The path {tempfile.gettempdir()} is too long for Unix sockets: set TMPDIR to a shorter one.")
 
 
 def _remove_if_unused(folder: Path) -> None:

@@ -35,7 +35,7 @@ def run(settings: Settings) -> None:
     """Serve API processes at `settings.worker_socket` until SIGTERM or SIGINT."""
     if settings.worker_metrics_port is not None:
         start_http_server(settings.worker_metrics_port)
-    catalogue = Catalogue(settings.models)
+    catalogue = Catalogue(settings.models, settings.serve)
     worker = Worker(list(catalogue), settings)
     worker.start()
     with closing(worker):
@@ -43,7 +43,7 @@ def run(settings: Settings) -> None:
 
 
 async def _serve(worker: Worker, catalogue: Catalogue, settings: Settings) -> None:
-    server = WorkerServer(worker, {name: card.checkpoint for name, card in catalogue.items()})
+    server = WorkerServer(worker, {name: catalogue[name].checkpoint for name in worker.models})
     stopped = asyncio.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(each, stopped.set)
@@ -56,19 +56,20 @@ async def _serve(worker: Worker, catalogue: Catalogue, settings: Settings) -> No
 
 
 async def _warm_up_all(worker: Worker, catalogue: Catalogue, server: WorkerServer, settings: Settings) -> None:
-    for number, card in enumerate(catalogue.values(), 1):
+    cards = [catalogue[name] for name in worker.models]
+    for number, card in enumerate(cards, 1):
         await _warm_up(worker, card, compiling=settings.compile)
         if settings.compile:
-            log.info("%s is compiled: %d of %d models", card.name, number, len(catalogue))
+            log.info("%s is compiled: %d of %d models", card.name, number, len(cards))
     if settings.compile:
         finish_compiling()
     worker.budget.measuring = True
-    for card in catalogue.values():
+    for card in cards:
         await measure_costs(worker, card)
     freeze_gc()
     server.set_ready()
-    log.info("the worker is ready: %d models", len(catalogue))
-    for card in catalogue.values():
+    log.info("the worker is ready: %d models", len(cards))
+    for card in cards:
         with suppress(HandfulError):  # an estimate that is less exact
             await measure_costs(worker, card, MEASURED_LARGE)
         for support in random_supports(card, MEASURED_MEMORY):

@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from service import metrics
-from service.arrays import Arrays
+from service.arrays import TEXT, Arrays, pack_texts, unpack_texts
 from service.errors import CorruptRecord
 from service.store.records import Record, StateKey
 
@@ -60,12 +60,28 @@ def parse_support(record: Record, blob: Blob) -> Arrays:
         value = as_bytes(blob)
         if record.support_digest not in (None, digest(value)):
             raise ValueError("the digest is another's")
-        support = load(value)
+        support = _unpacked(load(value))
         if "inputs" in support and len(support["targets"]) == record.examples:
             return support
     except (SafetensorError, KeyError, TypeError, ValueError):
         pass
     raise corrupt("support set")
+
+
+def dump_support(support: Arrays) -> bytes:
+    """A support set as it is stored. safetensors has no texts: they are stored as bytes and lengths."""
+    inputs = support["inputs"]
+    if inputs.dtype != TEXT:
+        return save(support)
+    data, lengths = pack_texts(inputs)
+    return save({**support, "inputs": data, "lengths": lengths})
+
+
+def _unpacked(support: Arrays) -> Arrays:
+    if "lengths" not in support:
+        return support
+    lengths = support.pop("lengths")
+    return support | {"inputs": unpack_texts(support["inputs"], lengths)}
 
 
 def tag_state(key: StateKey, state: Arrays) -> bytes:

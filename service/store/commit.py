@@ -6,16 +6,25 @@ from typing import NamedTuple
 
 import redis.asyncio as redis
 from redis.exceptions import ResponseError
-from safetensors.numpy import save
 
 from service.errors import CorruptRecord
 from service.store import answers
 from service.store.answers import AnsweredBefore, Answers
-from service.store.checksums import digest, parse_record, seal, tag_state
+from service.store.checksums import digest, dump_support, parse_record, seal, tag_state
 from service.store.connect import Client
 from service.store.keys import WRITE, WRITE_ONCE, record_key, state_key, support_key
 from service.store.listing import Lists, listings
-from service.store.records import Adapted, ClientKey, Draft, Record, StateKey, next_record, state_bytes, unexpired
+from service.store.records import (
+    Adapted,
+    ClientKey,
+    Draft,
+    Record,
+    StateKey,
+    names_used,
+    next_record,
+    state_bytes,
+    unexpired,
+)
 from service.store.redis_client import Blob, is_other_type
 from service.store.retries import no_retry
 
@@ -38,7 +47,7 @@ class _Version(NamedTuple):
 
 
 def _version(client: ClientKey, draft: Draft) -> _Version:
-    support = save(draft.support)
+    support = dump_support(draft.support)
     state = tag_state(StateKey(client, draft.write, draft.checkpoint), draft.state)
     return _Version(client, draft, support, digest(support), state)
 
@@ -149,6 +158,7 @@ def _answer(draft: Draft, record: Record) -> Adapted:
     return Adapted(
         record=record,
         state_bytes=state_bytes(draft.state),
+        names_used=names_used(draft.state),
         warnings=list(draft.warnings),
         timings_ms=dict(draft.timings_ms),
     )

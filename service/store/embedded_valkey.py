@@ -6,7 +6,6 @@ import fcntl
 import hashlib
 import logging
 import os
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from service.errors import HandfulError
+from service.socket_paths import socket_folder
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,8 @@ async def _keep_running(server: Any) -> None:
 def _socket(data: Path) -> Path:
     """In the temporary folder, because the path of a socket is limited to 107 bytes and `data` may be longer."""
     name = hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"handful-{os.getuid()}-{name}.sock"
+    file = f"handful-{os.getuid()}-{name}.sock"
+    return socket_folder(f"/{file}") / file
 
 
 @contextlib.contextmanager

@@ -55,6 +55,7 @@ class Record(BaseModel):
     created_at: datetime
     updated_at: datetime
     expires_at: datetime | None
+    label_names: bool = True
 
     def expired(self) -> bool:
         """Whether the client's time to live is over."""
@@ -77,6 +78,7 @@ class Adapted(BaseModel):
 
     record: Record
     state_bytes: int
+    names_used: int | None = None
     warnings: list[InputWarning] = []
     timings_ms: dict[str, float]
 
@@ -103,6 +105,7 @@ class Draft(NamedTuple):
     support: Arrays
     state: Arrays
     expires_at: datetime | None
+    label_names: bool = True
     request: RequestKey | None = None
     warnings: Sequence[InputWarning] = ()
     timings_ms: Mapping[str, float] = {}
@@ -111,6 +114,11 @@ class Draft(NamedTuple):
 def state_bytes(state: Arrays) -> int:
     """The size of a state."""
     return sum(value.nbytes for value in state.values())
+
+
+def names_used(state: Arrays) -> int | None:
+    """The number of classes whose names count in a state; None for models that do not learn from names."""
+    return int((state["names"] > 0).sum()) if "names" in state else None
 
 
 def next_record(client: ClientKey, draft: Draft, support_digest: str, found: Record | None) -> Record:
@@ -130,4 +138,5 @@ def next_record(client: ClientKey, draft: Draft, support_digest: str, found: Rec
         created_at=old.created_at if old else now,
         updated_at=now,
         expires_at=draft.expires_at,
+        label_names=draft.label_names,
     )

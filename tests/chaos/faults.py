@@ -117,5 +117,7 @@ FAULTS = [
     Fault("garbage", hostile.striking(hostile.garbage)),
     Fault("half bodies", hostile.striking(hostile.half_bodies)),
     Fault("slow requests", hostile.striking(hostile.slow_requests)),
+    Fault("endless heads", hostile.striking(hostile.endless_heads)),
+    Fault("costly images", hostile.striking(hostile.costly_images)),
     Fault("10 000 connections", hostile.crowd),
 ]

@@ -1,6 +1,7 @@
 """Clients that mean harm, or are broken."""
 
 import asyncio
+import json
 import random
 import resource
 import socket
@@ -9,6 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 
 from tests.chaos.load import Load
 from tests.chaos.parts import Parts
+from tests.service.inputs.attacks import progressive_jpeg
 
 MANY = 20
 """At a time, of those that do something."""
@@ -71,6 +73,18 @@ async def slow_requests(writer: asyncio.StreamWriter) -> None:
     while True:
         writer.write(b"a")
         await asyncio.sleep(1)
+
+
+async def endless_heads(writer: asyncio.StreamWriter) -> None:
+    """More header lines than fit into a head."""
+    writer.write(b"GET /healthz HTTP/1.1\r\nHost: chaos\r\n" + b"X: y\r\n" * 20_000)
+
+
+async def costly_images(writer: asyncio.StreamWriter) -> None:
+    """A few kilobytes that would take seconds to decode."""
+    support = [{"input": progressive_jpeg(scans=290), "label": label} for label in "ab"]
+    body = json.dumps({"client_id": "costly", "support": support}).encode()
+    writer.write((HEAD % len(body)).replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n") + body)
 
 
 @asynccontextmanager

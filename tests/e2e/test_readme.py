@@ -30,11 +30,11 @@ def server(tmp_path_factory):
     running.stop()
 
 
-def test_the_readme_adapts_and_predicts_drawings_and_a_wave():
+def test_the_readme_adapts_and_predicts_texts_drawings_and_a_wave():
     assert [("adapt" in command, "predict" in command) for command, _ in session(README)] == [
         (True, False),
         (False, True),
-    ] * 2
+    ] * 3
 
 
 def test_the_quick_start_includes_the_session_of_the_readme_and_has_one_of_its_own():

@@ -53,6 +53,7 @@ TABLE = {
     "alfa": Spec("alfa", "conv4", HEAD | {"eval_inner_steps": 2}, STRIDED),
     "alfa-any-ways": Spec("alfa", "conv4", ANY_WAYS, STRIDED),
     "alfa-sinusoid": Spec("alfa", "mlp", WAVE | {"eval_inner_steps": 3}, VECTOR),
+    "named-logistic": Spec("named-logistic", "conv4", {}, STRIDED),
     "matching": Spec("matching", "conv4", {}, STRIDED),
     "matching-pool-batch": Spec("matching", "conv4", {}, POOLED),
     "matching-full-context": Spec("matching", "conv4", {"full_context": True, "attention_steps": 2}, STRIDED),

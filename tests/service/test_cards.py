@@ -56,3 +56,15 @@ def test_a_card_is_written_as_it_was_read(models):
     card = Card.read(models / "glyphs.json")
     card.write(models / "copy.json")
     assert Card.read(models / "copy.json") == card
+
+
+@pytest.mark.parametrize(
+    ("serve", "served"), [("*", {"glyphs", "sinusoid"}), ("sin*", {"sinusoid"}), ("glyphs, other*", {"glyphs"})]
+)
+def test_only_the_selected_models_are_served(models, serve, served):
+    assert set(Catalogue(models, serve)) == served
+
+
+def test_a_selection_of_nothing_is_an_error_that_names_it(models):
+    with pytest.raises(FileNotFoundError, match="HANDFUL_SERVE=none"):
+        Catalogue(models, "none")

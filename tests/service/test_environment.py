@@ -53,6 +53,11 @@ def test_variables_of_other_parts_are_known(monkeypatch, name):
     assert read(monkeypatch, {name: "x"}) == Settings()
 
 
+def test_white_space_around_a_value_is_ignored(monkeypatch):
+    given = {"HANDFUL_OPEN": " true", "HANDFUL_PORT": " 9000\n", "HANDFUL_HOST": " localhost ", "HANDFUL_DEVICE": " "}
+    assert read(monkeypatch, given) == Settings(open=True, port=9000, host="localhost")
+
+
 def test_variables_of_kubernetes_are_ignored(monkeypatch):
     assert read(monkeypatch, KUBERNETES) == Settings()
 

@@ -28,6 +28,7 @@ FAILURES = responses(
     errors.UnsupportedMediaType,
     errors.Unprocessable,
     errors.TooManyWays,
+    errors.TooCostly,
     errors.KeyReused,
     errors.Diverged,
     errors.Busy,
@@ -61,11 +62,14 @@ async def adapt(request: Request) -> Response:
     body = await read(request, AdaptRequest)
     raw = [(example.input, example.label) for example in body.support]
     learn = clients.append if body.mode == "append" else clients.adapt
-    adapted = await learn(ClientKey(request.state.tenant, body.client_id), body.model, raw, body.ttl_s, key)
+    adapted = await learn(
+        ClientKey(request.state.tenant, body.client_id), body.model, raw, body.ttl_s, key, body.use_label_names
+    )
     known = adapted.record.model_dump(include=set(AdaptResponse.model_fields))
     answer = AdaptResponse(
         **known,
         state_bytes=adapted.state_bytes,
+        names_used=adapted.names_used,
         warnings=warnings_of(adapted.warnings),
         timings_ms=adapted.timings_ms,
     )

@@ -23,6 +23,11 @@ def test_the_identity_encoding_may_be_named(api, encoding):
     assert api.post("/adapt", content=BODY, headers=JSON | {"content-encoding": encoding}).status_code == 200
 
 
+def test_a_transfer_encoding_besides_chunked_is_refused(api):
+    head = b"POST /adapt HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: gzip, chunked\r\nConnection: close\r\n\r\n"
+    assert answers(api, head + b"2\r\n{}\r\n0\r\n\r\n").startswith(b"HTTP/1.1 415 ")
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/models", "/models/glyphs", "/clients", "/docs"])
 def test_head_is_answered_like_get_without_a_body(api, path):
     got, head = api.get(path), api.head(path)

@@ -8,6 +8,7 @@ import pytest
 from service.settings import Settings
 from tests.service.drawings import letters
 from tests.service.serving import serving
+from tests.service.sockets import answers
 
 BODY = {"client_id": "alice", "support": letters("LV")}
 APP = "https://app.example.com"
@@ -85,3 +86,8 @@ def test_a_setting_lets_pages_of_an_origin_in(shared):
     foreign = shared.post("/adapt", json=BODY, headers={"origin": "https://evil.example"})
     assert foreign.status_code == 403
     assert "access-control-allow-origin" not in foreign.headers
+
+
+def test_two_hosts_are_refused(api):
+    sent = b"GET /clients HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\nConnection: close\r\n\r\n"
+    assert answers(api, sent).startswith(b"HTTP/1.1 400 ")

@@ -88,7 +88,12 @@ def test_a_data_folder_in_use_ends_with_a_one_line_message(trained):
     ("name", "value", "said"),
     [
         ("HANDFUL_API_KEY", "secret", "The nearest name is HANDFUL_API_KEYS."),
-        ("HANDFUL_API_KEYS", "secret", "HANDFUL_API_KEYS: Input should be a valid dictionary"),
+        ("HANDFUL_API_KEYS", "secret", "HANDFUL_API_KEYS: Input should be a valid dictionary, written as JSON: '{"),
+        (
+            "HANDFUL_CORS_ORIGINS",
+            "https://secret",
+            "HANDFUL_CORS_ORIGINS: Input should be a valid list, written as JSON",
+        ),
         ("HANDFUL_API_KEYS", '{"acme": "secret"}', "HANDFUL_API_KEYS: String should match pattern"),
         ("HANDFUL_PORT", "secret", "HANDFUL_PORT: Input should be a valid integer"),
         ("HANDFUL_MODELS", "/nowhere", "/nowhere holds no model"),

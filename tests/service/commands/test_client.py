@@ -52,6 +52,7 @@ def raw(folder: Path) -> bytes:
 
 IMAGES: dict[str, Callable[[Path], Any]] = {
     "a path": file_of,
+    "a path as text": lambda folder: str(file_of(folder)),
     "an open file": lambda folder: io.BytesIO(raw(folder)),
     "bytes": raw,
     "a bytearray": lambda folder: bytearray(raw(folder)),
@@ -230,6 +231,9 @@ async def test_the_asynchronous_client_asks_again_too(scripted, monkeypatch):
     assert len(found) == 1
 
 
-def test_a_text_is_sent_as_it_is_though_a_file_has_its_name(tmp_path):
-    request = adapt_request(httpx.Client(), "alice", [(str(file_of(tmp_path)), "V")], {})
-    assert json.loads(request.content)["support"][0]["input"] == str(tmp_path / "v.png")
+@pytest.mark.parametrize("name", ["notes.txt", "png", "other.png"])
+def test_a_text_is_sent_as_it_is_unless_it_is_the_path_of_an_image(tmp_path, name):
+    if name != "other.png":
+        (tmp_path / name).touch()
+    request = adapt_request(httpx.Client(), "alice", [(str(tmp_path / name), "V")], {})
+    assert json.loads(request.content)["support"][0]["input"] == str(tmp_path / name)

@@ -147,3 +147,12 @@ def test_the_worker_measures_the_memory_of_an_adapt(zoo):
     assert worker.budget._memory["glyphs-maml"].total((1, 2000, 2000, 2, 1744)) > job.support.inputs.nbytes
     with pytest.raises(TooCostly, match="HANDFUL_MAX_JOB_BYTES"):
         worker.budget.adapt(job)
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_a_size_that_was_0_in_every_measured_job_costs_nothing(seed):
+    rng = np.random.default_rng(seed)
+    terms = [(1.0, 0.0, float(rng.integers(1, 200)), float(rng.integers(2, 20)), 0.0) for _ in range(12)]
+    coefficients = fit(terms, [0.01 + 0.001 * each[2] * rng.uniform(0.8, 1.2) for each in terms])
+    assert coefficients[[1, 4]].tolist() == [0, 0]
+    assert (coefficients < 1).all()

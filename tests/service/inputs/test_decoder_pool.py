@@ -85,8 +85,9 @@ def test_a_refusal_names_the_field_and_the_process_goes_on(bad):
 
 def test_a_file_that_takes_too_much_processor_time_is_refused_and_its_process_is_replaced():
     async def test(pool: DecoderPool) -> None:
-        with pytest.raises(Unprocessable, match=r"over 0\.05 s to decode"):
+        with pytest.raises(Unprocessable, match=r"over 0\.05 s to decode") as refusal:
             await decode(pool, progressive_jpeg(scans=60))
+        assert refusal.value.field == "inputs[0]"
         assert (await decode(pool, png("L"))).array().shape == (1, 1, 28, 28)
 
     running(test, pool(count=1, cpu_s=0.05))

@@ -11,7 +11,7 @@ from PIL import Image, PngImagePlugin
 from service.errors import Unprocessable
 from service.inputs.drawing import Drawing
 from service.inputs.image_files import FORMATS
-from service.inputs.image_headers import MAX_CHUNKS, MAX_SCANS
+from service.inputs.image_headers import MAX_CHUNKS, MAX_SCANS, MAX_SEGMENTS
 from service.inputs.limits import Limits
 from tests.service.drawings import encoded, ink
 from tests.service.inputs.attacks import progressive_jpeg
@@ -99,7 +99,9 @@ NAMED = {
 
 @pytest.mark.parametrize("name", NAMED)
 def test_a_format_that_is_not_read_is_named_with_those_that_are(name):
-    with pytest.raises(Unprocessable, match=rf"inputs\[3\]: a {name} image, which .* PNG, JPEG, WEBP, GIF, TIFF, BMP"):
+    with pytest.raises(
+        Unprocessable, match=rf"inputs\[3\]: an image in the format {name}, which .* PNG, JPEG, WEBP, GIF, TIFF, BMP"
+    ):
         decode(b64(NAMED[name] + bytes(100)))
 
 
@@ -111,8 +113,34 @@ def test_a_truncated_file_is_said_to_be_damaged(kind):
 
 
 def test_a_jpeg_of_many_scans_is_refused_with_the_limit():
-    with pytest.raises(Unprocessable, match=rf"a JPEG of {MAX_SCANS + 1} scans; the limit is {MAX_SCANS}"):
+    with pytest.raises(Unprocessable, match=rf"a JPEG of over {MAX_SCANS} scans, the limit"):
         decode(progressive_jpeg(MAX_SCANS + 1, side=8))
+
+
+def test_a_jpeg_of_many_segments_is_refused_with_the_limit():
+    jpeg = base64.b64decode(encoded(DARK, "JPEG"))
+    with pytest.raises(Unprocessable, match=rf"a JPEG of over {MAX_SEGMENTS} segments, the limit"):
+        decode(b64(jpeg[:2] + b"\xff\xfe\0\2" * MAX_SEGMENTS + jpeg[2:]))
+
+
+def test_scans_behind_the_end_of_a_jpeg_do_not_count():
+    """Cameras put a film there, which may contain any bytes."""
+    jpeg = base64.b64decode(encoded(DARK, "JPEG", quality=95))
+    assert np.array_equal(decode(b64(jpeg + b"\xff\xda\0" * 1000)), decode(b64(jpeg)))
+
+
+def test_scans_in_the_metadata_of_a_jpeg_do_not_count():
+    jpeg = base64.b64decode(encoded(DARK, "JPEG", quality=95))
+    comment = b"\xff\xfe" + (3002).to_bytes(2, "big") + b"\xff\xda\0" * 1000
+    assert np.array_equal(decode(b64(jpeg[:2] + comment + jpeg[2:])), decode(b64(jpeg)))
+
+
+@pytest.mark.parametrize("hidden_by", [b"\xff\x01", b"\xff\xff", b"\xff\xd0"])
+def test_no_marker_hides_the_scans_of_a_jpeg(hidden_by):
+    jpeg = base64.b64decode(progressive_jpeg(MAX_SCANS + 100, side=8))
+    scan = jpeg.index(b"\xff\xda")
+    with pytest.raises(Unprocessable, match="scans, the limit"):
+        decode(b64(jpeg[:scan] + hidden_by + jpeg[scan:]))
 
 
 def test_a_progressive_jpeg_is_read():

@@ -75,6 +75,9 @@ def test_labels_come_back_as_sent_and_their_order_changes_no_class(sent, random)
         (["a", "c\x00at"], "support[1].label"),
         (["a", "c\x7fat"], "support[1].label"),
         (["a", "c\u2028at"], "support[1].label"),
+        (["a", "\ufeffcat"], "support[1].label"),
+        (["a", "cat\u200b"], "support[1].label"),
+        (["a", "\ufb2c" * 256], "support[1].label"),
     ],
 )
 def test_labels_that_are_no_classes_are_refused_by_name(sent, field):
@@ -98,3 +101,10 @@ def test_targets_that_are_no_numbers_are_refused_by_name(bad):
 def test_the_refusal_of_white_space_around_a_label_says_so():
     with pytest.raises(Unprocessable, match="white space"):
         class_indices(["a", "cat "])
+
+
+def test_the_longest_label_in_nfc_can_be_classified_again():
+    classes, _ = class_indices(["a", "e\u0301" * 128])
+    assert class_indices(classes)[0] == classes
+    with pytest.raises(Unprocessable, match="has 512 in Unicode's normal form NFC"):
+        class_indices(["a", "\u0958" * 256])

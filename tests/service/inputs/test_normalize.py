@@ -13,9 +13,11 @@ from PIL import Image
 
 from models import checkpoint
 from models.learner import Support, full_mask
-from service.inputs.drawing import Drawing
-from service.inputs.limits import Limits
+from service.inputs import normalize
+from service.inputs.drawing import Drawing, decode_images
+from service.inputs.limits import Limits, PixelBudget
 from service.inputs.normalize import drawings
+from service.inputs.paper import uneven_paper
 from service.settings import ZOO
 from tests.service.drawings import encoded
 
@@ -166,3 +168,26 @@ def test_the_examples_of_the_readme_are_not_warned_of():
     inputs = [each["input"] for each in sent]
     assert all(base64.b64decode(each) for each in inputs)
     assert not DRAWING.decode(inputs, inputs, LIMITS).warnings
+
+
+def test_large_sheets_of_numbers_take_memory_in_proportion(monkeypatch):
+    """The light on a sheet is fitted at the size that a model has use for, however large the sheet is."""
+    fitted = []
+    monkeypatch.setattr(normalize, "uneven_paper", lambda grey: fitted.append(grey.shape) or uneven_paper(grey))
+    noise = np.random.default_rng(0).integers(0, 256, (3, 2000, 1500), dtype=np.uint8)
+    decode_images(list(noise), 28, PixelBudget(10**8), ["inputs[0]"] * 3)
+    assert fitted == [(667, 500)] * 3
+
+
+def test_many_sheets_are_decoded_as_each_alone():
+    sheets = np.random.default_rng(0).integers(0, 256, (5, 400, 600), dtype=np.uint8)
+    fields = [f"inputs[{i}]" for i in range(5)]
+    alone = [decode_images([sheet], 28, PixelBudget(10**7), ["inputs[0]"]).ink[0] for sheet in sheets]
+    assert np.array_equal(decode_images(list(sheets), 28, PixelBudget(10**7), fields).ink, alone)
+
+
+def test_a_dot_that_vanishes_on_a_large_sheet_is_warned_of():
+    sheet = np.full((700, 700), 255, np.uint8)
+    sheet[350, 350] = 250
+    decoded = DRAWING.decode([sheet], ["inputs[0]"], LIMITS)
+    assert bool(decoded.warnings) == (not decoded.array().any())

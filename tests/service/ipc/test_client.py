@@ -111,7 +111,15 @@ async def test_a_job_that_fails_says_why_and_fails_alone(socket, worker, digests
         assert isinstance(outcomes[0], Diverged)
         assert "prototypes" in outcomes[1]
         with pytest.raises(Unavailable, match="failed at this job"):
-            await engine.adapt("no such model", "alice", support())
+            await engine.adapt("glyphs", "alice", SupportSet(np.ones((2, 3), np.float32), np.arange(2), 2))
+        await engine.adapt("glyphs", "alice", support())
+
+
+async def test_a_model_that_the_worker_could_not_load_is_unavailable_and_the_others_are_served(socket, worker, digests):
+    expected = {**digests, "lost": "0" * 16}
+    async with listening(socket, worker, digests), connected(socket, expected) as engine:
+        with pytest.raises(Unavailable, match="could not load lost"):
+            await engine.adapt("lost", "alice", support())
         await engine.adapt("glyphs", "alice", support())
 
 

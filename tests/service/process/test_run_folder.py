@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from service import socket_paths
 from service.process import run_folder
 from service.process.run_folder import LONGEST, PREFIX
 
@@ -48,6 +49,6 @@ def test_a_long_temporary_folder_is_replaced_by_a_short_one(place, monkeypatch):
 
 
 def test_where_no_folder_is_short_enough_the_error_says_what_to_set(place, monkeypatch):
-    monkeypatch.setattr(run_folder, "MAX_SOCKET_BYTES", 10)
+    monkeypatch.setattr(socket_paths, "MAX_SOCKET_BYTES", 10)
     with pytest.raises(ValueError, match="set TMPDIR to a shorter one"), run_folder.run_folder():
         pass

