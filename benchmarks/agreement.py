@@ -1,8 +1,8 @@
-"""Whether the fast paths answer as the plain one: the native kernel and 16-bit states against float32 in torch.
+"""Compare the fast paths, the native kernel and 16-bit states, with float32 in torch.
 
-python -m benchmarks.agreement --data omniglot.npz; writes into docs/performance.json. Every model of drawings that
-either path touches, on the same 10,000 queries of test classes: how often the top answer is another, and the largest
-change of a probability. A path that flips an answer or moves a probability by 1e-3 has no place in the service.
+python -m benchmarks.agreement --data omniglot.npz; writes into docs/performance.json. All models of drawings that
+use one of the paths answer the same 10,000 queries of test classes. The results are the number of changed top answers
+and the largest change of a probability. A path that changes an answer, or a probability by 1e-3, is not acceptable.
 """
 
 import argparse
@@ -29,7 +29,7 @@ SPLIT, SHAPE, EPISODES = "vinyals-test", Shape(5, 1, 16), 125
 
 
 class Difference(NamedTuple):
-    """Between two ways to answer the same queries."""
+    """The difference between two ways to answer the same queries."""
 
     queries: int
     flips: int
@@ -37,7 +37,7 @@ class Difference(NamedTuple):
 
 
 def main() -> None:
-    """Compare every model that a fast path touches."""
+    """Compare every model that uses a fast path."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="omniglot.npz")
     data = parser.parse_args().data
@@ -85,7 +85,7 @@ def answers(learner: Learner, episode: Episode, temperature: float, *, fast: boo
 
 
 def through_store(learner: Learner, state: State) -> State:
-    """The state as it comes back from where it is kept."""
+    """The state after encoding and decoding for the store."""
     if learner.exact_states:
         return state
     form = DeltaEncoding(dict(learner.named_parameters()))

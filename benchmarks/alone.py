@@ -1,6 +1,6 @@
-"""The device worker without HTTP or queues: batches for its Device, and what they take.
+"""The device worker without HTTP or queues: batches for its Device, and their time.
 
-The models are those of benchmarks.services, but MAML's learned head has rows for the most ways that are measured.
+The models are those of benchmarks.services, except that MAML's learned head has a row for each of `MOST_WAYS`.
 """
 
 import os
@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.peers.network import MAML, SPECS, save_weights
 from benchmarks.services import drawings
-from service.engine.base import SupportSet
+from service.arrays import SupportSet
 from service.engine.device import Device
 from service.engine.jobs import Adapted, AdaptJob, PredictJob
 from service.engine.learners import load
@@ -30,21 +30,21 @@ WIDE = SPECS | {MAML: replace(SPECS[MAML], learner_options=SPECS[MAML].learner_o
 
 
 class Point(NamedTuple):
-    """Jobs per second, and microseconds of processor time that one takes."""
+    """Jobs per second, and microseconds of processor time for each."""
 
     rate: float
     cpu_us: float
 
 
 def become_worker(module: str) -> None:
-    """Start this process again with the memory settings of a worker's, which glibc reads only at the start."""
+    """Restart this process with the memory settings of a worker. glibc reads them only at the start."""
     if not KEEP_MEMORY.items() <= os.environ.items():
         os.execve(sys.executable, [sys.executable, "-m", module, *sys.argv[1:]], os.environ | KEEP_MEMORY)
 
 
 @contextmanager
 def device() -> Iterator[Device]:
-    """A Device as a worker has it."""
+    """A Device like that of a worker."""
     with TemporaryDirectory(prefix="handful-") as folder:
         save_weights(Path(folder), WIDE)
         settings = Settings(models=Path(folder))
@@ -66,8 +66,8 @@ def predicts(device: Device, model: str, ways: int, queries: int, jobs: int) -> 
 
 
 def measure(run: Callable[[], object], jobs: int, seconds: float) -> Point:
-    """Of a call that does so many jobs, for about so long; the first call does not count. The best of several parts of
-    that time: what else the machine does can only make them worse."""
+    """Measure a call of `jobs` jobs for about `seconds`, after a first call. Returns the best of several parts of that
+    time, because other work of the machine can only make it slower."""
     run()
     return min((_measured(run, jobs, seconds / PARTS) for _ in range(PARTS)), key=lambda point: point.cpu_us)
 

@@ -1,4 +1,4 @@
-"""What a client costs, by model: bytes of its state, and the worker's time for an adapt and a predict.
+"""The costs of a client by model: bytes of its state, and the worker's time for an adapt and a predict.
 
 python -m benchmarks.costs; writes into docs/performance.json. 5-way 1-shot adapts and predicts of one query, or five
 points of a wave; alone, and 64 clients at once.
@@ -14,9 +14,8 @@ from rich.progress import track
 
 from benchmarks.alone import become_worker
 from benchmarks.results import keep
-from service.arrays import Arrays
+from service.arrays import Arrays, SupportSet
 from service.cards import Card, Catalogue
-from service.engine.base import SupportSet
 from service.engine.worker import Worker
 from service.settings import Settings
 
@@ -28,7 +27,7 @@ Call = Callable[[int], Awaitable[object]]
 
 
 class Cost(NamedTuple):
-    """Of one client of a model; microseconds a call."""
+    """The costs of one client of a model. Times are in microseconds per call."""
 
     state_bytes: int
     adapt_alone: float
@@ -50,7 +49,7 @@ def main() -> None:
 
 
 async def cost(worker: Worker, card: Card) -> Cost:
-    """Of one model."""
+    """Measure one model."""
     support = made_up(card)
 
     async def adapt(client: int) -> Arrays:
@@ -65,7 +64,7 @@ async def cost(worker: Worker, card: Card) -> Cost:
 
 
 async def microseconds(call: Call, clients: int) -> float:
-    """Of a call, with so many at once, for about `SECONDS`; the first do not count."""
+    """Microseconds per call with so many concurrent calls, over about `SECONDS`, after a warm-up."""
     await asyncio.gather(*(call(client) for client in range(clients)))
     started, calls = time.perf_counter(), 0
     while time.perf_counter() - started < SECONDS:
@@ -75,7 +74,7 @@ async def microseconds(call: Call, clients: int) -> float:
 
 
 def made_up(card: Card) -> SupportSet:
-    """A support set of noise: speed does not depend on it."""
+    """A support set of noise. The speed does not depend on the examples."""
     inputs = np.asarray(card.input.examples(WAYS, np.random.default_rng(0)))
     if card.kind == "classification":
         return SupportSet(inputs, np.arange(WAYS), WAYS)

@@ -1,4 +1,4 @@
-"""How the benchmarks drive a service: Handful and its store for a while, and loads from other processes."""
+"""Start Handful with its store, and drive services with loads from other processes."""
 
 import math
 import subprocess
@@ -32,7 +32,7 @@ class Stage(NamedTuple):
 
 @contextmanager
 def stage() -> Iterator[Stage]:
-    """One for all services, until it is left; Redis writes no file, since what is compared are the services."""
+    """A stage for all services. Redis writes no file, because the services are compared, not the disk."""
     with TemporaryDirectory(prefix="handful-") as folder:
         weights, socket = Path(folder) / "weights", Path(folder) / "valkey.sock"
         weights.mkdir()
@@ -64,12 +64,12 @@ def drive(one: Running, load: Load) -> Figures:
 def drive_together(one: Running, *loads: Load) -> list[Figures]:
     """Rates and latencies of each of several loads at the same time."""
     one.settle()
-    with ThreadPoolExecutor(len(loads)) as pool:
-        return [figures(outcome) for outcome in pool.map(send, loads)]
+    with ThreadPoolExecutor(len(loads)) as threads:
+        return [figures(outcome) for outcome in threads.map(send, loads)]
 
 
 def send(load: Load) -> Outcome:
-    """A load, from a process of its own."""
+    """Send a load from its own process."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.load"], input=msgspec.json.encode(load), capture_output=True, check=True
     )
@@ -77,7 +77,7 @@ def send(load: Load) -> Outcome:
 
 
 def figures(outcome: Outcome) -> Figures:
-    """Answers per second and their milliseconds; an infinite time where nothing was answered."""
+    """Answers per second and their milliseconds, which are infinite if there were no answers."""
     if outcome.failures or not outcome.milliseconds:
         console.print(f"  {outcome.failures} failures, {len(outcome.milliseconds)} answers", style="red")
     p50, p99 = np.percentile(outcome.milliseconds, [50, 99]) if outcome.milliseconds else (math.inf, math.inf)

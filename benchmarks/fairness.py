@@ -1,4 +1,4 @@
-"""One tenant floods the service with all that it may send; what does another tenant notice?
+"""The latency of one tenant while another tenant floods the service.
 
 python -m benchmarks.fairness [MODEL ...]; writes into docs/performance.json. For each model of the zoo: the p99 of
 another tenant's one-query predicts and one-shot adapts, quiet and under the flood. The flood is one-query predicts,
@@ -25,9 +25,8 @@ from benchmarks.driving import console, send
 from benchmarks.load import Load
 from benchmarks.results import keep
 from benchmarks.services import SAFETENSORS, SERVICES, Running, running
-from service.arrays import Array
+from service.arrays import Array, SupportSet
 from service.cards import Card, Catalogue
-from service.engine.base import SupportSet
 from service.engine.warmup import random_support
 from service.settings import ZOO, Settings
 
@@ -47,7 +46,7 @@ def main() -> None:
     """Measure, print the worst three, and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("models", nargs="*")
-    parser.add_argument("--seconds", type=float, default=5.0, help="Of each of the two measurements of a model.")
+    parser.add_argument("--seconds", type=float, default=5.0, help="Seconds of each of two measurements.")
     given = parser.parse_args()
     catalogue, found = Catalogue(ZOO), dict[str, Figures]()
     with two_tenants() as one:
@@ -59,7 +58,7 @@ def main() -> None:
 
 
 def worst_first(found: Mapping[str, Mapping[str, float]]) -> list[str]:
-    """The models, that with the largest ratio to its goal first."""
+    """The models, sorted by the ratio to the goal, worst first."""
     return sorted(found, key=lambda name: -max(found[name][f"{call}_ratio"] / goal for call, goal in GOALS.items()))
 
 
@@ -105,7 +104,7 @@ def small(one: Running, card: Card, tenant: str) -> dict[str, bytes]:
 
 
 def large(one: Running, card: Card) -> dict[str, bytes]:
-    """The largest predict and the largest adapt that the service takes, of a client that is adapted to as much."""
+    """The largest predict and the largest adapt that the service accepts, of a client with that support set."""
     settings, ways = Settings(), min(WAYS, card.max_ways or WAYS)
     most = min(settings.max_examples, card.max_examples or settings.max_examples)
     adapt = adapt_body(card, "large", random_support(card, ways, most // ways))
@@ -120,7 +119,7 @@ def large(one: Running, card: Card) -> dict[str, bytes]:
 
 
 def fits(answer: httpx.Response) -> int | None:
-    """The number that a refusal says would fit; a tenth less, since estimates change. None if it was accepted."""
+    """The size that fits according to the error, less a tenth, because estimates change. None if it was accepted."""
     if answer.status_code != httpx.codes.UNPROCESSABLE_ENTITY:
         answer.raise_for_status()
         return None
@@ -154,14 +153,14 @@ def as_sent(inputs: Array) -> Array:
 def load_of(
     one: Running, tenant: str, call: str, body: bytes, connections: int, seconds: float, rate: float = 0
 ) -> Load:
-    """The same request again and again."""
+    """A load that repeats one request."""
     return Load(one.port, f"/{call}", SAFETENSORS, [body] * connections, seconds, rate=rate, key=KEYS[tenant])
 
 
 def p99s(mine: Sequence[Load], theirs: Sequence[Load] = ()) -> list[float]:
     """The p99 of each of my loads in milliseconds, while others send theirs."""
-    with ThreadPoolExecutor(len(mine) + len(theirs)) as pool:
-        outcomes = list(pool.map(send, [*mine, *theirs]))[: len(mine)]
+    with ThreadPoolExecutor(len(mine) + len(theirs)) as threads:
+        outcomes = list(threads.map(send, [*mine, *theirs]))[: len(mine)]
     return [float(np.percentile(outcome.milliseconds, 99)) for outcome in outcomes]
 
 

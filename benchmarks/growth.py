@@ -1,6 +1,6 @@
-"""What a job takes as one thing grows: python -m benchmarks.growth; writes into docs/performance.json.
+"""The time of a job as one quantity grows: python -m benchmarks.growth; writes into docs/performance.json.
 
-Worker alone: jobs in a batch, ways, shots. Over HTTP: clients in Redis, of whom random ones ask.
+Worker alone: jobs in a batch, ways, shots. Over HTTP: clients in Redis, with predicts for random ones.
 """
 
 import argparse
@@ -22,17 +22,17 @@ SIZES = {
     CLIENTS: (10, 100, 1_000, 10_000, 100_000),
 }  # fmt: skip
 HTTP_TIMES = 4
-"""A point over HTTP takes as many times as long as one of the worker alone, for it is less steady."""
+"""Factor for the time of a point over HTTP, which is less steady than one of the worker alone."""
 NOISE = 1.1
-"""By how much more than its size a thing may have grown."""
+"""Tolerance for growth that is worse than linear."""
 
 Points = Mapping[int, Mapping[str, float]]
 
 
 def main() -> None:
-    """Measure, say what grows too much, and write."""
+    """Measure, print what grows too much, and write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=2.0, help="Of each point.")
+    parser.add_argument("--seconds", type=float, default=2.0, help="Seconds of each point.")
     given = parser.parse_args()
     become_worker("benchmarks.growth")
     with device() as one:
@@ -45,14 +45,15 @@ def main() -> None:
 
 
 def alone(one: Device, axis: str, seconds: float) -> dict[str, Points]:
-    """The curves along one axis, of the worker alone. An adapted state does not know how many shots made it."""
+    """The curves along one axis, for the worker alone. Predicts have no curve over shots: the size of a state does not
+    depend on them."""
     calls = ["adapt"] if axis == SHOTS else ["adapt", "predict"]
     wanted = list(product(SPECS, calls))
     return {f"{model} {call}": curve(one, model, call, axis, seconds) for model, call in track(wanted, axis)}
 
 
 def curve(one: Device, model: str, call: str, axis: str, seconds: float) -> Points:
-    """Rate and processor time at each size; what does not grow is 5 ways, 1 shot, 1 query, 1 job."""
+    """Rate and processor time at each size. The other quantities are 5 ways, 1 shot, 1 query and 1 job."""
     points = {}
     for size in SIZES[axis]:
         ways, shots, jobs = {BATCH: (5, 1, size), WAYS: (size, 1, 1), SHOTS: (5, size, 1)}[axis]
@@ -81,7 +82,7 @@ def too_large(axis: str, points: Points) -> list[int]:
 
 
 def work(axis: str, size: int, cpu_us: float) -> float:
-    """What has to be done at a size: all jobs of a batch; else one job."""
+    """The time of all jobs of a batch; for the other axes, of one job."""
     return cpu_us * size if axis == BATCH else cpu_us
 
 

@@ -1,8 +1,8 @@
-"""What hostile requests cost an API process: its memory, and how long its event loop is held.
+"""The costs of hostile requests for an API process: its memory, and how long its event loop is blocked.
 
 python -m benchmarks.hostile; starts a service of its own, and prints a table. The attacks are those of the fuzz tests.
-The event loop is measured by a probe that asks /healthz all the while: the longest wait includes what the machine and
-the probe themselves need, which the first row shows.
+A probe of /healthz measures the event loop. The longest wait includes the time of the probe itself, which the first row
+shows.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ MB = 2**20
 
 
 class Probe:
-    """Asks /healthz again and again, and keeps the longest wait and the most memory."""
+    """Repeats GET /healthz, and records the longest wait and the most memory."""
 
     def __init__(self, address: Address, process: psutil.Process) -> None:
         self._url, self._process, self._stop = f"http://{address[0]}:{address[1]}/healthz", process, Event()
@@ -93,7 +93,7 @@ def service() -> Iterator[Address]:
 
 
 async def until_ready(port: int, running: subprocess.Popen[bytes]) -> None:
-    """Wait for /readyz. Raises RuntimeError when the service ends before."""
+    """Wait for /readyz. Raises RuntimeError if the service ends before."""
     async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
         while running.poll() is None:
             try:

@@ -1,7 +1,7 @@
-"""How long answers take when there is room: python -m benchmarks.latency; writes into docs/performance.json.
+"""Latency below full load: python -m benchmarks.latency; writes into docs/performance.json.
 
-At half of the rate that a closed loop of clients reaches, requests at random moments: p99 under 4 times p50. And
-predicts at a steady rate, without and with a stream of adapts beside them: p99 at most twice what it was.
+Goals: at half of the rate of a closed loop of clients, with requests at random moments, p99 is under 4 times p50. With
+adapts beside them, predicts have at most twice the p99 that they have alone.
 """
 
 import argparse
@@ -21,11 +21,11 @@ Summary = dict[str, float | None]
 SERVICE = SERVICES["handful"]
 CLIENTS = 16
 HALF, QUARTER = 0.5, 0.25
-"""Predicts and adapts beside each other take a quarter each: together half of what the service can do."""
+"""Predicts and adapts beside each other have a quarter each, together half of the full load."""
 
 
 class Round(NamedTuple):
-    """The predicts of one round: alone, and beside adapts, which are counted too."""
+    """One round: predicts alone, predicts beside adapts, and these adapts."""
 
     alone: Figures
     beside: Figures
@@ -35,7 +35,7 @@ class Round(NamedTuple):
 def main() -> None:
     """Measure, and write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=15.0, help="Of each measurement.")
+    parser.add_argument("--seconds", type=float, default=15.0, help="Seconds of each measurement.")
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     with handful() as (one, _):
@@ -56,7 +56,7 @@ def at_half_load(one: Running, model: str, seconds: float, rounds: int) -> Summa
 
 
 def beside_adapts(one: Running, seconds: float, rounds: int) -> dict[str, Summary]:
-    """The median of each figure, alone and beside adapts. They take turns, as the machine may change meanwhile."""
+    """The median of each figure, alone and beside adapts. Both alternate, because the machine may change over time."""
     loads = (scene_load(one, call, MAML, seconds) for call in ("predict", "adapt"))
     predicts, adapts = (replace(load, rate=QUARTER * drive(one, load)["rate"]) for load in loads)
     found = [Round(*drive_together(one, predicts), *drive_together(one, predicts, adapts)) for _ in range(rounds)]
@@ -66,7 +66,7 @@ def beside_adapts(one: Running, seconds: float, rounds: int) -> dict[str, Summar
 
 
 def scene_load(one: Running, call: str, model: str, seconds: float) -> Load:
-    """Predicts of one query, or 5-way 1-shot adapts, in a closed loop of clients; those who adapt do not ask."""
+    """Predicts of one query, or 5-way 1-shot adapts, in a closed loop. Adapts and predicts have different clients."""
     first = CLIENTS if call == "adapt" else 0
     return load_of(SERVICE, one, Scene(call, model, 1, CLIENTS), seconds, first)
 

@@ -1,6 +1,7 @@
-"""Clients that ask a service over HTTP, in a process of their own: reads a Load as JSON, writes an Outcome as JSON.
+"""A load generator over HTTP, for its own process: reads a Load as JSON, writes an Outcome as JSON.
 
-A closed loop, where each client asks again when it is answered; or, at a `rate`, requests at random moments.
+Without a `rate`, it is a closed loop: each client sends its next request after the answer to the last one. With a
+`rate`, requests are sent at random moments.
 """
 
 import asyncio
@@ -18,11 +19,11 @@ import uvloop
 WARM_UP_S = 0.3
 LATE_S = 10
 ANY_CLIENT = b"??????"
-"""In a body: the number of one of `among` clients, another in each request."""
+"""Placeholder in a body. Each request has the number of a random one of `among` clients in its place."""
 
 
 class Load(msgspec.Struct):
-    """`bodies`: for each client what it sends, base64 in JSON. `rate`: requests a second, with exponential gaps.
+    """A load. `bodies`: the body of each client, base64 in JSON. `rate`: requests per second, with exponential gaps.
     `key`: the API key of the tenant."""
 
     port: int
@@ -36,7 +37,7 @@ class Load(msgspec.Struct):
 
 
 class Outcome(msgspec.Struct):
-    """The milliseconds of each answer after the warm-up; how many were answered with 200 in all, and how many not."""
+    """The milliseconds of each answer after the warm-up; the number of answers with status 200, and of others."""
 
     seconds: float
     milliseconds: list[float]
@@ -52,7 +53,7 @@ class Client(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._sent = 0.0
         self.then: Callable[[Client], object] = Client.ask
-        """What is done when it was answered."""
+        """Called after an answer."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the event loop."""
@@ -63,7 +64,7 @@ class Client(asyncio.Protocol):
         self._parser.feed_data(data)
 
     def on_message_complete(self) -> None:
-        """Called by the parser: note the answer."""
+        """Called by the parser. Records the answer."""
         now = time.perf_counter()
         if self._parser.get_status_code() != 200:
             self.outcome.failures += 1
@@ -81,7 +82,7 @@ class Client(asyncio.Protocol):
 
 
 async def drive(load: Load) -> Outcome:
-    """Let the clients ask until the time is over."""
+    """Send requests until the time is over."""
     outcome = Outcome(load.seconds, [], 0, 0)
     begin = time.perf_counter() + WARM_UP_S
     clients = [await _connect(load.port, Client(one, outcome, begin)) for one in requests(load)]
@@ -97,7 +98,7 @@ async def drive(load: Load) -> Outcome:
 
 
 def requests(load: Load) -> Iterator[Callable[[], bytes]]:
-    """What each client sends."""
+    """The request of each client."""
     for body in load.bodies:
         head = f"POST {load.path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {load.content_type}\r\n"
         head += f"Authorization: Bearer {load.key}\r\n" if load.key else ""
@@ -111,8 +112,8 @@ async def _connect(port: int, client: Client) -> Client:
 
 
 async def _at_random(load: Load, clients: list[Client], begin: float) -> list[Client]:
-    """Ask at exponential gaps, whoever is free; when nobody is, one client more. So no request waits here for the
-    answer to another. Then wait for the answers, since the late ones matter most. All clients."""
+    """Send requests with exponential gaps from free clients. If none is free, add a client, so that no request waits
+    for another. Then wait for the late answers. Returns all clients."""
     idle: asyncio.Queue[Client] = asyncio.Queue()
     everybody, more = list[Client](), cycle(requests(load))
     for client in clients:

@@ -2,8 +2,8 @@
 
 make table DATA=omniglot.npz, or: python -m benchmarks.measure --data omniglot.npz [MODEL ...]
 
-1000 episodes each; a setting of which 1000 would take longer than `--seconds` is measured on the first 300, 100 or 30,
-and on more when it is run again with more time.
+Each setting has 1000 episodes. If 1000 take longer than `--seconds`, the first 300, 100 or 30 are measured. Run it
+again with more time to measure more.
 """
 
 import argparse
@@ -29,8 +29,8 @@ WAVE_QUERIES = 10
 
 
 def settings_of(card: Card, learner: Learner) -> Iterator[Setting]:
-    """What is measured of a model: the four settings of the field, or MSE by points and inner steps."""
-    if card.input.type not in ("drawing", "vector"):
+    """The settings of a model: the four settings of the literature, or MSE by points and inner steps."""
+    if card.input.type == "photo":
         return  # `handful evaluate --record` measures those
     if card.kind == "regression":
         steps = WAVE_STEPS if hasattr(learner, "eval_inner_steps") else (None,)
@@ -46,14 +46,14 @@ def settings_of(card: Card, learner: Learner) -> Iterator[Setting]:
 
 
 def measured(card: Card, setting: Setting) -> int:
-    """On how many episodes these weights were measured already."""
+    """The number of episodes on which these weights have been measured."""
     found = [f.episodes for f in card.figures if (f.setting, f.checkpoint) == (setting.title(), card.checkpoint)]
     return max(found, default=0)
 
 
 def affordable(setting: Setting, weights: Path, data: Path | None, seconds: float) -> int:
-    """As many episodes as take about so long, estimated from the first three."""
-    measure(setting._replace(episodes=1), weights, data, "cpu")  # reads the data, which is then in memory
+    """The number of episodes that take about `seconds`, estimated from three episodes."""
+    measure(setting._replace(episodes=1), weights, data, "cpu")  # loads the data into memory
     started = time.monotonic()
     measure(setting._replace(episodes=3), weights, data, "cpu")
     each = (time.monotonic() - started) / 3
@@ -61,7 +61,7 @@ def affordable(setting: Setting, weights: Path, data: Path | None, seconds: floa
 
 
 def measure_model(card: Card, folder: Path, data: Path | None, seconds: float) -> None:
-    """Measure what was not measured yet, or on fewer episodes; each figure stands in the card as soon as it is had."""
+    """Measure settings that are missing or have too few episodes. Each figure is written to the card at once."""
     weights = folder / f"{card.name}.safetensors"
     for setting in settings_of(card, checkpoint.load(weights)):
         if measured(card, setting) == EPISODES[0]:
@@ -75,7 +75,7 @@ def record(setting: Setting, weights: Path, data: Path | None) -> None:
     """Measure one setting, and write its figures into the card."""
     figures: list[Figure] = measure(setting, weights, data, "cpu")
     if not all(math.isfinite(figure.mean) for figure in figures):
-        Console().print(f"{setting.model}, {figures[0].setting}: diverges, and is left out")
+        Console().print(f"{setting.model}, {figures[0].setting}: diverges and is left out")
         return
     card = weights.with_suffix(".json")
     Card.read(card).with_figures(figures).write(card)

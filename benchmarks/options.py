@@ -1,4 +1,4 @@
-"""What each option of the training loop does to the accuracy on validation classes: short trainings, alike but for one.
+"""The effect of each training option on the accuracy on validation classes. Short trainings differ in one option each.
 
 python -m benchmarks.options --data omniglot.npz      writes docs/options.json, which docs/methods.md shows
 """
@@ -75,7 +75,7 @@ OPTIONS = {
 
 
 def main() -> None:
-    """Train and measure the options named, or all; those in the file already are left."""
+    """Train and measure the named options, or all. Options that are in the file are skipped."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("options", nargs="*")
     parser.add_argument("--data", type=Path, required=True)
@@ -89,7 +89,7 @@ def main() -> None:
 
 
 def effect(option: Option, data: Path) -> dict[str, dict[str, float]]:
-    """Accuracy on each split: the mean over seeds of training, and the interval over episodes of one."""
+    """Accuracy on each split: the mean over training seeds, and the interval over the episodes of one."""
     recipe = replace(BASE, **({"dataset_options": PLAIN} | option.changes))
     per_seed = [list(scores(recipe, option.measured, data, seed)) for seed in SEEDS]
     return {

@@ -1,8 +1,8 @@
 """The worker alone against the measured peak of the processor: python -m benchmarks.peak; writes into
 docs/performance.json.
 
-The peak is the best of a few large float32 products in one thread; an adapt's arithmetic is that of its
-convolutions and its head, as torch counts it, without norms and activations. Both by processor time.
+The peak is the best of a few large float32 products in one thread. The arithmetic of an adapt is that of its
+convolutions and its head, as torch counts it, without norms and activations. Both use processor time.
 """
 
 import argparse
@@ -29,7 +29,7 @@ WAYS, SHOTS, JOBS = 5, (1, 5), (1, 16)
 
 
 class Batch(NamedTuple):
-    """Of adapts, 5-way."""
+    """A batch of 5-way adapts."""
 
     model: str
     shots: int
@@ -43,7 +43,7 @@ class Batch(NamedTuple):
 def main() -> None:
     """Measure, and write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=2.0, help="Of each figure.")
+    parser.add_argument("--seconds", type=float, default=2.0, help="Seconds of each figure.")
     given = parser.parse_args()
     become_worker("benchmarks.peak")
     with device() as one:
@@ -61,7 +61,7 @@ def peak(seconds: float) -> float:
 
 
 def products() -> Iterator[Callable[[], Tensor]]:
-    """Products of square matrices, and a convolution, which another library does, and on some processors better."""
+    """Products of square matrices, and a convolution, which uses another library and is faster on some processors."""
     for size in MATRICES:
         yield partial(torch.matmul, *torch.rand(2, size, size))
     images, filters = torch.rand(8, 64, 58, 58), torch.rand(64, 64, 3, 3)
@@ -91,7 +91,7 @@ def share(batch: Batch, cpu_us: float, best: float) -> dict[str, float]:
 
 
 def adapt_flops(model: str, images: int) -> int:
-    """Of an adapt to so many images: features for prototypes; forward and backward in each inner step for MAML."""
+    """Operations of an adapt: features for prototypes; forward and backward in each inner step for MAML."""
     learner, inputs = checkpoint.build(SPECS[model]), torch.zeros(images, 1, 28, 28)
     if model == MAML:
         return STEPS * flops(lambda: learner.head(learner.encoder(inputs)).sum().backward())
@@ -99,7 +99,7 @@ def adapt_flops(model: str, images: int) -> int:
 
 
 def flops(run: Callable[[], object]) -> int:
-    """Of the products and convolutions in a call."""
+    """Operations of the products and convolutions in a call."""
     with FlopCounterMode(display=False) as counter:
         run()
     return int(counter.get_total_flops())

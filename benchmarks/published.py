@@ -56,4 +56,4 @@ REMARKS: dict[str, str] = {
     "glyphs-tim": "Transductive. It assumes balanced classes among the queries, as they are in this test.",
     "glyphs-progressive": "Trains its column on one drawing a class, which does not improve on the prototypes.",
 }
-"""Why a model falls short, or what its figures need said, by model."""
+"""Remarks on the figures, by model."""

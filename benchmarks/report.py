@@ -55,7 +55,7 @@ def latency(results: Results) -> str:
 
 
 def costs(found: dict[str, dict[str, float]]) -> str:
-    """What a client of each model costs."""
+    """The costs of a client of each model."""
     header = [
         "model",
         "state, bytes",

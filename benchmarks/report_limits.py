@@ -19,7 +19,7 @@ Growth = Mapping[str, Mapping[str, Points]]
 
 
 def read_growth(found: Mapping[str, Any]) -> Growth:
-    """As it was measured: JSON has made strings of the sizes."""
+    """The measured curves. JSON has turned the sizes into strings."""
     return {
         axis: {title: {int(size): point for size, point in points.items()} for title, points in curves.items()}
         for axis, curves in found.items()
@@ -27,7 +27,7 @@ def read_growth(found: Mapping[str, Any]) -> Growth:
 
 
 def growth(found: Growth) -> str:
-    """A table for each thing that grows, and whether anything is worse than linear."""
+    """A table for each quantity that grows, and what is worse than linear."""
     return "\n".join(
         f"{growth_table(axis, curves)}\n{verdict(axis, curves).capitalize()}.\n" for axis, curves in found.items()
     )
@@ -58,7 +58,7 @@ def beside(found: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def peak(found: Mapping[str, Any]) -> str:
-    """What share of the peak each adapt reaches."""
+    """The share of the peak that each adapt reaches."""
     header = ["adapt", "MFLOP", "µs", "GFLOP/s", f"share of {found['gflops']:.0f} GFLOP/s"]
     rows = [
         [title, f"{one['mflop']:.0f}", f"{one['cpu_us']:.0f}", f"{one['gflops']:.0f}", f"{one['share']:.0%}"]
@@ -77,7 +77,7 @@ def fairness(found: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def agreement(found: Mapping[str, Mapping[str, float]]) -> str:
-    """How far the fast paths are from the plain one, for each model."""
+    """The difference between the fast paths and the plain one, for each model."""
     rows = [
         [f"`{name}`", str(one["queries"]), str(one["flips"]), f"{one['largest']:.0e}"] for name, one in found.items()
     ]
@@ -85,7 +85,7 @@ def agreement(found: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def draw(found: Growth) -> None:
-    """A panel for each thing that grows; dotted, what linear growth would be."""
+    """A panel for each quantity that grows. Dotted lines show linear growth."""
     picture = Picture(figsize=(10, 7), layout="constrained")
     for axes, (axis, curves) in zip(picture.subplots(2, 2).flat, found.items(), strict=True):
         for title, points in curves.items():
@@ -94,7 +94,7 @@ def draw(found: Growth) -> None:
             axes.plot(sizes, _linear(axis, sizes, times[0]), ":", color=line.get_color(), alpha=0.5)
         axes.set(xscale="log", yscale="log", xlabel=axis, ylabel="µs of processor time a job")
         low, high = axes.get_ylim()
-        axes.set_ylim(low / 2, high * 2)  # so that noise does not look like growth
+        axes.set_ylim(low / 2, high * 2)  # leave room, so that noise does not look like growth
         axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
         axes.minorticks_off()
         axes.legend(fontsize="small")
@@ -102,7 +102,7 @@ def draw(found: Growth) -> None:
 
 
 def _linear(axis: str, sizes: list[int], first: float) -> list[float]:
-    """What linear growth would be; among more clients a predict has no reason to take longer."""
+    """Linear growth. The time of a job should not grow with the batch or with the clients in Redis."""
     return [first if axis in (BATCH, CLIENTS) else first * size / sizes[0] for size in sizes]
 
 

@@ -1,4 +1,4 @@
-"""Where all benchmarks write what they found: docs/performance.json, of which benchmarks.report makes a page."""
+"""The results of all benchmarks, docs/performance.json. benchmarks.report makes a page of it."""
 
 import json
 from pathlib import Path
@@ -8,11 +8,11 @@ RESULTS = Path(__file__).parent.parent / "docs" / "performance.json"
 
 
 def read() -> dict[str, Any]:
-    """What was found so far."""
+    """All results so far."""
     found: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     return found
 
 
 def keep(**parts: Any) -> None:
-    """Write these parts, beside those of other benchmarks."""
+    """Write these parts beside those of other benchmarks."""
     RESULTS.write_text(json.dumps(read() | parts, indent=1) + "\n")

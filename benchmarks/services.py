@@ -1,4 +1,4 @@
-"""The services that the benchmark compares, started and stopped, and the requests that they are sent."""
+"""The services that the benchmarks compare: how to start them, and their requests."""
 
 import json
 import os
@@ -27,7 +27,7 @@ JSON, SAFETENSORS = "application/json", "application/safetensors"
 
 
 class Service(NamedTuple):
-    """How to start it, and in what its requests are written."""
+    """How to start a service, and the format of its requests."""
 
     title: str
     module: str
@@ -46,19 +46,19 @@ SERVICES = {
 
 
 class Running(NamedTuple):
-    """A service that answers."""
+    """A running service."""
 
     port: int
     process: psutil.Process
 
     def processor_seconds(self) -> float:
-        """Of all its processes so far; of those that ended too, where they were waited for."""
+        """Processor time of all its processes so far, including ended ones that were waited for."""
         family = [self.process, *self.process.children(recursive=True)]
         times = [one.cpu_times() for one in family if one.is_running()]
         return sum(t.user + t.system for t in times)
 
     def settle(self) -> None:
-        """Wait until it does nothing any more: what is left of one scene must not count in the next."""
+        """Wait until it is idle, so that the work of one scene does not count in the next."""
         for _ in range(50):
             before = self.processor_seconds()
             time.sleep(SETTLE_S)
@@ -68,7 +68,7 @@ class Running(NamedTuple):
 
 @contextmanager
 def running(service: Service, weights: Path, redis_url: str, **extra: str) -> Iterator[Running]:
-    """The service on a free port, until it is left; `extra` settings are for Handful."""
+    """Run the service on a free port. `extra` settings are for Handful."""
     port = _free_port()
     if service.module == "service":
         command, settings = (
@@ -101,7 +101,7 @@ def write_models(folder: Path) -> None:
         learner = checkpoint.build(spec)
         card = Card(
             name=name, title=name, algorithm=learner.algorithm, paper=learner.paper, kind=learner.kind.value,
-            input={"type": "image", "size": 28}, max_ways=learner.max_ways, training={},
+            input={"type": "drawing", "size": 28}, max_ways=learner.max_ways, training={},
         )  # fmt: skip
         card.write(folder / f"{name}.json")
 
@@ -133,7 +133,7 @@ def predict_body(service: Service, model: str, client: int, queries: int) -> byt
 
 
 def probabilities(answer: dict[str, Any]) -> np.ndarray:
-    """Of the predictions (q, ways)."""
+    """The probabilities (q, ways) of an answer."""
     rows = [one["probabilities"] for one in answer["predictions"]]
     return np.array([list(row.values()) if isinstance(row, dict) else row for row in rows])
 
@@ -143,7 +143,7 @@ def _json(body: dict[str, Any]) -> bytes:
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes], path: str) -> None:
-    """Until it answers 200; or 405, which a peer does once it knows that `path` is to be posted to."""
+    """Wait for status 200, or for 405, which a peer answers to GET of a POST route."""
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
         if process.poll() is not None:

@@ -1,7 +1,7 @@
 """Handful and its peers over HTTP, side by side: make bench, or python -m benchmarks.serving [SERVICE ...]
 
-Interleaved rounds, in each of which every service is started and driven alone, by a closed loop of clients in another
-process. Writes docs/performance.json. `per_cpu` is requests per second of the service's own processor time.
+In each of several rounds, every service is started and driven alone, by a closed loop of clients in another process.
+Writes docs/performance.json. `per_cpu` is requests per second of the service's own processor time.
 """
 
 import argparse
@@ -31,7 +31,7 @@ TOLERANCE = 1e-3
 
 
 class Scene(NamedTuple):
-    """What is asked."""
+    """One measurement: a call of a size, with a number of clients."""
 
     call: str
     model: str
@@ -45,7 +45,7 @@ class Scene(NamedTuple):
 
 
 def scenes() -> Iterator[Scene]:
-    """All of them."""
+    """All scenes."""
     for model in SPECS:
         for call, sizes in SIZES.items():
             for size in sizes:
@@ -56,8 +56,8 @@ def scenes() -> Iterator[Scene]:
 def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("services", nargs="*", metavar="SERVICE", help="Of " + ", ".join(SERVICES))
-    parser.add_argument("--seconds", type=float, default=2.0, help="Of each scene.")
+    parser.add_argument("services", nargs="*", metavar="SERVICE", help="One of " + ", ".join(SERVICES))
+    parser.add_argument("--seconds", type=float, default=2.0, help="Seconds of each scene.")
     parser.add_argument("--rounds", type=int, default=2)
     given = parser.parse_args()
     names = given.services or [name for name, service in SERVICES.items() if find_spec(service.needs)]
@@ -79,7 +79,7 @@ def main() -> None:
 
 
 def first_answers(service: Service, one: Running) -> np.ndarray:
-    """Adapt the clients that will be asked, and answer a few queries: to see that all services do the same."""
+    """Adapt all clients and answer a few queries, to check that all services give the same answers."""
     found = []
     with httpx.Client(base_url=f"http://127.0.0.1:{one.port}", timeout=120) as http:
         headers = {"content-type": service.content_type}
@@ -92,30 +92,30 @@ def first_answers(service: Service, one: Running) -> np.ndarray:
 
 
 def check(answers: dict[str, np.ndarray]) -> None:
-    """Every service gives the answers of the first, but the one that answers nothing."""
+    """Check that all services give the same answers, except the one that only parses."""
     real = {name: values for name, values in answers.items() if name != "bare"}
     expected = next(iter(real.values()))
     for name, values in real.items():
         apart = float(np.abs(values - expected).max())
         if apart > TOLERANCE:
-            raise ValueError(f"{name} answers otherwise: a probability is {apart:.4f} away")
+            raise ValueError(f"{name} gives other answers: a probability differs by {apart:.4f}")
         console.print(f"{SERVICES[name].title}: probabilities within {apart:.1e} of the first")
 
 
 def load_of(service: Service, one: Running, scene: Scene, seconds: float, first: int = 0) -> Load:
-    """What the clients of a scene send; they are numbered from `first`."""
+    """The load of a scene. Its clients are numbered from `first`."""
     body = adapt_body if scene.call == "adapt" else predict_body
     bodies = [body(service, scene.model, client, scene.size) for client in range(first, first + scene.clients)]
     return Load(one.port, f"/{scene.call}", service.content_type, bodies, seconds)
 
 
 def machine() -> dict[str, str | int | None]:
-    """What the figures are of."""
+    """The machine and the versions behind the figures."""
     return {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count(), "torch": version("torch")}
 
 
 def summary(rounds: list[dict[str, float]]) -> dict[str, float | None]:
-    """The median of each figure over the rounds; None for a time in which nothing was answered."""
+    """The median of each figure over the rounds; None for the latency of a scene without answers."""
     medians = {name: median(each[name] for each in rounds) for name in rounds[0]}
     return {name: round(value, 2) if math.isfinite(value) else None for name, value in medians.items()}
 

@@ -1,6 +1,6 @@
-"""Predicts over HTTP to random ones among many clients in Redis.
+"""Predicts over HTTP for random clients among many in Redis.
 
-One client is adapted over HTTP, and what is stored of it is copied to the others: faster, and the same to who asks.
+One client is adapted over HTTP. Its stored values are copied to the other clients, which is faster than adapting them.
 """
 
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ AT_ONCE = 1_000
 
 
 class First(NamedTuple):
-    """What is stored of the client that was adapted; `write` is in both, and no other client's is the same."""
+    """The stored values of the adapted client. Both contain its `write`, which each copy replaces by its own."""
 
     write: bytes
     record: Record
@@ -46,17 +46,17 @@ def among_stored(counts: Iterable[int], seconds: float) -> dict[int, Figures]:
 
 
 def adapt_first(one: Running, store: redis.Redis) -> First:
-    """Over HTTP, as any client."""
+    """Adapt the first client over HTTP."""
     body, headers = adapt_body(SERVICE, PROTONET, 0, 1), {"content-type": SERVICE.content_type}
     httpx.post(f"http://127.0.0.1:{one.port}/adapt", content=body, headers=headers).raise_for_status()
     text, state = store.mget(record_key(FIRST), state_key(FIRST))
     record = parse_record(text)
-    assert record is not None, "the client was adapted just now"
+    assert record is not None
     return First(record.write.encode(), record, state)
 
 
 def copy(store: redis.Redis, first: First, numbers: Iterable[int]) -> None:
-    """Write what the first client has under the ids of others, as written for each, and list them."""
+    """Copy the values of the first client to other clients, each with its own `write`, and list them."""
     with store.pipeline(transaction=False) as pipe:
         for number in numbers:
             client, write = ClientKey(OPEN_TENANT, f"{number:06}"), b"%016x" % number
@@ -68,7 +68,7 @@ def copy(store: redis.Redis, first: First, numbers: Iterable[int]) -> None:
 
 
 def point(one: Running, count: int, seconds: float) -> Figures:
-    """Rate, processor time and share of states found on the device, of predicts to random ones among so many."""
+    """Rate, processor time and share of cached states, for predicts of random clients among `count`."""
     body = predict_body(SERVICE, PROTONET, 0, 1).replace(FIRST.client_id.encode(), ANY_CLIENT)
     load = Load(one.port, "/predict", SERVICE.content_type, [body] * CONNECTIONS, seconds, among=count)
     before = lookups(one)
@@ -81,7 +81,7 @@ def point(one: Running, count: int, seconds: float) -> Figures:
 
 
 def lookups(one: Running) -> tuple[float, float]:
-    """How often a state was found on the device so far, and how often not."""
+    """The hits and the misses of the state cache so far."""
     lines = httpx.get(f"http://127.0.0.1:{one.port}/metrics").raise_for_status().text.splitlines()
     values = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
     counts = (f'handful_state_cache_lookups_total{{outcome="{outcome}"}}' for outcome in ("hit", "miss"))

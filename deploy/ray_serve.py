@@ -9,11 +9,11 @@ from service.process.own_worker import own_worker
 from service.settings import Settings
 
 MAX_ONGOING_REQUESTS = 1024
-"""Requests that a replica works on at a time. The queue of its worker answers 429 when it is full."""
+"""Maximum concurrent requests of a replica. If the queue of its worker is full, they get 429."""
 
 
 def build() -> FastAPI:
-    """The service in one replica. Ray calls it in the replica's process, whose environment has the settings.
+    """Build the service of one replica. Ray calls it in the replica's process. The environment has the settings.
 
     Raises:
         ValueError: HANDFUL_REDIS_URL is not set. Replicas share clients only through a Redis that all of them reach.
@@ -26,7 +26,7 @@ def build() -> FastAPI:
 
 
 def deployment(settings: Settings) -> serve.Application:
-    """An application of `settings.replicas` replicas, each with a GPU if `settings.device` is one."""
+    """An application of `settings.replicas` replicas. Each has a GPU if `settings.device` is a GPU."""
     gpus = 1 if settings.device.startswith("cuda") else 0
     options = serve.deployment(
         name="Handful",

@@ -23,7 +23,7 @@ Entry = TypeVar("Entry")
 
 @dataclass(frozen=True)
 class Spec:
-    """What to build: a learner and its encoder, each a registry name with the options of its constructor."""
+    """A learner and its encoder: their registry names and the options of their constructors."""
 
     learner: str
     encoder: str

@@ -13,8 +13,8 @@ Loss = Callable[[State], torch.Tensor]
 
 @dataclass(frozen=True)
 class SupportLoss:
-    """The loss of a learner's own answers to a support set. It keeps both, so that a learner may compute its gradients
-    in a faster way."""
+    """The loss of a learner's own answers to a support set. It keeps both, so that a learner can compute the gradients
+    faster."""
 
     learner: Learner
     support: Support
@@ -51,7 +51,7 @@ class GradientLearner(Learner):
 
     def inner_loop(self, loss: Loss, params: State) -> State:
         """The adapted `params`, which are not changed."""
-        adapted = {name: value.clone() for name, value in params.items()}  # a state owns its memory, even after no step
+        adapted = {name: value.clone() for name, value in params.items()}  # a state owns its memory, even after 0 steps
         for number in range(self.steps_now()):
             adapted = self.step(number, loss, adapted)
         return adapted
@@ -64,7 +64,7 @@ class GradientLearner(Learner):
         return self.update(number, params, gradients)
 
     def gradients(self, loss: Loss, params: State) -> State:
-        """The gradients of the loss, by name. Override it to compute them in a faster way."""
+        """The gradients of the loss, by name. Override it for a faster way."""
         gradients: State = torch.func.grad(loss)(params)
         return gradients
 

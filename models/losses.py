@@ -1,4 +1,4 @@
-"""Losses over examples of which some may be padding."""
+"""Losses over examples with a mask for padding."""
 
 import torch
 import torch.nn.functional as F

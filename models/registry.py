@@ -1,4 +1,4 @@
-"""Registries: what can be named in a card or on the command line, extended by other packages. Imports no torch."""
+"""Registries of names for cards and the command line. Other packages can add entries. Imports no torch."""
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property

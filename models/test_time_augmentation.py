@@ -18,7 +18,7 @@ TRANSFORMATIONS = (
     (0.0, 1.12, 1.12, 0.0),
     (0.0, 0.9, 0.9, 0.0),
 )
-"""Those that change a drawing least come first."""
+"""In order of increasing change."""
 
 
 def augmented_copies(images: Tensor, count: int) -> Tensor:

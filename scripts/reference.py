@@ -25,9 +25,9 @@ NAMES |= {list: "JSON list", SecretStr: "text, secret", type(None): "none"}
 BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 HEAD = """# Settings
 
-Every setting is an environment variable. Handful reads it once, when it starts; a value out of bounds stops the start
-with a message that names the variable. A file of the same name in lower case in `/run/secrets`, for instance
-`/run/secrets/handful_redis_url`, does the same as the variable, for Docker and Kubernetes secrets.
+Every setting is an environment variable. Handful reads it once, when it starts; with an invalid
+value it does not start, and the message names the variable. For Docker and Kubernetes secrets, a file in `/run/secrets`
+with the name of the variable in lower case, such as `/run/secrets/handful_redis_url`, sets it too.
 
 This page is generated from `service/settings.py` by `python -m scripts.reference`.
 
@@ -104,7 +104,7 @@ def _name(annotation: Any) -> str:
 
 
 def _default(value: Any) -> str:
-    """As it is written into the environment. A path inside the repository is relative to it."""
+    """The default as it is written in the environment. Paths inside the repository are relative to it."""
     if value is None or value == SecretStr("") or value == "":
         return "none"
     if isinstance(value, Path):

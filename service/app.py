@@ -1,4 +1,4 @@
-"""Build the application: the one place where its parts are connected."""
+"""Build the application. All parts are connected here."""
 
 import asyncio
 import logging
@@ -22,7 +22,7 @@ from service.api.routes import adapt, clients, health, models, predict
 from service.cards import Catalogue
 from service.engine.base import Engine
 from service.errors import Unavailable
-from service.inputs.executor import Decoder
+from service.inputs.decoder import Decoder
 from service.settings import Settings
 from service.store.store import Store
 
@@ -31,7 +31,7 @@ ROUTERS = (adapt.router, predict.router, clients.router, models.router, health.r
 log = logging.getLogger(__name__)
 
 SWEEP_S = 60
-"""Seconds between removals of expired clients, which are answered as gone before, and counts of all clients."""
+"""Seconds between two sweeps, which remove expired clients and count all clients."""
 WORKER_WAIT_S = 2
 """Seconds to wait for the worker at startup."""
 
@@ -39,7 +39,7 @@ WORKER_WAIT_S = 2
 def create_app(
     settings: Settings, redis_url: str, catalogue: Catalogue, engine: AbstractAsyncContextManager[Engine]
 ) -> FastAPI:
-    """The service over an engine, which is entered when the service starts.
+    """Build the service. The engine is entered at startup.
 
     Raises:
         UnknownModel: The default model is not in the catalogue.
@@ -91,7 +91,7 @@ def _store(url: str, settings: Settings) -> Store:
 
 
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
-    """Each goes around those before it."""
+    """Add the middleware. The last one is the outermost."""
     total = max(settings.max_body_bytes_in_flight, 2 * settings.max_body_bytes)
     app.add_middleware(ReleaseMemory, budget=MemoryBudget(total, len(settings.api_keys)))
     app.add_middleware(OriginGuard, settings=settings)
@@ -109,7 +109,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
 
 
 async def _wait_for_worker(engine: Engine) -> None:
-    """A process that joins others must not refuse requests that they would accept."""
+    """Wait a moment, so that a new process does not refuse requests that others would accept."""
     with suppress(TimeoutError):
         async with asyncio.timeout(WORKER_WAIT_S):
             while not engine.alive():  # noqa: ASYNC110

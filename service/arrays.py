@@ -1,7 +1,7 @@
-"""Numbers and texts where there is no torch."""
+"""Arrays of numbers and texts without torch, and the support set that is made of them."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +12,29 @@ Arrays = dict[str, Array]
 TEXT = np.dtypes.StringDType()
 """The dtype of an array of texts of any length."""
 
+
+class SupportSet(NamedTuple):
+    """A client's labelled examples, from decoding to the learner and to the store.
+
+    inputs   (n, *input)
+    targets  (n,) int64 class indices, or (n, outputs) float32 for regression
+    ways     number of classes; 0 for regression
+    names    the names of the classes (ways,), for learners that use them; None: they must not be used
+    """
+
+    inputs: Array
+    targets: Array
+    ways: int
+    names: Array | None = None
+
+
 INFINITE = np.uint16(0x7C00)
-"""The exponent of a float16 that is infinite or no number."""
+"""The exponent bits of a float16 that is infinite or NaN."""
 
 
 def all_finite(values: Array) -> bool:
-    """Whether all of an array's numbers are finite; of float16 by their bits, of which numpy takes ten times as long to
-    make numbers."""
+    """Whether all numbers of an array are finite. Reads the bits of float16: numpy takes ten times as long to convert
+    them."""
     if values.dtype == np.float16:
         return bool((values.view(np.uint16) & INFINITE).max(initial=0) < INFINITE)
     return bool(np.isfinite(values).all())

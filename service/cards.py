@@ -1,4 +1,4 @@
-"""Model cards: what each model takes, how good it is, and how it was made. One JSON file beside each checkpoint."""
+"""Model cards: the inputs, the measured quality and the training of each model. A JSON file beside each checkpoint."""
 
 import hashlib
 import logging
@@ -18,20 +18,20 @@ log = logging.getLogger(__name__)
 
 
 class Figure(BaseModel):
-    """A measured score, and the command that makes it again."""
+    """A measured score, and the command that measures it again."""
 
     setting: str
     metric: str
     mean: float = Field(description="Over episodes: a fraction for accuracy and macro F1, squared units for MSE.")
     ci95: float | None = Field(
-        None, description="Half width of the 95 % interval over episodes; none for what is one number of them all."
+        None, description="Half width of the 95 % interval over episodes; none for a score over all episodes together."
     )
     interval: tuple[float, float] | None = Field(
-        None, description="The 95 % interval of a fixed test: a Wilson interval over its trials."
+        None, description="The 95 % Wilson interval over the trials of a fixed test."
     )
     episodes: int
     command: str
-    checkpoint: str = Field("", description="The weights that were measured, as `checkpoint` of the card names them.")
+    checkpoint: str = Field("", description="Digest of the measured weights, as in `checkpoint` of the card.")
 
     def value(self) -> str:
         """As text."""
@@ -41,7 +41,7 @@ class Figure(BaseModel):
 
 
 class Card(BaseModel):
-    """All that a client or an operator wants to know of a model."""
+    """A model, for clients and operators."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -52,53 +52,54 @@ class Card(BaseModel):
     kind: Literal["classification", "regression"]
     input: CardInput
     outputs: int | None = Field(None, description="Numbers in one answer, for regression.")
-    max_ways: int | None = Field(None, description="Most classes that it takes; null: any number.")
-    max_examples: int | None = Field(None, description="Most examples that it takes; null: any number.")
+    max_ways: int | None = Field(None, description="Maximum classes; null: any number.")
+    max_examples: int | None = Field(None, description="Maximum examples; null: any number.")
     transductive: bool = Field(
-        False, description="Whether answers to as many queries as classes depend on one another."
+        False,
+        description="Whether the answers to a request with at least as many queries as classes depend on each other.",
     )
     order_sensitive: bool = Field(False, description="Whether the order of the support may change the answers.")
     temperature: float = Field(
-        1.0, gt=0, description="Logits are divided by it, so that probabilities hold; fitted on validation classes."
+        1.0, gt=0, description="Divides the logits, so that probabilities are calibrated. Fitted on validation classes."
     )
     training: dict[str, Any] = Field(description="Data, split, command, seed, time and machine.")
     figures: list[Figure] = Field(default_factory=list)
     limits: list[str] = Field(default_factory=list)
     checkpoint: str = Field(
-        "", description="First 16 hex digits of the SHA-256 of the weights; states are made for it."
+        "", description="First 16 hex digits of the SHA-256 of the weights. A state belongs to one checkpoint."
     )
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """The card in a JSON file."""
+        """Read a card from a JSON file."""
         return cls.model_validate_json(path.read_bytes())
 
     def write(self, path: Path) -> None:
-        """Write the card as a JSON file; `checkpoint` is left to the weights themselves to say."""
+        """Write the card to a JSON file, without `checkpoint`, which is computed from the weights."""
         path.write_text(self.model_dump_json(indent=2, exclude={"checkpoint"}) + "\n")
 
     def probabilities(self, logits: Array) -> Array:
-        """Calibrated class probabilities (q, ways), in double precision, of a model's logits (q, ways)."""
+        """Calibrated class probabilities (q, ways), in double precision, from logits (q, ways)."""
         scaled = logits / self.temperature
         powers = np.exp(scaled.astype(np.float64) - scaled.max(-1, keepdims=True))
         probabilities: Array = powers / powers.sum(-1, keepdims=True)
         return probabilities
 
     def with_figures(self, figures: list[Figure]) -> Self:
-        """The card with figures added, or in place of those of the same setting and metric."""
+        """The card with more figures. They replace those of the same setting and metric."""
         new = {(figure.setting, figure.metric) for figure in figures}
         kept = [figure for figure in self.figures if (figure.setting, figure.metric) not in new]
         return self.model_copy(update={"figures": kept + figures})
 
 
 class Catalogue(Mapping[str, Card]):
-    """The cards of a folder by name. Reads no weights beyond their hash.
+    """The cards of a folder by name. Of the weights, only the digest is computed.
 
-    `serve` selects models by names or patterns, separated by commas. Hidden files are ignored. A card that cannot be
-    read is logged with its path, and the others are served.
+    `serve` selects models by names or patterns, separated by commas. Hidden files are ignored. An unreadable card is
+    logged with its path and left out.
 
     Raises:
-        FileNotFoundError: The folder holds no model that is selected, or none whose card can be read.
+        FileNotFoundError: The folder has no selected model with a readable card.
     """
 
     def __init__(self, folder: Path, serve: str = "*") -> None:
@@ -106,10 +107,12 @@ class Catalogue(Mapping[str, Card]):
         if not paths and serve != "*":
             raise FileNotFoundError(f"{folder} holds no model that HANDFUL_SERVE={serve} selects")
         if not paths:
-            raise FileNotFoundError(f"{folder} holds no model: a card NAME.json with NAME.safetensors beside it")
+            raise FileNotFoundError(
+                f"{folder} has no model. A model is a card NAME.json with NAME.safetensors beside it."
+            )
         self._cards = {path.stem: card for path in paths if (card := _read(path))}
         if not self._cards:
-            raise FileNotFoundError(f"{folder} holds no card that can be read")
+            raise FileNotFoundError(f"{folder} has no readable card.")
 
     def __getitem__(self, name: str) -> Card:
         try:
@@ -133,7 +136,7 @@ def _selected(name: str, patterns: str) -> bool:
 
 
 def _read(path: Path) -> Card | None:
-    """The card, with the digest of its weights; None when one of the two files cannot be read."""
+    """The card with the digest of its weights; None when one of the two files is unreadable."""
     try:
         digest = hashlib.sha256(path.with_suffix(".safetensors").read_bytes()).hexdigest()[:16]
         return Card.read(path).model_copy(update={"checkpoint": digest, "name": path.stem})
@@ -141,5 +144,5 @@ def _read(path: Path) -> Card | None:
         log.error("%s is not served: %s: %s", path, error.strerror, error.filename)
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()[:3])
-        log.error("%s is not served: its card is broken: %s", path, wrong)
+        log.error("%s is not served: its card is invalid: %s", path, wrong)
     return None

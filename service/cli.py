@@ -1,4 +1,4 @@
-"""The console script `handful`. Each command imports its work when it runs."""
+"""The console script `handful`. Each command imports its code when it runs."""
 
 import json
 from pathlib import Path
@@ -36,7 +36,7 @@ def serve(
         int | None, typer.Option(help="API processes of each replica; else HANDFUL_API_PROCESSES, else 1.")
     ] = None,
 ) -> None:
-    """Serve the models over HTTP. Every setting is an environment variable: see service/settings.py."""
+    """Serve the models over HTTP. Every setting is an environment variable: see docs/settings.md."""
     from service.process.serve import serve  # noqa: PLC0415
 
     given = {"host": host, "port": port, "replicas": replicas, "api_processes": api_processes}
@@ -63,7 +63,7 @@ def worker() -> None:
 def train(
     model: Annotated[str, typer.Argument(help="Name of a recipe: see handful recipes.")],
     data: Data = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Outer steps; by default those of the recipe.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Outer steps; by default as in the recipe.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the checkpoint, the card and the curve.")] = Path("runs"),
     every: Annotated[int, typer.Option(min=1, help="Validate and save after this many steps.")] = 500,
     seed: Seed = 0,
@@ -78,7 +78,7 @@ def train(
 
 @app.command()
 def recipes() -> None:
-    """List what can be trained. A recipe that starts from another one comes after it."""
+    """List all recipes. A recipe that starts from another one comes after it."""
     from models.recipes import RECIPES  # noqa: PLC0415
 
     print("\n".join(RECIPES))
@@ -172,7 +172,7 @@ def main() -> None:
 
 
 def _line(error: Exception) -> str:
-    """The message of an error. That of a setting has no value, which may be secret."""
+    """The message of an error. For a setting it omits the value, which may be secret."""
     if not isinstance(error, ValidationError) or error.title != Settings.__name__:
         return str(error)
     found = [
@@ -190,7 +190,7 @@ AS_JSON = {
 
 
 def _wrong_setting(location: tuple[int | str, ...], message: str) -> str:
-    """Names of the environment have no values either: keys of objects are left out."""
+    """The name of a setting and what is wrong. Keys of JSON objects are omitted, because they may be secret too."""
     setting, *within = location
     place = "".join(f"[{part}]" for part in within if isinstance(part, int))
     return f"{PREFIX}{str(setting).upper()}{place}: {message}"

@@ -9,21 +9,21 @@ from pydantic_settings import BaseSettings, EnvSettingsSource
 
 PREFIX = "HANDFUL_"
 OTHERS = ("HANDFUL_DATA", "HANDFUL_NATIVE", "HANDFUL_PUBLISH", "HANDFUL_SUBNET", "HANDFUL_TORCH")
-"""Read by the Makefile, the native kernels, docker compose and the Dockerfile."""
+"""Variables for the Makefile, the native kernel, docker compose and the Dockerfile."""
 
 KUBERNETES_NAME = re.compile(
     r"HANDFUL_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)", re.IGNORECASE
 )
 KUBERNETES_PORT = re.compile(r"HANDFUL_(\w+_)?PORT=(tcp|udp|sctp)://.*", re.IGNORECASE | re.DOTALL)
-"""Variables that Kubernetes sets in each pod for a service named `handful`, or `handful-` and more."""
+"""Variables that Kubernetes sets in each pod for services named `handful` or `handful-...`."""
 
 
 class UnknownVariable(ValueError):
-    """An environment variable looks like a setting, and is none."""
+    """An environment variable has the prefix of settings but an unknown name."""
 
 
 class Environment(EnvSettingsSource):
-    """The environment variables of the settings, without white space around their values."""
+    """The settings source for environment variables. It strips white space around values."""
 
     def __init__(self, settings_cls: type[BaseSettings]) -> None:
         super().__init__(settings_cls)
@@ -40,7 +40,7 @@ class Environment(EnvSettingsSource):
         return super().__call__()
 
     def prepare_field_value(self, field_name: str, field: Any, value: Any, value_is_complex: bool) -> Any:
-        """Called by pydantic. Text that is not JSON is left to validation, whose error names the field."""
+        """Called by pydantic. Passes invalid JSON on as text, because the error of the validation names the field."""
         try:
             return super().prepare_field_value(field_name, field, value, value_is_complex)
         except ValueError:
@@ -48,12 +48,12 @@ class Environment(EnvSettingsSource):
 
 
 def is_kubernetes(name: str, value: str) -> bool:
-    """Whether Kubernetes has set a variable for a service."""
+    """Whether Kubernetes has set this variable."""
     return bool(KUBERNETES_NAME.fullmatch(name) or KUBERNETES_PORT.fullmatch(f"{name}={value}"))
 
 
 def check_names(given: Iterable[str], known: Iterable[str]) -> None:
-    """Refuse names that begin like settings and are not known. Raises UnknownVariable."""
+    """Refuse unknown names that have the prefix of settings. Raises UnknownVariable."""
     names = [*known, *OTHERS]
     unknown = sorted(name.upper() for name in given if name.upper().startswith(PREFIX) and name.upper() not in names)
     if unknown:

@@ -1,4 +1,4 @@
-"""Every error that a request can be answered with.
+"""All errors that a request can get.
 
     HandfulError
     ├── BadRequest 400          the request cannot be read
@@ -6,7 +6,7 @@
     ├── Forbidden 403           a browser sends it from another site
     ├── NotFound 404
     │   ├── UnknownModel
-    │   └── UnknownClient       never adapted, forgotten, expired, or of another tenant: the answers are the same
+    │   └── UnknownClient       never adapted, forgotten, expired or of another tenant; the answer is the same
     ├── TooSlow 408             the request did not arrive in time
     ├── Conflict 409            the client has another model, or its model is no longer served
     │   ├── Contended           other requests kept adapting the client
@@ -16,14 +16,14 @@
     ├── UnsupportedMediaType 415
     ├── Unprocessable 422       readable, but refused: names the field, the limit and the way out
     │   ├── TooManyWays         more classes than the model takes
-    │   ├── TooCostly           the job takes more time or memory of the device than one may
+    │   ├── TooCostly           the job takes too much time or memory of the device
     │   ├── AnswerTooLarge      the answer would be over the limit
     │   ├── KeyReused           the idempotency key came with another body before
     │   └── Diverged            the state or the answer is not finite
     ├── Busy 429                the queue is full; no work was done
     ├── HeadTooLarge 431        the URL, headers and trailers are over the limit
     ├── Unavailable 503         Redis or the device worker is away
-    │   ├── Overloaded          the bodies in flight take all the memory they may
+    │   ├── Overloaded          the bodies in flight take all the memory that is allowed
     │   └── StoreFull           Redis has no memory left
     └── DeadlineExceeded 504    waited too long; nothing was changed
 
@@ -65,7 +65,7 @@ class Forbidden(HandfulError):
 
 
 class NotFound(HandfulError):
-    """Nothing has that name."""
+    """There is nothing at this path."""
 
     status, code, title = 404, "not_found", "Not found"
 
@@ -137,7 +137,7 @@ class TooManyWays(Unprocessable):
 
 
 class TooCostly(Unprocessable):
-    """The job takes more time or memory of the device than one job may."""
+    """The job takes too much time or memory of the device."""
 
     code = "too_costly"
 
@@ -173,19 +173,19 @@ class HeadTooLarge(HandfulError):
 
 
 class Unavailable(HandfulError):
-    """A part of the service is away; it comes back without help."""
+    """A part of the service is away and will be back soon."""
 
     status, code, title, retry_after_s = 503, "unavailable", "Temporarily unavailable", 2
 
 
 class Overloaded(Unavailable):
-    """Requests in flight take all the memory that they may."""
+    """The requests in flight take all the memory that is allowed."""
 
     code, title, retry_after_s = "overloaded", "Too much is being sent at once", 1
 
 
 class StoreFull(Unavailable):
-    """There is no room for a support set. Clients that are stored are still answered."""
+    """The store has no room for the support set. Stored clients can still predict."""
 
     code, title, retry_after_s = "store_full", "The store is full", 60
 

@@ -28,7 +28,7 @@ corrupt_states = Counter("handful_corrupt_states", "Reads of states that were co
 
 
 def exposition() -> bytes:
-    """All metrics: of every process that shares PROMETHEUS_MULTIPROC_DIR, or of this process if it is not set."""
+    """The metrics of all processes that share PROMETHEUS_MULTIPROC_DIR; without it, those of this process."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return generate_latest()
     registry = CollectorRegistry()

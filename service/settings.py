@@ -1,4 +1,4 @@
-"""Every setting of the service, read once from the environment (`HANDFUL_PORT=9000`) and passed on."""
+"""All settings of the service. They are read once, from the environment (`HANDFUL_PORT=9000`)."""
 
 import os
 from pathlib import Path
@@ -30,7 +30,7 @@ SocketPath = Annotated[Path, AfterValidator(_short_enough)]
 
 
 class Settings(BaseSettings):
-    """All settings. The names of those in the environment begin with HANDFUL_; empty ones count as unset."""
+    """All settings. Environment variables have the prefix HANDFUL_. An empty variable counts as unset."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -56,7 +56,8 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     published_host: str | None = Field(
-        None, description="Address that clients use, where it is not `host`, such as the published port of a container."
+        None,
+        description="Address that clients use, if it differs from `host`, as with the published port of a container.",
     )
     api_keys: dict[Tenant, Sha256] = Field(
         {},
@@ -71,23 +72,23 @@ class Settings(BaseSettings):
     serve: str = Field(
         "*", description="Models of the folder to serve: names or patterns, separated by commas, such as texts,glyphs*."
     )
-    default_model: str = Field("glyphs", description="The model of an /adapt that names none.")
+    default_model: str = Field("glyphs", description="Model for an /adapt that names no model.")
 
     redis_url: str | None = Field(
         None,
         description="redis://, rediss://, unix://, redis+sentinel:// or redis+cluster:// URL, with options of redis-py "
-        "after a ?. None: handful serve starts an embedded Valkey, whose file is kept in `store_dir`.",
+        "after a ?. None: handful serve starts an embedded Valkey with its file in `store_dir`.",
     )
     redis_timeout_s: float = Field(2.0, gt=0, description="Seconds to wait for Redis before answering 503.")
     store_dir: Path = Field(Path("data"), description="Folder of the embedded Valkey's append-only file.")
     state_ttl_s: int = Field(
-        7 * 24 * 3600, ge=1, description="Seconds that an unused state stays in Redis; then it is made again."
+        7 * 24 * 3600, ge=1, description="Seconds that an unused state stays in Redis. A later predict rebuilds it."
     )
     answer_ttl_s: int = Field(
-        24 * 3600, ge=1, description="Seconds that the answer to an adapt with an Idempotency-Key is kept."
+        24 * 3600, ge=1, description="Seconds to keep the answer to an adapt with an Idempotency-Key."
     )
     answer_bytes: int = Field(
-        16 * 2**20, ge=2**16, description="Bytes of such answers per tenant, at most; the oldest are dropped first."
+        16 * 2**20, ge=2**16, description="Maximum bytes of such answers per tenant; the oldest are dropped first."
     )
 
     replicas: int = Field(
@@ -100,10 +101,12 @@ class Settings(BaseSettings):
         "sockets of its own.",
     )
     stall_s: float = Field(
-        600, gt=0, description="Seconds that a batch may run. A worker that exceeds it is stuck and is restarted."
+        600,
+        gt=0,
+        description="Maximum seconds that a batch may run. A worker that exceeds it counts as stuck and is restarted.",
     )
     worker_metrics_port: int | None = Field(
-        None, ge=1, le=65535, description="Port on which handful worker serves its Prometheus metrics. None: no port."
+        None, ge=1, le=65535, description="Port on which handful worker serves Prometheus metrics. None: no metrics."
     )
 
     device: str = Field(
@@ -116,23 +119,32 @@ class Settings(BaseSettings):
         "compute in it natively, and float32 for the rest.",
     )
     state_precision: Literal["float16", "float32"] = Field(
-        "float16", description="Of what classifiers keep of a client's weights: how far they are from the model's own."
+        "float16",
+        description="Precision of a classifier's states. float16 stores the differences from the model's own weights.",
     )
     compile: bool = Field(
-        False, description="Compile models with torch.compile before being ready, which takes minutes for each."
+        False, description="Compile all models with torch.compile at startup. Takes minutes per model."
     )
     threads: int = Field(1, ge=1, description="Torch threads of each of the worker's two queues.")
-    queue: int = Field(1024, ge=1, description="Jobs that may wait in each queue; the next is answered 429.")
-    batch_jobs: int = Field(16, ge=1, description="Jobs that run as one batch, at most.")
-    batch_examples: int = Field(2048, ge=1, description="Most examples that run as one batch.")
-    state_cache_bytes: int = Field(512 * 2**20, ge=0, description="Bytes of adapted states held on the device.")
+    queue: int = Field(1024, ge=1, description="Maximum jobs that wait in each queue; further ones are answered 429.")
+    batch_jobs: int = Field(16, ge=1, description="Maximum jobs of one batch.")
+    batch_examples: int = Field(2048, ge=1, description="Maximum examples of one batch.")
+    state_cache_bytes: int = Field(
+        512 * 2**20, ge=0, description="Maximum bytes of adapted states cached on the device."
+    )
     max_job_s: float = Field(
-        5.0, gt=0, description="Seconds of the device that one job may take, as estimated; more is refused."
+        5.0,
+        gt=0,
+        description="Maximum seconds that one job may take on the device, as estimated; longer jobs are refused.",
+    )
+    deadline_s: float = Field(
+        30.0, gt=0, description="Maximum seconds that a request waits for the device; then it is answered 504."
     )
     max_job_bytes: int = Field(
-        2 * 2**30, ge=2**20, description="Memory of the device that one adapt may take, as estimated; more is refused."
+        2 * 2**30,
+        ge=2**20,
+        description="Maximum memory that one adapt may take on the device, as estimated; larger jobs are refused.",
     )
-    deadline_s: float = Field(30.0, gt=0, description="Seconds that a job may wait; then it is answered 504.")
 
     root_path: Annotated[str, StringConstraints(pattern=r"^(/[A-Za-z0-9._~-]+)*$")] = Field(
         "", description="Path prefix that a proxy serves the API under, such as /handful."
@@ -148,28 +160,30 @@ class Settings(BaseSettings):
     receive_timeout_s: float = Field(
         60.0,
         gt=0,
-        description="Seconds for the head of a request to arrive, and for its body; then the connection is closed.",
+        description="Maximum seconds to receive the head of a request, and as many for its body.",
     )
     write_timeout_s: float = Field(
         30.0,
         gt=0,
-        description="Seconds for a client to read 256 KiB of its answer; then the connection is closed.",
+        description="Maximum seconds for a client to read 256 KiB of its answer; then the connection is closed.",
     )
     max_body_bytes: int = Field(32 * 2**20, ge=1024, description="Maximum bytes of a request body.")
     max_body_bytes_in_flight: int = Field(
         256 * 2**20,
         ge=1024,
-        description="Maximum bytes of bodies and answers that one API process holds, at least twice `max_body_bytes`; "
-        "beyond it requests are answered 503. One of several tenants may use half.",
+        description="Maximum bytes of bodies and answers that one API process holds; at least twice `max_body_bytes`. "
+        "Requests beyond it are answered 503. With several tenants, each may use half.",
     )
     max_answer_bytes: int = Field(16 * 2**20, ge=1024, description="Maximum bytes of an answer.")
     max_examples: int = Field(2000, ge=2, description="Maximum examples of one client.")
-    max_ways: int = Field(256, ge=2, description="Maximum classes of one client, whatever the model takes.")
+    max_ways: int = Field(256, ge=2, description="Maximum classes of one client, even if the model takes more.")
     max_queries: int = Field(1000, ge=1, description="Maximum inputs of one /predict.")
     decoders: int = Field(2, ge=1, description="Processes that decode image files, for each API process.")
     decode_cpu_s: float = Field(
-        5.0, gt=0, description="Seconds of processor time to decode the image files of one request; then it is refused."
+        5.0, gt=0, description="Maximum seconds of processor time to decode the image files of one request."
     )
     max_image_pixels: int = Field(
-        64_000_000, ge=784, description="Maximum pixels of all images of a request; checked before decoding."
+        64_000_000,
+        ge=784,
+        description="Maximum pixels of all images of a request, each padded to a square. Checked before decoding.",
     )

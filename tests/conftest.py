@@ -1,13 +1,8 @@
 """Marks the tests that `make test-fast` leaves out."""
 
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-
-PARTS = ("service.inputs.registry", "models.datasets.dataset", "models.encoders.base")
-collect_ignore = [] if find_spec("models.testing") and all(map(find_spec, PARTS)) else ["test_contributing.py"]
-"""The guide describes rooms that are being merged. Remove these lines when they are all here."""
 
 SERVERS = {"served", "redis", "redis_url", "nodes", "worker", "server", "zoo"}
 """Fixtures that start a server or build many models."""

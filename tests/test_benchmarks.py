@@ -20,7 +20,7 @@ def test_a_prototypical_adapt_is_the_features_of_each_image():
     assert adapt_flops(PROTONET, 25) == 25 * FORWARD
 
 
-def test_a_maml_adapt_is_three_times_forward_a_step_less_the_gradient_of_the_images():
+def test_a_step_of_maml_costs_three_forward_passes_less_the_gradient_of_the_images():
     assert adapt_flops(MAML, 5) == STEPS * 5 * (3 * (FORWARD + HEAD) - FIRST)
 
 
@@ -38,11 +38,11 @@ def test_the_share_of_the_peak_is_arithmetic_by_time():
         (BATCH, {1: 10, 2: 15, 64: 5}, [2]),
     ],
 )
-def test_worse_than_linear_is_what_has_grown_by_more_than_its_size(axis, microseconds, found):
+def test_growth_beyond_the_size_is_worse_than_linear(axis, microseconds, found):
     assert too_large(axis, {size: {"cpu_us": each} for size, each in microseconds.items()}) == found
 
 
-def test_the_page_says_what_is_worse_than_linear():
+def test_the_page_lists_growth_that_is_worse_than_linear():
     points = {"2": {"rate": 1, "cpu_us": 10}, "8": {"rate": 1, "cpu_us": 60}}
     found = read_growth({WAYS: {"maml adapt": points}})
     assert verdict(WAYS, found[WAYS]) == "worse than linear: maml adapt at 8"

@@ -46,7 +46,7 @@ def test_every_setting_named_by_compose_or_image_exists():
     assert named <= set(Settings.model_fields)
 
 
-def test_every_setting_says_what_it_is():
+def test_every_setting_has_a_description():
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
 
 
@@ -122,7 +122,7 @@ def test_no_file_names_a_package_host(path):
     assert not re.search(r"index-url\s+\S*://|pypi\.|https?://\S+/simple", path.read_text())
 
 
-def test_each_replica_has_a_socket_volume_of_its_own():
+def test_each_replica_has_its_own_socket_volume():
     scaled = services(ROOT / "docker/compose.scale.yml")
     volumes = {name: BASE[name]["volumes"] for name in ("api", "worker")}
     volumes |= {name: scaled[name]["volumes"] for name in ("api-2", "worker-2")}

@@ -27,7 +27,7 @@ def test_every_recipe_has_its_model_and_every_model_its_recipe():
 
 
 @over_models
-def test_a_model_is_what_its_recipe_makes(name):
+def test_a_model_has_the_architecture_of_its_recipe(name):
     _, header = checkpoint.read(ZOO / f"{name}.safetensors")
     assert header["spec"] == RECIPES[name].spec
     recipe = json.loads(json.dumps(asdict(RECIPES[name])))
@@ -36,7 +36,7 @@ def test_a_model_is_what_its_recipe_makes(name):
 
 
 @over_models
-def test_a_card_says_of_its_model_what_the_learner_says(name):
+def test_a_card_agrees_with_its_learner(name):
     card, learner = CATALOGUE[name], checkpoint.load(ZOO / f"{name}.safetensors")
     for said in ("algorithm", "paper", "kind", "max_ways", "max_examples", "transductive", "order_sensitive"):
         assert getattr(card, said) == getattr(learner, said)

@@ -1,1 +1,1 @@
-"""What people serve few-shot models with otherwise, each written as its users would, and fairly."""
+"""Other ways to serve few-shot models, each written as its users would write it."""

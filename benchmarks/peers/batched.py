@@ -1,4 +1,4 @@
-"""What a batching peer runs for jobs of one shape: torch.vmap over clients."""
+"""The computation of a batching peer for jobs of one shape: torch.vmap over clients."""
 
 import torch
 import torch.nn.functional as F

@@ -41,12 +41,12 @@ def labels(support: list[Example]) -> Tensor:
 
 
 def answer(probabilities: Tensor) -> dict[str, object]:
-    """What /predict answers."""
+    """The answer of /predict."""
     return {"predictions": [{"label": int(row.argmax()), "probabilities": row.tolist()} for row in probabilities]}
 
 
 def arguments() -> argparse.Namespace:
-    """Of every peer: where it listens, its Redis, and the folder of the weights."""
+    """The options of every peer: its port, its Redis and the folder of the weights."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--redis", required=True)

@@ -1,4 +1,4 @@
-"""Which jobs of a batch run together."""
+"""Group the jobs of a batch that run together."""
 
 from collections import defaultdict
 from collections.abc import Callable

@@ -16,7 +16,7 @@ from benchmarks.peers.grouping import grouped
 
 
 class Api(ls.LitAPI):
-    """What both have."""
+    """The common parts of both."""
 
     def __init__(self, weights: Path, url: str, path: str) -> None:
         super().__init__(max_batch_size=16, batch_timeout=0.005, api_path=path)

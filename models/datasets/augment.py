@@ -23,7 +23,7 @@ def affine(images: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def elastic(images: Tensor, rng: np.random.Generator) -> Tensor:
-    """As `affine`, and bend: shift pixels by a smooth field with KNOTS x KNOTS random points (Simard et al. 2003)."""
+    """Like `affine`, and bend: shift pixels by a smooth field with KNOTS x KNOTS random points (Simard et al. 2003)."""
     n, _, height, width = images.shape
     shifts = torch.tensor(rng.normal(0, BEND, (n, 2, KNOTS, KNOTS)), dtype=images.dtype)
     field = F.interpolate(shifts, (height, width), mode="bicubic", align_corners=True)

@@ -16,10 +16,10 @@ class Dataset:
     """A source of episodes.
 
     Args:
-        name: As in the registry.
+        name: The name in the registry.
         kind: Classification or regression.
-        input_type: The type of input that its examples are, as in a model's card.
-        splits: The file that each split is read from, by the name of the split. None: the split is generated.
+        input_type: The type of its inputs, as in a model's card.
+        splits: The file of each split. None: the split is generated.
         test_split: The split that a model is evaluated on by default.
         open: Opens a split as `open(path, split, input, **options)`. `input` is the input of the model's card, for
             instance its size in pixels. The options are keyword-only arguments. `within` is the one that
@@ -48,9 +48,9 @@ class Dataset:
         Args:
             path: The file or folder with the data; None for generated data.
             split: A name in `splits`.
-            input: What the model takes, as its card says.
+            input: The input of the model, as in its card.
             label_noise: Share of the support examples that get a wrong label.
-            options: How episodes are sampled: options of this dataset.
+            options: Sampling options of this dataset.
 
         Raises:
             ValueError: The split or an option is unknown, the data is not given, or the inputs are of another type.
@@ -60,7 +60,7 @@ class Dataset:
         return NoisyLabels(sampler, label_noise) if label_noise else sampler
 
     def title(self, split: str, shape: Shape, *, within: bool) -> str:
-        """What is measured, as a heading."""
+        """The setting of a measurement, as a heading."""
         parts = (split if len(self.splits) > 1 else "", f"within one {self.group}" if within else "", shape.title())
         return ", ".join(filter(None, parts))
 

@@ -1,4 +1,4 @@
-"""What every encoder offers."""
+"""The contract of an encoder."""
 
 from typing import Any, ClassVar
 

@@ -21,8 +21,8 @@ class Conv4(Encoder):
         width: Channels of each block, and the length of a feature vector.
         reduction: "pool" halves by 2x2 max-pooling, 28-14-7-3-1 (Snell et al. 2017; Vinyals et al. 2016). "stride"
             halves by strided convolution, 28-14-7-4-2, and averages at the end (Finn et al. 2017, appendix A.1).
-        norm: "batch" is batch normalisation, whose running statistics are written in `train()` mode only and frozen
-            in `eval()` mode, so that no answer depends on a neighbour. "group" is group normalisation, within one
+        norm: "batch" is batch normalisation. Its running statistics are written in `train()` mode only and frozen in
+            `eval()` mode, so that no answer depends on other queries. "group" is group normalisation, within one
             example in both modes, for inner loops, which cannot keep running statistics. The published MAML
             normalises by the query batch, which a service must not do.
         dropout: Share of the features that is left out in `train()` mode.

@@ -4,7 +4,7 @@ No squeeze-and-excitation, and ReLU6 as the activation. Batch normalisation is f
 network has no statistics that training could change.
 """
 
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -47,8 +47,6 @@ class EfficientNetLite(Encoder):
         channels: Channels of a photo.
         stage_features: Whether the means at the end of the stages are part of the features.
     """
-
-    agrees_in_bfloat16: ClassVar[bool] = True
 
     def __init__(
         self,

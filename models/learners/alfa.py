@@ -22,7 +22,7 @@ class ALFA(MAML):
     meta-training is MAML's at `inner_lr` without decay; the authors multiply by a and b themselves, which are random
     at first. The values are learned for `inner_steps` steps. A later step takes the last one's, and may diverge.
 
-    Args: as for `MAML`.
+    The arguments are those of `MAML`.
     """
 
     algorithm = "ALFA"

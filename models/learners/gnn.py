@@ -12,7 +12,7 @@ from models.encoders import Encoder
 from models.learner import Learner, State, Support
 
 QUERIES_AT_ONCE = 4
-"""Graphs whose pairs of nodes fit the caches: half the time of all at once."""
+"""Queries per pass. Their pairs of nodes fit the caches, which halves the time."""
 
 
 class GraphNet(Learner):
@@ -65,7 +65,7 @@ class GraphNet(Learner):
         return torch.cat([self.read(state, some) for some in torch.split(query, QUERIES_AT_ONCE)])
 
     def read(self, state: State, query: Tensor) -> Tensor:
-        """Logits (q, ways) of a few queries, whose graphs are all in memory."""
+        """Logits (q, ways) of a few queries in one pass."""
         nodes, edges = self.graphs(state, query), edges_of(state["labels"].any(-1))
         for convolution in self.rounds:
             added = convolution(nodes, nodes, edges)

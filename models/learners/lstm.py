@@ -19,8 +19,8 @@ from models.recurrent import lstm_step
 
 
 class CellState(NamedTuple):
-    """What the LSTM keeps for each coordinate of the weights: `hidden` and `memory` (coordinates, units), and the last
-    `forget` and `admit` gates (coordinates,)."""
+    """The state of the LSTM for each coordinate: `hidden` and `memory` (coordinates, units), and the last `forget` and
+    `admit` gates (coordinates,)."""
 
     hidden: Tensor
     memory: Tensor

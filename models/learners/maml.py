@@ -122,8 +122,8 @@ class MAML(GradientLearner):
         return {"weight": like.new_zeros(rows, self.encoder.feature_dim), "bias": like.new_zeros(rows)}
 
     def layers(self) -> State:
-        """What the inner loop adapts, by name, for learners that learn something for each layer. A head that is not
-        learned has one row here, since its rows are alike."""
+        """The weights that the inner loop adapts, by name, for learners with parameters for each layer. A head that is
+        not learned has one row here, because all its rows are equal."""
         encoder = {f"encoder.{name}": value for name, value in self.encoder.named_parameters()}
         head = self.head_rows(0 if self.head is not None else 1)
         return encoder | {f"head.{name}": value for name, value in head.items()}

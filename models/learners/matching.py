@@ -86,8 +86,8 @@ class FullContext(nn.Module):
     def of_query(self, features: Tensor, support: Tensor, mask: Tensor) -> Tensor:
         """f, (q, d): features (q, d) after `steps` reads from the support (n, d) (A.1, equations 3 to 6).
 
-        What is read is concatenated with the inputs, where the paper concatenates it with the hidden state: both enter
-        through a linear map, so this is the same. The paper does not give h_0; here it is the features.
+        The result of a read is concatenated with the inputs; the paper concatenates it with the hidden state. Both
+        enter through a linear map, so the two are equivalent. The paper does not give h_0; here it is the features.
         """
         hidden, memory = features, torch.zeros_like(features)
         for _ in range(self.steps):

@@ -20,7 +20,7 @@ class MetaSGD(MAML):
     to remove, and 0.1 is far too small for a mean-reduced loss on drawings. The paper takes one inner step; several
     steps share their rates. The rates are flat vectors, so that the training loop takes no weight decay from them.
 
-    Args: as for `MAML`.
+    The arguments are those of `MAML`.
     """
 
     algorithm = "Meta-SGD"

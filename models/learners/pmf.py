@@ -52,7 +52,7 @@ class PMF(GradientLearner):
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
 
     def directions(self, weights: State, inputs: Tensor) -> Tensor:
-        """Features of length 1, (n, d), of a client's own encoder, whose weights are named "encoder.*"."""
+        """Features of length 1, (n, d), from a client's own encoder weights, named "encoder.*"."""
         return F.normalize(native.encode(self.encoder, inputs, part(weights, "encoder.")), dim=-1)
 
     def adapt(self, support: Support) -> State:

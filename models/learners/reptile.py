@@ -30,7 +30,7 @@ class Reptile(MAML):
         super().__init__(encoder, outputs, first_order=True, **options)
 
     def outer_loss(self, episode: Episode, progress: float) -> Tensor:
-        """The queries' loss after learning, as a number whose gradient is `theta - adapted theta`.
+        """The query loss after learning. Its gradient is set to `theta - adapted theta`.
 
         Training does not split a task: support and queries are learned together, so the loss is that of examples
         already seen. Section 7 hands this gradient to an optimiser, which here is the training loop's Adam. With SGD
@@ -51,5 +51,5 @@ def all_examples(episode: Episode) -> Support:
 
 
 def displacement(start: State, end: State) -> Tensor:
-    """A number whose gradient with respect to `start` is `start - end`."""
+    """A scalar with the gradient `start - end` with respect to `start`."""
     return torch.stack([(value * (value - end[name]).detach()).sum() for name, value in start.items()]).sum()

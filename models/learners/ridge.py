@@ -24,7 +24,7 @@ class Ridge(Learner):
     Args:
         encoder: The encoder that all clients share.
         kind: "classification" or "regression".
-        ridge: Initial value of what is added to the diagonal, whatever the number of examples.
+        ridge: Initial ridge. It does not depend on the number of examples.
         scale: Initial scale of the answers.
         normalised: Normalise features to length 1, so that one ridge suits encoders of any range.
     """
@@ -64,14 +64,14 @@ class Ridge(Learner):
 
 
 def with_constant(features: Tensor) -> Tensor:
-    """Features (n, d) and a constant 1, whose weight is the intercept: (n, d + 1)."""
+    """Features (n, d) and a constant 1, (n, d + 1). The weight of the constant is the intercept."""
     return F.pad(features, (0, 1), value=1.0)
 
 
 def ridge_regression(points: Tensor, values: Tensor, ridge: Tensor) -> Tensor:
     """The W (d, outputs) that minimises |X W - Y|^2 + ridge |W|^2, for points X (n, d) and values Y (n, outputs).
 
-    Solved for n or for d unknowns, whichever are fewer, by Woodbury's identity.
+    Woodbury's identity gives a system of n or of d unknowns; the smaller one is solved.
     """
     with torch.autocast(points.device.type, enabled=False):
         if len(points) < points.shape[1]:
@@ -80,7 +80,7 @@ def ridge_regression(points: Tensor, values: Tensor, ridge: Tensor) -> Tensor:
 
 
 def _solve(gram: Tensor, values: Tensor, ridge: Tensor) -> Tensor:
-    """Does not check the result: an overflow gives nan, which fails one client, where an error would fail a batch."""
+    """Solve without checks. An overflow gives NaN and fails one client; an error would fail the whole batch."""
     identity = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
     solution: Tensor = torch.linalg.solve_ex(gram + ridge * identity, values).result
     return solution.contiguous()

@@ -31,7 +31,7 @@ class TIM(GradientLearner):
         temperature: Factor of the logits.
         inner_lr: Learning rate of the prototypes.
         eval_inner_steps: Steps of descent in `eval()` mode.
-        weights: Of the three terms, as in the authors' code.
+        weights: Weights of the three terms, as in the authors' code.
         alpha: Order of Tsallis' entropies for the two terms of the queries (alpha-TIM); None: Shannon's. Shannon's
             assume equally many queries of each class, and harm where this is wrong. A larger alpha enforces less
             balance: 2 for one example a class and 7 for five, in the authors' code.

@@ -82,7 +82,7 @@ class InContextTransformer(Learner):
 
 
 class Block(nn.Module):
-    """A pre-norm layer of attention and an MLP, whose queries may come from other tokens than its keys and values.
+    """A pre-norm layer of attention and an MLP. Queries may come from other tokens than keys and values.
 
     The initial weights are a matching network: keys equal queries, so attention goes to similar tokens, values come
     back unchanged, labels included, and the MLP adds nothing. From a random start, training finds this late or never.

@@ -1,7 +1,7 @@
-"""A CPU kernel for a strided Conv4 with a linear head, without torch's overhead for each of many small operations.
+"""A CPU kernel for a strided Conv4 with a linear head. It avoids torch's overhead for many small operations.
 
-Learners call `encode`, which falls back to the encoder itself. Nothing here imports an encoder: one that has the
-layout of `KernelEncoder` is taken.
+Learners call `encode`. It falls back to the encoder itself if the kernel does not support it. Encoders with the layout
+of `KernelEncoder` are supported; this module imports none of them.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from models.native import ops as ops  # registers them under torch.ops
 from models.native.build import library
 
 LANES = 16
-"""The kernel takes widths that are a multiple of this."""
+"""The width must be a multiple of this."""
 
 
 class KernelEncoder(Protocol):
@@ -25,7 +25,7 @@ class KernelEncoder(Protocol):
     groups and ReLU, the mean over the pixels, and `scale`, after layer normalisation if `centred`."""
 
     names: tuple[str, ...]
-    """Of the 16 parameters, in the kernel's order."""
+    """The names of the 16 parameters, in the order of the kernel."""
     training: bool
     feature_dim: int
     centred: bool
@@ -37,12 +37,12 @@ class KernelEncoder(Protocol):
 
 
 def encode(encoder: nn.Module, inputs: Tensor, weights: State | None = None) -> Tensor:
-    """Features (n, feature_dim) of inputs (n, *input), in at least 32 bits; by the kernel where it takes them.
+    """Features (n, feature_dim) of inputs (n, *input), in at least 32 bits. Uses the kernel if it supports the encoder.
 
     Args:
         encoder: Any encoder.
         inputs: A batch of inputs.
-        weights: Values of all parameters, by name, for those of the encoder itself.
+        weights: Values of all parameters, by name. None: the encoder's own.
     """
     if has_kernel(encoder):
         own = encoder.weights() if weights is None else weights
@@ -53,15 +53,14 @@ def encode(encoder: nn.Module, inputs: Tensor, weights: State | None = None) -> 
 
 
 def has_kernel(encoder: object) -> TypeGuard[KernelEncoder]:
-    """Whether the encoder has the layout that the kernel computes. It says so by an attribute of this name."""
+    """Whether the encoder has the layout of the kernel, as its attribute `has_kernel` says."""
     return bool(getattr(encoder, "has_kernel", False))
 
 
 def takes(encoder: object, weights: State, others: Sequence[Tensor]) -> bool:
-    """Whether the kernel can do torch's work with these parameter values and other operands.
+    """Whether the kernel supports these parameter values and other operands.
 
-    It takes what is served: an encoder in `eval()` mode, float32 on a CPU, without autocast, gradients or
-    compilation.
+    It supports serving: an encoder in `eval()` mode, float32 on a CPU, without autocast, gradients or compilation.
     """
     tensors = [*weights.values(), *others]
     return (
@@ -125,5 +124,5 @@ def descent(
 
 
 def _in_order(encoder: KernelEncoder, weights: State) -> list[Tensor]:
-    """In the kernel's order, which is not that of a state from storage."""
+    """The weights in the order of the kernel. A stored state may have another order."""
     return [weights[name] for name in encoder.names]

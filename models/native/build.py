@@ -24,7 +24,7 @@ SHIPPED = {
     "aarch64": {".": "armv8-a"},
 }
 """Subfolders and the processor level that each is compiled for, by machine. The loader takes the best level of
-glibc-hwcaps that the processor supports; where it supports none, torch does the work."""
+glibc-hwcaps that the processor supports; without one, torch does the work."""
 
 
 @cache
@@ -80,7 +80,7 @@ def compile_to(path: Path, compiler: str, march: str) -> None:
 
 
 def cache_folder() -> Path:
-    """The cache. Only this user may write to it, because whoever can write there can run code as this user."""
+    """The cache. Only this user may write to it: code from it runs as this user."""
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "handful"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = folder.stat()
@@ -96,7 +96,7 @@ def key(compiler: str) -> str:
 
 
 def processor() -> str:
-    """The model and the features of the processor, because machines that differ may share a cache."""
+    """The model and the features of the processor, because different machines may share a cache."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -21,7 +21,7 @@ class Shape(ctypes.Structure):
 
 
 class Operand(NamedTuple):
-    """A tensor of each task: its shape, and the stride from one task to the next, 0 for a tensor that all share."""
+    """A tensor for each task: its shape, and the stride between two tasks, 0 for a shared tensor."""
 
     tensor: Tensor
     shape: torch.Size
@@ -29,7 +29,7 @@ class Operand(NamedTuple):
 
 
 FEATURES, GRADIENTS, DESCENT = "handful::conv4_features", "handful::conv4_gradients", "handful::conv4_descent"
-# Not `custom_op`, whose overhead takes as long as the kernel.
+# Not `custom_op`: its overhead takes as long as the kernel.
 torch.library.define(FEATURES, "(Tensor images, Tensor[] weights, bool centred, float scale) -> Tensor")
 torch.library.define(
     GRADIENTS, "(Tensor images, Tensor targets, Tensor mask, Tensor[] weights, bool centred, float scale) -> Tensor[]"
@@ -46,7 +46,7 @@ def features(images: Tensor, weights: Sequence[Tensor], centred: bool, scale: fl
     """Features (n, d) of images (n, channels, h, w).
 
     Args:
-        images: Shared by all clients, or under vmap each client's own; the same holds for each weight.
+        images: Shared by all clients, or under vmap one tensor for each client. The same holds for each weight.
         weights: The 16 parameters of an encoder.
         centred: Whether features are layer-normalised.
         scale: The factor of the features.
@@ -88,8 +88,8 @@ def descent(
     """The weights after gradient descent on the loss of `gradients`, in their shapes.
 
     Args:
-        images: As for `gradients`, like the other arguments that are not named here.
-        inner_lrs: (steps, 18) learning inner_lrs, which all tasks share.
+        images: As for `gradients`, like all arguments that are not listed here.
+        inner_lrs: (steps, 18) learning rates, shared by all tasks.
     """
     examples = [_shared(tensor) for tensor in (images, targets, mask)]
     return _descent((), examples, [_shared(weight) for weight in weights], inner_lrs, centred, scale)

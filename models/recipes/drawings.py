@@ -1,4 +1,4 @@
-"""What all recipes of drawings share, and the recipes of encoders that are trained from scratch."""
+"""Recipes for drawings: common parts, and encoders that are trained from scratch."""
 
 from dataclasses import replace
 from typing import Any

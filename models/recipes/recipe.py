@@ -1,4 +1,4 @@
-"""What a recipe says."""
+"""The recipe of a training."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,18 +28,18 @@ class Recipe:
         steps: Number of outer steps.
         tasks_per_step: Episodes of one outer step.
         lr: The highest learning rate of the outer loop.
-        dataset_options: How training episodes are sampled: options of the dataset.
-        validation_options: How validation episodes are sampled.
+        dataset_options: Sampling options of the dataset for training episodes.
+        validation_options: The same for validation episodes.
         restarts: Steps at which the learning rate returns to its highest value.
         curriculum: Shape of the first episodes. It reaches `episode` half way through the run.
         alternating: Shapes that alternate with `episode`, for learners that one number of shots would overfit.
         weight_decay: Weight decay of matrices.
         precision: Precision of the forward pass, `float32` or `bfloat16`.
-        input: What the model takes, as in its card. The dataset makes its examples this size.
+        input: The input of the model, as in its card. The dataset makes examples of this size.
         outputs: Number of values in one answer, for regression.
-        limits: What the model cannot do, for its card.
-        start: The recipe whose trained weights this one starts from, where names agree.
-        pretrained: The checkpoint of published weights that this one starts from, a name in `PRETRAINED`.
+        limits: The limits of the model, for its card.
+        start: The recipe to start from: its trained weights with equal names are taken.
+        pretrained: The checkpoint of published weights to start from, a name in `PRETRAINED`.
         stored_precision: Precision of the weights in the checkpoint, `float32` or `float16`.
     """
 

@@ -35,7 +35,7 @@ from models.learner import Episode, Kind, Learner, State, Support
 SHOTS: tuple[list[int], ...] = ([1, 1], [1, 2, 3], [3, 1, 2, 1, 2])
 """Examples of each class, in the support sets that the laws try."""
 SAME_SIZE: tuple[list[int], ...] = ([1, 2], [3, 1], [1, 1])
-"""For a batch of clients, which all have the same number of classes."""
+"""Support sets for a batch of clients: all have the same number of classes."""
 QUERIES = 4
 
 _same = partial(assert_close, rtol=0.0, atol=0.0)
@@ -127,7 +127,7 @@ def the_features_of_an_input_do_not_depend_on_the_others(case: Case) -> None:
 
 @_law
 def a_state_is_a_flat_dict_of_finite_contiguous_tensors_that_own_their_memory(case: Case) -> None:
-    """So that it can be stored, and shares no memory with the learner, its support set or another state."""
+    """A state can therefore be stored, and shares no memory with the learner, the support set or another state."""
     learner = case.served()
     for support, _ in case.tasks(learner):
         state = learner.adapt(support)
@@ -164,7 +164,7 @@ def predicting_twice_gives_the_same_answer(case: Case) -> None:
 
 @_law
 def no_call_writes_to_the_learner_or_to_its_arguments(case: Case) -> None:
-    """Not to weights, buffers, the support set, the state or the query."""
+    """Weights, buffers, the support set, the state and the query stay unchanged."""
     learner, inputs = case.served(), case.drawn(QUERIES, 1)
     weights = _copy(dict(learner.state_dict()))
     query = learner.encode(inputs)
@@ -219,7 +219,7 @@ def padding_under_the_mask_changes_nothing(case: Case) -> None:
 
 @_law
 def a_batch_of_clients_equals_one_client_at_a_time(case: Case) -> None:
-    """Of padded support sets."""
+    """The support sets are padded."""
     learner = case.served()
     clients = [_client(case, learner, shots, seed) for seed, shots in enumerate(SAME_SIZE)]
     together = stack(clients)

@@ -8,7 +8,6 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
-from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Protocol, runtime_checkable
@@ -17,15 +16,16 @@ import torch
 from torch import Tensor
 
 from models import checkpoint
-from models.datasets.episode import EpisodeSampler, Shape, rng_of, to_device
+from models.datasets.episode import EpisodeSampler, rng_of, to_device
 from models.learner import Episode, Kind, Learner
 from models.recipes import Recipe
 from models.training.distributed import outer_loss_of, processes, rank
 from models.training.evaluation import HEADLINE, evaluate
+from models.training.schedule import learning_rate_at, shape_at, share_done
 
 VALIDATION_EPISODES = 200
 VALIDATION_SEED = 1_000_003
-"""Far from any training seed. Every validation of every run uses the same episodes."""
+"""All validations of all runs use the same episodes. No training uses this seed."""
 
 
 @runtime_checkable
@@ -51,16 +51,16 @@ class Progress:
 class Run:
     """A training of one recipe: the learner, its optimiser, and the two files that it writes.
 
-    `name.safetensors` holds the weights that are best on the validation tasks, or the last ones without validation.
-    `name.resume.safetensors` holds what is needed to continue. A run continues from it if it exists.
+    `name.safetensors` holds the weights with the best validation score; without validation, the last weights.
+    `name.resume.safetensors` holds the state of the training. If it exists, the training continues from it.
 
     Args:
-        recipe: What to train.
-        folder: Where both files are written.
-        name: Of the model.
-        seed: Of the initial weights and the episodes.
-        device: Where to train.
-        start: A checkpoint whose weights to start from, where their names are the same.
+        recipe: The recipe.
+        folder: The folder of both files.
+        name: The name of the model.
+        seed: The seed of the initial weights and the episodes.
+        device: The device to train on.
+        start: A checkpoint to start from. Weights with equal names are taken.
     """
 
     def __init__(
@@ -72,12 +72,12 @@ class Run:
         torch.manual_seed(seed)
         self.learner = checkpoint.build(recipe.spec).to(self.device)
         _check(recipe, self.learner)
-        if recipe.tasks_per_step == 1:  # faster for convolutions, but vmap does not know it
+        if recipe.tasks_per_step == 1:  # faster for convolutions, but not supported by vmap
             self.learner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in torch's stubs
         self.optimiser = _optimiser(self.learner, recipe)
         self.outer_loss = outer_loss_of(self.learner)
         self.progress = Progress()
-        self._whole = True  # False within a step: after an interrupt there, the weights are not worth saving
+        self._whole = True  # False within a step: an interrupt there leaves weights that must not be saved
         if self.resume_path.exists():
             self._resume()
         elif start is not None:
@@ -109,7 +109,8 @@ class Run:
         loss = self._loss(self._draw(training))
         self.optimiser.zero_grad()
         torch.autograd.backward(loss)
-        self._set_lr()
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate_at(self.recipe, self.progress.step)
         self._whole = False
         self.optimiser.step()
         self.progress.step += 1
@@ -120,45 +121,15 @@ class Run:
         """This process's share of the episodes of a step."""
         share = self.recipe.tasks_per_step // processes()
         first = self.progress.step * self.recipe.tasks_per_step + rank() * share
-        shape = self._shape()
+        shape = shape_at(self.recipe, self.progress.step)
         drawn = (training.episode(rng_of(self.seed, first + i), shape) for i in range(share))
         return [to_device(episode, self.device) for episode in drawn]
-
-    def _shape(self) -> Shape:
-        """The shape of this step's episodes: the recipe's shapes alternate."""
-        shapes = (self._main_shape(), *self.recipe.alternating)
-        return shapes[self.progress.step % len(shapes)]
-
-    def _main_shape(self) -> Shape:
-        """The recipe's shape, or a step of the curriculum, which ends half way through the run."""
-        if self.recipe.curriculum is None:
-            return self.recipe.episode
-        return self.recipe.curriculum.towards(self.recipe.episode, min(1.0, 2 * self._share_done()))
 
     def _loss(self, episodes: list[Episode]) -> Tensor:
         self.learner.train()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16"):
-            loss: Tensor = self.outer_loss(episodes, self._share_done())
+            loss: Tensor = self.outer_loss(episodes, share_done(self.recipe, self.progress.step))
         return loss
-
-    def _share_done(self) -> float:
-        """The share of the steps that are done, 0 to 1."""
-        return self.progress.step / self.recipe.steps
-
-    def _set_lr(self) -> None:
-        """Linear warm-up in the first hundredth of a cycle, then a cosine down to zero; a restart begins the next cycle
-        (Loshchilov, Hutter 2017, arXiv:1608.03983)."""
-        begin, end = self._cycle()
-        done, length = self.progress.step - begin, end - begin
-        warmup = min(1.0, 100 * (done + 1) / length)
-        lr = self.recipe.lr * warmup * (1 + math.cos(math.pi * done / length)) / 2
-        for group in self.optimiser.param_groups:
-            group["lr"] = lr
-
-    def _cycle(self) -> tuple[int, int]:
-        """The first step of the present learning rate cycle, and the step after its last."""
-        marks = [0, *self.recipe.restarts, self.recipe.steps]
-        return next((begin, end) for begin, end in pairwise(marks) if self.progress.step < end)
 
     def _validate(self, validation: EpisodeSampler | None) -> None:
         """Record the loss and the validation score. Save the weights if they are the best so far."""
@@ -201,7 +172,7 @@ class Run:
         self.learner.load_state_dict(own | {name: tensors[name] for name in tensors.keys() & own.keys()})
 
     def _identity(self) -> dict[str, Any]:
-        """What must not change when a run continues, as JSON."""
+        """The values that must be equal when a run continues, as JSON."""
         shown = asdict(replace(self.recipe, title="", limits=())) | {"seed": self.seed}
         same: dict[str, Any] = json.loads(json.dumps(shown))
         return same
@@ -210,7 +181,7 @@ class Run:
         tensors, header = checkpoint.read(self.resume_path)
         if header["run"] != self._identity():
             raise ValueError(
-                f"{self.resume_path} belongs to another recipe or seed: remove it, or choose another folder"
+                f"{self.resume_path} belongs to another recipe or seed. Remove it or choose another folder."
             )
         self.progress = Progress(**header["progress"])
         self.learner.load_state_dict(_under("learner.", tensors))

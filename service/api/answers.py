@@ -1,4 +1,4 @@
-"""The answers of /predict: which probabilities they hold, how large they may be, and their JSON."""
+"""The answers of /predict: their probabilities, their maximum size and their JSON."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -8,23 +8,22 @@ import orjson
 from fastapi import Response
 from pydantic import BaseModel
 
-from service.api import offload
-from service.api.parsing import JSON
+from service.api.parsing import JSON, THREADS
 from service.api.schemas import Classified, PredictRequest, Regressed
 from service.arrays import Array
 from service.errors import AnswerTooLarge
 from service.inputs.labels import Classes
 
 FEW_CLASSES, TOP_K = 20, 5
-"""Answers hold the probabilities of all classes if these are few, else of the most probable ones."""
+"""By default, an answer has the probabilities of all of up to 20 classes, or of the 5 most probable ones."""
 NUMBER_BYTES = 16
-"""Size of a number in JSON with its separators, at most: 7 digits, sign, point and exponent."""
+"""Maximum size of a number in JSON: 7 digits, sign, point, exponent and separators."""
 ANSWER_BYTES = 64
 """Size of the field names of one answer."""
 
 
 class AnswerShape(NamedTuple):
-    """How many answers there are, and how many probabilities each holds."""
+    """The number of answers, the probabilities in each, and the maximum bytes of each."""
 
     queries: int
     top_k: int
@@ -36,11 +35,11 @@ class AnswerShape(NamedTuple):
         return self.queries * self.bytes_each
 
 
-def shape_of(asked: PredictRequest, classes: Classes | None, outputs: int, limit: int) -> AnswerShape:
+def shape_of(request: PredictRequest, classes: Classes | None, outputs: int, limit: int) -> AnswerShape:
     """The shape of the answer to a request.
 
     Args:
-        asked: The request.
+        request: The request.
         classes: The classes of the client; None for regression.
         outputs: Numbers in one answer, for regression.
         limit: Maximum bytes of all answers.
@@ -48,23 +47,23 @@ def shape_of(asked: PredictRequest, classes: Classes | None, outputs: int, limit
     Raises:
         AnswerTooLarge: The answer would be over the limit.
     """
-    top_k = top_k_of(asked, len(classes or ()))
+    top_k = top_k_of(request, len(classes or ()))
     each = ANSWER_BYTES + (NUMBER_BYTES * outputs if classes is None else _label_bytes(classes, top_k))
-    shape = AnswerShape(len(asked.inputs), top_k, each)
+    shape = AnswerShape(len(request.inputs), top_k, each)
     if shape.size > limit:
         raise AnswerTooLarge(
-            f"inputs: {shape.queries} answers of up to {each} bytes are over {limit} bytes, the limit. Send at most "
+            f"inputs: {shape.queries} answers of up to {each} bytes; the limit is {limit} bytes in all. Send at most "
             f"{limit // each} inputs" + (f", or a `top_k` below {top_k}." if top_k > 1 else "."),
             field="inputs",
         )
     return shape
 
 
-def top_k_of(asked: PredictRequest, classes: int) -> int:
-    """How many probabilities each answer holds."""
-    if "top_k" not in asked.model_fields_set:
+def top_k_of(request: PredictRequest, classes: int) -> int:
+    """The number of probabilities in each answer."""
+    if "top_k" not in request.model_fields_set:
         return classes if classes <= FEW_CLASSES else TOP_K
-    return classes if asked.top_k is None else min(asked.top_k, classes)
+    return classes if request.top_k is None else min(request.top_k, classes)
 
 
 def _label_bytes(classes: Classes, top_k: int) -> int:
@@ -73,7 +72,7 @@ def _label_bytes(classes: Classes, top_k: int) -> int:
 
 
 def classified(probabilities: Array, classes: Classes, top_k: int) -> list[Classified]:
-    """Answers from probabilities (q, ways). With fewer than all, the most probable classes come first."""
+    """Answers from probabilities (q, ways). If `top_k` is below the number of classes, the most probable come first."""
     best = probabilities.argmax(-1).tolist()
     if top_k < len(classes):
         chosen = np.argsort(-probabilities, axis=-1, kind="stable")[:, :top_k]
@@ -97,10 +96,10 @@ def regressed(values: list[float]) -> Regressed:
 
 
 def number(value: float) -> float:
-    """Round to the digits that a float32 has. JSON would write nine more."""
+    """Round to 7 digits, the precision of float32. JSON would write up to 17."""
     return float(f"{value:.7g}")
 
 
 async def written(make: Callable[[], BaseModel], size: int) -> Response:
-    """An answer of about `size` bytes as JSON, made in a thread if it is large."""
-    return Response(await offload.run(lambda: make().model_dump_json(), size), media_type=JSON)
+    """The JSON of an answer of about `size` bytes. A large answer is serialized in a thread."""
+    return Response(await THREADS.run(lambda: make().model_dump_json(), size), media_type=JSON)

@@ -1,4 +1,4 @@
-"""API keys: each belongs to one tenant."""
+"""API keys. Each belongs to one tenant."""
 
 import hashlib
 import hmac
@@ -33,7 +33,7 @@ def tenants(api_keys: Mapping[str, str]) -> list[str]:
 def tenant_of(request: Request, api_keys: Mapping[str, str]) -> str:
     """The tenant of the key in `Authorization: Bearer` or `X-API-Key`. Without keys there is one tenant.
 
-    Keys are kept as SHA-256 only and compared in constant time.
+    Only the SHA-256 of each key is known. Keys are compared in constant time.
 
     Raises:
         Unauthorized: No key, an unknown key, or two different keys.

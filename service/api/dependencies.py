@@ -1,7 +1,7 @@
-"""What the routes take from the application.
+"""The dependencies of the routes.
 
-All functions are `async`, because FastAPI runs others in threads, which costs more than their work. `/adapt` and
-`/predict` call them directly, because FastAPI's dependencies took much of the time of a predict.
+All functions are `async`, because FastAPI runs other functions in threads, which takes longer than their work. `/adapt`
+and `/predict` call them directly: resolving FastAPI dependencies took much of the time of a predict.
 """
 
 from typing import Annotated
@@ -39,7 +39,7 @@ Models = Annotated[Catalogue, Depends(_catalogue)]
 Tenant = Annotated[str, Depends(tenant)]
 
 KEY_SCHEMES = [Depends(HTTPBearer(auto_error=False)), Depends(APIKeyHeader(name="X-API-Key", auto_error=False))]
-"""For OpenAPI: /docs asks for a key."""
+"""For OpenAPI, so that /docs asks for a key."""
 
 
 async def _client(tenant: Tenant, client_id: Annotated[str, Path(pattern=CLIENT_ID)]) -> ClientKey:

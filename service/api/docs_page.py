@@ -1,4 +1,4 @@
-"""GET /docs: Swagger UI, served from here, so that it needs no scripts from the internet."""
+"""GET /docs: Swagger UI. Its scripts are served from here, so that the page works without internet access."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ async def docs(request: Request) -> HTMLResponse:
         swagger_js_url=script,
         swagger_css_url=style,
         swagger_favicon_url=icon,
-        swagger_ui_parameters={"validatorUrl": None},  # else the page sends its address to swagger.io
+        swagger_ui_parameters={"validatorUrl": None},  # by default, the page sends its address to swagger.io
     )
 
 

@@ -1,4 +1,4 @@
-"""HTTP/1.1 on sockets: uvicorn's protocol with limits that hold before any key is checked."""
+"""Uvicorn's HTTP/1.1 protocol with limits that apply before any key is checked."""
 
 import asyncio
 import resource
@@ -17,30 +17,30 @@ from service.settings import Settings
 HEAD_BYTES = 64 * 1024
 """Maximum size of URL, headers and trailers together."""
 LINGER_S = 2.0
-"""How long to read on after a refusal, so that the client gets the answer and not a connection reset."""
+"""Seconds to keep reading after a refusal, so that the client gets the answer instead of a connection reset."""
 UPGRADE_HEADERS = (b"connection", b"upgrade", b"http2-settings")
 
 
 def server_config(app: ASGIApp, settings: Settings, **options: Any) -> uvicorn.Config:
-    """How uvicorn serves the app."""
+    """The configuration of uvicorn."""
     return uvicorn.Config(app, http=protocol_of(settings), ws="none", access_log=False, **options)
 
 
 def raise_open_file_limit() -> None:
-    """Raise this process's limit of open files, which is often 1024, to the maximum."""
+    """Raise the limit of open files of this process, often 1024, to the maximum."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError):  # macOS reports no limit, and does not accept that as one
+    with suppress(ValueError):  # macOS reports an infinite limit but does not accept it
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def protocol_of(settings: Settings) -> type[HttpToolsProtocol]:
-    """The protocol class with the time-outs of these settings."""
+    """The protocol class with the timeouts of these settings."""
     timeouts = {"receive_timeout_s": settings.receive_timeout_s, "write_timeout_s": settings.write_timeout_s}
     return cast(type[HttpToolsProtocol], type("HandfulProtocol", (LimitedProtocol,), timeouts))
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """Limits the head in bytes and time, the trailers, and the time a client takes to read; ignores upgrade offers."""
+    """Limits the size and time of the head, the size of trailers, and the time to read an answer. Ignores upgrades."""
 
     receive_timeout_s: float
     write_timeout_s: float
@@ -63,7 +63,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came. Large values reach the callbacks only when they are complete, so bytes are counted here."""
+        """Parse received bytes. They are counted here, because callbacks see a large value only when it is complete."""
         if self._refused:
             return
         self._unset_keepalive_if_required()
@@ -92,19 +92,19 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Count headers and trailers. Trailers are dropped: they must not change a request that has begun."""
+        """Count headers and trailers. Trailers are dropped, because they must not change a request that has begun."""
         self._count(len(name) + len(value) + len(b": \r\n"))
         if self._in_head:
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Begin the request, unless it offers an upgrade: then it is parsed again without the offer."""
+        """Begin the request. A request that offers an upgrade is parsed again without the offer."""
         _cancel(self._head_timer)
         if self.parser.should_upgrade():
             return
         self._in_head, self._idle_bytes = False, 0
         super().on_headers_complete()
-        if self.expect_100_continue:  # a client that is refused does not send its body
+        if self.expect_100_continue:  # a refused client does not send its body
             self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
@@ -119,7 +119,7 @@ class LimitedProtocol(HttpToolsProtocol):
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Wait for the next head, unless another request is there already."""
+        """Wait for the next head, unless another request has already arrived."""
         super().on_response_complete()
         if self.cycle.response_complete:
             self._expect_head()
@@ -132,10 +132,12 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _limit(self, size: int) -> None:
         if size > HEAD_BYTES:
-            raise HeadTooLarge(f"URL, headers and trailers are over {HEAD_BYTES} bytes, the limit. Send fewer headers.")
+            raise HeadTooLarge(
+                f"URL, headers and trailers are over the limit of {HEAD_BYTES} bytes. Send fewer headers."
+            )
 
     def _continue_without_upgrade(self, rest: bytes) -> None:
-        """Parse the head again without its offer to upgrade, after which the parser stopped, and then the rest."""
+        """Parse the head again without its upgrade headers, at which the parser stopped, and then the rest."""
         method, version = self.parser.get_method(), self.parser.get_http_version().encode()
         if method == b"CONNECT" or self.pipeline:
             self._refuse(BadRequest("CONNECT, and offers to upgrade within a pipeline, are not supported."))
@@ -145,7 +147,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self.data_received(b"".join([method, b" ", self.url, b" HTTP/", version, b"\r\n", *kept, b"\r\n", rest]))
 
     def _refuse(self, reason: BaseException | None) -> None:
-        """Answer with a problem if that is still possible, and close."""
+        """Answer with a problem if an answer is still possible, and close the connection."""
         self._refused = True
         if not self._can_answer():
             self.transport.close()
@@ -160,17 +162,17 @@ class LimitedProtocol(HttpToolsProtocol):
         self.loop.call_later(LINGER_S, self.transport.abort)
 
     def _can_answer(self) -> bool:
-        """Whether the next answer on the wire is that to the message being parsed."""
+        """Whether the next answer on the wire belongs to the message being parsed."""
         if self.pipeline:
             return False
         if self.cycle is None:
             return True
         return bool(self.cycle.response_complete if self._in_head else not self.cycle.response_started)
 
-    # Time-outs
+    # Timeouts
 
     def _expect_head(self) -> None:
-        """Wait in two halves: if this process itself was suspended, it first reads what came meanwhile."""
+        """Wait in two halves. A process that was suspended first reads what arrived meanwhile."""
         _cancel(self._head_timer)
         self._head_timer = self.loop.call_later(self.receive_timeout_s / 2, self._expect_head_once_more)
 
@@ -182,7 +184,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._close()
 
     def _close(self) -> None:
-        """Send what is left, for as long as the client reads it."""
+        """Close after sending the buffered bytes, while the client reads them."""
         self.transport.close()
         self._expect_reading()
 
@@ -192,7 +194,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._expect_reading()
 
     def resume_writing(self) -> None:
-        """The client has read what was sent."""
+        """The client has caught up."""
         _cancel(self._write_timer)
         super().resume_writing()
 

@@ -1,7 +1,7 @@
-"""Limits on the structure of JSON, checked on its bytes before anything is made of it.
+"""Limits on the structure of JSON, checked on its bytes before parsing.
 
-A parser makes an object of up to a hundred bytes for each value, and holds up all threads while it works. Two bytes of
-JSON are enough for a value, so a limit on the size of a body is no limit on the cost of parsing it.
+A parser makes an object of up to a hundred bytes for each value and blocks all threads while it works. A value takes as
+little as two bytes of JSON, so a limit on the size of a body does not limit the cost of parsing it.
 """
 
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from service.errors import Unprocessable
 Bytes = bytes | bytearray
 
 FIELDS = 32
-"""Maximum fields of an object: more than any request or example has."""
+"""Maximum fields of an object. Requests and examples have fewer."""
 VALUES = 2_000_000
 """Maximum values in lists. 2000 drawings of 28 x 28 pixels have 1.6 million."""
 LISTS = 500_000
@@ -27,14 +27,14 @@ class JsonLimits(NamedTuple):
 
 
 def limits_for(elements: int) -> JsonLimits:
-    """The limits of a document with so many elements, each an object or an input."""
+    """The limits of a document with `elements` elements, each an object or an input."""
     return JsonLimits(fields=FIELDS * (elements + 1))
 
 
 def check_structure(document: Bytes, limits: JsonLimits) -> None:
     """Refuse a document with more structure than the limits allow. Raises Unprocessable.
 
-    The document need not be valid: a parser that reads it makes at most what is counted here.
+    The counts are upper limits for what a parser makes, also of an invalid document.
     """
     plain = document.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in document else document
     _check(plain.count(b'"') // 2, 2 * limits.fields, "strings")  # a name and a value for each field

@@ -1,4 +1,4 @@
-"""Limit on the bytes of all bodies and large answers that one API process holds at a time."""
+"""A limit on the bytes of all bodies and large answers that one API process holds."""
 
 from collections import Counter
 
@@ -12,7 +12,7 @@ class MemoryBudget:
 
     Args:
         total: Maximum bytes of all requests.
-        tenants: Number of tenants. With more than one, each may hold half of the total at most.
+        tenants: Number of tenants. If there are several, each may hold half of the total.
     """
 
     def __init__(self, total: int, tenants: int) -> None:
@@ -21,16 +21,16 @@ class MemoryBudget:
         self.held = 0
 
     def check(self, tenant: str, size: int) -> None:
-        """Refuse bytes that do not fit now. Raises Overloaded."""
+        """Raise Overloaded if so many bytes do not fit now."""
         if self.held + size > self._total or self._held[tenant] + size > self._share:
             raise Overloaded(
-                f"Requests in flight may hold {self._total} bytes in all, and {self._share} of one tenant "
+                f"Requests in flight may hold {self._total} bytes in all, and {self._share} for one tenant "
                 f"(HANDFUL_MAX_BODY_BYTES_IN_FLIGHT). There is no room for {size} more. Try again soon, with fewer "
                 "requests at a time."
             )
 
     def change(self, tenant: str, size: int) -> None:
-        """Hold so many bytes more, or, if negative, fewer."""
+        """Count `size` more bytes; a negative size counts fewer."""
         self.held += size
         self._held[tenant] += size
 
@@ -42,7 +42,7 @@ class Reservation:
         self._budget, self.tenant, self._size = budget, "", 0
 
     def check(self, size: int) -> None:
-        """Refuse bytes that do not fit now. Raises Overloaded."""
+        """Raise Overloaded if so many bytes do not fit now."""
         self._budget.check(self.tenant, size)
 
     def take(self, size: int) -> None:

@@ -1,4 +1,4 @@
-"""ASGI middleware around every request: what it asks for, how its answer is sent, and its metrics."""
+"""ASGI middleware for every request: normalization, sending in pieces, and metrics."""
 
 import time
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ PIECE = 256 * 1024
 
 
 class Normalize:
-    """Answers HEAD like GET, without the body; ignores slashes at the end of a path; and knows the prefix of a proxy.
+    """Answers HEAD like GET without the body, ignores trailing slashes, and knows the path prefix of a proxy.
 
     Args:
         app: The application.
@@ -44,7 +44,7 @@ def _without_body(send: Send) -> Send:
 
 
 class SendInPieces:
-    """Passes large bodies on in pieces, each of which waits until the client has read those before it."""
+    """Sends large bodies in pieces. Each piece waits until the client has read the pieces before it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""Refuse what browsers send from other sites: foreign origins (CSRF) and foreign host names (DNS rebinding)."""
+"""Refuse requests that browsers send for other sites: foreign origins (CSRF) and foreign hosts (DNS rebinding)."""
 
 from urllib.parse import urlsplit
 
@@ -13,7 +13,7 @@ from service.settings import Settings
 ANY = "*"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 PROBES = ("/healthz", "/readyz", "/metrics")
-"""Monitoring reaches these by names that the service does not know, and they hold nothing of a client."""
+"""Any host name may be used for these: monitoring uses names of its own, and the answers hold no client data."""
 
 
 class OriginGuard:
@@ -51,14 +51,14 @@ class OriginGuard:
             )
 
     def _knows(self, host: str) -> bool:
-        """Whether the name is the service's own. Names without a dot are: an attacker can register only others."""
+        """Whether the name is the service's own. Names without a dot count, because nobody can register them."""
         name = _name(host)
         return not self._checks_host or name in self._hosts or is_loopback(name) or not {".", ":"} & set(name)
 
     def _trusts(self, origin: str, headers: Headers) -> bool:
         """Whether the origin is allowed, or is the service itself.
 
-        A proxy may change `Host`. A page cannot set `X-Forwarded-Host` without asking first, so it can be believed.
+        A proxy may change `Host`. `X-Forwarded-Host` is trusted, because a page cannot set it without a preflight.
         """
         allowed = self._settings.cors_origins
         own = (headers.get("host"), headers.get("x-forwarded-host"))

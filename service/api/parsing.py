@@ -1,7 +1,4 @@
-"""Parse the body of a request, JSON or a safetensors file, into its fields.
-
-The cost is limited before anything is parsed.
-"""
+"""Parse the body of a request, JSON or a safetensors file, into its fields. The cost is limited before parsing."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,18 +13,22 @@ from starlette.datastructures import Headers
 from service.api.json_limits import FIELDS, Bytes, JsonLimits, check_structure, limits_for
 from service.arrays import Array
 from service.errors import BadRequest, Unprocessable, UnsupportedMediaType
+from service.executor import Executor
 from service.inputs.limits import check_count
 
 JSON, SAFETENSORS = "application/json", "application/safetensors"
+
+THREADS = Executor("json")
+"""Parse and serialize large bodies."""
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 HEADER_BYTES = 4 * 2**20
 """Maximum size of a safetensors header, which holds the labels."""
 HEADER_LIMITS = JsonLimits(fields=64, values=256, lists=64)
-"""A header describes one tensor and has one text for each other field."""
+"""A header describes one tensor. Each other field is one text."""
 
 Parse = Callable[[Bytes, str, int], Any]
-"""A parser. Takes a body, the name of the field that is a list, and the maximum length of that list."""
+"""A parser of a body. Its other arguments are the name of the list field and the maximum length of that list."""
 
 
 def parser_of(headers: Headers) -> Parse:
@@ -57,10 +58,10 @@ def parse_json(body: Bytes, field: str, limit: int) -> Any:
 
 
 def parse_safetensors(body: Bytes, field: str, limit: int) -> dict[str, Any]:
-    """The fields that the same request has as JSON, with a numpy array for each input.
+    """The same fields as in JSON, with a numpy array for each input.
 
     Raises:
-        BadRequest, Unprocessable: The file is broken, or is not a request.
+        BadRequest, Unprocessable: The file is not a valid request.
     """
     header = _header(body)
     inputs, fields = _tensor(bytes(body)), _metadata(header, limit)
@@ -81,13 +82,13 @@ def _loaded(body: Bytes) -> Any:
     with suppress(orjson.JSONDecodeError):
         return orjson.loads(body)
     try:
-        return from_json(body)  # slower, but accepts NaN and Infinity, so that errors can name their field
+        return from_json(body)  # slower, but accepts NaN and Infinity, so that a later error can name the field
     except ValueError as error:
         raise BadRequest(f"The body is not JSON in UTF-8: {error}.") from None
 
 
 def _check_sizes(fields: dict[str, Any], field: str, limit: int) -> None:
-    """Limit elements and names before pydantic makes an error of each."""
+    """Limit elements and fields before pydantic makes an error for each."""
     listed = fields.get(field)
     elements = listed if isinstance(listed, list) else []
     check_count(len(elements), limit, field)
@@ -123,11 +124,11 @@ def _metadata(header: Bytes, limit: int) -> dict[str, Any]:
     texts = from_json(header).get("__metadata__") or {}
     if taken := texts.keys() & {"inputs", "support"}:
         raise BadRequest(f"The metadata has {', '.join(sorted(taken))}. Send the tensor `inputs` and `labels` instead.")
-    return {name: _plain(name, text, limit) for name, text in texts.items() if name != "format"}  # libraries add it
+    return {name: _plain(name, text, limit) for name, text in texts.items() if name != "format"}  # added by libraries
 
 
 def _plain(name: str, text: str, limit: int) -> Any:
-    """The value of a field: names are text, all others are JSON."""
+    """The value of a field. Names are plain text; all other values are JSON."""
     if name in ("client_id", "model", "mode"):
         return text
     document = text.encode("utf-8", "surrogatepass")

@@ -1,4 +1,4 @@
-"""Every failure as application/problem+json (RFC 9457), and its description for OpenAPI."""
+"""Errors as application/problem+json (RFC 9457), and their description for OpenAPI."""
 
 import logging
 from http import HTTPStatus
@@ -22,22 +22,22 @@ log = logging.getLogger(__name__)
 METHODS = ("GET", "POST", "DELETE")
 MEDIA_TYPE = "application/problem+json"
 CLIENT_CLOSED_REQUEST = 499
-"""For metrics: nobody reads this answer."""
+"""The status for metrics. Nobody reads this answer."""
 
 DOCUMENTED: list[tuple[type[BaseModel], JsonSchemaMode]] = [
     (AdaptRequest, "validation"),
     (PredictRequest, "validation"),
     (Problem, "serialization"),
 ]
-"""Schemas that FastAPI does not see in the signatures of the routes."""
+"""Schemas that are missing in the signatures of the routes."""
 
 
 ANYWHERE: tuple[type[HandfulError], ...] = (BadRequest, Forbidden, HeadTooLarge)
-"""Errors of every route: of HTTP itself, and of browsers."""
+"""Errors that every route may answer with."""
 
 
 def install(app: FastAPI) -> None:
-    """Answer every failure of the app with a problem."""
+    """Answer every error of the app with a problem."""
     app.add_exception_handler(HandfulError, _handful)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
@@ -51,11 +51,11 @@ def install(app: FastAPI) -> None:
         schema["components"]["schemas"] |= definitions["$defs"]
         return schema
 
-    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+    app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI documents
 
 
 def responses(*errors: type[HandfulError]) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route that may fail with these errors, and with those that every route may fail with."""
+    """The `responses` of a route that may answer with these errors. Errors of every route are added."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     by_status: dict[int, list[type[HandfulError]]] = {}
     for error in dict.fromkeys((*errors, *ANYWHERE)):
@@ -78,7 +78,9 @@ def problem(error: HandfulError) -> Response:
     )
     headers = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
     if error.status in (TooSlow.status, HandfulError.status):
-        headers["Connection"] = "close"  # the rest of a slow body is not read; after a defect uvicorn closes
+        headers["Connection"] = (
+            "close"  # a slow body is not read to its end; after an unexpected error uvicorn closes too
+        )
     if error.status == Unauthorized.status:
         headers["WWW-Authenticate"] = "Bearer"
     content = body.model_dump(exclude_none=True)
@@ -86,7 +88,7 @@ def problem(error: HandfulError) -> Response:
 
 
 def raw_response(error: HandfulError) -> bytes:
-    """The bytes of an HTTP/1.1 response that closes the connection, for errors before a request reaches the app."""
+    """An HTTP/1.1 response that closes the connection, for errors before a request reaches the app."""
     response = problem(error)
     head = f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}\r\n".encode()
     headers = b"".join(b"%s: %s\r\n" % header for header in response.raw_headers)
@@ -99,7 +101,7 @@ async def _handful(_: Request, error: Exception) -> Response:
 
 
 async def _validation(_: Request, error: Exception) -> Response:
-    """The first mistake of a request, without its input, which may be large, binary or private."""
+    """Name the first mistake of a request. The input is omitted: it may be large, binary or private."""
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     field = _path(first["loc"])
@@ -122,7 +124,7 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 def _methods(request: Request) -> list[str]:
-    """The methods of a path, each of which may have a route of its own."""
+    """The methods of a path. Each may have its own route."""
     scopes = {method: {**request.scope, "method": method} for method in METHODS}
     found = {method for method, scope in scopes.items() for route in request.app.routes if _takes(route, scope)}
     return sorted(found | {"HEAD"} if "GET" in found else found)
@@ -137,6 +139,6 @@ async def _disconnected(_: Request, __: Exception) -> Response:
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
-    """Log a defect with its traceback, but without the request."""
+    """Log an unexpected error with its traceback, without the request."""
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return problem(HandfulError("An unexpected failure. It has been logged; nothing acknowledged is lost."))
+    return problem(HandfulError("An unexpected error. It is logged. Acknowledged data is safe."))

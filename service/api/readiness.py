@@ -1,4 +1,4 @@
-"""Whether the service can do its job, shown by doing it."""
+"""The readiness check: it adapts and predicts."""
 
 import asyncio
 
@@ -6,12 +6,12 @@ from service.cards import Card
 from service.engine.base import Engine
 from service.engine.warmup import warm_up
 from service.errors import Busy, HandfulError, Unavailable
-from service.inputs.executor import Decoder
+from service.inputs.decoder import Decoder
 from service.store.store import Store
 
 
 class Readiness:
-    """What /readyz asks."""
+    """Checks whether the service can do its job."""
 
     def __init__(self, store: Store, engine: Engine, card: Card, decoder: Decoder) -> None:
         self._store, self._engine, self._card, self._decoder = store, engine, card, decoder
@@ -20,7 +20,8 @@ class Readiness:
     async def check(self) -> None:
         """Write to Redis, decode an image file, adapt and predict.
 
-        Concurrent calls share one probe, since they need no key and it takes time of the device. Raises Unavailable.
+        Concurrent calls share one check, because they need no key and a check takes time on the device. Raises
+        Unavailable.
         """
         if not self._engine.alive():
             raise Unavailable("The device worker is not running.")
@@ -35,9 +36,9 @@ class Readiness:
             await self._decoder.check()
             await warm_up(self._engine, self._card)
         except Busy:
-            return  # it works, and has much to do
+            return  # it works but is busy
         except HandfulError as error:
-            raise Unavailable(f"A probe was not answered: {error.detail}") from error
+            raise Unavailable(f"The check failed: {error.detail}") from error
 
     def _forget(self, _: asyncio.Task[None]) -> None:
         self._probe = None

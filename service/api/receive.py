@@ -1,4 +1,4 @@
-"""Receive the body of a request: within limits of bytes and time, and while its client is connected."""
+"""Receive the body of a request within limits of size and time, while the client is connected."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -17,25 +17,25 @@ async def receive_body(request: Request, limit: int, timeout_s: float) -> bytear
     """Read a body.
 
     Args:
-        request: A request with a `Reservation` in its state, which holds the bytes as they arrive.
+        request: A request with a `Reservation` in its state, which counts the bytes as they arrive.
         limit: Maximum bytes.
         timeout_s: Maximum seconds.
 
     Raises:
         TooLarge, TooSlow: The body is over a limit.
-        Overloaded: Other bodies take the memory.
+        Overloaded: Other bodies take all the memory.
     """
     reservation: Reservation = request.state.reservation
     announced = _content_length(request)
     _check_size(announced, limit)
     reservation.check(announced)
     body = bytearray()
-    for _ in range(2):  # in two halves: if this process itself was suspended, it first reads what came meanwhile
+    for _ in range(2):  # in two halves: a process that was suspended first reads what arrived meanwhile
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s / 2):
                 await _receive(request, body, limit)
                 return body
-    raise TooSlow(f"The body did not arrive within {timeout_s:g} s, the limit. Send it faster.")
+    raise TooSlow(f"The body did not arrive within the limit of {timeout_s:g} s. Send it faster.")
 
 
 async def _receive(request: Request, body: bytearray, limit: int) -> None:
@@ -55,20 +55,20 @@ async def _receive(request: Request, body: bytearray, limit: int) -> None:
 def _content_length(request: Request) -> int:
     value = request.headers.get("content-length", "0")
     if not (value.isascii() and value.isdigit()):
-        raise BadRequest("Content-Length: not a number.")
+        raise BadRequest("Content-Length: must be a number.")
     return int(value)
 
 
 def _check_size(size: int, limit: int) -> None:
     if size > limit:
-        raise TooLarge(f"The body is over {limit} bytes, the limit. Send fewer or smaller examples.")
+        raise TooLarge(f"The body is over the limit of {limit} bytes. Send fewer or smaller examples.")
 
 
 async def while_connected(request: Request, work: Coroutine[None, None, Result]) -> Result:
-    """The result of `work`, which is cancelled when the client disconnects. The body must have been received.
+    """Await `work`, and cancel it when the client disconnects. The body must have been received before.
 
     Raises:
-        ClientDisconnect: Nobody waits for the result.
+        ClientDisconnect: The client has disconnected.
     """
     working = asyncio.ensure_future(work)
     leaving = asyncio.ensure_future(request.receive())

@@ -1,4 +1,4 @@
-"""Routes that read a body: the key first, then the body within its limits, then the work."""
+"""Routes that read a body. They check the key, then receive the body within its limits, then work."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -8,10 +8,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 
-from service.api import offload
 from service.api.dependencies import KEY_SCHEMES, tenant
 from service.api.memory_budget import Reservation
-from service.api.parsing import JSON, SAFETENSORS, parser_of
+from service.api.parsing import JSON, SAFETENSORS, THREADS, parser_of
 from service.api.receive import receive_body, while_connected
 from service.settings import Settings
 
@@ -19,7 +18,7 @@ Body = TypeVar("Body", bound=BaseModel)
 
 
 class BodyRoute(APIRoute):
-    """A route of a function that takes the request and returns the response. FastAPI only documents it.
+    """A route for a function from a request to a response. FastAPI only documents it.
 
     The tenant is in `request.state.tenant`. The function calls `read` for the body.
     """
@@ -43,21 +42,21 @@ async def read(request: Request, model: type[Body]) -> Body:
     """The body of a request as `model`.
 
     Raises:
-        BadRequest, Unprocessable, RequestValidationError: The body is not such a model.
+        BadRequest, Unprocessable, RequestValidationError: The body is invalid.
     """
     settings: Settings = request.app.state.settings
     parse, raw = request.state.parser, request.state.body
-    del request.state.body  # its memory is not needed once it is parsed
+    del request.state.body  # frees its memory once it is parsed
     teaches = "support" in model.model_fields
     listed = ("support", settings.max_examples) if teaches else ("inputs", settings.max_queries)
     try:
-        return await offload.run(lambda: model.model_validate(parse(raw, *listed)), len(raw))
+        return await THREADS.run(lambda: model.model_validate(parse(raw, *listed)), len(raw))
     except ValidationError as error:
         raise RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in error.errors()]) from None
 
 
 def documented(model: type[BaseModel]) -> dict[str, Any]:
-    """The OpenAPI of a route that needs a key and reads its body as `model`, which FastAPI does not see."""
+    """The OpenAPI of a route that needs a key and reads its body as `model`. FastAPI cannot derive it."""
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
     binary = {
         "type": "string",

@@ -1,12 +1,11 @@
 """The bodies of requests and answers."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from service.inputs import kind as inputs
+from service.inputs.kind import InputWarning
 from service.inputs.registry import RequestInput
 
 CLIENT_ID = r"^[A-Za-z0-9_][A-Za-z0-9_.~@:+-]{0,127}$"
@@ -24,7 +23,7 @@ LabelIn = Annotated[
     Any,
     WithJsonSchema(
         {
-            "description": "A class, a string or an integer; for regression a number, or a list of numbers.",
+            "description": "A class: a string or an integer. For regression: a number or a list of numbers.",
             "anyOf": [{"type": "string"}, {"type": "number"}, {"type": "array", "items": {"type": "number"}}],
         }
     ),
@@ -32,7 +31,7 @@ LabelIn = Annotated[
 
 
 class Body(BaseModel):
-    """A request. Unknown fields are refused, because they are mistakes."""
+    """A request. Unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -60,17 +59,19 @@ class AdaptRequest(Body):
     )
 
     client_id: ClientId
-    model: str | None = Field(None, description="A name of GET /models. Left out: the default model.")
+    model: str | None = Field(
+        None, description="The name of a model, as in GET /models. Default: the default model of the service."
+    )
     support: list[Example] = Field(min_length=1, description="The labelled examples.")
     mode: Literal["replace", "append"] = Field(
-        "replace", description="`replace` the support set of the client, or `append` to it."
+        "replace", description="`replace` the support set of the client or `append` to it."
     )
     ttl_s: int | None = Field(
         None,
         strict=True,
         ge=1,
         le=10 * 365 * 86400,
-        description="Seconds after which the client is forgotten. Left out: never; when appending, as before.",
+        description="Seconds after which the client is forgotten. Default: never; in mode `append`: as before.",
     )
     use_label_names: bool | None = Field(
         None,
@@ -80,26 +81,13 @@ class AdaptRequest(Body):
     )
 
 
-class InputWarning(BaseModel):
-    """An input that was taken and may not be what was meant."""
-
-    field: str = Field(description="Where in the request.", examples=["inputs[0]"])
-    code: str = Field(description="Stable.", examples=["no_ink"])
-    detail: str
-
-
 Warnings = Annotated[
     list[InputWarning],
     Field(
-        description="Inputs that may not be what was meant. Absent when there are none.",
+        description="Accepted inputs that may not be what was meant. Absent if there are none.",
         exclude_if=lambda given: not given,
     ),
 ]
-
-
-def warnings_of(given: Sequence[inputs.InputWarning]) -> list[InputWarning]:
-    """Warnings as an answer shows them."""
-    return [InputWarning(**warning._asdict()) for warning in given]
 
 
 class AdaptResponse(BaseModel):
@@ -107,7 +95,7 @@ class AdaptResponse(BaseModel):
 
     client_id: str
     model: str
-    version: int = Field(description="Counts this client's adapts.")
+    version: int = Field(description="The number of adapts of this client.")
     classes: list[str] | list[int] | None = Field(description="null for regression.")
     examples: int
     state_bytes: int = Field(description="Size of the adapted state.")
@@ -121,8 +109,7 @@ class AdaptResponse(BaseModel):
     expires_at: datetime | None
     warnings: Warnings = []
     timings_ms: dict[str, float] = Field(
-        description="Milliseconds of each stage: decode; adapt, with its wait; store, unless there is an "
-        "Idempotency-Key."
+        description="Milliseconds of each stage: decode, adapt (with waiting) and store (not with an Idempotency-Key)."
     )
 
 
@@ -137,8 +124,8 @@ class PredictRequest(Body):
         None,
         strict=True,
         ge=1,
-        description="How many of the most probable classes each answer holds; null: all. Left out: all of up to 20 "
-        "classes, else 5.",
+        description="Number of classes in each answer, the most probable ones; null: all. Default: all of up to 20 "
+        "classes, otherwise 5.",
     )
 
 
@@ -148,7 +135,7 @@ class Classified(BaseModel):
     label: str | int
     probability: float
     probabilities: dict[str, float] = Field(
-        description="By the label as a string: of all classes, or of the `top_k` most probable ones, which come first."
+        description="Probabilities by label, as a string. With `top_k`, the most probable classes come first."
     )
 
 
@@ -165,13 +152,13 @@ class PredictResponse(BaseModel):
     model: str
     version: int
     inference: Literal["inductive", "transductive"] = Field(
-        description="inductive: each input was answered by itself. transductive: an answer may depend on the request's "
-        "other inputs, never on another request's. Fewer inputs than classes are answered inductively by every model."
+        description="inductive: each answer depends on its own input. transductive: an answer may also depend on the "
+        "other inputs of the request. Every model answers fewer inputs than classes inductively."
     )
     predictions: list[Classified] | list[Regressed]
     warnings: Warnings = []
     timings_ms: dict[str, float] = Field(
-        description="Milliseconds of each stage: decode; predict, with its wait and the fetch of the state."
+        description="Milliseconds of each stage: decode and predict (with waiting and loading the state)."
     )
 
 
@@ -201,6 +188,6 @@ class Problem(BaseModel):
     type: str = Field(examples=["urn:handful:problem:invalid"])
     title: str
     status: int
-    detail: str = Field(description="What was wrong, the limit, and the way out.")
+    detail: str = Field(description="What was wrong, the limit and the way out.")
     code: str = Field(description="Stable: the last part of `type`.")
-    field: str | None = Field(None, description="Where in the request.")
+    field: str | None = Field(None, description="The place in the request.")

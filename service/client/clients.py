@@ -19,9 +19,9 @@ class Handful:
 
     Args:
         url: Address of the service.
-        api_key: The key of the tenant, where the service needs one.
+        api_key: The API key of the tenant, if the service needs one.
         timeout_s: Seconds to wait for each answer.
-        retries: How often a request is sent again after 429 or 503.
+        retries: Maximum retries of a request after 429 or 503.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Handful:
         return self._send(adapt_request(self._http, client_id, support, options))
 
     def predict(self, client_id: str, inputs: Sequence[Any], **options: Any) -> list[Answer]:
-        """Answer each input: label, probability and probabilities; or value. Option: top_k."""
+        """The answer to each input: `label`, `probability` and `probabilities`, or `value`. Option: top_k."""
         return _predictions(self._send(predict_request(self._http, client_id, inputs, options)))
 
     def forget(self, client_id: str) -> None:

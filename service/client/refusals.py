@@ -1,4 +1,4 @@
-"""Answers that are no success: the error they raise, and when to send the request again."""
+"""Error answers: the exception that they raise, and when to retry."""
 
 import random
 from datetime import UTC, datetime
@@ -10,19 +10,19 @@ import httpx
 Answer = dict[str, Any]
 
 RETRIED = (429, 503)
-"""Refusals that change nothing and pass: the queue is full, or a part of the service is away."""
+"""Temporary errors that change nothing: the queue is full, or a part of the service is away."""
 LONGEST_PAUSE_S = 30.0
 
 
 class RefusedError(Exception):
-    """An answer that is no success.
+    """An error answer.
 
     Attributes:
         status: The HTTP status.
-        code: The stable code of the problem; `http` if the answer is not the service's own.
+        code: The stable code of the problem; `http` if the answer is not from the service itself.
         detail: What was wrong, the limit and the way out.
-        field: Where in the request, or None.
-        retry_after_s: Seconds after which to try again, or None.
+        field: The place in the request, or None.
+        retry_after_s: Seconds to wait before a retry, or None.
     """
 
     def __init__(self, response: httpx.Response) -> None:
@@ -44,15 +44,17 @@ def answer_of(response: httpx.Response) -> Answer:
 
 
 def pause_s(response: httpx.Response, attempt: int) -> float | None:
-    """Seconds to wait before another attempt: what the service asks for, or twice as long each time.
+    """Seconds to wait before a retry: as the service asks, otherwise doubling with each attempt.
 
-    None if another attempt is useless, or would have to wait too long.
+    None if a retry is useless or would have to wait too long.
     """
     if response.status_code not in RETRIED:
         return None
     asked = _retry_after_s(response)
     pause = 0.25 * 2**attempt if asked is None else asked
-    return None if pause > LONGEST_PAUSE_S else pause * random.uniform(1, 1.25)  # clients must not return all at once
+    return (
+        None if pause > LONGEST_PAUSE_S else pause * random.uniform(1, 1.25)
+    )  # so that clients do not retry at the same moment
 
 
 def _json_object(response: httpx.Response) -> Answer | None:
@@ -64,7 +66,7 @@ def _json_object(response: httpx.Response) -> Answer | None:
 
 
 def _retry_after_s(response: httpx.Response) -> float | None:
-    """`Retry-After`, which is in seconds or a date."""
+    """`Retry-After` in seconds. The header holds seconds or a date."""
     value = response.headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
         return float(value)

@@ -73,7 +73,7 @@ def _png(image: Any) -> bytes:
 
 
 def _numbers(array: Any) -> Any:
-    """An array as nested lists: without a channel axis of length 1; a mask of booleans as black and white."""
+    """An array as nested lists. A channel axis of length 1 is removed; a mask of booleans becomes black and white."""
     if len(array.shape) == 3 and 1 in (array.shape[0], array.shape[-1]):
         array = array[0] if array.shape[0] == 1 else array[..., 0]
     if "bool" in str(array.dtype):

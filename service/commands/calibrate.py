@@ -19,13 +19,13 @@ SHAPES = (Shape(5, 1, 5), Shape(5, 5, 5), Shape(20, 1, 5), Shape(20, 5, 5))
 EPISODES = 50
 """Episodes of each shape that the model takes, with all classes if there are fewer."""
 SEED = 2_000_003
-"""Gives other episodes than those that chose the weights."""
+"""Differs from the seed of the episodes that selected the weights."""
 
 
 def calibrate(path: Path, data: Path | None, *, device: str, threads: int) -> None:
     """Fit the temperature of a classifier on its validation split and write it into the card at `path`.
 
-    Raises ValueError for a model without a validation split: on its training classes it is overconfident.
+    Raises ValueError for a model without a validation split, because a model is overconfident on its training classes.
     """
     torch.set_num_threads(threads)
     card, learner = Card.read(path), load_learner(path.with_suffix(".safetensors"), device)

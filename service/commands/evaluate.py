@@ -1,4 +1,4 @@
-"""handful evaluate: measure a model, and print the figures with the command that repeats them."""
+"""handful evaluate: measure a model and print the figures with the command that repeats them."""
 
 import json
 import platform
@@ -22,7 +22,7 @@ SHAPE, EPISODES = Shape(5, 1, 5), 1000
 
 
 class Setting(NamedTuple):
-    """What is measured. `within`: the classes of an episode come from one group. `steps`: inner steps."""
+    """A measurement. `within`: the classes of an episode come from one group. `steps`: inner steps."""
 
     model: str
     dataset: str
@@ -47,7 +47,7 @@ class Setting(NamedTuple):
         return dataset_of(self.dataset).title(self.split, self.shape, within=self.within) + steps
 
     def command(self, own_dataset: str | None) -> str:
-        """The command that measures the figure again, for a model that was trained on `own_dataset`."""
+        """The command that repeats the measurement. The dataset is omitted if it is `own_dataset`."""
         options = [
             f"--dataset {self.dataset}" if self.dataset != own_dataset else "",
             dataset_of(self.dataset).data_option(self.split),
@@ -62,15 +62,15 @@ class Setting(NamedTuple):
 
 
 def own_dataset(card: Card) -> str | None:
-    """The dataset that a model was trained on; None when its card does not say."""
+    """The dataset that a model was trained on; None if its card has none."""
     dataset: str | None = card.training.get("recipe", {}).get("dataset")
     return dataset
 
 
 def dataset_and_split(card: Card, dataset: str | None, split: str | None) -> tuple[str, str]:
-    """What to evaluate on: by default the model's own dataset, and the test split of the dataset.
+    """The dataset and the split to evaluate on. Defaults: the dataset of the model's training and its test split.
 
-    Raises ValueError when neither the arguments nor the card name a dataset.
+    Raises ValueError if neither the arguments nor the card name a dataset.
     """
     dataset = dataset or own_dataset(card)
     if dataset is None:
@@ -81,9 +81,9 @@ def dataset_and_split(card: Card, dataset: str | None, split: str | None) -> tup
 def shape_and_count(
     dataset: str, split: str, ways: int | None, shots: int | None, queries: int | None, episodes: int | None
 ) -> tuple[int, int, int, int]:
-    """Ways, shots, queries and episodes: those given, else the defaults or those of a fixed test.
+    """Ways, shots, queries and episodes. Defaults: those of a fixed test, otherwise `SHAPE` and `EPISODES`.
 
-    Raises ValueError when a fixed test has others than those given.
+    Raises ValueError if they differ from those of a fixed test.
     """
     fixed = dataset_of(dataset).fixed.get(split)
     shape, count = fixed or (SHAPE, EPISODES)

@@ -25,7 +25,7 @@ from service.commands.progress import progress_bar
 def train(
     model: str, data: Path | None, *, steps: int | None, out: Path, every: int, seed: int, device: str, threads: int
 ) -> None:
-    """Train a recipe to its end, and write checkpoint, card and curve into `out`.
+    """Train a recipe to its end and write checkpoint, card and curve into `out`.
 
     Under `torchrun` this runs in every process. The first process shows the progress and writes.
     """
@@ -38,7 +38,7 @@ def train(
 
 
 def _run(model: str, recipe: Recipe, data: Path | None, out: Path, *, every: int, seed: int, device: str) -> Run | None:
-    """The finished training; None on all processes but the first."""
+    """The finished training; None in all processes except the first."""
     dataset, split = dataset_of(recipe.dataset), recipe.validation_split
     for used in (recipe.training_split, split):
         if used in dataset.fixed:
@@ -112,7 +112,7 @@ def _card(model: str, recipe: Recipe, progress: Progress, how: dict[str, Any]) -
 
 
 def _command(model: str, recipe: Recipe, seed: int) -> str:
-    """The commands that train the model and what it starts from."""
+    """The commands that train the model and the model that it starts from."""
     steps = "" if recipe.steps == RECIPES[model].steps else f"--steps {recipe.steps}"
     data = dataset_of(recipe.dataset).data_option(recipe.training_split)
     own = " ".join(filter(None, ["handful train", model, data, steps, f"--seed {seed}"]))

@@ -1,8 +1,8 @@
-"""What the use cases ask of an engine. Imports no torch, so that API processes can do without it."""
+"""The interface of an engine. Imports no torch, because API processes use it."""
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from service.arrays import Array, Arrays
+from service.arrays import Array, Arrays, SupportSet
 
 Share = tuple[str, str]
 """The tenant and the client that a job is for. Tenants share the device fairly, and so do the clients of a tenant."""
@@ -10,27 +10,12 @@ NOBODY: Share = ("", "")
 """The service itself."""
 
 
-class SupportSet(NamedTuple):
-    """A client's labelled examples.
-
-    inputs   (n, *input)
-    targets  (n,) int64 class indices, or (n, outputs) float32 for regression
-    ways     number of classes; 0 for regression
-    names    the labels of the classes (ways,), for learners that learn from them; None: not to be used
-    """
-
-    inputs: Array
-    targets: Array
-    ways: int
-    names: Array | None = None
-
-
 class StateNotCached(Exception):
-    """The state is not on the device: send it along with the queries."""
+    """The state is not cached on the device. Send it along with the queries."""
 
 
 class Engine(Protocol):
-    """Adapts and answers for many clients at a time. Raises TooCostly for a job that takes too long, Busy when its
+    """Adapts and predicts for many clients at a time. Raises TooCostly for a job that takes too long, Busy when its
     queue is full, DeadlineExceeded and Unavailable."""
 
     async def adapt(
@@ -68,14 +53,14 @@ class Engine(Protocol):
             model: Name of the model.
             key: Key of the state that answers.
             queries: Inputs (q, *input).
-            state: The state, which is then cached under `key`. None: it is cached already.
+            state: The state, to cache under `key` first. None: it is already cached.
             share: The tenant and the client.
 
         Returns:
             Logits (q, ways) or values (q, outputs).
 
         Raises:
-            StateNotCached: There is no state under `key`.
+            StateNotCached: No state is cached under `key`.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""A queue whose jobs run in batches."""
+"""A queue that runs its jobs in batches."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from service.engine.memory import refusal
 from service.errors import HandfulError
 
 BATCH_S = 0.02
-"""Seconds that a batch should take at most: another tenant's job waits for it to end."""
+"""Maximum estimated seconds of a batch. Jobs of other tenants wait for its end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Most jobs that may wait; most jobs, examples and seconds of one batch."""
+    """Maximum number of waiting jobs; maximum jobs, examples and seconds of one batch."""
 
     waiting: int
     jobs: int
@@ -23,10 +23,10 @@ class Limits:
 
 
 class BatchQueue(JobQueue[Work, Result]):
-    """Runs the job that is next in one batch with those of its group that are next.
+    """Runs the next job in one batch with the next jobs of its group.
 
-    It never waits for a batch to fill: the jobs that arrive while the device works are the next batch.
-    `run` returns a result for each job; an error among the results fails that job alone.
+    It never waits for a batch to fill: jobs that arrive during a batch form the next one. `run` returns a result for
+    each job. An error among the results fails that job alone.
     """
 
     def __init__(
@@ -56,11 +56,11 @@ class BatchQueue(JobQueue[Work, Result]):
         self._answer(jobs)
 
     def _answer(self, batch: list[Job[Work, Result]]) -> None:
-        """Run a batch. If it fails, run its halves, so that only a job that fails alone is refused."""
+        """Run a batch. If it fails, run its halves, so that only jobs that fail alone are refused."""
         try:
             results = self._run([job.work for job in batch])
         except Exception as error:
-            failure = error.with_traceback(None)  # which would keep the tensors of the failed batch in memory
+            failure = error.with_traceback(None)  # a traceback keeps the tensors of the batch in memory
         else:
             settle([(job.answer, result) for job, result in zip(batch, results, strict=True)])
             return

@@ -1,4 +1,4 @@
-"""Which jobs run as one computation, and how their arrays become one."""
+"""Group jobs into one computation, and stack their arrays."""
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 def bucket(count: int) -> int:
     """The size class of `count` examples: 1, 2, 3, 4, 6, 8, 12, 16, 24, ...
 
-    Jobs of one size class are padded to the longest of them, so less than half of a batch is padding.
+    Jobs of one size class are padded to the longest of them. Less than half of a batch is padding.
     """
     power = 1 << max(count - 1, 0).bit_length()
     return power * 3 // 4 if count <= power * 3 // 4 else power
@@ -37,7 +37,7 @@ def run_in_groups(
 
 
 def pad_and_stack(tensors: Sequence[Tensor]) -> Tensor:
-    """Tensors (n_i, ...) as one (jobs, max n_i, ...), with zeros behind the shorter ones."""
+    """Stack tensors (n_i, ...) to one (jobs, max n_i, ...). Shorter ones are padded with zeros."""
     if len(tensors) == 1:
         return tensors[0].unsqueeze(0)
     return torch.nn.utils.rnn.pad_sequence(list(tensors), batch_first=True)

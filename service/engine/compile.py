@@ -1,4 +1,4 @@
-"""torch.compile as a service can use it: all compiling is done before requests are let in."""
+"""torch.compile for a service: everything is compiled before the first request."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -13,16 +13,16 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 SHAPES = 32
-"""Most shapes of jobs that each model is compiled for."""
+"""Maximum shapes that each model is compiled for."""
 
 
 def per_model(function: Callable[P, T], names: Sequence[str], *, compiling: bool) -> dict[str, Callable[P, T]]:
-    """A compiled copy of the function for each model; the function itself if there is no compiler on the machine.
+    """A compiled copy of the function for each model; without a compiler, the function itself.
 
-    The models do not share a copy, since together they would soon reach torch's limit of shapes.
+    Each model has its own copy, because all models together would soon reach torch's limit of shapes.
     """
     if compiling and compiler_path() is None:
-        log.warning("there is no C++ compiler, which HANDFUL_COMPILE needs: models run uncompiled")
+        log.warning("HANDFUL_COMPILE needs a C++ compiler and found none: models run uncompiled")
         compiling = False
     if not compiling:
         return dict.fromkeys(names, function)
@@ -31,5 +31,5 @@ def per_model(function: Callable[P, T], names: Sequence[str], *, compiling: bool
 
 
 def finish_compiling() -> None:
-    """Stop compiling in this process: from now on, jobs of other shapes run uncompiled."""
+    """Stop compiling in this process. Jobs of new shapes then run uncompiled."""
     torch.compiler.set_stance("eager_on_recompile")

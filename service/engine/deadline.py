@@ -1,4 +1,4 @@
-"""How long a job may wait."""
+"""The deadline of a job."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -15,4 +15,6 @@ async def within(seconds: float, answer: Awaitable[Result]) -> Result:
         async with asyncio.timeout(seconds):
             return await answer
     except TimeoutError:
-        raise DeadlineExceeded(f"The job waited for {seconds:g} s, which is the limit; nothing was changed.") from None
+        raise DeadlineExceeded(
+            f"The job waited for the limit of {seconds:g} s. Nothing was changed. Try again later."
+        ) from None

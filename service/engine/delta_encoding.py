@@ -1,7 +1,7 @@
-"""States in half the bytes: a client's weights are kept as 16-bit differences from the model's own.
+"""States in half the bytes: 16-bit differences between a client's weights and the model's.
 
-A difference is small beside the weight that it changes, so its 11 significant bits are more exact than 11 bits of the
-weight would be. All differences of a client form one tensor, which is sent, stored and stacked in one operation.
+A difference is much smaller than the weight, so its 11 significant bits are more exact than 11 bits of the weight. All
+differences of a client form one tensor, which is sent, stored and stacked in one operation.
 """
 
 import torch
@@ -10,11 +10,11 @@ from torch import Tensor
 from models.learner import State
 
 SEPARATOR = " "
-"""Between the names of weights in the name of the tensor that holds their differences, in that order."""
+"""Joins the names of weights to the name of the tensor of their differences."""
 
 
 class DeltaEncoding:
-    """Encodes the states of one model. `own` are the model's weights by name."""
+    """Encodes the states of one model. `own` holds the weights of the model by name."""
 
     def __init__(self, own: State) -> None:
         self._own = own
@@ -23,7 +23,7 @@ class DeltaEncoding:
     def encode(self, states: State) -> State:
         """Encode states, each tensor (clients, ...).
 
-        Tensors with the name and shape of one of the model's weights become part of one tensor of differences,
+        Tensors with the name and shape of a weight of the model are replaced by one tensor of differences
         (clients, numbers). A difference beyond the range of 16 bits (65504) becomes infinite.
         """
         names = [name for name, value in states.items() if self._is_own(name, value)]
@@ -36,7 +36,7 @@ class DeltaEncoding:
         }
 
     def decode(self, kept: State) -> State:
-        """The states of encoded ones. States that are not encoded are returned as they are."""
+        """Decode states. States that are not encoded are returned unchanged."""
         states: State = {}
         for name, value in kept.items():
             states |= self._weights(name, value) if value.dtype is torch.float16 else {name: value}

@@ -1,4 +1,4 @@
-"""An order of service in which no tenant, and no client of a tenant, can crowd out the others."""
+"""A queue that serves tenants fairly, and the clients of each tenant fairly."""
 
 import heapq
 import itertools
@@ -9,7 +9,7 @@ from service.engine.base import Share
 
 Item = TypeVar("Item")
 REMEMBERED_CLIENTS = 1024
-"""Above this number, a busy tenant forgets the clients that are not ahead of the others."""
+"""Above this number, a busy tenant forgets clients that have used no more than their share."""
 
 
 class Entry(NamedTuple, Generic[Item]):
@@ -24,8 +24,8 @@ class Entry(NamedTuple, Generic[Item]):
 class FairQueue(Generic[Item]):
     """Items of tenants and clients, in the order of start-time fair queueing (Goyal, Vin and Cheng 1996).
 
-    The tenant that was served least is next, and of its clients the one that was served least; a cost is in seconds.
-    Whoever returns after a pause starts level with the others. Items for which `gone` is true are dropped.
+    The least served tenant is next, and of its clients the least served one. Costs are in seconds. A tenant or a client
+    that returns after a pause starts level with the others. Items for which `gone` is true are dropped.
     """
 
     def __init__(self, gone: Callable[[Item], bool]) -> None:
@@ -38,7 +38,7 @@ class FairQueue(Generic[Item]):
         return sum(len(heap) for tenant in self._tenants.values() for heap in tenant.groups.values())
 
     def push(self, item: Item, share: Share, group: Hashable, cost: float) -> None:
-        """Add an item. `pop` can ask for the items of one `group`."""
+        """Add an item. `pop` can take the items of one `group` only."""
         tenant, client = share
         if tenant not in self._tenants:
             self._tenants[tenant] = _Tenant(self._served)
@@ -54,8 +54,8 @@ class FairQueue(Generic[Item]):
         """Take the next item.
 
         Args:
-            group: Take an item of this group; None: of any.
-            fits: Take nothing if it refuses the next item.
+            group: Take an item of this group; None: of any group.
+            fits: Take nothing if the next item does not fit.
             without: Take no item of these tenants.
         """
         while (found := self._first(group, without)) is not None:
@@ -72,7 +72,7 @@ class FairQueue(Generic[Item]):
         return None
 
     def drop_gone(self) -> None:
-        """Drop all items that nobody waits for."""
+        """Drop all items for which `gone` is true."""
         for tenant in self._tenants.values():
             tenant.drop(self._gone)
 
@@ -83,7 +83,7 @@ class FairQueue(Generic[Item]):
         return items
 
     def _first(self, group: Hashable | None, without: Collection[str]) -> "tuple[_Tenant[Item], Entry[Item]] | None":
-        """The tenant that is next, and the first of its entries."""
+        """The next tenant and its first entry."""
         self._tenants = {name: tenant for name, tenant in self._tenants.items() if tenant.groups}
         tenants = [tenant for name, tenant in self._tenants.items() if name not in without]
         heads = [(tenant.served, entry.number, tenant, entry) for tenant in tenants if (entry := tenant.head(group))]
@@ -111,7 +111,7 @@ class _Tenant(Generic[Item]):
         return min((heap[0] for heap in heaps if heap), default=None)
 
     def remove(self, head: "Entry[Item]") -> None:
-        """Remove an entry that is the first of its group."""
+        """Remove the first entry of its group."""
         group = next(name for name, heap in self.groups.items() if heap[0] is head)
         heapq.heappop(self.groups[group])
         if not self.groups[group]:

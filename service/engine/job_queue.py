@@ -31,7 +31,7 @@ class Job(Generic[Work, Result]):
 
 
 class JobQueue(ABC, Generic[Work, Result]):
-    """A fair queue of at most `waiting` jobs, and `threads` threads, each of which serves some of them at a time."""
+    """A fair queue of at most `waiting` jobs, served by `threads` threads."""
 
     def __init__(self, name: str, waiting: int, threads: int) -> None:
         self.name, self._waiting = name, waiting
@@ -66,7 +66,7 @@ class JobQueue(ABC, Generic[Work, Result]):
         return len(self._queue)
 
     def stuck_for(self) -> float:
-        """Seconds since the oldest of what runs began; 0 when nothing runs."""
+        """Seconds that the longest of the running batches has taken; 0 if none runs."""
         began = [each for each in self._began if each is not None]
         return time.monotonic() - min(began) if began else 0.0
 
@@ -80,18 +80,18 @@ class JobQueue(ABC, Generic[Work, Result]):
             if len(self._queue) >= self._waiting:
                 self._queue.drop_gone()
             if len(self._queue) >= self._waiting:
-                raise Busy(f"{len(self._queue)} jobs are waiting, which is the limit. Try again soon.")
+                raise Busy(f"{len(self._queue)} jobs are waiting, the limit. Try again soon.")
             job = Job(work, group, examples, cost, share, asyncio.get_running_loop().create_future())
             self._push(job)
         return job.answer
 
     @abstractmethod
     def _next(self) -> list[Job[Work, Result]]:
-        """Take the jobs that one thread serves next; none if there are none for it."""
+        """Take the next jobs for one thread; none if there are none."""
 
     @abstractmethod
     def _serve(self, jobs: list[Job[Work, Result]], number: int) -> None:
-        """Run jobs in the thread of this number."""
+        """Run jobs in thread `number`."""
 
     def _push(self, job: Job[Work, Result]) -> None:
         self._queue.push(job, job.share, job.group, job.cost.seconds)
@@ -104,7 +104,7 @@ class JobQueue(ABC, Generic[Work, Result]):
             self._began[number] = None
 
     def _take(self) -> list[Job[Work, Result]]:
-        """Wait for the next jobs; none means that the queue closes."""
+        """Wait for the next jobs. Returns none when the queue closes."""
         with self._changed:
             while not self._closing:
                 if jobs := self._next():
@@ -116,7 +116,7 @@ class JobQueue(ABC, Generic[Work, Result]):
 
 
 def settle(outcomes: "Sequence[tuple[asyncio.Future[Result], Result | Exception]]") -> None:
-    """Pass outcomes to the event loop, all in one call, since waking the loop is slow."""
+    """Pass all outcomes to the event loop in one call, because waking the loop is slow."""
 
     def set_results() -> None:
         for answer, outcome in outcomes:

@@ -1,16 +1,15 @@
-"""What waits for the device, and what the device makes of it."""
+"""Jobs for the device, and their results."""
 
 from typing import NamedTuple
 
 from torch import Tensor
 
 from models.learner import State
-from service.arrays import Array, Arrays
-from service.engine.base import SupportSet
+from service.arrays import Array, Arrays, SupportSet
 
 
 class AdaptJob(NamedTuple):
-    """A support set to adapt to. `features` are those of its first examples, where they are cached."""
+    """A support set to adapt to. `features` are the cached features of its first examples, if there are any."""
 
     model: str
     key: str
@@ -31,9 +30,9 @@ class PredictJob(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """What the cache keeps of a client on the device: its state, and the features of its support set.
+    """A client's entry in the cache of the device: its state and the features of its support set.
 
-    Features are None where the model does not encode, or where only the state came back from the store.
+    Features are None if the model does not encode, or if the state was loaded from the store.
     """
 
     state: State
@@ -46,7 +45,7 @@ class Kept(NamedTuple):
 
 
 class Adapted(NamedTuple):
-    """The result of an adapt: the state in host memory for the store, and what stays on the device."""
+    """The result of an adapt: the state in host memory, for the store, and the entry that stays on the device."""
 
     state: Arrays
     kept: Kept

@@ -1,4 +1,4 @@
-"""A queue of jobs that are too large for a batch: each runs in pieces, beside the batches."""
+"""A queue of jobs that are too large for a batch. They run in pieces, beside the batches."""
 
 import os
 import sys
@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 Answer_co = TypeVar("Answer_co", covariant=True)
 
 NICENESS = 5
-"""Of the threads that run large jobs, so that the batches come first on a busy processor."""
+"""Niceness of the threads that run large jobs, so that batches come first on a busy processor."""
 
 
 class Pieces(Protocol[Answer_co]):
@@ -29,15 +29,15 @@ class Pieces(Protocol[Answer_co]):
         ...
 
     def shrink(self) -> bool:
-        """Halve the pieces, since one does not fit into memory. Returns whether that is possible."""
+        """Halve the pieces after one did not fit into memory. Returns whether that is possible."""
         ...
 
 
 class LargeQueue(JobQueue[Pieces[Result], Result]):
-    """Runs the next piece of the job that is next, in one thread for each device.
+    """Runs the next piece of the next job, with one thread for each device.
 
-    No tenant has more than one job running, so that a thread is free for the others. A job whose caller has gone
-    stops after its piece.
+    A tenant has at most one running job, so that a thread is free for the others. A cancelled job stops after its
+    current piece.
     """
 
     def __init__(self, name: str, devices: Sequence[Device], waiting: int) -> None:
@@ -78,7 +78,7 @@ class LargeQueue(JobQueue[Pieces[Result], Result]):
 
 
 def _be_nice() -> None:
-    """Lower the priority of this thread, where the system has one for each thread."""
+    """Lower the priority of this thread, if the system supports it."""
     if sys.platform == "linux":
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

@@ -1,4 +1,4 @@
-"""What is kept on the device: bounded by bytes, least recently used out first."""
+"""A cache that is bounded by bytes and evicts the least recently used entry first."""
 
 import threading
 from collections import OrderedDict
@@ -28,7 +28,7 @@ class StateCache(Generic[Value]):
             return self._entries[key][0]
 
     def put(self, key: Hashable, value: Value, size: int) -> None:
-        """Keep a value of `size` bytes; others make room. The latest is always kept, even alone above capacity."""
+        """Keep a value of `size` bytes; evict others for it. The latest value stays even above the capacity."""
         with self._lock:
             self._remove(key)
             self._entries[key] = (value, size)

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from service.arrays import SupportSet
 from service.cards import Card
-from service.engine.base import Engine, SupportSet
+from service.engine.base import Engine
 
 SHAPES = ((2, 1, 2), (5, 1, 1), (5, 5, 15))
 """Ways, shots and queries that models are compiled for."""

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Sequence
 
 from service import metrics
-from service.arrays import Array, Arrays
-from service.engine.base import NOBODY, Share, StateNotCached, SupportSet
+from service.arrays import Array, Arrays, SupportSet
+from service.engine.base import NOBODY, Share, StateNotCached
 from service.engine.batch_queue import BatchQueue, Limits
 from service.engine.budget import LARGE_ADAPT_S, LARGE_PREDICT_S, Budget
 from service.engine.deadline import within

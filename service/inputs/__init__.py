@@ -1,1 +1,1 @@
-"""From what clients send to arrays: one file per input kind, labels, limits."""
+"""Decode inputs and labels to arrays, within limits. One file per input kind."""

@@ -1,8 +1,8 @@
 """Decoder processes, shared fairly by tenants.
 
-Image decoders have costs that nobody can list: scans, frames, chunks, tables that point into one another. So files are
-decoded in processes whose processor time and memory the kernel limits; cheap checks before decoding only give better
-answers to what is known.
+The cost of decoding an image file cannot be known in advance: it depends on scans, frames, chunks and tables. Files are
+therefore decoded in processes with a limit of processor time and memory. The checks before decoding only give better
+error messages for known cases.
 """
 
 import asyncio
@@ -26,20 +26,20 @@ from service.inputs.kind import Decoded, InputKind, InputWarning
 from service.inputs.limits import Limits
 
 BYTES_PER_PIXEL = 12
-"""Memory for a decoded image and a turned copy of it."""
+"""Memory for a decoded image and a rotated copy."""
 SPARE_BYTES = 256 * 2**20
-"""Memory for the request and for what a decoder needs beside the image."""
+"""Memory for the request and for the decoder itself."""
 
 
 class DecoderPool:
-    """Decodes files in `count` processes, which are started when they are first needed.
+    """Decodes files in `count` processes. Each starts when it is first needed.
 
     Args:
         count: Processes.
         share: Processes that one tenant may use at a time.
-        limits: What one request may cost.
-        cpu_s: Seconds of processor time that one request may take.
-        wait_s: Seconds to wait for a process, and then for its answer.
+        limits: Limits of one request.
+        cpu_s: Maximum processor time of one request, in seconds.
+        wait_s: Maximum seconds to wait for a free process, and then for its answer.
     """
 
     def __init__(self, count: int, share: int, limits: Limits, cpu_s: float, wait_s: float) -> None:
@@ -56,7 +56,7 @@ class DecoderPool:
         """Decode the inputs of one request.
 
         Raises:
-            Unprocessable: An input is refused, or takes too much time or memory to decode.
+            Unprocessable: An input is invalid, or takes too much time or memory to decode.
             Busy: No process became free in time.
             DeadlineExceeded: The process did not answer in time.
             Unavailable: No process can be started.
@@ -67,10 +67,10 @@ class DecoderPool:
         task = asyncio.create_task(self._ask(process, request, share, _field(fields)))
         self._running.add(task)
         task.add_done_callback(self._forget)
-        return await asyncio.shield(task)  # a caller that leaves must not make a process start again
+        return await asyncio.shield(task)  # a cancelled caller must not cause a restart
 
     async def close(self) -> None:
-        """End all processes, those too that are being started."""
+        """End all processes, including those that are still starting."""
         self._end_all()
         await asyncio.gather(*self._running, return_exceptions=True)
         self._end_all()
@@ -83,10 +83,10 @@ class DecoderPool:
     def _forget(self, task: asyncio.Task[Decoded]) -> None:
         self._running.discard(task)
         if not task.cancelled():
-            task.exception()  # its caller may have left
+            task.exception()  # mark it as retrieved: its caller may be gone
 
     async def _wait(self, share: asyncio.Semaphore) -> "DecoderProcess":
-        """A free process. The tenant waits for its own share first, so that tenants take turns in the second queue."""
+        """Wait for a free process. A tenant waits for its own share first, so that tenants take turns."""
         try:
             async with asyncio.timeout(self.wait_s):
                 await share.acquire()
@@ -132,7 +132,7 @@ class DecoderPool:
                 field=field,
             )
         inputs = np.frombuffer(numbers, np.dtype(head["dtype"])).reshape(head["shape"])
-        return Decoded(inputs, [InputWarning(*warning) for warning in head["warnings"]])
+        return Decoded(inputs, [InputWarning(**warning) for warning in head["warnings"]])
 
 
 def _field(fields: Sequence[str]) -> str:
@@ -141,14 +141,15 @@ def _field(fields: Sequence[str]) -> str:
 
 
 class DecoderProcess:
-    """One process, started when it is first asked and after it has ended."""
+    """One process. It starts at the first request, and again at the first request after it has ended."""
 
     def __init__(self, cpu_s: float, memory_bytes: int) -> None:
         self._arguments = [str(cpu_s), str(memory_bytes)]
         self.process: subprocess.Popen[bytes] | None = None
 
     async def ask(self, request: bytes) -> tuple[dict[str, Any], bytes]:
-        """The head and the numbers of the answer. Raises EOFError or ConnectionError when the process ends."""
+        """Send a request. Returns the head and the numbers of the answer. Raises EOFError or ConnectionError if the
+        process ends."""
         if self.process is None:
             await self._start()
         self._writer.write(LENGTH.pack(len(request)))
@@ -157,10 +158,10 @@ class DecoderProcess:
         return orjson.loads(await self._reader.readexactly(head)), await self._reader.readexactly(numbers)
 
     def end(self) -> int | None:
-        """Kill the process. Returns its exit status if it had started; negative: the signal that ended it."""
+        """Kill the process. Returns its exit status, or minus the signal that ended it; None if it never started."""
         if self.process is None:
             return None
-        self.process.kill()  # without effect on the status of one that is ending
+        self.process.kill()  # does not change the status of a process that has ended
         status, self.process = self.process.wait(), None
         self._writer.transport.abort()
         return status
@@ -181,7 +182,7 @@ class DecoderProcess:
         return subprocess.Popen(
             [sys.executable, "-P", "-m", "service.inputs.decoder_process", str(fd), *self._arguments],
             pass_fds=[fd],
-            env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},  # threads take address space
+            env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},  # threads use address space
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )

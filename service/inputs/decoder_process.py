@@ -1,6 +1,6 @@
-"""A process that decodes files. Its processor time and its memory are limited, and it can be killed.
+"""A process that decodes files within limits of processor time and memory. It can be killed.
 
-It imports neither the API nor torch. `DecoderProcess` runs it with the descriptor of a socket and the two limits.
+It imports neither the API nor torch. `DecoderProcess` starts it with the descriptor of a socket and the two limits.
 """
 
 import marshal
@@ -20,26 +20,26 @@ from service.inputs.limits import Limits
 from service.inputs.registry import input_kind
 
 LENGTH = struct.Struct("<Q")
-"""In front of a request."""
+"""The prefix of a request: its length."""
 LENGTHS = struct.Struct("<QQ")
-"""In front of an answer: of its head, which is JSON, and of its numbers."""
+"""The prefix of an answer: the lengths of its head, which is JSON, and of its numbers."""
 
 
 def main() -> None:
-    """Answer requests until the other side closes the socket."""
+    """Answer requests until the parent closes the socket."""
     fd, cpu_s, memory_bytes = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
     connection = socket.socket(fileno=fd)
     with connection, connection.makefile("rb") as requests, connection.makefile("wb") as answers:
         limit_memory(memory_bytes)
         while length := requests.read(LENGTH.size):
             request = requests.read(*LENGTH.unpack(length))
-            signal.setitimer(signal.ITIMER_PROF, cpu_s)  # its signal ends the process
+            signal.setitimer(signal.ITIMER_PROF, cpu_s)  # the signal ends the process
             answer(answers, *decode(request))
             signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def limit_memory(more_bytes: int) -> None:
-    """Let the process take so many bytes more than it has now; where the system can."""
+    """Limit the process to `more_bytes` bytes more than it has now, if the system supports it."""
     with suppress(OSError, ValueError):
         now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (now + more_bytes, now + more_bytes))
@@ -58,7 +58,7 @@ def decode(request: bytes) -> tuple[dict[str, Any], bytes]:
     return {
         "dtype": inputs.dtype.str,
         "shape": inputs.shape,
-        "warnings": list(map(list, decoded.warnings)),
+        "warnings": decoded.warnings,
     }, inputs.tobytes()
 
 

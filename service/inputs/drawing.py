@@ -17,14 +17,14 @@ from service.inputs.paper import Grey
 from service.inputs.pixel_arrays import json_type, to_array, to_brightness
 
 PIXELS_PER_CHARACTER = 8
-"""What a character of an image file counts for as work; it may stand for thousands of pixels."""
+"""Work per character of an image file."""
 TOGETHER = 2**20
-"""Pixels of numbers that are worked on together, at most. Each takes about forty bytes of memory meanwhile."""
+"""Maximum pixels of numbers that are decoded together. Each takes about forty bytes of memory."""
 
 
 class Drawing(InputKind):
-    """A drawing: a base64 image file of any size and mode, or nested numbers. The service makes it `size` x `size`,
-    with ink 1 and paper 0, whichever of the two is dark."""
+    """A drawing: a base64 image file of any size and mode, or rows of numbers. It is scaled to `size` x `size`, with
+    ink 1 and paper 0. Ink may be darker or lighter than the paper."""
 
     description: ClassVar = "a drawing (a base64 image file such as PNG or JPEG, or rows of numbers)"
     json_schemas: ClassVar = [{"type": "string"}, {"type": "array", "items": {"type": "array"}}]
@@ -33,7 +33,7 @@ class Drawing(InputKind):
     size: int = Field(description="Pixels of each side.")
 
     def decode(self, raw: Sequence[Any], fields: Sequence[str], limits: Limits) -> Decoded:
-        """Decode to uint8 (n, 1, size, size) of ink, 0 to 255."""
+        """Decode to ink, uint8 (n, 1, size, size), 0 to 255."""
         ink, seen = decode_images(raw, self.size, PixelBudget(limits.image_pixels), fields)
         blank = [field for field, any_ink in zip(fields, seen, strict=True) if not any_ink]
         return Decoded(ink[:, None], [_no_ink(field) for field in blank])
@@ -52,10 +52,10 @@ class Drawing(InputKind):
 
 
 def decode_images(raw: Sequence[Any], size: int, pixels: PixelBudget, fields: Sequence[str]) -> Drawings:
-    """Each base64 image file, or rows of numbers (lists or an array), to ink (n, size, size).
+    """Decode base64 image files or rows of numbers (lists or arrays) to ink (n, size, size).
 
-    Numbers of one shape are worked on together: most of the time that a small image takes goes into numpy's calls.
-    Files are not, whose pixels are many more than their bytes. Raises Unprocessable, naming the one of `fields`.
+    Rows of numbers of one shape are decoded together, which is several times as fast. Files are decoded one by one,
+    because together they could take too much memory. Raises Unprocessable with the field of the wrong input.
     """
     if all(isinstance(one, (list, np.ndarray)) for one in raw):
         sheets = [to_array(one, pixels, field) for one, field in zip(raw, fields, strict=True)]
@@ -81,7 +81,7 @@ def _together(several: Sequence[Drawings]) -> Drawings:
 
 
 def _no_ink(field: str) -> InputWarning:
-    return InputWarning(field, "no_ink", f"{field}: no ink was found: all of the image looks like paper.")
+    return InputWarning(field, "no_ink", f"{field}: no ink was found. All of the image looks like paper.")
 
 
 def _read(raw: Any, pixels: PixelBudget, field: str) -> Grey:

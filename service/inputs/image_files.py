@@ -1,4 +1,4 @@
-"""Image files in base64, to brightness or to colours."""
+"""Decode image files in base64 to brightness or to colours."""
 
 import binascii
 import io
@@ -20,14 +20,14 @@ Result = TypeVar("Result")
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", *(["AVIF"] if features.check("avif") else []))
 READ = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
-Image.MAX_IMAGE_PIXELS = None  # the service has a limit of its own, checked before anything is decoded
+Image.MAX_IMAGE_PIXELS = None  # the service has its own limit, which is checked before decoding
 ENOUGH = 512
-"""Pixels of a side that no model has use for more of."""
+"""Pixels of a side. Larger images are reduced, because no model uses more."""
 
 STRIP = 16
-"""Rows of what is left of a large image that are made at a time."""
+"""Rows of a reduced image that are converted at a time."""
 FULL_SCALES = (1, 255, 1023, 4095, 16383, 65535)
-"""The value of white in files of more than 8 bits: scanners and cameras store 10, 12 or 14 bits in 16."""
+"""Possible values of white in files with more than 8 bits. Scanners and cameras store 10, 12 or 14 bits in 16."""
 
 
 def read_file(text: str, pixels: PixelBudget, field: str) -> Grey:
@@ -44,13 +44,13 @@ def _read(text: str, pixels: PixelBudget, field: str, convert: Callable[[Image.I
     """Decode the first frame, turned upright.
 
     Raises:
-        Unprocessable: It is no such file, is damaged, or is over a limit.
+        Unprocessable: The file has another format, is damaged, or is over a limit.
     """
     encoded = checked(_unbase64(text, field), field)
     try:
         image = Image.open(io.BytesIO(encoded), formats=FORMATS)
         pixels.take(image.width, image.height, field)
-        image.draft(None, (2 * ENOUGH, 2 * ENOUGH))  # a large JPEG is decoded at a fraction of its size
+        image.draft(None, (2 * ENOUGH, 2 * ENOUGH))  # decodes a large JPEG at a fraction of its size
         ImageOps.exif_transpose(image, in_place=True)
         return convert(image)
     except (HandfulError, MemoryError):
@@ -83,7 +83,7 @@ def _unbase64(text: str, field: str) -> bytes:
 
 
 def _grey(image: Image.Image) -> Grey:
-    """Brightness 0 to 255. What is transparent becomes paper: light under dark ink, dark under light ink."""
+    """Brightness, 0 to 255. Transparent pixels become paper: light if the ink is dark, dark if the ink is light."""
     if image.mode.startswith(("I", "F")):
         return _deep(image)
     if not image.has_transparency_data:
@@ -110,7 +110,7 @@ def _rgb(image: Image.Image) -> NDArray[np.uint8]:
 
 
 def _deep(image: Image.Image) -> Grey:
-    """Brightness of an image of more than 8 bits, by the smallest usual full scale that holds its values."""
+    """Brightness of an image with more than 8 bits. White is the smallest of `FULL_SCALES` that covers its values."""
     brightness = _converted(image, lambda strip: Image.fromarray(np.asarray(strip, dtype=np.float32)))
     brightest = float(brightness.max())
     if not (brightness.min() >= 0 and np.isfinite(brightest)):
@@ -121,8 +121,8 @@ def _deep(image: Image.Image) -> Grey:
 
 
 def _converted(image: Image.Image, convert: Callable[[Image.Image], Image.Image]) -> Grey:
-    """The converted image; a large one at a whole fraction of its size, by areas, and a strip at a time: converted as
-    a whole it would take several times its memory."""
+    """Convert an image. A large one is reduced by a whole factor, strip by strip. Converting it at once takes several
+    times its memory."""
     factor = max(1, max(image.size) // ENOUGH)
     if factor == 1:
         return np.asarray(convert(image), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""What the headers of an image file say, before it is decoded."""
+"""Checks on the headers of an image file before decoding."""
 
 import re
 from collections.abc import Iterator
@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from service.errors import Unprocessable
 
 MAX_CHUNKS = 20_000
-"""Chunks of a PNG. Encoders make chunks of 8 kB or more."""
+"""Maximum chunks of a PNG. Encoders write chunks of 8 kB or more."""
 MAX_SCANS = 64
-"""Scans of a JPEG. A progressive JPEG has about ten; each takes time for every pixel, however few bytes it has."""
+"""Maximum scans of a JPEG. A progressive JPEG has about ten. Each scan takes time for every pixel."""
 
 MAX_SEGMENTS = 20_000
 """Segments of a JPEG, such as tables and comments. A colour profile of 16 MB has 256."""
@@ -22,7 +22,7 @@ MARKER = re.compile(rb"\xff([^\xff\x00\x01\xd0-\xd7])", re.DOTALL)
 NEEDED = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 """Chunks that the pixels depend on."""
 EXIF, EXIF_BYTES = b"eXIf", 65536
-"""Tells the orientation; other data of a camera is larger."""
+"""Exif data with the orientation. Larger Exif data is skipped."""
 
 SIGNATURES = {
     PNG: "PNG", JPEG: "JPEG", b"GIF8": "GIF", b"BM": "BMP", b"II*\0": "TIFF", b"MM\0*": "TIFF", b"II+\0": "BigTIFF",
@@ -33,11 +33,11 @@ SIGNATURES = {
 }  # fmt: skip
 BRANDS = {b"avif": "AVIF", b"avis": "AVIF", b"heic": "HEIC", b"heix": "HEIC", b"heim": "HEIC", b"hevc": "HEIC",
           b"mif1": "HEIF", b"msf1": "HEIF"}  # fmt: skip
-"""Of files that start with an ISO `ftyp` box."""
+"""Formats of files that start with an ISO `ftyp` box, by brand."""
 
 
 def format_of(encoded: bytes) -> str | None:
-    """The name of the format that the first bytes of a file show."""
+    """The name of the format, by the first bytes of a file."""
     if encoded[4:8] == b"ftyp":
         return BRANDS.get(encoded[8:12])
     if encoded[:4] == b"RIFF" and encoded[8:12] == b"WEBP":
@@ -46,10 +46,10 @@ def format_of(encoded: bytes) -> str | None:
 
 
 def checked(encoded: bytes, field: str) -> bytes:
-    """The file, without what its pixels do not depend on where that is easy to leave out.
+    """The file; a PNG without chunks that its pixels do not need.
 
     Raises:
-        Unprocessable: It has more scans or chunks than any encoder makes.
+        Unprocessable: The file has too many scans or chunks.
     """
     if encoded.startswith(PNG):
         return PNG + b"".join(_needed_chunks(encoded, field))
@@ -81,7 +81,7 @@ def _markers(encoded: bytes) -> Iterator[int]:
 
 
 def _needed_chunks(encoded: bytes, field: str) -> Iterator[bytes]:
-    """Chunks without colour profiles, texts and further frames, which may be large or compressed."""
+    """The chunks without colour profiles, texts and further frames, which may be large or compressed."""
     start = len(PNG)
     for _ in range(MAX_CHUNKS):
         if start >= len(encoded):
@@ -91,4 +91,4 @@ def _needed_chunks(encoded: bytes, field: str) -> Iterator[bytes]:
         if kind in NEEDED or (kind == EXIF and length <= EXIF_BYTES):
             yield encoded[start:end]
         start = end
-    raise Unprocessable(f"{field}: a PNG of over {MAX_CHUNKS} chunks, the limit. Save it again.", field=field)
+    raise Unprocessable(f"{field}: the PNG has over {MAX_CHUNKS} chunks, the limit. Save it again.", field=field)

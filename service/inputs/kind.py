@@ -1,11 +1,12 @@
-"""The contract of an input kind: what a client sends, and what the model gets of it."""
+"""The contract of an input kind: it decodes what clients send for a model."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.dataclasses import dataclass
 
 from service.arrays import Array
 from service.inputs.limits import Limits
@@ -14,11 +15,12 @@ Inputs = Array | list[str]
 """Decoded inputs: an array (n, ...), or n texts."""
 
 
-class InputWarning(NamedTuple):
-    """An input that was taken and may not be what the client meant."""
+@dataclass(frozen=True)
+class InputWarning:
+    """An accepted input that may not be what the client meant."""
 
-    field: str
-    code: str
+    field: Annotated[str, Field(description="The place in the request.", examples=["inputs[0]"])]
+    code: Annotated[str, Field(description="Stable.", examples=["no_ink"])]
     detail: str
 
 
@@ -29,14 +31,14 @@ class Decoded(NamedTuple):
     warnings: list[InputWarning]
 
     def array(self) -> Array:
-        """The inputs of a kind that decodes to numbers."""
+        """The inputs as an array. Raises TypeError for texts."""
         if isinstance(self.inputs, list):
             raise TypeError("the engine takes arrays, not texts")
         return self.inputs
 
 
 class InputKind(BaseModel, ABC):
-    """A kind of input. An instance is the `input` of a model's card, so its fields are what a model fixes of it.
+    """A kind of input. An instance is the `input` of a model's card. Its fields are fixed by the model, such as a size.
 
     A kind declares `type: Literal["its-name"]` and its fields, sets `description` and `json_schemas`, and implements
     `decode` and `examples`. One line in `INPUT_KINDS`, or an entry point in the group `handful.inputs`, adds it.
@@ -56,24 +58,24 @@ class InputKind(BaseModel, ABC):
         Args:
             raw: n inputs as they were sent: JSON values, or numpy arrays from a safetensors body.
             fields: The place of each in the request, for error messages.
-            limits: What the request may cost.
+            limits: Limits of the request.
 
         Raises:
-            Unprocessable: Names the field that is no such input or is over a limit.
+            Unprocessable: An input is invalid or over a limit. The error names its field.
         """
 
     @abstractmethod
     def examples(self, count: int, rng: np.random.Generator) -> Inputs:
-        """Make up `count` decoded inputs, to warm a model up."""
+        """Make `count` random decoded inputs, to warm up a model."""
 
     def cost(self, inputs: Inputs) -> int:
         """The cost of decoded inputs in the queue of the device: examples, or tokens for texts."""
         return len(inputs)
 
     def work(self, raw: Sequence[Any]) -> int:
-        """About how many numbers or characters there are to decode. Small work is done on the event loop."""
+        """The approximate count of numbers or characters to decode. Small work is done on the event loop."""
         return sum(len(one) if isinstance(one, (str, list)) else 1 for one in raw)
 
     def has_files(self, raw: Sequence[Any]) -> bool:
-        """Whether any input is a file in a format of its own. Those are decoded in a process that can be killed."""
+        """Whether any input is a file, such as an image. Files are decoded in a process that can be killed."""
         return False

@@ -1,7 +1,7 @@
-"""Labels: to class indices, or to the numbers that a regression learns.
+"""Convert labels to class indices, or to the targets of a regression.
 
-Classes that are strings are compared and answered in Unicode's normal form NFC, so that "é" is one class however it was
-typed. Otherwise a label comes back as it was sent.
+Strings are compared and returned in Unicode normal form NFC, so that "é" is one class in all its encodings. Otherwise a
+label is returned as it was sent.
 """
 
 import unicodedata
@@ -11,18 +11,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from service.arrays import Array, text_array
 from service.errors import Unprocessable
 from service.inputs.vector import to_vector
 
 Label = Any
-"""As it came: a string or an integer; for regression a number or a list of numbers."""
+"""A string or an integer; for regression a number or a list of numbers."""
 Classes = list[str] | list[int]
 
 MAX_LENGTH = 256
-"""Characters of a label."""
+"""Maximum characters of a label."""
 NOT_TEXT = {
     "Cc": "control characters such as line breaks",
-    "Cs": "half of a character, as JSON can spell it",
+    "Cs": "unpaired surrogates",
     "Zl": "line separators",
     "Zp": "paragraph separators",
 }
@@ -32,16 +33,21 @@ INVISIBLE = "\u00ad\u180e\u200b\u2060\ufeff"
 
 
 def class_indices(labels: Sequence[Label]) -> tuple[Classes, NDArray[np.int64]]:
-    """The classes, sorted, so that the order of the examples changes nothing, and each label's index among them."""
+    """The sorted classes, and the index of each label among them. The order of the examples does not matter."""
     labels = checked_labels(labels)
-    classes: Classes = sorted(set(labels))  # all strings or all integers by now
+    classes: Classes = sorted(set(labels))  # all strings or all integers
     if len(classes) < 2:
         raise Unprocessable(
-            f"support: all examples have the label {classes[0]!r}; give examples of two classes or more.",
+            f"support: all examples have the label {classes[0]!r}; send examples of at least two classes.",
             field="support",
         )
     index = {label: i for i, label in enumerate(classes)}
     return classes, np.array([index[label] for label in labels], dtype=np.int64)
+
+
+def class_names(classes: Classes | None, *, named: bool) -> Array | None:
+    """The names of the classes as texts (ways,); None if they must not be used or are integers."""
+    return text_array(classes) if named and classes and isinstance(classes[0], str) else None
 
 
 def regression_targets(labels: Sequence[Label], outputs: int) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""What the inputs of one request may cost. Checked before any of them is decoded."""
+"""Limits on the inputs of one request. They are checked before decoding."""
 
 from typing import NamedTuple
 
@@ -13,13 +13,13 @@ class Limits(NamedTuple):
 
 
 class PixelBudget:
-    """The pixels that the images of one request may still take."""
+    """The pixels that are left for the images of one request."""
 
     def __init__(self, limit: int) -> None:
         self._limit, self._left = limit, limit
 
     def take(self, width: int, height: int, field: str) -> None:
-        """Count an image before it is decoded. Raises Unprocessable when it takes more than is left."""
+        """Count an image before it is decoded. Raises Unprocessable if it is larger than what is left."""
         side = max(width, height)
         self._left -= side * side
         if self._left < 0:
@@ -31,6 +31,6 @@ class PixelBudget:
 
 
 def check_count(count: int, limit: int, field: str) -> None:
-    """Refuse more of something than `limit`. Raises Unprocessable."""
+    """Raise Unprocessable if `count` is over `limit`."""
     if count > limit:
         raise Unprocessable(f"{field}: {count} of them; the limit is {limit}.", field=field)

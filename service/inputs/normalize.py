@@ -1,4 +1,4 @@
-"""Brightness to what a model was trained on: a small square, with ink where it differs from the paper."""
+"""Convert brightness to ink: small squares with 0 for paper, as models are trained on."""
 
 from typing import NamedTuple
 
@@ -9,21 +9,21 @@ from PIL import Image
 from service.inputs.paper import Grey, uneven_paper
 
 EVEN = 2.0
-"""Grey levels between the quartiles of the border; above this, the light is uneven or the paper is noisy."""
+"""Maximum interquartile range of the border, in grey levels. Above it, the light is uneven or the paper noisy."""
 CLEAR = 0.9
-"""Ink of a drawing that is larger than the model's square reaches this somewhere, else it is strengthened."""
+"""Minimum peak of the ink of a drawing that will be shrunk. Fainter ink is strengthened."""
 FAINT = 0.5
-"""The same after shrinking, which thins strokes. No Omniglot drawing is fainter."""
+"""Minimum peak of the ink after shrinking, which thins strokes. No Omniglot drawing is fainter."""
 HALF = np.float32(127)
-"""Contrast is measured against this at least, so that noise on white paper is not light ink."""
+"""Minimum contrast, in grey levels, so that noise on white paper is not taken for light ink."""
 NOISE_LEVEL = 0.02
-"""Below this there is no ink at all, only the noise of a JPEG."""
+"""Ink below this is only JPEG noise."""
 FLOOR, SEEN = 2, 3
-"""Standard deviations of the paper's noise: what is weaker counts as paper; ink must be stronger to be seen."""
+"""Thresholds in standard deviations of the paper's noise: below the first is paper, above the second is ink."""
 
 
 class Drawings(NamedTuple):
-    """Ink (n, size, size), 0 to 255, and which drawings have any (n,)."""
+    """Ink (n, size, size), 0 to 255, and whether each drawing has any (n,)."""
 
     ink: NDArray[np.uint8]
     seen: NDArray[np.bool_]
@@ -37,7 +37,7 @@ class _Ink(NamedTuple):
 
 
 def drawings(grey: Grey, size: int) -> Drawings:
-    """Ink of brightness (n, height, width), 0 to 255: of images of one shape."""
+    """The ink of images of one shape, from their brightness (n, height, width), 0 to 255."""
     ink, noise = _ink(grey)
     peak = ink.reshape(len(ink), -1).max(1)  # along one axis numpy is several times as fast
     seen = (noise == 0) & (peak >= (CLEAR if max(ink.shape[1:]) > size else FAINT))
@@ -49,10 +49,12 @@ def drawings(grey: Grey, size: int) -> Drawings:
 
 
 def _ink(grey: Grey) -> _Ink:
-    """Contrast with the paper, in parts of the most that is possible in the direction in which most ink differs."""
+    """The contrast with the paper as a share of the maximum: that of black for dark ink, of white for light ink."""
     border = np.sort(np.concatenate([grey[:, 0], grey[:, -1], grey[:, :, 0], grey[:, :, -1]], axis=1))
     middle, quarter = border.shape[1] // 2, border.shape[1] // 4
-    paper = ((border[:, -1 - middle] + border[:, middle]) / 2)[:, None, None]  # the median, in a tenth of its time
+    paper = ((border[:, -1 - middle] + border[:, middle]) / 2)[
+        :, None, None
+    ]  # the median, ten times as fast as np.median
     uneven = np.flatnonzero(border[:, -1 - quarter] - border[:, quarter] > EVEN)
     noise = np.zeros(len(grey), np.float32)
     if uneven.size:
@@ -65,7 +67,7 @@ def _ink(grey: Grey) -> _Ink:
 
 
 def _is_dark(difference: Grey, paper: Grey) -> NDArray[np.bool_]:
-    """Whether ink is darker than the paper: it is where most of the squared difference lies."""
+    """Whether the ink is darker than the paper: whether darker pixels have most of the squared difference."""
     if ((paper == 0) | (paper == 255)).all():
         return np.asarray(paper > 0)
     brighter: Grey = np.einsum("nhw,nhw->n", difference, np.abs(difference))[:, None, None]
@@ -74,8 +76,8 @@ def _is_dark(difference: Grey, paper: Grey) -> NDArray[np.bool_]:
 
 
 def _clarify(ink: Grey, noise: float) -> bool:
-    """Change faint or noisy ink (height, width) in place: to 0 where it is noise, and to about 1 on strokes. Returns
-    whether there is any; else all becomes 0."""
+    """Strengthen faint or noisy ink (height, width) in place: noise becomes 0, strokes about 1. Returns False if all of
+    it is noise."""
     squares = ink * ink
     typical = float((squares * ink).sum() / max(float(squares.sum()), 1e-9))  # the mean, weighted by its square
     if typical <= max(NOISE_LEVEL, SEEN * noise):
@@ -87,7 +89,7 @@ def _clarify(ink: Grey, noise: float) -> bool:
 
 
 def _squares(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The drawings, each in the middle of the smallest square that holds it."""
+    """Pad drawings to squares, with the drawing in the middle."""
     _, height, width = ink.shape
     if height == width:
         return ink
@@ -97,7 +99,7 @@ def _squares(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _shrunk(ink: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Each pixel the mean of its area, as the training data was made."""
+    """Shrink to `size` x `size`. Each pixel is the mean of its area, as in the training data."""
     if ink.shape[1:] == (size, size):
         return ink
     resized = [Image.fromarray(one).resize((size, size), Image.Resampling.BOX) for one in ink]
@@ -105,7 +107,7 @@ def _shrunk(ink: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 
 def _visible(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """With what is faint made stronger: thin strokes on a large sheet."""
+    """Strengthen faint ink, such as thin strokes on a large sheet."""
     peak = ink.max((1, 2)) / 255
     faint = (peak > NOISE_LEVEL) & (peak < FAINT)
     if faint.any():

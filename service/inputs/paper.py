@@ -1,4 +1,4 @@
-"""The brightness of the paper behind a drawing, also where light falls unevenly."""
+"""The brightness of the paper behind a drawing, also under uneven light."""
 
 from typing import NamedTuple
 
@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 Grey = NDArray[np.float32]
 
 SAMPLES = 48
-"""Pixels of each side that the light is estimated from."""
+"""Pixels per side from which the light is estimated."""
 ROUNDS = 12
-"""Of reweighting: enough for the estimate to move by less than a grey level."""
+"""Rounds of reweighting. After these, the estimate changes by less than a grey level."""
 NORMAL = 1.4826
-"""The standard deviation of normal noise, in median absolute deviations."""
+"""Standard deviation of normal noise divided by its median absolute deviation."""
 
 
 class Paper(NamedTuple):

@@ -1,4 +1,4 @@
-"""The input kinds by the `type` that a card gives."""
+"""The input kinds, by the `type` in a card."""
 
 from typing import Annotated, Any
 
@@ -17,23 +17,19 @@ INPUT_KINDS: Registry[type[InputKind]] = Registry(
     "handful.inputs", {"drawing": Drawing, "photo": Photo, "text": Text, "vector": Vector}
 )
 
-OLD_NAMES = {"image": "drawing"}
-"""Types that cards used to give."""
-
 
 def input_kind(fields: Any) -> Any:
-    """The input kind that the `input` of a card names. Raises ValueError, ValidationError."""
+    """The input kind of the `input` of a card. Raises ValueError, ValidationError."""
     if not isinstance(fields, dict):
         return fields
-    given = str(fields.get("type"))
-    name: str = OLD_NAMES.get(given, given)
+    name = str(fields.get("type"))
     if name not in INPUT_KINDS:
-        raise ValueError(f"no input kind is called {name!r}; there are {', '.join(INPUT_KINDS)}")
-    return INPUT_KINDS[name].model_validate(fields | {"type": name})
+        raise ValueError(f"unknown input kind {name!r}; known are {', '.join(INPUT_KINDS)}")
+    return INPUT_KINDS[name].model_validate(fields)
 
 
 class _OfCard:
-    """Shows the kinds that are registered in the schema of a card."""
+    """Adds the registered kinds to the schema of a card."""
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
@@ -41,7 +37,7 @@ class _OfCard:
 
 
 class _OfRequest:
-    """Shows what clients may send of each kind that is registered."""
+    """Adds the inputs of all registered kinds to the schema of a request."""
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
@@ -53,7 +49,7 @@ class _OfRequest:
 CardInput = Annotated[SerializeAsAny[InputKind], BeforeValidator(input_kind), _OfCard]
 """The `input` of a card."""
 RequestInput = Annotated[Any, _OfRequest]
-"""An input of a request, before it is known which model it is for."""
+"""An input of a request. Its kind depends on the model."""
 
 
 def _distinct(schemas: list[dict[str, Any]]) -> list[dict[str, Any]]:

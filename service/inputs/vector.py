@@ -1,4 +1,4 @@
-"""Vectors: a fixed number of numbers."""
+"""Vectors of a fixed length."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
@@ -11,11 +11,11 @@ from service.inputs.kind import Decoded, InputKind
 from service.inputs.limits import Limits
 
 LARGEST = 1e30
-"""Numbers of a vector are below this, so that their squares fit into float32 after scaling."""
+"""Limit on the numbers of a vector, so that their squares fit into float32 after scaling."""
 
 
 class Vector(InputKind):
-    """A vector of numbers; for a length of 1, a number will do."""
+    """A vector of numbers. A vector of length 1 may also be sent as a number."""
 
     description: ClassVar = "a vector of numbers (a number, for a length of 1)"
     json_schemas: ClassVar = [{"type": "number"}, {"type": "array", "items": {"type": "number"}}]
@@ -42,11 +42,11 @@ def to_vector(raw: Any, length: int, field: str) -> NDArray[np.float32]:
     plain = raw.tolist() if isinstance(raw, (np.ndarray, np.generic)) else raw
     numbers = plain if isinstance(plain, list) else [plain]
     if not all(isinstance(number, (int, float)) and not isinstance(number, bool) for number in numbers):
-        raise Unprocessable(f"{field}: takes {_expected(length)}, and nothing else.", field=field)
+        raise Unprocessable(f"{field}: takes only {_expected(length)}.", field=field)
     if len(numbers) != length:
-        raise Unprocessable(f"{field}: takes {_expected(length)}; {len(numbers)} came.", field=field)
-    if not all(abs(number) < LARGEST for number in numbers):  # false for NaN and for the infinities too
-        raise Unprocessable(f"{field}: holds NaN, an infinite number, or one beyond {LARGEST:g}.", field=field)
+        raise Unprocessable(f"{field}: takes {_expected(length)}, not {len(numbers)} numbers.", field=field)
+    if not all(abs(number) < LARGEST for number in numbers):  # also False for NaN and infinities
+        raise Unprocessable(f"{field}: contains NaN, an infinite number, or a number beyond {LARGEST:g}.", field=field)
     return np.array(numbers, dtype=np.float32)
 
 

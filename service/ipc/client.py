@@ -1,4 +1,4 @@
-"""The engine of an API process: a connection to the worker of its replica. Needs no torch."""
+"""The engine of an API process: a client of the worker of its replica. Needs no torch."""
 
 import asyncio
 import itertools
@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
 
-from service.arrays import Array, Arrays
-from service.engine.base import NOBODY, Share, StateNotCached, SupportSet
+from service.arrays import Array, Arrays, SupportSet
+from service.engine.base import NOBODY, Share, StateNotCached
 from service.engine.deadline import within
 from service.errors import Unavailable
 from service.ipc import messages
@@ -20,9 +20,9 @@ log = logging.getLogger(__name__)
 RECONNECT_S = 0.2
 """Seconds between two attempts to connect."""
 REFUSED_S = 5.0
-"""Seconds before a worker that was refused is tried again."""
+"""Seconds before connecting again to a worker that was refused."""
 RETRY_S = 5.0
-"""Seconds that a request waits for a lost worker to come back before it is sent again or fails."""
+"""Maximum seconds that a request waits for a lost worker before it is sent again or fails."""
 HEARTBEAT_TIMEOUT_S = 10.0
 """Heartbeat timeout."""
 
@@ -32,15 +32,15 @@ class WorkerLost(Unavailable):
 
 
 class WorkerClient:
-    """An Engine that sends requests to a worker over a Unix socket and reconnects whenever the connection breaks.
+    """An Engine that sends requests to a worker over a Unix socket. It reconnects when the connection breaks.
 
-    A request whose worker is lost is sent once more: adapting and predicting change nothing that is stored.
+    If the worker is lost, a request is sent once more. This is safe: an adapt or a predict stores nothing.
 
     Args:
-        socket: where the worker listens.
-        models: the models that are served, with the digests of their checkpoints. The worker may lack those that it
-            could not load.
-        deadline_s: seconds that a request may take.
+        socket: The socket of the worker.
+        models: The served models, with the digests of their checkpoints. The worker may lack models that it could not
+            load.
+        deadline_s: Maximum seconds of a request.
     """
 
     def __init__(self, socket: Path, models: Mapping[str, str], deadline_s: float) -> None:
@@ -73,8 +73,8 @@ class WorkerClient:
     async def predict(
         self, model: str, key: str, queries: Array, state: Arrays | None = None, *, share: Share = NOBODY
     ) -> Array:
-        """Logits (q, ways) or values (q, outputs). Raises StateNotCached when the worker has no state under `key` and
-        none is sent along."""
+        """Logits (q, ways) or values (q, outputs). Raises StateNotCached if there is no state, neither in the worker's
+        cache under `key` nor in `state`."""
         self._check_loaded(model)
         answers: Array = await self._request(lambda number: messages.Predict(number, model, key, queries, state, share))
         return answers
@@ -88,7 +88,7 @@ class WorkerClient:
         return self._ready.is_set()
 
     async def stay_connected(self) -> None:
-        """Connect, and connect again whenever the connection breaks, until cancelled."""
+        """Connect, and reconnect when the connection breaks, until cancelled."""
         while True:
             self._broken.clear()
             self._accepted = self._refused = False
@@ -121,7 +121,7 @@ class WorkerClient:
 
     async def _reply_or_retry(self, message: Callable[[int], messages.Message]) -> Any:
         if not self.alive():
-            raise Unavailable("The device worker is not ready. A worker that was lost is back in a few seconds.")
+            raise Unavailable("The device worker is not ready. A lost worker is back in a few seconds.")
         try:
             return await self._reply(message)
         except WorkerLost:
@@ -131,7 +131,7 @@ class WorkerClient:
             return await self._reply(message)
 
     async def _reply(self, message: Callable[[int], messages.Message]) -> Any:
-        """Send a request and wait for its reply. Raises WorkerLost, and what the worker reports."""
+        """Send a request and wait for its reply. Raises WorkerLost and the errors that the worker reports."""
         if not self.alive():
             raise WorkerLost("The device worker was lost and is not back yet.")
         number = next(self._ids)

@@ -1,4 +1,4 @@
-"""One connection between an API process and a worker: whole messages in, whole messages out, over a Unix socket."""
+"""A connection between an API process and a worker: messages over a Unix socket."""
 
 import asyncio
 import logging
@@ -24,7 +24,7 @@ SEND_BUFFER_BYTES = 2**22
 
 
 class Connection(asyncio.Protocol):
-    """Frames messages. Messages sent in one turn of the event loop go out in one write."""
+    """Sends and receives whole messages. All messages of one turn of the event loop are written together."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class Connection(asyncio.Protocol):
             self.close()
 
     def send(self, message: Message) -> None:
-        """Send a message. On a lost connection it is dropped: `lost` has been called."""
+        """Send a message. It is dropped if the connection is lost."""
         if self._transport is None:
             return
         if not self._outgoing:
@@ -109,11 +109,11 @@ async def connect(path: Path, connection: Connection) -> None:
 
 
 async def listen(path: Path, make_connection: Callable[[], Connection]) -> asyncio.Server:
-    """Listen on a socket that only this user can open. A socket left by an earlier worker is replaced.
+    """Listen on a socket that only this user can open. The socket of an earlier worker is replaced.
 
     Raises:
-        OSError: the folder cannot be made or used.
-        ValueError: the folder belongs to another user.
+        OSError: The folder cannot be created or used.
+        ValueError: The folder belongs to another user.
     """
     listening = _bind(path)
     return await asyncio.get_running_loop().create_unix_server(make_connection, sock=listening)

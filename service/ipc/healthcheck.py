@@ -21,7 +21,7 @@ def main() -> None:
     try:
         asyncio.run(wait_until_ready(socket))
     except (OSError, TimeoutError) as error:
-        raise SystemExit(f"No worker at {socket} says that it is ready: {error!r}") from None
+        raise SystemExit(f"The worker at {socket} is not ready: {error!r}") from None
 
 
 async def wait_until_ready(socket: Path) -> None:

@@ -1,4 +1,4 @@
-"""The messages between an API process and the worker of its replica: msgpack, each behind its length."""
+"""The messages between an API process and the worker of its replica. Each is msgpack with a length prefix."""
 
 from math import prod
 from typing import Any
@@ -6,23 +6,23 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from service.arrays import TEXT, Array, Arrays, pack_texts, unpack_texts
-from service.engine.base import NOBODY, Share, SupportSet
+from service.arrays import TEXT, Array, Arrays, SupportSet, pack_texts, unpack_texts
+from service.engine.base import NOBODY, Share
 from service.errors import BadRequest, Busy, DeadlineExceeded, Diverged, HandfulError, TooCostly, Unavailable
 
 VERSION = 4
-"""Version of this protocol. Both ends must have the same."""
+"""Version of this protocol. Both ends must have the same version."""
 
 DTYPES = ("float32", "float64", "float16", "uint8", "int64", "bool")
 """The dtypes an array in a message may have."""
 
 
 class Message(msgspec.Struct, array_like=True, tag=True):
-    """Base of all messages; each is sent with the name of its class."""
+    """Base of all messages. The name of the class is sent along."""
 
 
 class Hello(Message):
-    """The worker's greeting: its protocol version, and its models with the digests of their checkpoints."""
+    """The first message of the worker: its protocol version, and its models with the digests of their checkpoints."""
 
     version: int
     models: dict[str, str]
@@ -84,7 +84,7 @@ class Answered(Message):
 
 
 class NotCached(Message):
-    """The state is not cached: send it along."""
+    """The state is not cached. The API process must send it along."""
 
     id: int
 

@@ -1,4 +1,4 @@
-"""The worker's end of the connections: requests of API processes go to the queues of the worker, replies come back."""
+"""The worker's end of the connections. Requests go to the queues of the worker; replies are sent back."""
 
 import asyncio
 import logging
@@ -119,7 +119,7 @@ class Session:
 
     @contextmanager
     def _errors_to_reply(self, request_id: int) -> Iterator[None]:
-        """Reply with the error that a request raises. Details of unexpected errors go to the log alone."""
+        """Reply with the error that a request raises. Unexpected errors are only logged in detail."""
         try:
             yield
         except StateNotCached:

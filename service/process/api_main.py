@@ -17,12 +17,12 @@ def run(settings: Settings, listening: socket.socket | None = None) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Args:
-        settings: must name a Redis.
-        listening: an open socket to accept connections from, which its opener has checked; by default a new one.
+        settings: The settings. `redis_url` must be set.
+        listening: An open socket to accept connections from. Default: open one after checking the settings.
 
     Raises:
-        UnknownModel: the default model is not served.
-        ValueError: a setting is missing.
+        UnknownModel: The default model is not served.
+        ValueError: A setting is missing.
     """
     if settings.redis_url is None:
         raise ValueError("Set HANDFUL_REDIS_URL, or run handful serve, which starts an embedded Valkey.")

@@ -1,4 +1,4 @@
-"""An engine that brings its worker along."""
+"""An engine with its own worker."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,7 +14,7 @@ from service.settings import Settings
 
 @asynccontextmanager
 async def own_worker(settings: Settings) -> AsyncIterator[WorkerClient]:
-    """An engine whose worker is a child of this process. It is restarted when it dies and ends with this process."""
+    """An engine with a worker as a child process. The worker restarts if it dies, and ends with this process."""
     log_to_stderr()
     models = {name: card.checkpoint for name, card in Catalogue(settings.models, settings.serve).items()}
     restart_always = asyncio.Event()

@@ -18,14 +18,16 @@ LONGEST = f"/{PREFIX}12345678/pymp-12345678/listener-12345678"
 
 @contextmanager
 def run_folder() -> Iterator[Path]:
-    """A folder that only this user can open, which is removed at the end. Folders that a killed process left behind are
-    removed first. Raises ValueError when no temporary folder has a path short enough for sockets."""
+    """A private folder, removed at the end. Folders of killed processes are removed first. Raises ValueError if the
+    paths of all temporary folders are too long for sockets."""
     place = socket_folder(LONGEST)
     for left in place.glob(f"{PREFIX}*"):
         _remove_if_unused(left)
     folder = Path(tempfile.mkdtemp(dir=place))
     lock = _lock(folder)
-    folder = folder.rename(place / f"{PREFIX}{folder.name[-8:]}")  # named only once locked, so that no one removes it
+    folder = folder.rename(
+        place / f"{PREFIX}{folder.name[-8:]}"
+    )  # renamed after locking, so that no other process removes it
     config = multiprocessing.current_process()._config  # type: ignore[attr-defined]
     config["tempdir"] = str(folder)  # where the forkserver has its socket
     try:
@@ -37,7 +39,7 @@ def run_folder() -> Iterator[Path]:
 
 
 def _remove_if_unused(folder: Path) -> None:
-    """Remove the folder of a process that has ended; another user's is left alone."""
+    """Remove the folder of an ended process of this user."""
     with suppress(OSError):
         lock = _lock(folder)
         shutil.rmtree(folder, ignore_errors=True)
@@ -45,8 +47,8 @@ def _remove_if_unused(folder: Path) -> None:
 
 
 def _lock(folder: Path) -> int:
-    """Lock a folder until the descriptor is closed or the process ends; systemd-tmpfiles then leaves it alone, too.
-    Raises OSError when it is locked already."""
+    """Lock a folder until the descriptor is closed or the process ends. systemd-tmpfiles keeps locked folders. Raises
+    OSError if it is already locked."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

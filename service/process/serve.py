@@ -1,5 +1,4 @@
-"""handful serve: replicas behind one port, and a Valkey unless a Redis is given. Every process is restarted when it
-dies."""
+"""handful serve: replicas behind one port, and an embedded Valkey if no Redis is given. Processes that die restart."""
 
 import asyncio
 import logging
@@ -24,7 +23,7 @@ log = logging.getLogger(__name__)
 BACKLOG = 2048
 """Connections that may wait while API processes restart."""
 POLL_S = 0.2
-"""Seconds between two checks whether the service is ready."""
+"""Seconds between two readiness checks."""
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "2000000000", "MALLOC_TRIM_THRESHOLD_": "4000000000"}
 """Settings of glibc for workers: keep freed memory, because page faults dominate the cost of large tensors."""
 
@@ -33,11 +32,11 @@ def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Raises:
-        ChildFailed: a process ended by itself before the service was ready.
-        DataInUse: another Handful uses the data folder.
-        OSError: the port is taken.
-        UnknownModel: the default model is not served.
-        ValueError: a setting is missing.
+        ChildFailed: A process exited before the service was ready.
+        DataInUse: Another Handful uses the data folder.
+        OSError: The port is in use.
+        UnknownModel: The default model is not served.
+        ValueError: A setting is missing.
     """
     log_to_stderr()
     check_guarded(settings)
@@ -50,7 +49,7 @@ def serve(settings: Settings) -> None:
 
 
 def serve_worker(settings: Settings) -> None:
-    """Run one worker until SIGTERM or SIGINT. Raises ChildFailed when it ends by itself."""
+    """Run one worker until SIGTERM or SIGINT. Raises ChildFailed if it exits."""
     log_to_stderr()
     asyncio.run(_serve_worker(settings))
 
@@ -77,8 +76,8 @@ async def _serve_worker(settings: Settings) -> None:
 
 
 def children(settings: Settings, folder: Path, listening: socket.socket) -> tuple[list[Child], list[Child]]:
-    """The workers and the API processes of all replicas. All API processes accept from one socket; those of a replica
-    reach its worker at a socket in `folder`."""
+    """The workers and the API processes of all replicas. All API processes accept connections from one socket. Those of
+    a replica reach its worker at a socket in `folder`."""
     workers, apis = [], []
     for number in range(settings.replicas):
         own = {"worker_socket": folder / f"worker-{number}", "device": _device(settings, number)}
@@ -129,7 +128,7 @@ def _stop_signal() -> asyncio.Event:
 
 async def _announce(address: str, ready: asyncio.Event) -> None:
     """Log the address as soon as the service is ready."""
-    async with httpx.AsyncClient(base_url=address, timeout=None, trust_env=False) as client:  # never ask a proxy
+    async with httpx.AsyncClient(base_url=address, timeout=None, trust_env=False) as client:  # never through a proxy
         while not ready.is_set():
             with suppress(httpx.TransportError):
                 if (await client.get("/readyz")).is_success:

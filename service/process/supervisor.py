@@ -29,21 +29,21 @@ PARENT_CHECK_S = 1.0
 
 
 class ChildFailed(HandfulError):
-    """A process ended by itself before the service was ready; a restart would not help."""
+    """A process exited before the service was ready. A restart would not help."""
 
     def __init__(self, name: str, status: int) -> None:
-        super().__init__(f"{name} has ended with status {status}; its last message says why.")
+        super().__init__(f"{name} exited with status {status}. Its last log message says why.")
 
 
 class Child:
     """A process that runs `run(*arguments)` of a module.
 
     Args:
-        name: for log messages.
-        method: "spawn" starts a new Python. "forkserver" forks a process that has imported the module already.
-        module: the module that has the function `run`.
-        arguments: picklable arguments; sockets are duplicated into the process.
-        environment: more environment variables for a new forkserver.
+        name: The name in log messages.
+        method: "spawn" starts a new Python. "forkserver" forks a process that has already imported the module.
+        module: The module with the function `run`.
+        arguments: Picklable arguments. Sockets are duplicated into the process.
+        environment: More environment variables for a new forkserver.
     """
 
     def __init__(
@@ -62,10 +62,10 @@ class Child:
         self._process: Any = None
 
     async def keep_running(self, ready: asyncio.Event) -> None:
-        """Run, and restart whenever the process ends, until cancelled.
+        """Run the process and restart it when it ends, until cancelled.
 
         Raises:
-            ChildFailed: it ended by itself, not by a signal, before the service was `ready`.
+            ChildFailed: It exited, not by a signal, before the service was `ready`.
         """
         pause, clock = MIN_PAUSE_S, asyncio.get_running_loop().time
         while True:
@@ -74,7 +74,7 @@ class Child:
             if not ready.is_set() and status >= 0:
                 raise ChildFailed(self.name, status)
             pause = MIN_PAUSE_S if clock() - began > HEALTHY_S else min(2 * pause, MAX_PAUSE_S)
-            log.error("%s has ended with status %d; restarting it in %.1f s", self.name, status, pause)
+            log.error("%s exited with status %d; restarting it in %.1f s", self.name, status, pause)
             await asyncio.sleep(pause)
 
     async def stop(self) -> None:
@@ -116,7 +116,7 @@ async def _ended(process: Any) -> None:
 
 @contextmanager
 def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Environment variables for the processes that are started meanwhile."""
+    """Set environment variables for the processes that are started within the context."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:
@@ -131,7 +131,7 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 def _main(module: str, arguments: tuple[Any, ...]) -> None:
     """The child process."""
-    os.setsid()  # Ctrl-C reaches the parent alone, which stops its children in order
+    os.setsid()  # Ctrl-C reaches only the parent, which stops its children in order
     _end_with_parent()
     log_to_stderr()
     try:
@@ -142,7 +142,7 @@ def _main(module: str, arguments: tuple[Any, ...]) -> None:
 
 
 def _end_with_parent() -> None:
-    """End this process when its parent or the forkserver dies: a restarted parent starts children of its own."""
+    """End this process when its parent or the forkserver dies. A restarted parent starts its own children."""
     parent, creator = multiprocessing.parent_process(), os.getppid()
     assert parent is not None
 
@@ -156,11 +156,11 @@ def _end_with_parent() -> None:
 
 def _end_metrics_of(pid: int) -> None:
     """Remove an ended process from the gauges."""
-    with suppress(KeyError, OSError):  # no folder of metrics
+    with suppress(KeyError, OSError):  # there is no folder for metrics
         mark_process_dead(pid, os.environ["PROMETHEUS_MULTIPROC_DIR"])  # type: ignore[no-untyped-call]
 
 
 def log_to_stderr() -> None:
-    """Log messages of the service from INFO, those of libraries from WARNING."""
+    """Log the service from INFO and libraries from WARNING."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     logging.getLogger("service").setLevel(logging.INFO)

@@ -28,7 +28,7 @@ from service.settings import Settings
 log = logging.getLogger(__name__)
 
 STUCK = 70
-"""Exit status of a worker whose device is stuck."""
+"""Exit status of a worker with a stuck device."""
 
 
 def run(settings: Settings) -> None:
@@ -70,7 +70,7 @@ async def _warm_up_all(worker: Worker, catalogue: Catalogue, server: WorkerServe
     server.set_ready()
     log.info("the worker is ready: %d models", len(cards))
     for card in cards:
-        with suppress(HandfulError):  # an estimate that is less exact
+        with suppress(HandfulError):  # estimates are then less exact
             await measure_costs(worker, card, MEASURED_LARGE)
         for support in random_supports(card, MEASURED_MEMORY):
             await asyncio.to_thread(worker.measure_memory, card.name, support)
@@ -90,5 +90,5 @@ async def _watch(worker: Worker, settings: Settings) -> None:
     while True:
         await asyncio.sleep(HEARTBEAT_S)
         if worker.stuck_for() > settings.stall_s:
-            log.critical("a batch has run for over %g s: the worker is stuck and ends", settings.stall_s)
+            log.critical("a batch has run for over %g s: the worker counts as stuck and exits", settings.stall_s)
             os._exit(STUCK)

@@ -9,8 +9,8 @@ Value = TypeVar("Value")
 
 
 class BatchedReads(Generic[Key, Value]):
-    """Calls `read` with the keys that were requested during the previous read, and never waits for more keys. A read
-    starts after it was requested, so it sees all that was written before."""
+    """Calls `read` with all keys that were requested during the previous read. It never waits for more keys. A read
+    starts after its request, so it sees all earlier writes."""
 
     def __init__(self, read: Callable[[list[Key]], Awaitable[Sequence[Value]]]) -> None:
         self._read = read
@@ -42,7 +42,7 @@ class BatchedReads(Generic[Key, Value]):
 
 
 def _settle(answer: "asyncio.Future[Value]", outcome: Value | Exception) -> None:
-    if answer.done():  # its caller has gone
+    if answer.done():  # its caller is gone
         return
     if isinstance(outcome, Exception):
         answer.set_exception(outcome)

@@ -1,7 +1,7 @@
-"""Digests of stored values, so that a value that was damaged is noticed and never believed.
+"""Digests of stored values, so that corrupt values are noticed and never used.
 
-Values that were written before there were digests are still read: a record without one, and the support set of a record
-that has no digest of it, are believed if they can be parsed. The next adapt of the client writes digests.
+Earlier versions wrote values without digests. Such values are used if they can be parsed. The next adapt of the client
+writes digests.
 """
 
 import hashlib
@@ -11,39 +11,39 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from service import metrics
-from service.arrays import TEXT, Arrays, pack_texts, unpack_texts
+from service.arrays import TEXT, Arrays, SupportSet, pack_texts, unpack_texts
 from service.errors import CorruptRecord
-from service.store.records import Record, StateKey
+from service.inputs.labels import class_names
+from service.store.records import Blob, Record, StateKey
 
-Blob = bytes | str | None
 MARK = b',"digest":"'
-"""JSON escapes quotes, so no string inside a record can contain it."""
+"""No string inside a record can contain this, because JSON escapes quotes."""
 
 
 def digest(value: bytes) -> str:
-    """Sixteen hexadecimal digits of BLAKE2b: enough against accidents; it does not protect against forgery."""
+    """16 hexadecimal digits of BLAKE2b. They detect accidents, not forgery."""
     return hashlib.blake2b(value, digest_size=8).hexdigest()
 
 
 def seal(value: BaseModel) -> bytes:
-    """A value as JSON, with the digest as its last field."""
+    """A value as JSON with its digest as the last field."""
     text = value.model_dump_json().encode()
     return text[:-1] + MARK + digest(text).encode() + b'"}'
 
 
 def unsealed(text: bytes) -> bytes | None:
-    """The JSON that was sealed, or None if there is no digest. Raises ValueError when the digest is another's."""
+    """The JSON without its digest; None if it has no digest. Raises ValueError if the digest does not match."""
     head, mark, tail = text.rpartition(MARK)
     if not mark:
         return None
     body = head + b"}"
     if tail != digest(body).encode() + b'"}':
-        raise ValueError("the digest is another's")
+        raise ValueError("the digest does not match")
     return body
 
 
 def parse_record(text: Blob) -> Record | None:
-    """The record, or None if there is none. Raises CorruptRecord, which is counted."""
+    """The record; None if there is none. Counts and raises CorruptRecord."""
     if text is None:
         return None
     try:
@@ -54,27 +54,31 @@ def parse_record(text: Blob) -> Record | None:
         raise corrupt("record") from None
 
 
-def parse_support(record: Record, blob: Blob) -> Arrays:
-    """The support set that belongs to a record. Raises CorruptRecord, which is counted."""
+def dump_support(support: SupportSet) -> bytes:
+    """A support set as it is stored: a safetensors file. The record has its classes.
+
+    safetensors has no texts. They are stored as bytes and lengths.
+    """
+    if support.inputs.dtype != TEXT:
+        return save({"inputs": support.inputs, "targets": support.targets})
+    data, lengths = pack_texts(support.inputs)
+    return save({"inputs": data, "lengths": lengths, "targets": support.targets})
+
+
+def parse_support(record: Record, blob: Blob) -> SupportSet:
+    """The support set of a record. Counts and raises CorruptRecord."""
     try:
         value = as_bytes(blob)
         if record.support_digest not in (None, digest(value)):
-            raise ValueError("the digest is another's")
-        support = _unpacked(load(value))
-        if "inputs" in support and len(support["targets"]) == record.examples:
+            raise ValueError("the digest does not match")
+        tensors = _unpacked(load(value))
+        names = class_names(record.classes, named=record.label_names)
+        support = SupportSet(tensors["inputs"], tensors["targets"], len(record.classes or ()), names)
+        if len(support.targets) == record.examples:
             return support
     except (SafetensorError, KeyError, TypeError, ValueError):
         pass
     raise corrupt("support set")
-
-
-def dump_support(support: Arrays) -> bytes:
-    """A support set as it is stored. safetensors has no texts: they are stored as bytes and lengths."""
-    inputs = support["inputs"]
-    if inputs.dtype != TEXT:
-        return save(support)
-    data, lengths = pack_texts(inputs)
-    return save({**support, "inputs": data, "lengths": lengths})
 
 
 def _unpacked(support: Arrays) -> Arrays:
@@ -91,7 +95,7 @@ def tag_state(key: StateKey, state: Arrays) -> bytes:
 
 
 def parse_state(key: StateKey, found: Blob) -> Arrays | None:
-    """The state, or None: nothing was found, it is another, or it is damaged, which is counted."""
+    """The state; None if there is none, if it is another state, or if it is corrupt, which is counted."""
     if not found:
         return None
     tag, _, blob = as_bytes(found).partition(b"\n")
@@ -105,13 +109,13 @@ def parse_state(key: StateKey, found: Blob) -> Arrays | None:
 
 
 def corrupt(part: str) -> CorruptRecord:
-    """The error for a client's unreadable value; it is counted."""
+    """Count a corrupt value of a client, and return the error for it."""
     metrics.corrupt_records.inc()
-    return CorruptRecord(f"The stored {part} of this client cannot be read. Adapt it again, or DELETE it.")
+    return CorruptRecord(f"The stored {part} of this client is corrupt. Adapt the client again or DELETE it.")
 
 
 def as_bytes(blob: Blob) -> bytes:
-    """What Redis answered. Raises TypeError when there is nothing."""
+    """A reply of Redis as bytes. Raises TypeError if it is None."""
     if not isinstance(blob, bytes):
         raise TypeError("no bytes")
     return blob

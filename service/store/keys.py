@@ -1,8 +1,7 @@
-"""Every key in Redis, and every script that writes them.
+"""Every key in Redis.
 
-All keys of one client share the hash tag `{tenant:client}`, so a Redis Cluster keeps them in one slot and one script
-can write them together. On one server a script also writes the lists and answers of the tenant; in a Cluster these lie
-in other slots and are written by commands of their own.
+All keys of one client share the hash tag `{tenant:client}`. A Redis Cluster therefore keeps them in one slot, and one
+script can write them together.
 """
 
 import re
@@ -16,198 +15,41 @@ def record_key(client: ClientKey) -> str:
 
 
 def client_of_record_key(key: bytes) -> ClientKey | None:
-    """The client of a record's key, or None if it is no such key."""
+    """The client of a record's key; None for any other key."""
     found = re.fullmatch(rb"handful:\{([^:]+):(.+)\}:record", key)
     return ClientKey(found[1].decode(), found[2].decode()) if found and key.isascii() else None
 
 
 def support_key(client: ClientKey) -> str:
-    """A safetensors file: `inputs` as the model takes them, and `targets`. Its digest is in the record."""
+    """A safetensors file with `inputs`, decoded, and `targets`. The record has its digest."""
     return f"handful:{{{client.tenant}:{client.client_id}}}:support"
 
 
 def state_key(client: ClientKey) -> str:
-    """The latest state: a line that names it and has its digest, then a safetensors file. It expires."""
+    """The latest state: a line with its name and digest, then a safetensors file. It expires."""
     return f"handful:{{{client.tenant}:{client.client_id}}}:state"
 
 
 def index_key(tenant: str) -> str:
-    """A sorted set of the tenant's client ids, all with score 0, so ordered by their bytes."""
+    """A sorted set of the tenant's client ids. All scores are 0, so the ids are sorted by their bytes."""
     return f"handful:{{{tenant}}}:clients"
 
 
 def answers_key(tenant: str) -> str:
-    """A hash from idempotency keys to answers; the field "" has their size in bytes. It expires."""
+    """A hash from idempotency keys to answers. The field "" holds their total size in bytes. It expires."""
     return f"handful:{{{tenant}}}:answers"
 
 
 def answer_times_key(tenant: str) -> str:
-    """A sorted set of the same idempotency keys by the time of writing, in seconds since 1970. It expires."""
+    """A sorted set of the same idempotency keys. Scores are the times of writing, in seconds since 1970. It expires."""
     return f"handful:{{{tenant}}}:answer-times"
 
 
 EXPIRIES_KEY = "handful:expiries"
-"""A sorted set of `tenant:client`, for clients that have a time to live, by their expiry in seconds since 1970."""
+"""A sorted set of `tenant:client` for clients with a time to live. Scores are expiries in seconds since 1970."""
 
 
 def probe_keys(number: int = 0) -> tuple[str, str, str]:
-    """What the readiness probe writes: a string, a sorted set and a hash. The dot keeps them apart from tenants."""
+    """The keys of the readiness probe: a string, a sorted set and a hash. No tenant's name has a dot."""
     tag = f"{{.ready-{number}}}"
     return f"handful:{tag}:probe", f"handful:{tag}:probe-list", f"handful:{tag}:probe-answers"
-
-
-READ = """
-local function read(key)  -- the text, empty if it has another type; and whether there is anything
-    local found = redis.pcall('GET', key)
-    if type(found) == 'string' then return found, true end
-    if not found then return '', false end
-    if string.find(found.err, 'WRONGTYPE') then return '', true end
-    return redis.call('GET', key)
-end
-"""
-
-LISTS = """
-local function list(command, key, ...)  -- a list of another type is left as it is; the next reader rebuilds it
-    local answer = redis.pcall(command, key, ...)
-    if type(answer) == 'table' and answer.err and not string.find(answer.err, 'WRONGTYPE') then
-        redis.call(command, key, ...)
-    end
-end
-"""
-
-ANSWERS = """
-local function now() return tonumber(redis.call('TIME')[1]) end
-local function lively(name, lock_s, kept_s)  -- the answer under a name, or the mark of a request that still runs
-    local value, time = redis.call('HGET', answers, name), redis.call('ZSCORE', times, name)
-    if not value or not time then return false end
-    local life = string.sub(value, 1, 5) == 'done:' and kept_s or lock_s
-    return now() - tonumber(time) < tonumber(life) and value
-end
-local function drop(name)
-    local size = redis.call('HSTRLEN', answers, name)
-    redis.call('HDEL', answers, name)  -- first, because a full Redis refuses HINCRBY unless the script has written
-    redis.call('ZREM', times, name)
-    return redis.call('HINCRBY', answers, '', -size)
-end
-local function keep(name, value, kept_s, limit)  -- and drop what is older than `kept_s` or over the limit of bytes
-    if redis.call('EXISTS', times) == 0 then redis.call('DEL', answers) end
-    local size = redis.call('HINCRBY', answers, '', #value - redis.call('HSTRLEN', answers, name))
-    redis.call('HSET', answers, name, value)
-    redis.call('ZADD', times, now(), name)
-    local first = redis.call('ZRANGE', times, 0, 0, 'WITHSCORES')
-    while first[1] ~= name and (size > tonumber(limit) or tonumber(first[2]) < now() - tonumber(kept_s)) do
-        size = drop(first[1])
-        first = redis.call('ZRANGE', times, 0, 0, 'WITHSCORES')
-    end
-    redis.call('EXPIRE', answers, kept_s)
-    redis.call('EXPIRE', times, kept_s)
-end
-"""
-
-IF_UNCHANGED = READ + "if (read(KEYS[1])) ~= ARGV[1] then return 0 end\n"
-"""A client is written only if its record is still the one that was read."""
-
-WRITE_CLIENT = (
-    LISTS
-    + """
-local lists = tonumber(ARGV[6])
-redis.call('MSET', KEYS[1], ARGV[2], KEYS[2], ARGV[3])
-redis.call('SET', KEYS[3], ARGV[4], 'EX', ARGV[5])
-for i = 1, lists do list('ZADD', KEYS[3 + i], ARGV[5 + 2 * i], ARGV[6 + 2 * i]) end
-"""
-)
-WRITE = IF_UNCHANGED + WRITE_CLIENT + "return 1"
-"""KEYS: record, support, state, lists. ARGV: the record that was read; the record, support and state to write and the
-seconds of the state; the number of lists, and a score and a member for each. Returns 0 when the client has changed."""
-
-WRITE_ONCE = (
-    "local answers, times = KEYS[#KEYS - 1], KEYS[#KEYS]\n"
-    "local name, value, kept_s, limit = ARGV[#ARGV - 3], ARGV[#ARGV - 2], ARGV[#ARGV - 1], ARGV[#ARGV]\n"
-    + ANSWERS
-    + "if string.sub(lively(name, 0, kept_s) or '', 1, 5) == 'done:' then return 2 end\n"
-    + IF_UNCHANGED
-    + WRITE_CLIENT
-    + "keep(name, value, kept_s, limit) return 1"
-)
-"""As WRITE, for a request with an idempotency key. KEYS end with the tenant's answers and their times. ARGV ends with
-the name, the answer, the seconds to keep it, and the limit of bytes. Returns 2 when the request was answered before."""
-
-KEEP_STATE = IF_UNCHANGED + "redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3]) return 1"
-"""KEYS: record, state. ARGV: the record that was read, the state, its seconds."""
-
-REMOVE = (
-    LISTS
-    + IF_UNCHANGED
-    + """
-redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
-for i = 4, #KEYS do list('ZREM', KEYS[i], ARGV[i - 2]) end
-return 1
-"""
-)
-"""KEYS: record, support, state, lists. ARGV: the record that was read, and the member of each list."""
-
-FORGET = (
-    LISTS
-    + READ
-    + """
-local text, found = read(KEYS[1])
-redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
-for i = 4, #KEYS do list('ZREM', KEYS[i], ARGV[i - 3]) end
-return found and text
-"""
-)
-"""KEYS and ARGV as of REMOVE, without the record. Returns the record that was removed, or nil."""
-
-UNLIST = (
-    LISTS
-    + """
-if redis.call('EXISTS', KEYS[1]) == 1 then return end
-for i = 2, #KEYS do list('ZREM', KEYS[i], ARGV[i - 1]) end
-"""
-)
-"""KEYS: record, lists. ARGV: the member of each list."""
-
-UNLIST_DUE = """
-local score = redis.call('ZSCORE', KEYS[1], ARGV[1])
-if score and tonumber(score) <= tonumber(ARGV[2]) then redis.call('ZREM', KEYS[1], ARGV[1]) end
-"""
-"""KEYS: the expiries. ARGV: the member; the time in seconds since 1970. A client whose expiry was moved stays."""
-
-OF_TENANT = "local answers, times = KEYS[1], KEYS[2]\n" + ANSWERS
-CLAIM = (
-    OF_TENANT
-    + """
-for key, kind in pairs({[answers] = 'hash', [times] = 'zset'}) do
-    local found = redis.call('TYPE', key).ok
-    if found ~= 'none' and found ~= kind then redis.call('DEL', key) end
-end
-local found = lively(ARGV[1], ARGV[3], ARGV[4])
-if not found then keep(ARGV[1], ARGV[2], ARGV[4], ARGV[5]) end
-return found
-"""
-)
-"""ARGV: name, the mark to set, seconds that a mark and an answer live, limit of bytes. Returns what was there."""
-
-FINISH = OF_TENANT + "keep(ARGV[1], ARGV[2], ARGV[3], ARGV[4])"
-"""ARGV: name, answer, seconds to keep it, limit of bytes."""
-
-RELEASE = OF_TENANT + "if redis.call('HGET', answers, ARGV[1]) == ARGV[2] then drop(ARGV[1]) end"
-"""ARGV: name, and the mark that was set."""
-
-PROBE = """
-local commands = {
-    {'MSET', KEYS[1], ARGV[1]}, {'SET', KEYS[1], ARGV[1], 'EX', 60}, {'GET', KEYS[1]}, {'EXISTS', KEYS[1]},
-    {'ZADD', KEYS[2], 0, ARGV[1]}, {'ZSCORE', KEYS[2], ARGV[1]}, {'ZRANGE', KEYS[2], 0, 0},
-    {'ZCARD', KEYS[2]}, {'ZRANGEBYLEX', KEYS[2], '-', '+'}, {'ZRANGEBYSCORE', KEYS[2], 0, 0},
-    {'ZREM', KEYS[2], ARGV[1]}, {'DEL', KEYS[2]}, {'TIME'},
-    {'HINCRBY', KEYS[3], '', 1}, {'HSET', KEYS[3], 'a', ARGV[1]}, {'HSTRLEN', KEYS[3], 'a'}, {'HGET', KEYS[3], 'a'},
-    {'HDEL', KEYS[3], 'a'}, {'EXPIRE', KEYS[3], 60}, {'TYPE', KEYS[3]},
-}
-for _, command in ipairs(commands) do
-    local answer = redis.pcall(unpack(command))
-    if type(answer) == 'table' and answer.err then return {command[1], answer.err} end
-end
-return {}
-"""
-"""Every command that the service needs, but for EVAL, MGET and GETEX. KEYS: the probe keys. ARGV: a value. Returns the
-command that is refused, and why."""

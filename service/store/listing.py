@@ -1,7 +1,7 @@
-"""The lists of clients: those of each tenant, and those that expire.
+"""The lists of clients: one for each tenant, and one of all expiries.
 
-On one server the scripts that write a client also write the lists, so both always agree. In a Cluster the lists lie in
-other slots: they are written before and after, and repaired when they are read.
+On one server, the scripts that write a client also write the lists, so they always agree. In a Cluster, the lists lie
+in other slots: separate commands write them before and after the client, and reading repairs them.
 """
 
 import logging
@@ -15,9 +15,10 @@ from service.errors import CorruptRecord
 from service.store import redis_client
 from service.store.checksums import as_bytes, corrupt, parse_record
 from service.store.connect import Client
-from service.store.keys import EXPIRIES_KEY, UNLIST, client_of_record_key, index_key, record_key
+from service.store.keys import EXPIRIES_KEY, client_of_record_key, index_key, record_key
 from service.store.records import ClientKey, Record, unexpired
 from service.store.redis_client import is_other_type
+from service.store.scripts import UNLIST
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ class Listing(NamedTuple):
 
 
 def listings(client: ClientKey, expires_at: datetime | None) -> list[Listing]:
-    """Where a client is listed."""
+    """The places where a client is listed."""
     listed = [Listing(index_key(client.tenant), 0, client.client_id)]
     if expires_at is not None:
         listed.append(Listing(EXPIRIES_KEY, expires_at.timestamp(), ":".join(client)))
@@ -39,12 +40,12 @@ def listings(client: ClientKey, expires_at: datetime | None) -> list[Listing]:
 
 
 def every_listing(client: ClientKey) -> list[Listing]:
-    """Wherever a client may be listed."""
+    """All places where a client may be listed."""
     return [Listing(index_key(client.tenant), 0, client.client_id), Listing(EXPIRIES_KEY, 0, ":".join(client))]
 
 
 class Lists:
-    """The lists in one Redis. Raises what the library raises."""
+    """The lists in one Redis. Raises the errors of redis-py."""
 
     def __init__(self, redis: Client) -> None:
         self._redis, self.elsewhere = redis, redis_client.has_slots(redis)
@@ -60,7 +61,7 @@ class Lists:
         return [await self._list("zscore", key, member) for key, _, member in places] == [each.score for each in places]
 
     async def remove(self, client: ClientKey) -> None:
-        """Unlist a client whose record is gone. A client that comes back meanwhile is listed in the end."""
+        """Unlist a client without a record. A client that is adapted at the same time ends up listed."""
         if self.elsewhere:
             await self._remove_and_check(client)
         else:
@@ -74,16 +75,16 @@ class Lists:
         await self._relist(client)
 
     async def count(self, tenant: str) -> int:
-        """How many clients a tenant has, including those that have just expired."""
+        """The number of clients of a tenant, including those that expired since the last sweep."""
         return int(await self._list("zcard", index_key(tenant)))
 
     async def due(self, now: float) -> list[bytes]:
-        """The entries of the expiries that are due at a time, in seconds since 1970."""
+        """The entries that have expired at the time `now`, in seconds since 1970."""
         found: list[bytes] = await self._list("zrangebyscore", EXPIRIES_KEY, 0, now)
         return found
 
     async def _list(self, command: str, key: str, *arguments: Any, **options: Any) -> Any:
-        """Run a command on a list. A list that is a value of another type is rebuilt first."""
+        """Run a command on a list. If the key has a value of another type, the list is rebuilt first."""
         try:
             return await getattr(self._redis, command)(key, *arguments, **options)
         except ResponseError as error:
@@ -93,7 +94,7 @@ class Lists:
             return await getattr(self._redis, command)(key, *arguments, **options)
 
     async def _rebuild(self, key: str) -> None:
-        """List every client of this Redis again. Clients that are written meanwhile list themselves."""
+        """List every client of this Redis again. Concurrent writes list their own clients."""
         log.error("%s has a value of another type; rebuilding the lists", key)
         metrics.corrupt_records.inc()
         await self._redis.delete(key)
@@ -102,7 +103,7 @@ class Lists:
                 await self._relist(client)
 
     async def _relist(self, client: ClientKey) -> None:
-        """List a client as its record says, if there is one."""
+        """List a client by its record, if it has one."""
         try:
             record = parse_record(await self._redis.get(record_key(client)))
         except (CorruptRecord, ResponseError):
@@ -112,7 +113,7 @@ class Lists:
                 await self.add(client, record.expires_at)
 
     async def page(self, tenant: str, *, after: str, limit: int) -> list[Record]:
-        """Up to `limit` clients whose ids come after `after`, in the order of their ids. Corrupt ones are left out."""
+        """Up to `limit` clients with ids after `after`, sorted by id, without corrupt ones."""
         found: list[Record] = []
         start = b"(" + after.encode() if after else b"-"
         while len(found) < limit:
@@ -133,7 +134,7 @@ class Lists:
         return [record for record in records if record is not None]
 
     async def _listed(self, client: ClientKey, found: Any) -> Record | None:
-        """The record of a listed client; a client that is gone leaves the list."""
+        """The record of a listed client. A client without a record is unlisted."""
         if found is None:
             await self.remove(client)
         try:
@@ -143,7 +144,7 @@ class Lists:
 
 
 def _client(tenant: str, member: bytes) -> ClientKey | None:
-    """The client of a list entry, or None, counted, if there can be no such client."""
+    """The client of a list entry; None for an invalid entry, which is counted."""
     try:
         return ClientKey(tenant, as_bytes(member).decode())
     except UnicodeDecodeError:
@@ -152,7 +153,7 @@ def _client(tenant: str, member: bytes) -> ClientKey | None:
 
 
 def _value(found: Any) -> Any:
-    """A reply of a pipeline. Raises it if it is an error, and CorruptRecord for a value of another type."""
+    """A reply of a pipeline. Raises errors, and CorruptRecord for a value of another type."""
     if isinstance(found, ResponseError) and is_other_type(found):
         raise corrupt("record")
     if isinstance(found, Exception):

@@ -1,4 +1,4 @@
-"""The readiness probe: runs every command that the service needs, on keys of its own."""
+"""The readiness probe: runs every command that the service needs, on its own keys."""
 
 import redis.asyncio as redis
 from redis.asyncio.cluster import ClusterNode, RedisCluster
@@ -6,13 +6,14 @@ from redis.exceptions import OutOfMemoryError, ResponseError
 
 from service.errors import Unavailable
 from service.store.connect import Client
-from service.store.keys import PROBE, probe_keys
+from service.store.keys import probe_keys
+from service.store.scripts import PROBE
 
 VALUE = b"ready"
 
 
 async def probe(client: Client) -> None:
-    """Write and read the probe keys. In a Cluster one node is enough, since the others have clients of their own.
+    """Write and read the probe keys. In a Cluster, one node is enough: the service can serve the clients of that node.
 
     Raises:
         Unavailable: Redis refuses a command; the error names it.
@@ -24,7 +25,7 @@ async def probe(client: Client) -> None:
 
 
 async def _probe_any(client: RedisCluster) -> None:
-    """Probe the nodes, until one answers."""
+    """Probe the nodes until one answers."""
     await client.initialize()
     failure: Exception | None = None
     for node in client.get_primaries():
@@ -36,7 +37,7 @@ async def _probe_any(client: RedisCluster) -> None:
 
 
 def _keys_of(client: RedisCluster, node: ClusterNode) -> tuple[str, str, str]:
-    """Probe keys that lie on a node. Raises ConnectionError when it has next to no slots."""
+    """Probe keys that lie on a node. Raises ConnectionError if no key is found."""
     for number in range(16384):
         keys = probe_keys(number)
         if client.get_node_from_key(keys[0]) == node:
@@ -54,7 +55,7 @@ async def _probe(client: Client, keys: tuple[str, str, str]) -> None:
         command = "GETEX"
         await client.getex(first, ex=60)
     except OutOfMemoryError:
-        return  # predicts go on, and adapts are refused with an error of their own
+        return  # predicts still work; adapts get an error of their own
     except ResponseError as error:
         raise _refused(command, str(error)) from error
     if refused and not refused[1].startswith(b"OOM"):

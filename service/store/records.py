@@ -1,4 +1,4 @@
-"""What is stored of a client."""
+"""The records that are stored for a client."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,11 +7,14 @@ from typing import NamedTuple
 
 from pydantic import BaseModel
 
-from service.arrays import Arrays
+from service.arrays import Arrays, SupportSet
 from service.inputs.kind import InputWarning
 
+Blob = bytes | str | None
+"""A reply of Redis; None: there is no such key."""
+
 STATE_FORM = 4
-"""The form of a stored state. States of another form are rebuilt from the support set."""
+"""Version of the format of stored states. States of another version are rebuilt from the support set."""
 
 
 class ClientKey(NamedTuple):
@@ -23,7 +26,7 @@ class ClientKey(NamedTuple):
 
 class StateKey(NamedTuple):
     """A state: the result of one checkpoint on one `write` of the client's support set. A worker has one checkpoint of
-    each model, so it knows a state by its `write` alone."""
+    each model, so `write` alone identifies a state there."""
 
     client: ClientKey
     write: str
@@ -31,15 +34,16 @@ class StateKey(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What is written before a state."""
+        """The name that is stored before a state."""
         return f"{STATE_FORM}:{self.write}:{self.checkpoint}"
 
 
 class Record(BaseModel):
-    """What is known of a client without reading its examples.
+    """A client without its examples.
 
-    `write` is unique to each write: it tells a version from the same version of an earlier client with the same id.
-    `replaces` is the `write` before it, whose state no device need keep. `request` is the idempotency key it came with.
+    `write` is unique to each write. It distinguishes a version from the same version of a deleted client with the same
+    id. `replaces` is the previous `write`; its state is no longer needed. `request` is the id of the request with an
+    idempotency key.
     """
 
     write: str
@@ -58,7 +62,7 @@ class Record(BaseModel):
     label_names: bool = True
 
     def expired(self) -> bool:
-        """Whether the client's time to live is over."""
+        """Whether the client has expired."""
         return self.expires_at is not None and self.expires_at <= datetime.now(UTC)
 
     def seconds_left(self, most: int) -> int:
@@ -69,12 +73,12 @@ class Record(BaseModel):
 
 
 def unexpired(record: Record | None) -> Record | None:
-    """The record, or None if there is none or it has expired."""
+    """The record; None if there is none or it has expired."""
     return None if record is None or record.expired() else record
 
 
 class Adapted(BaseModel):
-    """The result of an adapt that is stored."""
+    """The result of a stored adapt."""
 
     record: Record
     state_bytes: int
@@ -84,25 +88,25 @@ class Adapted(BaseModel):
 
 
 class RequestKey(NamedTuple):
-    """An idempotency key, and a fingerprint of the request that it came with. Both are digests."""
+    """An idempotency key and a fingerprint of its request. Both are digests."""
 
     name: str
     fingerprint: str
 
     @property
     def id(self) -> str:
-        """Both, as a record keeps them."""
+        """Both, as stored in a record."""
         return f"{self.name}:{self.fingerprint}"
 
 
 class Draft(NamedTuple):
-    """A version to be written; `Store.commit` makes a Record of it. The last two are for the answer to `request`."""
+    """A version to write. `Store.commit` makes a Record of it. The last two fields are for the answer to `request`."""
 
     write: str
     model: str
     checkpoint: str
     classes: list[str] | list[int] | None
-    support: Arrays
+    support: SupportSet
     state: Arrays
     expires_at: datetime | None
     label_names: bool = True
@@ -112,7 +116,7 @@ class Draft(NamedTuple):
 
 
 def state_bytes(state: Arrays) -> int:
-    """The size of a state."""
+    """The bytes of a state."""
     return sum(value.nbytes for value in state.values())
 
 
@@ -122,7 +126,7 @@ def names_used(state: Arrays) -> int | None:
 
 
 def next_record(client: ClientKey, draft: Draft, support_digest: str, found: Record | None) -> Record:
-    """The record of a draft that follows the record that was found, or is the first if that has expired."""
+    """The record of a draft after the record `found`; version 1 if that has expired."""
     now = datetime.now(UTC)
     old = unexpired(found)
     return Record(
@@ -134,7 +138,7 @@ def next_record(client: ClientKey, draft: Draft, support_digest: str, found: Rec
         model=draft.model,
         version=old.version + 1 if old else 1,
         classes=draft.classes,
-        examples=len(draft.support["targets"]),
+        examples=len(draft.support.targets),
         created_at=old.created_at if old else now,
         updated_at=now,
         expires_at=draft.expires_at,

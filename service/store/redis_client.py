@@ -1,4 +1,4 @@
-"""Calls to Redis: how many run at a time, and what their failures mean."""
+"""Calls to Redis: the limit of concurrent calls, and errors."""
 
 import asyncio
 import logging
@@ -11,24 +11,23 @@ from redis.exceptions import OutOfMemoryError, RedisClusterException, RedisError
 from service.errors import StoreFull, Unavailable
 from service.store.batched_reads import BatchedReads
 from service.store.connect import Client
+from service.store.records import Blob
 
 log = logging.getLogger(__name__)
 
-Blob = bytes | str | None
-
 FAILURES = (RedisError, RedisClusterException, OSError, TimeoutError)
-"""What the library raises when Redis or the connection fails."""
+"""The exceptions of redis-py for a failing Redis or connection."""
 
 
 def getter(client: Client) -> Callable[[str], Awaitable[Blob]]:
-    """GET, where concurrent calls share one command. In a Cluster they do not: one node that is down would fail all.
+    """A function for GET. On one server, concurrent calls share one command, and a value of another type reads as None.
 
-    On one server a value of another type reads as None."""
+    In a Cluster they do not share it, because one node that is down would fail all calls."""
     return client.get if isinstance(client, RedisCluster) else BatchedReads(client.mget).get
 
 
 def has_slots(client: Client) -> bool:
-    """Whether keys of different hash tags may be on different servers, so that one script cannot write them."""
+    """Whether keys with different hash tags may be on different servers. Then one script cannot write them."""
     return isinstance(client, RedisCluster)
 
 
@@ -38,7 +37,7 @@ def is_other_type(error: ResponseError) -> bool:
 
 
 class Turns:
-    """Limits the calls that run at a time, and turns failures of Redis into errors of the service."""
+    """Limits concurrent calls, and turns exceptions of redis-py into errors of the service."""
 
     def __init__(self, count: int, timeout_s: float) -> None:
         self._free, self._timeout_s = asyncio.Semaphore(count), timeout_s
@@ -56,11 +55,11 @@ class Turns:
         except OutOfMemoryError as error:
             log.error("Redis is full: %s", error)
             raise StoreFull(
-                "The store is full: nothing was changed. Forget clients, or give it more memory."
+                "The store is full. Nothing was changed. DELETE clients, or give Redis more memory."
             ) from error
         except ResponseError as error:
             log.error("Redis refused a command: %s: %s", type(error).__name__, error)
-            raise Unavailable(f"The store refused a command ({type(error).__name__}): /readyz names it.") from error
+            raise Unavailable(f"The store refused a command ({type(error).__name__}). GET /readyz names it.") from error
         except FAILURES as error:
             log.warning("Redis failed: %s: %s", type(error).__name__, error)
-            raise Unavailable(f"The store does not answer ({type(error).__name__}): try again.") from error
+            raise Unavailable(f"The store does not answer ({type(error).__name__}). Try again.") from error

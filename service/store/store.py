@@ -5,28 +5,29 @@ The support set is the truth and is kept. The state is a cache and expires.
 
 from redis.exceptions import ResponseError
 
-from service.arrays import Arrays
+from service.arrays import Arrays, SupportSet
 from service.errors import CorruptRecord, UnknownClient
 from service.store import connect, redis_client
 from service.store.answers import AnsweredBefore, Answers
 from service.store.checksums import corrupt, parse_record, parse_state, parse_support, tag_state
 from service.store.commit import Commits, VersionMoved
 from service.store.expiry import Sweep
-from service.store.keys import FORGET, KEEP_STATE, record_key, state_key, support_key
+from service.store.keys import record_key, state_key, support_key
 from service.store.listing import Lists, every_listing
 from service.store.probe import probe
-from service.store.records import Adapted, ClientKey, Draft, Record, RequestKey, StateKey, unexpired
-from service.store.redis_client import Blob, is_other_type
+from service.store.records import Adapted, Blob, ClientKey, Draft, Record, RequestKey, StateKey, unexpired
+from service.store.redis_client import is_other_type
 from service.store.retries import no_retry
+from service.store.scripts import FORGET, KEEP_STATE
 
 CALLS = 64
-"""Most calls to Redis at a time; further ones wait."""
+"""Maximum concurrent calls to Redis; further ones wait."""
 
 __all__ = ["AnsweredBefore", "Store", "VersionMoved"]
 
 
 class Store:
-    """The clients in one Redis. Every method raises Unavailable when Redis fails, and the errors that it names."""
+    """The clients in one Redis. Every method raises Unavailable if Redis fails, and the errors that it names."""
 
     def __init__(
         self,
@@ -38,15 +39,18 @@ class Store:
         answer_bytes: int = 16 * 2**20,
         mark_s: int = 30,
     ) -> None:
-        """Raises ValueError when the URL names no Redis.
+        """Create the client; it connects at its first use.
 
         Args:
-            url: Of the Redis.
+            url: The URL of the Redis.
             timeout_s: Seconds to wait for a reply.
-            state_ttl_s: Seconds that an unused state is kept.
-            answer_ttl_s: Seconds that an answer to a request with an idempotency key is kept.
-            answer_bytes: Most bytes of such answers for each tenant.
-            mark_s: Seconds after which such a request that was not answered may be tried again.
+            state_ttl_s: Seconds to keep an unused state.
+            answer_ttl_s: Seconds to keep the answer to a request with an idempotency key.
+            answer_bytes: Maximum bytes of such answers for each tenant.
+            mark_s: Seconds after which such a request can be sent again if it was not answered.
+
+        Raises:
+            ValueError: The URL is not that of a Redis.
         """
         self._redis = connect.connect(url, timeout_s)
         self._get = redis_client.getter(self._redis)
@@ -58,21 +62,21 @@ class Store:
         self._commits = Commits(self._redis, self._get, self._lists, self._answers, state_ttl_s)
 
     async def ping(self) -> None:
-        """Run every command that the service needs on keys of its own. The error names the command that is refused."""
+        """Run every command that the service needs. The error names a refused command."""
         async with self._turn():
             await probe(self._redis)
 
     async def close(self) -> None:
-        """Give the connections back."""
+        """Close all connections."""
         await connect.close(self._redis)
 
     async def record(self, client: ClientKey) -> Record:
-        """What is known of a client. Raises UnknownClient and CorruptRecord."""
+        """The record of a client. Raises UnknownClient and CorruptRecord."""
         async with self._turn():
             return _known(client, parse_record(await self._text(client)))
 
     async def _text(self, client: ClientKey) -> Blob:
-        """The stored record. Raises CorruptRecord for a value of another type, which MGET hides."""
+        """The stored record. Raises CorruptRecord for a value of another type, which MGET reads as None."""
         try:
             return await self._get(record_key(client)) or await self._redis.get(record_key(client))
         except ResponseError as error:
@@ -80,17 +84,17 @@ class Store:
                 raise corrupt("record") from None
             raise
 
-    async def support(self, client: ClientKey) -> tuple[Record, Arrays]:
+    async def support(self, client: ClientKey) -> tuple[Record, SupportSet]:
         """A client's record and support set, of one version. Raises UnknownClient and CorruptRecord."""
         async with self._turn():
             text, support = await self._redis.mget(record_key(client), support_key(client))
-            while text is None and await self._text(client) is not None:  # it was adapted just now
+            while text is None and await self._text(client) is not None:  # it was adapted a moment ago
                 text, support = await self._redis.mget(record_key(client), support_key(client))
             record = _known(client, parse_record(text))
         return record, parse_support(record, support)
 
     async def state(self, key: StateKey, record: Record) -> Arrays | None:
-        """A state, or None if it is missing or unreadable. Its expiry starts anew."""
+        """A state, with a renewed expiry; None if it is missing or corrupt."""
         async with self._turn():
             found = await self._renewed(state_key(key.client), self._seconds(record))
         return parse_state(key, found)
@@ -101,10 +105,10 @@ class Store:
         except ResponseError as error:
             if is_other_type(error):
                 return None
-            return await self._redis.get(key)  # no writes now: the disk is full, or a replica is missing
+            return await self._redis.get(key)  # Redis refuses writes: its disk is full or a replica is missing
 
     async def save_state(self, key: StateKey, record: Record, state: Arrays) -> None:
-        """Keep a rebuilt state, unless the client has changed or is gone."""
+        """Store a rebuilt state, unless the client has changed or is gone."""
         client = key.client
         async with self._turn():
             text = await self._redis.get(record_key(client))
@@ -120,16 +124,16 @@ class Store:
         """Write a client's next version in one step.
 
         Raises:
-            VersionMoved: `after` is given, and is no longer the client's version. Nothing was written.
-            AnsweredBefore: The draft's request was carried out before. Nothing was written.
+            VersionMoved: `after` is given and is no longer the client's version. Nothing was written.
+            AnsweredBefore: The request of the draft was carried out before. Nothing was written.
         """
         async with self._turn():
             return await self._commits.write(client, draft, after)
 
     async def forget(self, client: ClientKey) -> Record | None:
-        """Remove a client in one step, and return its record, or None if that is unreadable. Raises UnknownClient.
+        """Remove a client in one step. Returns its record; None if that is corrupt. Raises UnknownClient.
 
-        The script is not repeated when its reply is lost: it could remove an adapt that was acknowledged meanwhile.
+        The script is not repeated if its reply is lost, because it could remove a later adapt.
         """
         lists = [] if self._lists.elsewhere else every_listing(client)
         keys = [record_key(client), support_key(client), state_key(client), *(each.key for each in lists)]
@@ -144,17 +148,17 @@ class Store:
             return None
 
     async def sweep(self) -> None:
-        """Remove the clients whose time to live is over."""
+        """Remove expired clients."""
         async with self._turn():
             await self._sweep.run()
 
     async def count(self, tenant: str) -> int:
-        """How many clients a tenant has, including those that have just expired."""
+        """The number of clients of a tenant, including those that expired since the last sweep."""
         async with self._turn():
             return await self._lists.count(tenant)
 
     async def clients(self, tenant: str, *, after: str, limit: int) -> list[Record]:
-        """Up to `limit` clients whose ids come after `after`, in the order of their ids. Corrupt ones are left out."""
+        """Up to `limit` clients with ids after `after`, sorted by id, without corrupt ones."""
         async with self._turn():
             return await self._lists.page(tenant, after=after, limit=limit)
 
@@ -164,12 +168,12 @@ class Store:
             return await self._answers.claim(tenant, request)
 
     async def release(self, tenant: str, request: RequestKey, mark: str) -> None:
-        """Take the mark of a failed request back."""
+        """Remove the mark of a failed request."""
         async with self._turn():
             await self._answers.release(tenant, request, mark)
 
 
 def _known(client: ClientKey, record: Record | None) -> Record:
     if (known := unexpired(record)) is None:
-        raise UnknownClient(f"No client {client.client_id!r} has been adapted: POST its support set to /adapt.")
+        raise UnknownClient(f"No client {client.client_id!r} exists. POST its support set to /adapt.")
     return known

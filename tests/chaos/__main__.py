@@ -16,20 +16,20 @@ from tests.chaos.report import Report
 from tests.chaos.suite import run
 
 VOLUME = "256m"
-"""Twice what Redis's file takes before it is rewritten."""
+"""Twice the size at which Redis rewrites its file."""
 
-Only = Annotated[list[str] | None, typer.Option(help="A fault, or a word of several; may be repeated. Else all.")]
-Hold = Annotated[float, typer.Option(help="Seconds that a fault lasts, where it has a duration.")]
-Logs = Annotated[Path | None, typer.Option(help="A folder for what the parts say; else it is forgotten.", exists=True)]
+Only = Annotated[list[str] | None, typer.Option(help="A fault, or a word in its name; may be repeated. Default: all.")]
+Hold = Annotated[float, typer.Option(help="Seconds of each fault that has a duration.")]
+Logs = Annotated[Path | None, typer.Option(help="Folder for the logs. Default: no logs are kept.", exists=True)]
 
 
 def main(only: Only = None, hold: Hold = 10, logs: Logs = None) -> None:
-    """Kill, pause, cut, fill up and pester the service under load; exit 1 if it does not bear it."""
+    """Cause faults under load. Exit 1 if an answer is wrong or lost, or if recovery takes too long."""
     report = Report()
     with TemporaryDirectory(prefix="handful-chaos-") as folder, small_volume(Path(folder) / "volume") as mounted:
         faults = [fault for fault in FAULTS if _chosen(fault, only) and (mounted or fault is not FULL_VOLUME)]
         if not mounted:
-            report.left_out(FULL_VOLUME, "only root may mount a volume that is small enough to fill")
+            report.left_out(FULL_VOLUME, "only root can mount a small volume")
         volume, patience = Path(folder) / "volume", str(hold / 2)
         suite = run(faults, ZOO, logs or Path(folder), volume, hold, report.progress, receive_timeout_s=patience)
         tally, outcomes = asyncio.run(suite)
@@ -43,7 +43,7 @@ def _chosen(fault: Fault, only: list[str] | None) -> bool:
 
 @contextmanager
 def small_volume(folder: Path) -> Iterator[bool]:
-    """A folder, and whether it could be made a small volume of its own."""
+    """Mount a small volume at a folder. Yields whether that was possible."""
     folder.mkdir()
     try:
         mount = ["mount", "-t", "tmpfs", "-o", f"size={VOLUME}", "handful-chaos", folder]

@@ -14,7 +14,7 @@ from tests.chaos.parts import Parts
 
 @asynccontextmanager
 async def states(parts: Parts, load: Load) -> AsyncIterator[None]:
-    """Flip a bit of every state, and kill the worker, so that it needs them."""
+    """Flip a bit of every state, and kill the workers, so that they load the states."""
     damaged = 0
     async with Redis(port=parts.to_redis.port) as redis:
         async for key in redis.scan_iter(match="handful:*:state"):

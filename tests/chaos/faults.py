@@ -1,4 +1,4 @@
-"""What is done to the parts. Each fault is a context: it strikes when it is entered, and is mended when it is left."""
+"""The faults. Each is a context manager: entering it causes the fault, leaving it ends the fault."""
 
 import signal
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -13,18 +13,18 @@ from tests.chaos.parts import Parts
 from tests.chaos.relay import Relay
 
 DELAY_S = 0.05
-"""Of every 16 kB on a slow network: 320 kB a second."""
+"""Delay of every 16 kB on a slow network: 320 kB per second."""
 
 Strike = Callable[[Parts, Load], AbstractAsyncContextManager[None]]
 
 
 LIMIT_S, START_S = 10.0, 30.0
-"""Limits for recovery: in general, and where torch has to be imported again, on a core shared with everything else."""
+"""Limits of recovery: in general, and if torch is imported again on a shared core."""
 
 
 class Fault(NamedTuple):
-    """`breaks`: connections may break, since what accepts them is down. `brief`: it has struck when it is entered, and
-    needs no holding. `limit_s`: in which the service must be whole again."""
+    """A fault. `breaks`: connections may break, because the process that accepts them is down. `brief`: it has no
+    duration. `limit_s`: maximum seconds of recovery."""
 
     name: str
     strike: Strike
@@ -37,7 +37,7 @@ Victims = Callable[[Parts], Iterable[psutil.Process]]
 
 
 def _killing(victims: Victims) -> Strike:
-    """SIGKILL; what keeps the parts starts them again."""
+    """Send SIGKILL. The parts are restarted."""
 
     @asynccontextmanager
     async def strike(parts: Parts, _: Load) -> AsyncIterator[None]:
@@ -48,7 +48,7 @@ def _killing(victims: Victims) -> Strike:
 
 
 def _pausing(victims: Victims) -> Strike:
-    """SIGSTOP, and SIGCONT afterwards."""
+    """Send SIGSTOP, and SIGCONT at the end."""
 
     @asynccontextmanager
     async def strike(parts: Parts, _: Load) -> AsyncIterator[None]:

@@ -1,4 +1,4 @@
-"""Clients that mean harm, or are broken."""
+"""Hostile and broken clients."""
 
 import asyncio
 import json
@@ -13,12 +13,12 @@ from tests.chaos.parts import Parts
 from tests.service.inputs.attacks import progressive_jpeg
 
 MANY = 20
-"""At a time, of those that do something."""
+"""Concurrent clients that send requests."""
 CROWD = 10_000
 TOGETHER = 500
-"""Of them are opened at a time."""
+"""Connections that are opened concurrently."""
 OWN_FILES = 1000
-"""That this process has open besides, at most."""
+"""Maximum other open files of this process."""
 HEAD = b"POST /adapt HTTP/1.1\r\nHost: chaos\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
 
 WHOLE = b"GET /healthz HTTP/1.1\r\nHost: chaos\r\n\r\n"
@@ -27,7 +27,7 @@ Mischief = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
 def striking(mischief: Mischief) -> Callable[[Parts, Load], AbstractAsyncContextManager[None]]:
-    """Many at a time do it, again and again; what they are answered is 4xx, or nothing."""
+    """A fault: many concurrent clients repeat it. Each answer must be 4xx or none."""
 
     @asynccontextmanager
     async def strike(parts: Parts, load: Load) -> AsyncIterator[None]:
@@ -57,18 +57,18 @@ async def _again(mischief: Mischief, port: int, load: Load) -> None:
 
 
 async def garbage(writer: asyncio.StreamWriter) -> None:
-    """Bytes at random, some of which begin like a request."""
+    """Random bytes. Some begin like a request."""
     writer.write(random.choice([b"", b"POST /adapt HTTP/1.1\r\n", HEAD % 500]) + random.randbytes(1000))
 
 
 async def half_bodies(writer: asyncio.StreamWriter) -> None:
-    """Half of what was announced."""
+    """Half of the announced body."""
     writer.write(HEAD % 10_000 + b'{"client_id": "half"' + b" " * 5000)
     writer.write_eof()
 
 
 async def slow_requests(writer: asyncio.StreamWriter) -> None:
-    """A byte a second, of a body or already of the head."""
+    """One byte per second, in the body or in the head."""
     writer.write(random.choice([HEAD % 10_000, b"POST /adapt HTTP/1.1\r\nHost: "]))
     while True:
         writer.write(b"a")
@@ -89,7 +89,7 @@ async def costly_images(writer: asyncio.StreamWriter) -> None:
 
 @asynccontextmanager
 async def crowd(parts: Parts, load: Load) -> AsyncIterator[None]:
-    """Connections that are opened, and then say little or nothing: as many as this machine lets one process have."""
+    """Open as many connections as one process may. They send little or nothing."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     opened: list[socket.socket] = []

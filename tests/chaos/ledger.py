@@ -1,4 +1,4 @@
-"""What one client knows of itself: what it was acknowledged, what is in doubt, and so which answers are right."""
+"""The acknowledged and the uncertain adapts of one client, which tell the right answers."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from tests.chaos.truth import SHOTS, TOLERANCE, WAYS, Lesson
 
 
 class Verdict(NamedTuple):
-    """On an answer: what is wrong with it, if anything is, and whether it is that something was lost."""
+    """The verdict on an answer: what is wrong, if anything, and whether something was lost."""
 
     wrong: str = ""
     lost: bool = False
@@ -19,40 +19,40 @@ RIGHT = Verdict()
 
 
 class Ledger:
-    """Of one client. Each attempt to teach it has labels of its own, so every answer tells whose and which it is."""
+    """The adapts of one client. Each attempt has its own labels, so every answer shows its client and its attempt."""
 
     def __init__(self, client_id: str, model: str, lessons: Sequence[Lesson]) -> None:
         self.client_id, self.model, self._lessons = client_id, model, lessons
         self.begun = 0
         self.known = 0
-        """The latest attempt that was acknowledged, or was seen to have been done; 0: none yet."""
+        """The latest attempt that was acknowledged or observed; 0: none yet."""
         self.version = 0
-        """The highest version that was told."""
+        """The highest observed version."""
         self._refused: set[int] = set()
         self._attempts: dict[int, int] = {}
         self._versions: dict[int, int] = {}
 
     def begin(self) -> int:
-        """A new attempt."""
+        """Begin an attempt and return its number."""
         self.begun += 1
         return self.begun
 
     def body(self, attempt: int) -> dict[str, Any]:
-        """What it sends."""
+        """The body of an attempt."""
         labels = [label for label in self._labels(attempt) for _ in range(SHOTS)]
         support = [{"input": one, "label": label} for one, label in zip(self._of(attempt).support, labels, strict=True)]
         return {"client_id": self.client_id, "model": self.model, "support": support}
 
     def question(self) -> dict[str, Any]:
-        """What is asked."""
+        """The body of a predict."""
         return {"client_id": self.client_id, "inputs": self._lessons[0].queries}
 
     def refused(self, attempt: int) -> None:
-        """It was answered that nothing was changed."""
+        """Record an answer which says that nothing was changed."""
         self._refused.add(attempt)
 
     def acknowledged(self, attempt: int, answer: dict[str, Any]) -> Verdict:
-        """Judge the answer to an attempt; this one counts from now on."""
+        """Judge the answer to an attempt. The attempt is acknowledged from now on."""
         before, self.known = self.version, max(self.known, attempt)
         if answer["client_id"] != self.client_id or answer["classes"] != self._labels(attempt):
             return Verdict(f"attempt {attempt} of {self.client_id} was answered {answer}")
@@ -61,7 +61,7 @@ class Ledger:
         return self._noted(attempt, answer["version"])
 
     def predicted(self, floor: int, answer: dict[str, Any]) -> Verdict:
-        """Judge an answer to the question that was sent when `floor` was known."""
+        """Judge the answer to a predict that was sent when `floor` was known."""
         rows = [one["probabilities"] for one in answer["predictions"]]
         verdict, attempt = self._attempt_of(floor, answer, list(rows[0]))
         if attempt is None:
@@ -74,16 +74,16 @@ class Ledger:
         return self._noted(attempt, answer["version"])
 
     def shown(self, floor: int, answer: dict[str, Any]) -> Verdict:
-        """Judge what GET tells of the client."""
+        """Judge the answer to GET of the client."""
         verdict, attempt = self._attempt_of(floor, answer, answer["classes"])
         return verdict if attempt is None else self._noted(attempt, answer["version"])
 
     def missing(self, floor: int) -> Verdict:
-        """Judge that there is no such client."""
+        """Judge the answer that the client is unknown."""
         return Verdict(f"{self.client_id} is gone, with attempt {floor}", lost=True) if floor else RIGHT
 
     def _attempt_of(self, floor: int, answer: dict[str, Any], classes: list[str]) -> tuple[Verdict, int | None]:
-        """The attempt that an answer comes from, by its labels; none if it may not come from that."""
+        """The attempt of an answer, by its labels; None with a verdict if the answer is wrong."""
         found = [n for n in range(self.begun + 1) if sorted(classes) == self._labels(n)]
         if answer["client_id"] != self.client_id or not found:
             return Verdict(f"{self.client_id} was answered with {answer['client_id']}, {classes}"), None

@@ -1,4 +1,4 @@
-"""A steady load whose every answer is judged."""
+"""A steady load. Every answer is judged."""
 
 import asyncio
 import secrets
@@ -11,19 +11,19 @@ from tests.chaos.ledger import Ledger, Verdict
 from tests.chaos.tally import Tally
 
 PATIENCE_S = 120
-"""Longer than anything may take: an answer that does not come by then is a violation."""
+"""Longer than any request may take. A later answer is a violation."""
 PAUSE_S = 0.2
-"""Between two requests of a client."""
+"""Seconds between two requests of a client."""
 SENDS = 3
-"""How often an adapt is sent at most."""
+"""Maximum attempts to send an adapt."""
 ALLOWED = {409, 429, 503, 504}
-"""With Retry-After: 409 is for a request that still runs."""
+"""Allowed statuses, with Retry-After. 409: the same request is still running."""
 CHANGED_NOTHING = {"busy", "deadline_exceeded", "store_full"}
-"""Codes of answers that promise so; after any other, whether the adapt was done is in doubt."""
+"""Codes which promise that nothing was changed. After any other error, the adapt may have been done."""
 
 
 class Load:
-    """Clients of the service: each is taught again and again, and asked all the while."""
+    """Clients of the service. They adapt and predict repeatedly."""
 
     def __init__(self, url: str) -> None:
         self.tally = Tally()
@@ -33,24 +33,24 @@ class Load:
         )
 
     async def close(self) -> None:
-        """Give the connections back."""
+        """Close all connections."""
         await self._http.aclose()
 
     async def keep_teaching(self, ledger: Ledger, allowed: asyncio.Event) -> None:
-        """Until cancelled, while it is allowed."""
+        """Adapt repeatedly while `allowed` is set, until cancelled."""
         while True:
             await allowed.wait()
             await self.teach(ledger)
             await asyncio.sleep(PAUSE_S)
 
     async def keep_asking(self, ledger: Ledger) -> None:
-        """Until cancelled."""
+        """Predict repeatedly, until cancelled."""
         while True:
             await self.ask(ledger)
             await asyncio.sleep(PAUSE_S)
 
     async def teach(self, ledger: Ledger) -> bool:
-        """Adapt once; whether that was acknowledged. After a failure it is sent again with the same idempotency key."""
+        """Adapt once; returns whether it was acknowledged. Retries have the same idempotency key."""
         attempt = ledger.begin()
         key = {"Idempotency-Key": f"{self._run}-{ledger.client_id}-{attempt}"}
         for sent in range(SENDS):
@@ -67,31 +67,31 @@ class Load:
         return False
 
     async def ask(self, ledger: Ledger) -> bool:
-        """Predict once; whether that was answered."""
+        """Predict once; returns whether it was answered."""
         floor = ledger.known
         return await self._read(
             "predict", lambda: self._http.post("/predict", json=ledger.question()), ledger, ledger.predicted, floor
         )
 
     async def look_at(self, ledger: Ledger) -> bool:
-        """GET what is known of the client; whether that was answered."""
+        """GET the client once; returns whether it was answered."""
         floor = ledger.known
         return await self._read(
             "get", lambda: self._http.get(f"/clients/{ledger.client_id}"), ledger, ledger.shown, floor
         )
 
     async def ready(self) -> bool:
-        """Whether the service says that it is."""
+        """Whether the service is ready."""
         response = await self._send("readyz", lambda: self._http.get("/readyz"))
         return response is not None and response.status_code == 200
 
     async def post(self, path: str, body: bytes, content_type: str) -> httpx.Response | None:
-        """Send a request whose answer matters only as far as it is allowed."""
+        """Send a request. Only its status is checked."""
         headers = {"content-type": content_type}
         return await self._send(path, lambda: self._http.post(path, content=body, headers=headers))
 
     def answered_mischief(self, answer: bytes) -> None:
-        """Note what a client was answered that sent what is no request: 4xx, or nothing."""
+        """Record the answer to a hostile client. It must be 4xx or none."""
         self.tally.operations += 1
         status = answer[9:12].decode("latin-1")
         self.tally.answers[status or "closed"] += 1
@@ -118,7 +118,7 @@ class Load:
     async def _send(
         self, call: str, send: Callable[[], Awaitable[httpx.Response]], *, missing: bool = False
     ) -> httpx.Response | None:
-        """The response, noted; None when the connection broke."""
+        """Send and record; returns the response, or None if the connection broke."""
         self.tally.operations += 1
         might_break = self.tally.may_break
         try:

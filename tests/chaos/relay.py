@@ -1,11 +1,11 @@
-"""A network that fails: a relay between two parts, which can be cut, fall silent, or be slow."""
+"""A failing network: a relay between two parts that can be cut, silent or slow."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 PIECE = 16384
-"""Bytes that pass at a time; each waits for `delay_s`, so that a slow network is narrow too."""
+"""Bytes that pass at a time. Each piece waits for `delay_s`, which limits the bandwidth too."""
 
 
 class Relay:
@@ -21,7 +21,7 @@ class Relay:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Relay"]:
-        """On a free port, until it is left."""
+        """Run on a free port."""
         server = await asyncio.start_server(self._accept, "127.0.0.1")
         self.port = server.sockets[0].getsockname()[1]
         try:
@@ -37,11 +37,11 @@ class Relay:
             end.transport.abort()
 
     def fall_silent(self) -> None:
-        """Let nothing pass, and break nothing: what is sent arrives when the network is mended."""
+        """Hold all bytes back without breaking connections. They arrive after `mend`."""
         self._speaking.clear()
 
     def mend(self) -> None:
-        """Pass on at once all that comes."""
+        """Pass all bytes on at once."""
         self._whole, self.delay_s = True, 0.0
         self._speaking.set()
 
@@ -70,7 +70,7 @@ class Relay:
 
 
 class _Known:
-    """While it is in use, an end is one that a cut breaks."""
+    """Registers an end of a connection, so that a cut breaks it."""
 
     def __init__(self, ends: set[asyncio.StreamWriter], end: asyncio.StreamWriter) -> None:
         self._ends, self._end = ends, end

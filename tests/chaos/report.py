@@ -1,4 +1,4 @@
-"""What came of it, for people."""
+"""The report on the console."""
 
 from collections.abc import Sequence
 
@@ -13,22 +13,22 @@ SHOWN = 10
 
 
 class Report:
-    """On the console."""
+    """Prints to the console."""
 
     def __init__(self) -> None:
         self._console = Console()
 
     def progress(self, outcome: Outcome) -> None:
-        """One more fault is over."""
-        self._console.print(f"{outcome.fault.name}: whole again after {outcome.whole_s:.1f} s")
+        """Print one outcome."""
+        self._console.print(f"{outcome.fault.name}: recovered after {outcome.whole_s:.1f} s")
 
     def left_out(self, fault: Fault, why: str) -> None:
-        """A fault cannot be caused here."""
-        self._console.print(f"{fault.name}: left out, for {why}", style="yellow")
+        """Print that a fault cannot be caused here."""
+        self._console.print(f"{fault.name}: left out: {why}", style="yellow")
 
     def table(self, tally: Tally, outcomes: Sequence[Outcome]) -> None:
-        """All of it."""
-        table = Table("fault", "whole again after", "no adapt for", "no predict for", "")
+        """Print all outcomes."""
+        table = Table("fault", "recovered after", "no adapt for", "no predict for", "")
         for fault, *seconds, note in outcomes:
             table.add_row(fault.name, *(f"{each:.1f} s" for each in seconds), note)
         self._console.print(table)
@@ -48,7 +48,7 @@ class Report:
 
     @staticmethod
     def failed(tally: Tally, outcomes: Sequence[Outcome]) -> bool:
-        """Whether anything was not as it must be."""
+        """Whether anything was lost, wrong or too slow."""
         return bool(tally.lost or tally.wrong or tally.violations) or any(
             one.whole_s > one.fault.limit_s for one in outcomes
         )

@@ -1,4 +1,4 @@
-"""No room: on the volume of Redis, and in the memory of the worker."""
+"""A full volume for Redis, and workers without memory."""
 
 import asyncio
 import resource
@@ -12,14 +12,14 @@ from tests.chaos.load import Load
 from tests.chaos.parts import Parts
 
 SPARE = 2**20
-"""Bytes that the worker may still take."""
+"""Bytes that a worker may still allocate."""
 LARGE, WAYS = 1500, 3
-"""Examples of an adapt for which it has no memory."""
+"""Examples and classes of an adapt that does not fit into memory."""
 
 
 @asynccontextmanager
 async def full_volume(parts: Parts, load: Load) -> AsyncIterator[None]:
-    """Fill what Redis writes to, to the last byte."""
+    """Fill the volume of Redis to the last byte."""
     filling, starts = parts.volume / "filling", parts.redis.starts
     with filling.open("wb", buffering=0) as file:
         for size in (2**20, 2**12, 1):
@@ -35,7 +35,7 @@ async def full_volume(parts: Parts, load: Load) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def no_memory(parts: Parts, load: Load) -> AsyncIterator[None]:
-    """Leave the workers nearly no memory, and ask them for what needs much."""
+    """Leave the workers almost no memory, and send large adapts."""
     before = {worker: worker.rlimit(resource.RLIMIT_AS) for worker in parts.workers()}
     for worker, (_, hard) in before.items():
         worker.rlimit(resource.RLIMIT_AS, (worker.memory_info().vms + SPARE, hard))

@@ -1,4 +1,4 @@
-"""One fault after another, under a steady load; after each the service must be whole, and nobody the worse for it."""
+"""Cause one fault after another under a steady load. After each, the service must recover and no client may be lost."""
 
 import asyncio
 import time
@@ -16,16 +16,16 @@ from tests.chaos.truth import Teacher
 
 MODELS = ("glyphs-protonet", "glyphs-maml")
 BUSY, QUIET = 2, 5
-"""Clients of each model: those that are taught all the while, and those that are taught once and must be remembered."""
+"""Clients of each model: those that adapt repeatedly, and those that adapt once and must be kept."""
 LULL_S = 1.0
-"""Of undisturbed load before each fault."""
+"""Seconds of undisturbed load before each fault."""
 WHOLE_S = 60
-"""The service is given up when it is not whole again by then."""
+"""Maximum seconds of recovery before the run is stopped."""
 
 
 class Outcome(NamedTuple):
-    """Of one fault, in seconds: until the service was whole after its parts were back (or were killed); the longest
-    time in which no adapt, and no predict, was answered."""
+    """The outcome of a fault, in seconds: the time from the end of the fault to the recovery, and the longest time
+    without an answered adapt and without an answered predict."""
 
     fault: Fault
     whole_s: float
@@ -34,8 +34,8 @@ class Outcome(NamedTuple):
     note: str
 
 
-class Adaptation(NamedTuple):
-    """`probe` is asked whether the service is whole; `staying` is taught until a fault strikes, and `busy` on."""
+class Clients(NamedTuple):
+    """All clients. `probe` tests the recovery. `staying` adapt until a fault, `busy` also during it, `quiet` once."""
 
     probe: Ledger
     staying: list[Ledger]
@@ -43,23 +43,23 @@ class Adaptation(NamedTuple):
     quiet: list[Ledger]
 
     def all(self) -> list[Ledger]:
-        """Every one."""
+        """All clients."""
         return [self.probe, *self.staying, *self.busy, *self.quiet]
 
 
 class Suite:
-    """The parts, the load, and what befalls them."""
+    """Runs faults against the parts, under load."""
 
-    def __init__(self, running: Parts, clients: Adaptation, hold_s: float) -> None:
+    def __init__(self, running: Parts, clients: Clients, hold_s: float) -> None:
         self._parts, self._clients, self._hold_s = running, clients, hold_s
         self.load = Load(running.url)
         self._calm = asyncio.Event()
 
     @asynccontextmanager
     async def under_load(self) -> AsyncIterator["Suite"]:
-        """Until it is left."""
+        """Run the load."""
         for ledger in self._clients.all():
-            assert await self.load.teach(ledger), f"{ledger.client_id} was not taught before there was any fault"
+            assert await self.load.teach(ledger), f"{ledger.client_id} could not adapt before the first fault"
         always = asyncio.Event()
         always.set()
         self._calm.set()
@@ -78,7 +78,7 @@ class Suite:
                 raise failed[0]
 
     async def suffer(self, fault: Fault) -> Outcome:
-        """A fault, its end, and what it has left behind."""
+        """Cause a fault, wait for the recovery, and check all clients."""
         tally = self.load.tally
         self._calm.set()
         await asyncio.sleep(LULL_S)
@@ -95,13 +95,13 @@ class Suite:
         return Outcome(fault, whole - mended, *outages, tally.note)
 
     async def _until_whole(self) -> float:
-        """When the service said that it is ready, and has taught and answered a client."""
+        """The time at which the service was ready and had adapted and answered a client."""
         try:
             async with asyncio.timeout(WHOLE_S):
                 while not await self._whole():  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
         except TimeoutError:
-            raise AssertionError(f"It is not whole {WHOLE_S} s after: {self.load.tally}") from None
+            raise AssertionError(f"The service has not recovered after {WHOLE_S} s: {self.load.tally}") from None
         return time.monotonic()
 
     async def _whole(self) -> bool:
@@ -112,11 +112,11 @@ class Suite:
         for ledger in self._clients.all():
             for asked in (self.load.look_at, self.load.ask):
                 if not await asked(ledger):
-                    self.load.tally.violated(f"{ledger.client_id} was not answered, though the service was whole")
+                    self.load.tally.violated(f"{ledger.client_id} was not answered after the recovery")
 
 
-def clients_of(models: Path) -> Adaptation:
-    """Clients with lessons of their own."""
+def clients_of(models: Path) -> Clients:
+    """The clients, each with its own lessons."""
     teachers = [Teacher(models, model) for model in MODELS]
 
     def some(kind: str, count: int, seed: int) -> list[Ledger]:
@@ -126,7 +126,7 @@ def clients_of(models: Path) -> Adaptation:
             for i in range(count)
         ]
 
-    return Adaptation(
+    return Clients(
         some("probe", 1, 0)[0], some("staying", BUSY, 100), some("busy", BUSY, 200), some("quiet", QUIET, 300)
     )
 
@@ -140,7 +140,7 @@ async def run(
     progress: Callable[[Outcome], None] = lambda _: None,
     **settings: str,
 ) -> tuple[Tally, list[Outcome]]:
-    """All faults, one after another."""
+    """Cause all faults, one after another."""
     clients = clients_of(models)
     outcomes: list[Outcome] = []
     async with parts(folder, volume, models=str(models), default_model=MODELS[0], **settings) as running:

@@ -1,4 +1,4 @@
-"""What came of the load: what was answered, when, and what was not as it must be."""
+"""The results of the load: answers, their times, and violations."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from tests.chaos.ledger import Verdict
 
 @dataclass
 class Tally:
-    """What came of it all."""
+    """The results of the load."""
 
     operations: int = 0
     answers: Counter[str] = field(default_factory=Counter)
@@ -19,23 +19,23 @@ class Tally:
     violations: list[str] = field(default_factory=list)
     successes: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     during: str = ""
-    """What befalls the service now."""
+    """The current fault."""
     note: str = ""
-    """What there is to say about that."""
+    """A remark on it."""
     may_break: bool = False
-    """Whether connections may break: what accepts them is down."""
+    """Whether connections may break, because the process that accepts them is down."""
 
     def judged(self, verdict: Verdict) -> None:
-        """Count what was wrong or lost."""
+        """Record a wrong answer or a loss."""
         if verdict.wrong:
             (self.lost if verdict.lost else self.wrong).append(f"{self.during}: {verdict.wrong}")
 
     def violated(self, what: str) -> None:
-        """Count an answer that is none of those that are allowed."""
+        """Record an answer that is not allowed."""
         self.violations.append(f"{self.during}: {what}")
 
     def longest_outage(self, call: str, since: float, until: float) -> float:
-        """Seconds in which no adapt, or no predict, was answered."""
+        """The longest time without an answered call, in seconds."""
         return _longest_gap(since, self.successes[call], until)
 
 

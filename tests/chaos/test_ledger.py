@@ -1,4 +1,4 @@
-"""The judge of the chaos suite sees what is lost and what is wrong."""
+"""The ledger of the chaos suite detects losses and wrong answers."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def test_either_side_of_a_doubt_is_right(ledger, attempt, version):
     assert ledger.shown(1, told(attempt, version)) == RIGHT
 
 
-def test_what_was_seen_once_must_stay(ledger):
+def test_an_observed_attempt_that_disappears_is_lost(ledger):
     assert ledger.predicted(1, answer(2, 2)) == RIGHT
     assert ledger.known == 2
     assert ledger.predicted(ledger.known, answer(1, 1)).lost
@@ -60,13 +60,13 @@ def test_a_version_that_was_another_is_lost(ledger):
 
 
 @pytest.mark.parametrize("given", [answer(1, 1, client="bob"), answer(1, 1, off=0.01), answer(7, 7)])
-def test_an_answer_of_another_or_of_other_numbers_is_wrong(ledger, given):
+def test_an_answer_of_another_client_or_with_other_numbers_is_wrong(ledger, given):
     verdict = ledger.predicted(1, given)
     assert verdict.wrong
     assert not verdict.lost
 
 
-def test_what_was_refused_must_not_have_been_done(ledger):
+def test_an_adapt_that_was_refused_but_done_is_wrong(ledger):
     ledger.refused(2)
     assert "refused, and yet done" in ledger.predicted(1, answer(2, 2)).wrong
 

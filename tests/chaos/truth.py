@@ -1,4 +1,4 @@
-"""What is right: what a learner answers in this process, adapted from scratch and alone."""
+"""The right answers: those of a learner in this process, adapted from scratch and alone."""
 
 import base64
 import io
@@ -17,7 +17,7 @@ from service.inputs.limits import Limits
 
 WAYS, SHOTS, QUERIES, VARIANTS = 3, 2, 3, 4
 TOLERANCE = 2e-3
-"""Of a probability: states are kept in 16 bits, which moves one by up to 1e-3 (`python -m benchmarks.agreement`)."""
+"""Tolerance of a probability. States in 16 bits change one by up to 1e-3 (`python -m benchmarks.agreement`)."""
 
 
 class Lesson(NamedTuple):
@@ -29,14 +29,14 @@ class Lesson(NamedTuple):
 
 
 class Teacher:
-    """Makes lessons for a model, no two alike."""
+    """Makes lessons for a model, all different."""
 
     def __init__(self, models: Path, model: str) -> None:
         self.model, self._card = model, Catalogue(models)[model]
         self._learner = checkpoint.load(models / f"{model}.safetensors")
 
     def lessons(self, seed: int) -> list[Lesson]:
-        """All variants of what one client teaches, with the same queries."""
+        """All variants of the lessons of one client, with the same queries."""
         rng = np.random.default_rng(seed)
         signs = [rng.random((4, 2)) for _ in range(WAYS)]
         queries = [_drawing(sign, rng) for sign in signs[:QUERIES]]
@@ -59,7 +59,7 @@ def _inputs(card: Card, drawings: list[str]) -> torch.Tensor:
 
 
 def _drawing(sign: np.ndarray, rng: np.random.Generator) -> str:
-    """A sign, as a hand would draw it once, as base64."""
+    """A drawing of a sign with random deviations, as base64."""
     sheet = Image.new("L", (56, 56), 255)
     points = 8 + 40 * np.clip(sign + rng.normal(0, 0.03, sign.shape), 0, 1)
     ImageDraw.Draw(sheet).line([tuple(map(float, point)) for point in points], fill=0, width=3)

@@ -65,11 +65,11 @@ class Server:
         return [one for one in self.children() if runs(one, "multiprocessing.spawn")]
 
     def workers(self) -> list[psutil.Process]:
-        """Its workers, which are forks of the forkserver."""
+        """The workers. The forkserver forks them."""
         return [worker for one in self.forkservers() for worker in one.children()]
 
     def forkservers(self) -> list[psutil.Process]:
-        """The process that has imported torch and forks workers."""
+        """The forkserver of the workers."""
         direct = psutil.Process(self._process.pid).children()
         return [one for one in direct if runs(one, "multiprocessing.forkserver")]
 
@@ -78,7 +78,7 @@ class Server:
         return self._log.read_text()
 
     def end(self) -> tuple[int, str]:
-        """Wait until it ends by itself. Its exit status and its log."""
+        """Wait until it exits. Returns its exit status and its log."""
         return self._process.wait(60), self._log.read_text()
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:

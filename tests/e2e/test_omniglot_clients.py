@@ -99,7 +99,7 @@ def png(image: torch.Tensor) -> bytes:
 
 
 def label_of(target: int) -> str:
-    """A label whose order is not that of the classes."""
+    """A label. The labels sort in another order than the classes."""
     return f"sign {(target * 7) % 20:02}"
 
 

@@ -75,7 +75,7 @@ def answered(server: Server, client_id: str) -> list | None:
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-def test_after_a_restart_it_knows_what_it_acknowledged(server, handful, how):
+def test_acknowledged_clients_survive_a_restart(server, handful, how):
     handful.adapt("dora", EXAMPLES)
     expected = handful.predict("dora", DRAWINGS)
     server.stop(how)

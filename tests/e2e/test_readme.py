@@ -14,7 +14,7 @@ from tests.e2e.server import Server
 ROOT = Path(__file__).parents[2]
 README, QUICK_START = (ROOT / "README.md").read_text(), (ROOT / "docs/index.md").read_text()
 MADE_UP = ("timings_ms", "created_at", "updated_at")
-"""What differs from run to run."""
+"""Fields that differ between runs."""
 
 
 def session(page: str) -> list[tuple[str, str]]:
@@ -37,7 +37,7 @@ def test_the_readme_adapts_and_predicts_texts_drawings_and_a_wave():
     ] * 3
 
 
-def test_the_quick_start_includes_the_session_of_the_readme_and_has_one_of_its_own():
+def test_the_quick_start_includes_the_session_of_the_readme_and_has_its_own():
     assert '--8<-- "README.md:session"' in QUICK_START
     assert len(session(QUICK_START)) == QUICK_START.count("\n$ ") == 7
 

@@ -29,7 +29,7 @@ def endless(start: bytes, piece: bytes, size: int = 100 * MB) -> Attack:
 
 
 def unfinished_bodies(count: int, size: int, while_held: Callable[[], object] = lambda: None) -> Attack:
-    """Bodies of which the last byte is missing, all at a time."""
+    """Concurrent bodies without their last byte."""
 
     def attack(address: Address) -> None:
         connections = [connect(address) for _ in range(count)]

@@ -1,4 +1,4 @@
-"""What every answer has to be, whatever was sent."""
+"""The requirements on every answer to any request."""
 
 import hashlib
 import json

@@ -44,7 +44,7 @@ def post(service, path: str, body: bytes, kind: str = "application/json") -> Non
 
 @FEW
 @given(adapts, kinds)
-def test_json_that_is_nearly_an_adapt(service, body, kind):
+def test_almost_valid_adapts_get_a_valid_answer(service, body, kind):
     post(service, "/adapt", as_json(body), kind)
 
 
@@ -104,7 +104,7 @@ def test_files_with_odd_headers(service, path, header, data):
 
 @FEW
 @given(st.data())
-def test_files_that_are_cut_or_changed(service, data):
+def test_cut_or_changed_files_get_a_valid_answer(service, data):
     array = np.zeros((2, 8, 8), np.uint8)
     body = bytearray(save({"inputs": array}, {"client_id": "alice", "labels": '["a", "b"]'}))
     for _ in range(data.draw(st.integers(1, 3))):

@@ -1,4 +1,4 @@
-"""One thread, so that the same seed gives the same bits wherever the tests run."""
+"""One thread, so that a seed gives the same bits on every machine."""
 
 import torch
 

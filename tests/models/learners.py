@@ -92,7 +92,7 @@ def fresh(spec: Spec, dtype: torch.dtype = torch.float32) -> Learner:
 
 
 def network_of(learner: Learner) -> nn.Sequential:
-    """The encoder and the learned head as a plain network, whose weights have the names of a state."""
+    """The encoder and the learned head as a plain network. Its weights have the names of a state."""
     return nn.Sequential(OrderedDict(encoder=learner.encoder, head=learner.head))
 
 

@@ -1,4 +1,4 @@
-"""One step of a small training, whose gradients are written to a file; run by test_processes.py."""
+"""One step of a small training. Writes the gradients to a file. Run by test_processes.py."""
 
 import sys
 from pathlib import Path

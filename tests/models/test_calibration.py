@@ -1,4 +1,4 @@
-"""The temperature and the calibration error, on answers whose right probabilities are known."""
+"""The temperature and the calibration error, on answers with known probabilities."""
 
 import math
 
@@ -11,7 +11,7 @@ from models.training.evaluation import Predictions
 
 
 def honest(count: int, ways: int, seed: int = 0) -> Predictions:
-    """Logits whose softmax is the true probability of each class: targets are drawn from it."""
+    """Logits, and targets that are drawn from their softmax."""
     generator = torch.Generator().manual_seed(seed)
     logits = 2 * torch.randn(count, ways, generator=generator)
     return Predictions(logits, torch.multinomial(F.softmax(logits, -1), 1, generator=generator).squeeze(1))

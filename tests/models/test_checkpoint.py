@@ -42,7 +42,7 @@ def test_a_loaded_learner_is_frozen_and_in_eval_mode(path):
     assert not any(parameter.requires_grad for parameter in learner.parameters())
 
 
-def test_the_header_returns_as_it_was_given(path):
+def test_the_header_is_read_back_unchanged(path):
     header = {"seed": 3, "notes": ["a", {"b": None}], "loss": 0.5}
     checkpoint.save(path, SMALL, {"x": torch.ones(2)}, **header)
     tensors, found = checkpoint.read(path)

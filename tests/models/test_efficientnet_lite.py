@@ -68,6 +68,8 @@ def test_features_do_not_depend_on_the_chunk_that_a_photo_is_in():
 @torch.no_grad()
 def test_bfloat16_is_used_where_the_device_computes_in_it_and_agrees():
     encoder, given = EfficientNetLite(**TINY).eval(), photos(4, 32)
+    assert torch.equal(encode_as_served(encoder, given), encoder(given))
+    encoder.agrees_in_bfloat16 = True
     served, exact = encode_as_served(encoder, given), encoder(given)
     assert served.dtype is torch.float32
     assert torch.cosine_similarity(served, exact).min() > 0.999

@@ -25,7 +25,7 @@ def test_encode_many_bounds_the_inputs_in_memory_at_once(monkeypatch):
     assert_close(features, original(learner, inputs))
 
 
-def test_inputs_of_a_learner_whose_clients_own_the_network_are_not_copied():
+def test_inputs_are_not_copied_if_clients_own_the_network():
     learner, inputs = fresh(TABLE["maml"]), torch.rand(7, 1, 28, 28)
     assert isinstance(learner, MAML)
     assert encode_many(learner, inputs, chunk=3) is inputs

@@ -33,9 +33,9 @@ DESCENDING = {
     "maml", "maml-any-ways", "maml-first-order", "reptile", "reptile-any-ways", "maml++", "maml++-any-ways",
     "proto-maml",
 }  # fmt: skip
-"""Learners whose whole inner loop runs in the kernel."""
+"""Learners with their whole inner loop in the kernel."""
 STEPPING = {"meta-sgd", "meta-sgd-any-ways", "alfa", "alfa-any-ways"}
-"""Learners whose gradients the kernel computes, because their updates are not plain descent."""
+"""Learners with only their gradients in the kernel, because their updates are not plain descent."""
 CASES = {
     "as in the zoo": {"width": 64, "ways": 5, "shots": 1, "centred": True},
     "large scale": {"width": 64, "ways": 3, "shots": 2, "centred": True, "scale": 4.0},
@@ -179,7 +179,7 @@ def stacked(states: list[State]) -> State:
 
 
 @needs_kernel
-def test_a_target_that_is_no_class_is_refused():
+def test_an_invalid_target_is_refused():
     problem = Problem(16, 3, 1)
     wrong = problem.support._replace(targets=torch.tensor([0, 1, 3]))
     given = problem.encoder, problem.weights, problem.head, wrong
@@ -208,7 +208,7 @@ def adapted(learner: Learner, spec) -> tuple[State, Tensor]:
 
 @needs_kernel
 @pytest.mark.parametrize("name", STRIDED)
-def test_a_learner_adapts_and_answers_as_it_does_in_torch(name, monkeypatch):
+def test_a_learner_gives_the_same_answers_with_the_kernel_as_in_torch(name, monkeypatch):
     learner, asked = fresh(TABLE[name]), calls(monkeypatch)
     found = adapted(learner, TABLE[name])
     assert "features" in asked

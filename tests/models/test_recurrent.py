@@ -22,7 +22,7 @@ def states(*shape: int) -> list[torch.Tensor]:
 
 
 @pytest.mark.parametrize("shape", [(), (4,)])
-def test_a_step_is_that_of_the_cell(cell, shape):
+def test_a_step_equals_that_of_the_lstm_cell(cell, shape):
     inputs, hidden, memory = states(*shape)
     assert_close(lstm_step(cell, inputs, hidden, memory), cell(inputs, (hidden, memory)), **TIGHT)
 

@@ -12,7 +12,7 @@ TIGHT = {"rtol": 1e-9, "atol": 1e-9}
 
 
 class Maps(nn.Module):
-    """An encoder whose maps are its inputs."""
+    """An encoder that returns its inputs as maps."""
 
     feature_dim = 8
 
@@ -50,7 +50,7 @@ def test_only_sum_pooling_depends_on_the_number_of_equal_examples(pooling, same)
     assert torch.allclose(answers, again) is same
 
 
-def test_scores_are_those_of_each_pair_by_itself():
+def test_the_score_of_a_pair_does_not_depend_on_other_pairs():
     learner, full, query = learner_of(), support_of([0, 1, 2, 0]), normal(5, 8, 3, 3, seed=1)
     state = learner.adapt(full)
     expected = torch.stack([torch.stack([one_pair(learner, of, asked) for of in state["maps"]]) for asked in query])

@@ -96,7 +96,7 @@ def gradcheck_points() -> list[torch.Tensor]:
     return [*drawn, torch.tensor(0.7, dtype=torch.float64, requires_grad=True)]
 
 
-def test_a_client_whose_numbers_overflow_fails_alone():
+def test_a_client_with_overflowing_numbers_fails_alone():
     learner = identity(kind="regression").float()
     x = torch.stack([torch.full((4, 1), size) for size in (1.0, 1e20)])
     states = adapt_many(learner, Support(x, x.clone(), torch.ones(2, 4, dtype=torch.bool), 0))

@@ -78,7 +78,7 @@ def test_validation_does_not_disturb_the_training(tmp_path):
     assert_close(weights(looked), weights(blind), rtol=0, atol=0)
 
 
-def test_a_finished_run_has_nothing_left_to_do(tmp_path):
+def test_a_finished_run_trains_no_more_steps(tmp_path):
     finish(WAVES.run(tmp_path), Sinusoid())
     assert finish(WAVES.run(tmp_path), Sinusoid()) == []
 
@@ -116,7 +116,7 @@ def test_another_learner_is_refused_on_resume(tmp_path):
         replace(WAVES, spec=TABLE["anil-sinusoid"]).run(tmp_path)
 
 
-def test_another_seed_starts_elsewhere_and_the_same_seed_in_the_same_place(tmp_path):
+def test_the_seed_determines_the_initial_weights(tmp_path):
     first, same, other = (WAVES.run(tmp_path / str(i), seed=seed) for i, seed in enumerate((0, 0, 1)))
     assert_close(weights(first), weights(same), rtol=0, atol=0)
     assert not torch.equal(weights(first)["head.weight"], weights(other)["head.weight"])
@@ -173,7 +173,7 @@ def test_a_recipe_without_steps_saves_the_weights_it_starts_from(tmp_path):
     assert_close(dict(made.encoder.state_dict()), dict(start.learner.encoder.state_dict()), rtol=0, atol=0)
 
 
-def test_a_curriculum_begins_with_its_shape_and_ends_with_the_recipes(tmp_path):
+def test_a_curriculum_goes_from_its_shape_to_that_of_the_recipe(tmp_path):
     recipe = replace(GLYPHS.recipe(), curriculum=Shape(2, 5, 3), episode=Shape(6, 5, 3), steps=4)
     run, seen = Run(recipe, tmp_path, "test"), []
     for _ in run.train(Watched(Blobs(), seen), None, every=100):

@@ -42,7 +42,7 @@ def nodes() -> Iterator[list[Node]]:
 
 @pytest.fixture(scope="module")
 def redis_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Of one server; of a Cluster where a module says so by EITHER."""
+    """The URL of one server; in modules with the mark EITHER also of a Cluster."""
     if getattr(request, "param", "server") == "cluster":
         yield url_of_cluster(request.getfixturevalue("nodes"))
     else:
@@ -77,7 +77,7 @@ def api(served: httpx.Client, redis: Redis) -> httpx.Client:
 
 @pytest.fixture
 async def store(redis_url: str, redis: Redis) -> AsyncIterator[Store]:
-    """An empty store, by itself."""
+    """An empty store."""
     redis.flushall()
     store = Store(redis_url, timeout_s=20, state_ttl_s=1000)
     yield store

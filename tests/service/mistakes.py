@@ -41,7 +41,7 @@ def adapt(field: str | None, says: str = "", status: int = 422, code: str = "inv
 
 
 def learning(label: Any = "V", image: Any = GOOD[1]["input"], **fields: Any) -> dict[str, Any]:
-    """A support set whose second example is the mistake."""
+    """A support set with the mistake in its second example."""
     return {"support": [GOOD[0], {"input": image, "label": label}], **fields}
 
 

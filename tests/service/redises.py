@@ -35,7 +35,7 @@ EITHER = pytest.mark.parametrize("redis_url", ["server", "cluster"], indirect=Tr
 
 
 class Seen(RedisCluster):
-    """A Cluster, of which one sees all keys."""
+    """A Cluster, with a view of the keys on all nodes."""
 
     def keys(self, pattern: str = "*") -> list[bytes]:
         return super().keys(pattern, target_nodes=RedisCluster.PRIMARIES)

@@ -12,7 +12,7 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 @asynccontextmanager
 async def playing_redis(serve: Serve) -> AsyncIterator[str]:
-    """The URL of a socket whose connections are served by `serve(reader, writer)`, each to its end."""
+    """The URL of a socket. `serve(reader, writer)` serves each connection."""
     tasks: list[asyncio.Task] = []
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""The models of a folder, whatever else lies in it."""
+"""The models of a folder with other files in it."""
 
 import shutil
 from pathlib import Path
@@ -20,7 +20,7 @@ def test_every_card_of_the_folder_is_served(models):
     assert set(Catalogue(models)) == {"glyphs", "sinusoid"}
 
 
-def test_hidden_files_are_ignored_without_a_word(models, caplog):
+def test_hidden_files_are_ignored_without_a_log_message(models, caplog):
     (models / "._glyphs.json").write_bytes(b"\x00\x05\x16\x07 what macOS writes")
     (models / ".hidden.json").write_text("{}")
     assert set(Catalogue(models)) == {"glyphs", "sinusoid"}
@@ -45,10 +45,10 @@ def test_a_card_without_weights_is_named_and_the_others_are_served(models, caplo
     assert "sinusoid.safetensors" in caplog.text
 
 
-def test_a_folder_without_a_card_that_can_be_read_is_refused(models):
+def test_a_folder_without_a_readable_card_is_refused(models):
     for path in models.glob("*.json"):
         path.write_text("{")
-    with pytest.raises(FileNotFoundError, match="no card that can be read"):
+    with pytest.raises(FileNotFoundError, match="no readable card"):
         Catalogue(models)
 
 

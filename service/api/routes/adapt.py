@@ -3,13 +3,13 @@
 from fastapi import APIRouter, Request, Response
 
 from service import errors
-from service.api import offload
 from service.api.answers import written
 from service.api.dependencies import use_cases
+from service.api.idempotency_key import HEADER, request_key
+from service.api.parsing import THREADS
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, documented, read
-from service.api.schemas import AdaptRequest, AdaptResponse, warnings_of
-from service.idempotency import HEADER, request_key
+from service.api.schemas import AdaptRequest, AdaptResponse
 from service.store.records import ClientKey, RequestKey
 
 router = APIRouter(tags=["clients"], route_class=BodyRoute)
@@ -57,7 +57,7 @@ IDEMPOTENCY_KEY = {
     openapi_extra=documented(AdaptRequest) | {"parameters": [IDEMPOTENCY_KEY]},
 )
 async def adapt(request: Request) -> Response:
-    """Make, replace or extend a client's model from labelled examples. A model answered with 200 survives a crash."""
+    """Create, replace or extend a client's model from labelled examples. An answer of 200 means that it is stored."""
     clients, key = await use_cases(request), await _key(request)
     body = await read(request, AdaptRequest)
     raw = [(example.input, example.label) for example in body.support]
@@ -70,7 +70,7 @@ async def adapt(request: Request) -> Response:
         **known,
         state_bytes=adapted.state_bytes,
         names_used=adapted.names_used,
-        warnings=warnings_of(adapted.warnings),
+        warnings=adapted.warnings,
         timings_ms=adapted.timings_ms,
     )
     return await written(lambda: answer, 0)
@@ -79,4 +79,4 @@ async def adapt(request: Request) -> Response:
 async def _key(request: Request) -> RequestKey | None:
     values, content_type = request.headers.getlist(HEADER), request.headers.get("content-type", "")
     body = request.state.body
-    return await offload.run(lambda: request_key(values, content_type, body), len(body)) if values else None
+    return await THREADS.run(lambda: request_key(values, content_type, body), len(body)) if values else None

@@ -13,7 +13,7 @@ from service.store.records import Record
 router = APIRouter(prefix="/clients", tags=["clients"], dependencies=KEY_SCHEMES)
 
 PART = 25
-"""Clients that are read at a time, so that a page ends soon after it is too large."""
+"""Clients that are read at a time. A page is over its limit by less than these."""
 
 FAILURES = responses(errors.Unauthorized, errors.Unprocessable, errors.Unavailable)
 FAILURES_OF_ONE = responses(errors.Unauthorized, errors.UnknownClient, errors.Unprocessable, errors.Unavailable)
@@ -30,7 +30,7 @@ async def list_clients(
     ] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> ClientPage:
-    """The adapted clients, in the order of their ids. A page may be shorter than `limit`: follow `next_cursor`."""
+    """The adapted clients, sorted by id. A page may be shorter than `limit`; `next_cursor` leads to the next page."""
     most: int = request.app.state.settings.max_answer_bytes
     page: list[ClientInfo] = []
     size, more = 0, True
@@ -56,7 +56,7 @@ async def forget_client(client: Client, clients: UseCases) -> None:
 
 
 def _size(record: Record) -> int:
-    """About the bytes of a client in an answer: its classes are most of them."""
+    """The approximate bytes of a client in an answer. Most of them are classes."""
     return 300 + sum(len(str(label)) for label in record.classes or ())
 
 

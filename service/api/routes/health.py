@@ -18,7 +18,7 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz", operation_id="readyz", responses=responses(errors.Unavailable))
 async def readyz(request: Request) -> dict[str, str]:
-    """Ready: Redis answers, and the worker has just done an adapt and a predict with the default model."""
+    """Ready: Redis accepts writes, and the worker has just adapted and predicted with the default model."""
     await request.app.state.readiness.check()
     return {"status": "ready"}
 

@@ -18,5 +18,5 @@ async def list_models(models: Models) -> list[Card]:
 
 @router.get("/{name}", operation_id="get_model", responses=responses(errors.UnknownModel, errors.Unprocessable))
 async def get_model(name: str, models: Models) -> Card:
-    """A model's card: what it takes, how good it is, how it was made."""
+    """The card of a model: its inputs, its measured quality and its training."""
     return models[name]

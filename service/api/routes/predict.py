@@ -8,7 +8,7 @@ from service.api.answers import AnswerShape, classified, regressed, shape_of, wr
 from service.api.dependencies import use_cases
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, documented, read
-from service.api.schemas import Classified, PredictRequest, PredictResponse, Regressed, warnings_of
+from service.api.schemas import Classified, PredictRequest, PredictResponse, Regressed
 from service.cards import Card
 from service.settings import Settings
 from service.store.records import ClientKey, Record
@@ -67,7 +67,7 @@ def _response(answered: Answered, top_k: int) -> PredictResponse:
         version=record.version,
         inference=answered.inference(),
         predictions=_predictions(answered, top_k),
-        warnings=warnings_of(answered.warnings),
+        warnings=answered.warnings,
         timings_ms=answered.timings_ms,
     )
 

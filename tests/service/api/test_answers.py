@@ -69,13 +69,13 @@ class Idle:
         raise AssertionError("work was done for an answer that is too large")
 
 
-def test_an_answer_that_would_be_too_large_is_refused_before_work_with_what_would_fit(settings, worker, redis):
+def test_a_too_large_answer_is_refused_before_work_and_the_error_names_the_limit(settings, worker, redis):
     with serving(settings.model_copy(update={"max_answer_bytes": 100_000}), Idle(worker)) as api:
         teach(api, 21)
         body = {"client_id": "alice", "inputs": [QUERY] * 200, "top_k": None}
         refusal = api.post("/predict", json=body)
     assert (refusal.status_code, refusal.json()["code"], refusal.json()["field"]) == (422, "answer_too_large", "inputs")
-    assert "100000 bytes, the limit" in refusal.json()["detail"]
+    assert "100000 bytes in all" in refusal.json()["detail"]
     assert "Send at most 1" in refusal.json()["detail"]
 
 

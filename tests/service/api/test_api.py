@@ -136,7 +136,7 @@ def test_append_keeps_the_expiry_of_a_client(api):
     assert adapt(api, support=letters("H"), mode="append").json()["expires_at"] == expires_at
 
 
-def test_a_client_is_shown(api):
+def test_get_shows_a_client(api):
     before, minute = datetime.now(UTC), timedelta(seconds=60)
     adapt(api, ttl_s=60)
     after, body = datetime.now(UTC), api.get("/clients/alice").json()

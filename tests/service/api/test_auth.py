@@ -76,7 +76,7 @@ def test_a_known_key_is_accepted_by_every_call(api, headers):
 
 
 @pytest.mark.parametrize("name", ["append", "predict", "look", "forget"])
-def test_a_client_of_another_tenant_is_answered_like_one_that_does_not_exist(taught, name):
+def test_a_client_of_another_tenant_is_unknown(taught, name):
     foreign, before = call(taught, name, GLOBEX), call(taught, "look", ACME).json()
     taught.request("DELETE", "/clients/alice", headers=ACME)
     never = call(taught, name, GLOBEX)

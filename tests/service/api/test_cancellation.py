@@ -12,7 +12,7 @@ from tests.service.serving import serving
 
 
 class Waiting:
-    """An engine whose adapts wait for ever, and say when they begin and when they are cancelled."""
+    """An engine with endless adapts, which record when they begin and when they are cancelled."""
 
     def __init__(self, engine) -> None:
         self._engine, self.armed = engine, False

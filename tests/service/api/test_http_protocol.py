@@ -37,7 +37,7 @@ def test_a_head_without_end_is_answered_431_and_closed(api, name):
     assert b'"code":"head_too_large"' in answer
 
 
-def test_a_connection_whose_head_is_refused_does_not_take_bytes_for_long(api):
+def test_a_connection_with_a_refused_head_is_closed_soon(api):
     with connect(api) as connection:
         assert flood(connection, LINES, 2**40) < 2**40
 
@@ -108,7 +108,7 @@ def test_an_offer_to_upgrade_in_chunks_keeps_its_body(api):
     b"POST /adapt HTTP/1.1\r\nHost: here\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
     CHUNKED + b"xyz\r\n",
 ])  # fmt: skip
-def test_what_is_no_http_1_is_answered_with_a_problem(api, sent):
+def test_invalid_http_is_answered_with_a_problem(api, sent):
     answer = answers(api, sent)
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert b"content-type: application/problem+json" in answer

@@ -96,7 +96,7 @@ def counted(value) -> tuple[int, int, int]:
 
 
 @given(values, st.booleans())
-def test_what_is_counted_is_what_a_parser_makes(value, ascii_only):
+def test_the_counts_equal_the_values_that_a_parser_makes(value, ascii_only):
     fields, commas, lists = counted(value)
     document = json.dumps(value, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
     check_structure(document, JsonLimits(max(fields, 100), commas, lists))

@@ -37,7 +37,7 @@ def test_without_a_key_the_refusal_comes_before_the_body(api, path, key):
 
 
 @pytest.mark.parametrize("request_line", ["GET /healthz", "POST /nowhere", "DELETE /adapt"])
-def test_a_body_that_no_route_reads_does_not_hold_up_the_answer(api, request_line):
+def test_an_unread_body_does_not_delay_the_answer(api, request_line):
     with connect(api) as connection:
         connection.sendall(f"{request_line} HTTP/1.1\r\nHost: here\r\nContent-Length: 1000000\r\n\r\n".encode())
         assert connection.recv(65536).startswith(b"HTTP/1.1 ")

@@ -35,7 +35,7 @@ def test_head_is_answered_like_get_without_a_body(api, path):
     assert head.content == b""
 
 
-def test_a_connection_goes_on_after_head(api):
+def test_a_connection_stays_open_after_head(api):
     sent = (
         b"HEAD /models HTTP/1.1\r\nHost: here\r\n\r\nGET /healthz HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"
     )
@@ -61,13 +61,13 @@ def test_a_slash_at_the_end_is_ignored(api, path):
     ],
 )
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "OPTIONS"])
-def test_a_wrong_method_is_told_all_that_are_allowed(api, method, path, methods):
+def test_the_answer_to_a_wrong_method_lists_the_allowed_ones(api, method, path, methods):
     refusal = api.request(method, path)
     assert (refusal.status_code, refusal.headers["allow"]) == (405, methods)
 
 
 @pytest.mark.parametrize("prefix", ["", "/handful/v1"], ids=["stripped by the proxy", "passed on"])
-def test_a_path_prefix_is_served_under(settings, worker, redis, prefix):
+def test_the_api_is_served_under_a_path_prefix(settings, worker, redis, prefix):
     with serving(settings.model_copy(update={"root_path": "/handful/v1"}), worker) as api:
         assert api.post(f"{prefix}/adapt", content=BODY, headers=JSON).status_code == 200
         assert api.get(f"{prefix}/clients/alice/").status_code == 200

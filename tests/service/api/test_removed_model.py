@@ -1,4 +1,4 @@
-"""A client whose model is no longer served is told so, and can be adapted anew or removed."""
+"""A client with a model that is no longer served: it gets 409, and can be adapted again or removed."""
 
 import shutil
 
@@ -31,11 +31,11 @@ def test_predict_and_append_are_409_with_the_way_out(api):
         api.post("/adapt", json={"client_id": "alice", "mode": "append", "model": "glyphs-maml", "support": LV}),
     ]
     assert [refusal.status_code for refusal in refusals] == [409] * 3
-    assert all("adapt" in refusal.json()["detail"] for refusal in refusals)
+    assert all("Adapt the client with another model" in refusal.json()["detail"] for refusal in refusals)
     assert all("glyphs-maml" in refusal.json()["detail"] for refusal in refusals)
 
 
-def test_it_is_listed_adapted_anew_and_removed(api):
+def test_it_can_be_listed_adapted_again_and_removed(api):
     assert api.get("/clients").json()["clients"][0]["model"] == "glyphs-maml"
     assert api.get("/clients/alice").status_code == 200
     assert api.post("/adapt", json={"client_id": "alice", "support": LV}).json()["version"] == 2

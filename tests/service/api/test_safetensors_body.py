@@ -55,7 +55,7 @@ def test_vectors_and_all_other_fields_are_carried_too(api):
 
 
 def claiming(shape: list[int], data: bytes, dtype: str = "U8") -> bytes:
-    """A file whose header says so, with metadata that is null."""
+    """A file with this header and null metadata."""
     header = {"inputs": {"dtype": dtype, "shape": shape, "data_offsets": [0, len(data)]}, "__metadata__": None}
     text = json.dumps(header).encode()
     return len(text).to_bytes(8, "little") + text + data

@@ -1,4 +1,4 @@
-"""What the store promises, as HTTP answers: deletes, corrupt clients, and requests with an idempotency key."""
+"""The guarantees of the store over HTTP: deletes, corrupt clients and idempotency keys."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -26,7 +26,7 @@ def test_one_of_many_concurrent_deletes_is_answered_204(api):
             assert sorted(answers) == [204] + [404] * 7
 
 
-def test_a_delete_that_is_answered_404_keeps_an_adapt_that_was_acknowledged_meanwhile(api):
+def test_a_delete_that_is_answered_404_keeps_a_concurrent_adapt(api):
     with ThreadPoolExecutor(2) as pool:
         for n in range(50):
             adapting = pool.submit(adapt, api, f"race-{n}")

@@ -14,8 +14,8 @@ from models import checkpoint
 from models.checkpoint import Spec
 from models.learner import Learner, State, Support
 from models.recipes import RECIPES
+from service.arrays import SupportSet
 from service.engine import device
-from service.engine.base import SupportSet
 from service.settings import Settings
 from tests.service.drawings import letters, png
 from tests.service.serving import serving, working
@@ -106,7 +106,7 @@ def test_an_answer_says_whether_it_is_transductive(two_served, model, count, inf
 def test_the_description_says_how_many_are_answered_inductively(two_served):
     answer = two_served.get("/openapi.json").json()["components"]["schemas"]["PredictResponse"]
     assert answer["properties"]["inference"]["enum"] == ["inductive", "transductive"]
-    assert "Fewer inputs than classes are answered inductively" in answer["properties"]["inference"]["description"]
+    assert "answers fewer inputs than classes inductively" in answer["properties"]["inference"]["description"]
 
 
 def test_the_card_of_a_transductive_model_says_so(two_served):

@@ -167,7 +167,7 @@ STRANGE = {
 
 
 @pytest.mark.parametrize("name", STRANGE)
-def test_every_answer_that_is_no_success_raises_the_same_error(scripted, name):
+def test_every_error_answer_raises_refused_error(scripted, name):
     answer, code = STRANGE[name]
     with Handful(scripted(answer).url) as handful, pytest.raises(RefusedError) as refused:
         handful.predict("alice", [1])
@@ -232,7 +232,7 @@ async def test_the_asynchronous_client_asks_again_too(scripted, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "png", "other.png"])
-def test_a_text_is_sent_as_it_is_unless_it_is_the_path_of_an_image(tmp_path, name):
+def test_a_text_is_sent_unchanged_unless_it_is_the_path_of_an_image(tmp_path, name):
     if name != "other.png":
         (tmp_path / name).touch()
     request = adapt_request(httpx.Client(), "alice", [(str(tmp_path / name), "V")], {})

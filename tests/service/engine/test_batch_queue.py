@@ -94,7 +94,7 @@ async def test_a_batch_keeps_to_the_limits_but_no_job_is_too_costly_alone(bench,
     assert bench.batches[1:] == batches
 
 
-async def test_a_job_whose_result_is_an_error_fails_alone_and_nothing_runs_twice():
+async def test_a_job_with_an_error_as_its_result_fails_alone_and_nothing_runs_twice():
     ran: list[str] = []
 
     def run(works):
@@ -152,7 +152,7 @@ async def test_a_cancelled_job_never_runs_and_leaves_its_place(bench, queue_of):
     assert bench.batches == [["first"], ["kept", "late"]]
 
 
-async def test_a_job_cancelled_while_it_runs_harms_nobody(bench, queue_of):
+async def test_cancelling_a_running_job_does_not_affect_others(bench, queue_of):
     queue = queue_of()
     (await bench.occupied_by(queue)).cancel()
     behind = queue.submit("behind", "group", 1)
@@ -160,7 +160,7 @@ async def test_a_job_cancelled_while_it_runs_harms_nobody(bench, queue_of):
     assert await behind == "BEHIND"
 
 
-async def test_closing_finishes_what_runs_and_refuses_what_waits_and_what_comes(bench, queue_of):
+async def test_closing_finishes_running_jobs_and_refuses_all_others(bench, queue_of):
     queue = queue_of()
     running = await bench.occupied_by(queue)
     waiting = queue.submit("waiting", "group", 1)

@@ -12,7 +12,7 @@ lengths = st.lists(st.integers(1, 9), min_size=1, max_size=6)
 
 
 def tensors_of(lengths: list[int], dtype: torch.dtype = torch.float32) -> list[Tensor]:
-    """Tensors (n, 2) whose numbers are all different, and none zero."""
+    """Tensors (n, 2) of different numbers, none zero."""
     ends = np.cumsum(lengths) * 2
     return [
         torch.arange(end - 2 * n + 1, end + 1, dtype=dtype).view(n, 2) for n, end in zip(lengths, ends, strict=True)

@@ -10,9 +10,10 @@ import torch
 
 from models.functional import adapt_many
 from models.recipes import RECIPES
+from service.arrays import SupportSet
 from service.cards import Catalogue
 from service.engine import compile
-from service.engine.base import Engine, SupportSet
+from service.engine.base import Engine
 from service.engine.warmup import warm_up_shapes
 from service.settings import Settings
 from tests.service.serving import working
@@ -48,7 +49,7 @@ async def answers(engine: Engine, model: str, count: int) -> np.ndarray:
     return await engine.predict(model, "somebody", asked.inputs, state)
 
 
-async def test_every_model_is_compiled_before_requests_and_none_while_one_waits(graphs, tmp_path):
+async def test_all_models_are_compiled_before_the_first_request_and_none_later(graphs, tmp_path):
     for name in ("one", "other"):
         make_model(tmp_path, name, RECIPES["sinusoid-ridge"])
     cards = Catalogue(tmp_path).values()
@@ -69,4 +70,4 @@ async def test_every_model_is_compiled_before_requests_and_none_while_one_waits(
 def test_without_a_compiler_models_run_as_they_are(monkeypatch, caplog):
     monkeypatch.setattr(compile, "compiler_path", lambda: None)
     assert compile.per_model(adapt_many, ["one"], compiling=True) == {"one": adapt_many}
-    assert "no C++ compiler" in caplog.text
+    assert "needs a C++ compiler" in caplog.text

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from models import checkpoint
-from service.engine.base import SupportSet
+from service.arrays import SupportSet
 from service.engine.budget import Budget
 from service.engine.costs import FREE, Curve, adapt_terms, fit, most_that_fits, predict_terms
 from service.engine.jobs import AdaptJob, PredictJob
@@ -51,7 +51,7 @@ def test_no_coefficient_is_negative():
     assert (fit([(1.0, 2), (1.0, 4), (1.0, 8)], [3.0, 2.0, 1.0]) >= 0).all()
 
 
-def test_a_job_that_was_slow_once_counts_by_its_faster_run():
+def test_the_faster_run_of_a_job_counts():
     curve = Curve()
     for seconds in (1.0, 0.01, 0.5):
         curve.measure(adapt_terms(2, 2, 2), seconds)

@@ -63,7 +63,7 @@ async def test_states_of_either_precision_are_answered_by_a_worker_of_the_other(
     np.testing.assert_allclose(*answers, rtol=1e-3)
 
 
-async def test_a_regression_is_kept_exactly(zoo):
+async def test_regression_states_are_exact(zoo):
     taught, learner = points(5, 0), checkpoint.load(zoo / "sinusoid.safetensors")
     with working(Settings(models=zoo)) as worker:
         state = await worker.adapt("sinusoid", "alice", taught)

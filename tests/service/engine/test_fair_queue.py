@@ -76,7 +76,7 @@ def test_tenants_can_be_left_out():
     assert [queue.pop(without={"A"}), queue.pop(without={"A"}), queue.pop()] == ["Bx1", None, "Ax0"]
 
 
-def test_items_that_nobody_waits_for_are_dropped_and_cost_nothing():
+def test_cancelled_items_are_dropped_and_cost_nothing():
     gone = {"Ax0", "Ax1"}
     queue = filled(*[("A", "x", 9.0)] * 2, ("A", "x", 1.0), *[("B", "x", 1.0)] * 2, gone=gone)
     assert emptied(queue) == ["Ax2", "Bx3", "Bx4"]

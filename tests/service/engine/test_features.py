@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from models.learner import Learner
+from service.arrays import SupportSet
 from service.engine import device
-from service.engine.base import SupportSet
 from service.engine.device import Device
 from service.settings import Settings
 from tests.service.drawings import letters

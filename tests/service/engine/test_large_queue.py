@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Steps:
-    """A job of so many pieces, each of which waits for the gate; `log` records them."""
+    """A job of several pieces. Each piece waits for the gate. `log` records them."""
 
     piece_s = 1.0
 
@@ -72,7 +72,7 @@ async def test_pieces_of_tenants_take_turns(bench):
     assert bench.log == ["long", "short", "long", "long", "long"]
 
 
-async def test_a_job_whose_caller_has_gone_stops_after_its_piece(bench):
+async def test_a_cancelled_job_stops_after_its_piece(bench):
     long = bench.submit("long", 1000)
     await asyncio.to_thread(bench.steps.began.wait, 60)
     long.cancel()

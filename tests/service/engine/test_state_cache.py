@@ -36,7 +36,7 @@ def test_a_value_that_was_read_is_recent():
     assert kept(cache, "abc") == "ac"
 
 
-def test_as_many_are_evicted_as_needed():
+def test_only_as_many_entries_are_evicted_as_needed():
     assert kept(filled(10, a=3, b=3, c=3, d=9), "abcd") == "d"
 
 
@@ -54,7 +54,7 @@ def test_the_latest_is_kept_even_above_the_capacity():
 
 
 @given(st.integers(0, 100), steps)
-def test_it_keeps_what_a_list_in_order_of_use_keeps(capacity, steps):
+def test_it_keeps_the_most_recently_used_entries(capacity, steps):
     cache: StateCache[int] = StateCache(capacity)
     order: list[tuple[str, int]] = []
     for step in steps:

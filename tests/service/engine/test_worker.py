@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from service import metrics
-from service.engine.base import StateNotCached, SupportSet
+from service.arrays import SupportSet
+from service.engine.base import StateNotCached
 from service.engine.device import Device
 from service.errors import DeadlineExceeded, Diverged, Unavailable
 from service.settings import Settings
@@ -113,7 +114,7 @@ async def test_clients_that_predict_together_get_the_answers_that_each_gets_alon
         assert (answer.argmax(-1) == expected.argmax(-1)).all()
 
 
-async def test_a_client_whose_weights_diverge_fails_alone(zoo, adapts):
+async def test_a_client_with_diverging_weights_fails_alone(zoo, adapts):
     good, bad = points(5, 0), SupportSet(np.full((5, 1), 1e15, np.float32), np.full((5, 1), 1e15, np.float32), 0)
     with working(Settings(models=zoo)) as worker:
         outcomes = await together(

@@ -171,7 +171,7 @@ def test_memory_is_limited(monkeypatch):
     running(test, pool(count=1))
 
 
-def test_a_process_that_cannot_be_started_is_told_and_started_later(monkeypatch):
+def test_a_failed_start_of_a_process_is_reported_and_retried_later(monkeypatch):
     def refuse(*_: Any, **__: Any) -> None:
         raise BlockingIOError("no more processes")
 

@@ -1,10 +1,10 @@
-"""What is decoded on the event loop, and what in a thread."""
+"""Small inputs are decoded on the event loop, others in a thread."""
 
 import numpy as np
 import pytest
 
+from service.executor import SMALL
 from service.inputs.drawing import Drawing
-from service.inputs.executor import SMALL
 from service.inputs.vector import Vector
 from tests.service.drawings import png
 
@@ -12,12 +12,12 @@ DRAWING = Drawing(size=28)
 
 
 @pytest.mark.parametrize("inputs", [[[[0] * 28] * 28] * 15, [np.zeros((28, 28))] * 15, [png("L")], [[0.5] * 1000], [3]])
-def test_what_most_send_is_small(inputs):
+def test_common_inputs_are_small_work(inputs):
     assert 0 < DRAWING.work(inputs) <= SMALL
 
 
 @pytest.mark.parametrize("one", [[[0] * 8000], [[0]] * 8000, np.zeros((1, 8000)), np.zeros((8000, 1)), "x" * 10_000])
-def test_what_becomes_large_is_not(one):
+def test_inputs_that_become_large_are_large_work(one):
     assert DRAWING.work([one]) > SMALL
 
 

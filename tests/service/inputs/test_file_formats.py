@@ -98,7 +98,7 @@ NAMED = {
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_a_format_that_is_not_read_is_named_with_those_that_are(name):
+def test_the_error_for_an_unknown_format_names_it_and_the_known_ones(name):
     with pytest.raises(
         Unprocessable, match=rf"inputs\[3\]: an image in the format {name}, which .* PNG, JPEG, WEBP, GIF, TIFF, BMP"
     ):

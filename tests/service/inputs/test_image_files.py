@@ -22,7 +22,7 @@ def decode(raw: object, max_pixels: int = 1_000_000) -> np.ndarray:
 
 
 def on_nothing(shade: int) -> Image.Image:
-    """The drawing in one shade on a transparent sheet, whose hidden colour is the same shade."""
+    """The drawing in one shade on a transparent sheet with the same hidden colour."""
     image = Image.new("LA", LIGHT.size, (shade, 0))
     image.putalpha(LIGHT)
     return image
@@ -138,7 +138,7 @@ def rows(draw_one: st.DrawFn) -> list[list[float]]:
 
 @given(st.lists(rows(), min_size=1, max_size=4))
 @settings(deadline=None, derandomize=True)
-def test_images_together_become_what_each_becomes_alone(several):
+def test_images_decode_the_same_together_and_alone(several):
     together = decode_images(several, 28, PixelBudget(1_000_000), ["inputs"] * len(several)).ink
     for image, one in zip(several, together, strict=True):
         np.testing.assert_array_equal(one, decode(image)[0])

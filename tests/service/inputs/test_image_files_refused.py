@@ -82,7 +82,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("raw", REFUSED.values(), ids=REFUSED.keys())
-def test_what_is_no_drawing_is_refused_with_the_name_of_the_field(raw):
+def test_an_invalid_drawing_is_refused_with_its_field(raw):
     with pytest.raises(Unprocessable) as refusal:
         decode(raw)
     assert refusal.value.field == "inputs[3]"

@@ -93,7 +93,7 @@ def test_any_array_is_decoded_or_refused(data):
         np.uint8, st.tuples(st.integers(1, 60), st.integers(1, 60)), elements=st.sampled_from([0, 1, 90, 127, 128, 255])
     )
 )
-def test_any_drawing_of_few_shades_is_finite_ink_or_warned_of(sheet):
+def test_any_drawing_of_few_shades_gives_finite_ink_or_a_warning(sheet):
     assert decode(sheet) is not None
 
 

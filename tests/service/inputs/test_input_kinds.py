@@ -1,4 +1,4 @@
-"""A new input kind is one class and one line in the registry; nothing else knows which kinds there are."""
+"""A new input kind is one class and one line in the registry."""
 
 import asyncio
 import subprocess
@@ -14,8 +14,8 @@ from service.cards import Card
 from service.engine import warmup
 from service.errors import Unprocessable
 from service.inputs import registry
+from service.inputs.decoder import Decoder
 from service.inputs.drawing import Drawing
-from service.inputs.executor import Decoder
 from service.inputs.kind import Decoded, InputKind
 from service.inputs.limits import Limits
 from service.inputs.registry import INPUT_KINDS, CardInput, RequestInput
@@ -84,13 +84,6 @@ def test_the_description_of_the_api_names_every_kind():
     assert all(schema in described["anyOf"] for kind in INPUT_KINDS.values() for schema in kind.json_schemas)
 
 
-@pytest.mark.parametrize("name", ["drawing", "image"])
-def test_a_card_may_call_a_drawing_by_its_old_name(name):
-    card = Card.model_validate(ABOUT | {"input": {"type": name, "size": 28}})
-    assert card.input == Drawing(size=28)
-    assert card.model_dump()["input"] == {"type": "drawing", "size": 28}
-
-
 @pytest.mark.parametrize("given", [{"type": "smell"}, {}, {"type": "vector"}, None, 3])
 def test_a_card_of_an_unknown_kind_is_refused(given):
     with pytest.raises(ValidationError):
@@ -98,7 +91,7 @@ def test_a_card_of_an_unknown_kind_is_refused(given):
 
 
 @pytest.mark.parametrize("kind", [Drawing(size=28), Vector(length=3)])
-def test_made_up_examples_have_the_shape_and_type_of_decoded_inputs(kind):
+def test_random_examples_have_the_shape_and_type_of_decoded_inputs(kind):
     sent = [[[0, 1], [1, 0]]] if kind.type == "drawing" else [[1, 2, 3]]
     decoded = kind.decode(sent, ["a"], Limits(100)).array()
     made = kind.examples(4, np.random.default_rng(0))

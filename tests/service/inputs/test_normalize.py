@@ -119,7 +119,7 @@ CLEAN = [symbol(name, hand) for name in SYMBOLS for hand in (1, 2, 3)]
 
 
 @pytest.mark.parametrize(("paper", "shade"), [(255, 0), (0, 255), (250, 10)])
-def test_clean_drawings_become_exactly_what_the_training_data_is(paper, shade):
+def test_clean_drawings_become_exactly_the_training_data(paper, shade):
     pages = np.stack([page(ink, paper, shade) for ink in CLEAN]).astype(np.float32)
     np.testing.assert_array_equal(drawings(pages, 28).ink, np.stack([by_definition(each) for each in pages]))
 

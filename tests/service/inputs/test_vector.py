@@ -50,7 +50,7 @@ def test_a_number_will_do_for_a_vector_of_one():
     ],
     ids=lambda bad: str(bad)[:20],
 )
-def test_what_is_no_vector_of_that_length_is_refused_by_name(bad):
+def test_an_invalid_vector_is_refused_with_its_field(bad):
     with pytest.raises(Unprocessable) as refusal:
         vectors([[1, 2], bad], 2)
     assert refusal.value.field == "inputs[1]"

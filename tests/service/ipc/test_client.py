@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from service.arrays import SupportSet
 from service.cards import Catalogue
-from service.engine.base import StateNotCached, SupportSet
+from service.engine.base import StateNotCached
 from service.engine.worker import Worker
 from service.errors import DeadlineExceeded, Diverged, Unavailable
 from service.ipc import client, messages
@@ -82,7 +83,7 @@ async def connected(socket: Path, models: Mapping[str, str], deadline_s: float =
 
 
 @pytest.mark.parametrize("name", ["glyphs", "glyphs-maml"])
-async def test_answers_are_those_of_the_worker(socket, worker, digests, name):
+async def test_answers_equal_those_of_the_worker(socket, worker, digests, name):
     async with listening(socket, worker, digests), connected(socket, digests) as engine:
         state = await engine.adapt(name, "alice", support())
         expected = await worker.adapt(name, "alice", support())
@@ -135,7 +136,7 @@ async def test_a_client_reconnects_to_a_restarted_worker(socket, worker, digests
 
 
 class Blocked:
-    """A worker whose adapts never end."""
+    """A worker with endless adapts."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker, self.started, self.cancelled = worker, asyncio.Event(), asyncio.Event()
@@ -161,7 +162,7 @@ async def test_a_request_names_the_state_that_it_extends(socket, worker, digests
         assert blocked.extends == ["alice/1"]
 
 
-async def test_a_request_whose_worker_is_lost_is_answered_by_the_restarted_worker(socket, worker, digests):
+async def test_the_restarted_worker_answers_the_requests_of_a_lost_worker(socket, worker, digests):
     blocked = Blocked(worker)
     async with listening(socket, blocked, digests) as dying, connected(socket, digests) as engine:
         waiting = asyncio.create_task(engine.adapt("glyphs", "alice", support()))
@@ -171,7 +172,7 @@ async def test_a_request_whose_worker_is_lost_is_answered_by_the_restarted_worke
             assert "prototypes" in await waiting
 
 
-async def test_a_request_whose_worker_does_not_come_back_fails(socket, worker, digests, monkeypatch):
+async def test_a_request_fails_if_its_lost_worker_does_not_come_back(socket, worker, digests, monkeypatch):
     monkeypatch.setattr(client, "RETRY_S", 0.05)
     blocked = Blocked(worker)
     async with listening(socket, blocked, digests) as dying, connected(socket, digests) as engine:
@@ -195,7 +196,7 @@ async def test_a_request_is_sent_again_once_only(socket, worker, digests):
         assert len(blocked.extends) == 2
 
 
-async def test_a_request_that_nobody_waits_for_is_cancelled(socket, worker, digests):
+async def test_a_request_without_a_waiting_caller_is_cancelled(socket, worker, digests):
     blocked = Blocked(worker)
     async with listening(socket, blocked, digests), connected(socket, digests) as engine:
         waiting = asyncio.create_task(engine.adapt("glyphs", "alice", support()))

@@ -38,7 +38,7 @@ async def test_a_worker_that_warms_up_is_not_ready(socket):
             await healthcheck.wait_until_ready(socket)
 
 
-async def test_a_worker_whose_device_has_ended_is_not_ready(socket):
+async def test_a_worker_with_an_ended_device_is_not_ready(socket):
     worker = server(alive=False)
     async with await worker.listen(socket):
         worker.set_ready()

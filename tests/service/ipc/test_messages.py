@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as shapes
 
-from service.engine.base import NOBODY, SupportSet
+from service.arrays import SupportSet
+from service.engine.base import NOBODY
 from service.ipc import messages
 from service.ipc.connection import LENGTH, Connection
 
@@ -22,7 +23,7 @@ arrays = dtypes.flatmap(lambda dtype: shapes.arrays(dtype, shapes.array_shapes(m
 
 
 @given(array=arrays)
-def test_an_array_arrives_as_it_was_sent(array):
+def test_an_array_arrives_unchanged(array):
     sent = messages.encoder().encode(messages.Answered(1, array))
     out = messages.decoder(messages.ToApi).decode(sent).answers
     assert out.dtype == array.dtype
@@ -30,13 +31,13 @@ def test_an_array_arrives_as_it_was_sent(array):
     assert out.tobytes() == array.tobytes()
 
 
-def test_an_array_that_is_not_contiguous_arrives_as_it_was_sent():
+def test_a_non_contiguous_array_arrives_unchanged():
     array = np.arange(24).reshape(2, 3, 4).transpose(2, 0, 1)[::2]
     sent = messages.encoder().encode(messages.Answered(1, array))
     assert np.array_equal(messages.decoder(messages.ToApi).decode(sent).answers, array)
 
 
-def test_a_support_set_arrives_as_it_was_sent():
+def test_a_support_set_arrives_unchanged():
     support = SupportSet(np.ones((2, 1, 28, 28), np.uint8), np.arange(2), 2)
     sent = messages.encoder().encode(messages.Adapt(1, "glyphs", "alice/2", support, "alice/1", NOBODY))
     out = messages.decoder(messages.ToWorker).decode(sent)

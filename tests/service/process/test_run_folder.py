@@ -33,7 +33,7 @@ def test_a_folder_that_a_killed_process_left_is_removed(place):
         assert list(place.iterdir()) == [folder]
 
 
-def test_a_folder_in_use_and_files_of_others_stay(place):
+def test_a_folder_in_use_and_files_of_other_programs_stay(place):
     (place / "other").mkdir()
     with run_folder.run_folder() as first, run_folder.run_folder() as second:
         assert {one.name for one in place.iterdir()} == {"other", first.name, second.name}
@@ -48,7 +48,7 @@ def test_a_long_temporary_folder_is_replaced_by_a_short_one(place, monkeypatch):
         assert len(os.fsencode(f"{folder.parent}{LONGEST}")) < 104
 
 
-def test_where_no_folder_is_short_enough_the_error_says_what_to_set(place, monkeypatch):
+def test_without_a_short_folder_the_error_names_the_variable_to_set(place, monkeypatch):
     monkeypatch.setattr(socket_paths, "MAX_SOCKET_BYTES", 10)
     with pytest.raises(ValueError, match="set TMPDIR to a shorter one"), run_folder.run_folder():
         pass

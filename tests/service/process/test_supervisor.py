@@ -67,13 +67,13 @@ async def test_a_killed_child_is_restarted(tmp_path, method, how):
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("status", [0, 2, 3])
-async def test_a_child_that_ends_by_itself_before_the_service_is_ready_fails(tmp_path, method, status):
+async def test_a_child_that_exits_before_the_service_is_ready_fails(tmp_path, method, status):
     async with keeping(Child("Child", method, __name__, tmp_path / "started", status), asyncio.Event()) as task:
-        with pytest.raises(ChildFailed, match=f"Child has ended with status {status}"):
+        with pytest.raises(ChildFailed, match=f"Child exited with status {status}"):
             await asyncio.wait_for(task, 120)
 
 
-async def test_a_child_that_ends_by_itself_later_is_restarted(tmp_path):
+async def test_a_child_that_exits_later_is_restarted(tmp_path):
     ready, started = asyncio.Event(), tmp_path / "started"
     ready.set()
     async with keeping(Child("Child", "spawn", __name__, started, 3), ready):

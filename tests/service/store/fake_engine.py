@@ -1,4 +1,4 @@
-"""An engine whose states are the support sets themselves, so that every answer shows which examples it comes from."""
+"""An engine with the support sets as states, so that every answer shows its examples."""
 
 import asyncio
 import random
@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from service.arrays import Array, Arrays
+from service.arrays import Array, Arrays, SupportSet
 from service.cards import Card
-from service.engine.base import StateNotCached, SupportSet
+from service.engine.base import StateNotCached
 from service.inputs.vector import Vector
 
 CARD = Card(

@@ -30,7 +30,7 @@ def source() -> Source:
 
 
 async def asking(batched_reads: BatchedReads, *keys: int) -> list[asyncio.Task]:
-    """One task a key, each of which has come to where it waits."""
+    """One task for each key, all of them waiting."""
     tasks = [asyncio.create_task(batched_reads.get(key)) for key in keys]
     for _ in range(3):
         await asyncio.sleep(0)

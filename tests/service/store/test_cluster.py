@@ -1,4 +1,4 @@
-"""The service over a Redis Cluster of three nodes, of which one dies and comes back."""
+"""The service over a Redis Cluster of three nodes. One node dies and comes back."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -110,7 +110,7 @@ def test_the_service_is_ready_while_one_node_answers(outage):
     assert outage.ready.status_code == 200
 
 
-def test_a_process_that_starts_meanwhile_serves_clients_of_other_nodes(outage):
+def test_a_process_that_starts_during_the_outage_serves_clients_of_other_nodes(outage):
     assert outage.new == [503, 200]
 
 

@@ -9,7 +9,7 @@ from prometheus_client import REGISTRY
 
 from service.adaptation import Adaptation
 from service.errors import CorruptRecord, UnknownClient
-from service.inputs.executor import Decoder
+from service.inputs.decoder import Decoder
 from service.settings import Settings
 from service.store.checksums import parse_record
 from service.store.keys import EXPIRIES_KEY, index_key, record_key, state_key, support_key
@@ -112,7 +112,7 @@ async def test_an_unreadable_state_is_rebuilt(clients, redis, damage):
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("redis_url", ["server", "cluster"], indirect=True)
 class TestAnUnreadableClient:
-    """Whose record or support set cannot be read."""
+    """A client with a corrupt record or support set."""
 
     @pytest.fixture(autouse=True)
     def _damage(self, clients, redis, part, damage):
@@ -125,7 +125,7 @@ class TestAnUnreadableClient:
             "predict": lambda: clients.predict(ALICE, [[0.0]]),
             "append": lambda: clients.append(ALICE, None, MORE, 1),
         }
-        with pytest.raises(CorruptRecord, match=r"Adapt it again, or DELETE it\."):
+        with pytest.raises(CorruptRecord, match=r"Adapt the client again or DELETE it\."):
             await calls[call]()
 
     async def test_is_counted(self, clients):
@@ -192,7 +192,7 @@ async def test_an_older_service_can_read_what_is_written(store, redis):
 @pytest.mark.parametrize(
     "text", [b"", b"{", b"null", b"[]", b'{"write": 1}', b"\xff", b'{"digest":"0"}', b',"digest":"']
 )
-def test_a_text_that_is_no_record_is_corrupt(text):
+def test_an_invalid_record_is_corrupt(text):
     with pytest.raises(CorruptRecord):
         parse_record(text)
 

@@ -1,4 +1,4 @@
-"""The search itself: it accepts what can be explained, and nothing else."""
+"""The search accepts exactly the histories that an order explains."""
 
 import pytest
 

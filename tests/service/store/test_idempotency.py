@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from service.adaptation import Adaptation
+from service.api.idempotency_key import request_key
 from service.errors import Busy, KeyReused, RequestInProgress, UnknownClient, Unprocessable
-from service.idempotency import request_key
-from service.inputs.executor import Decoder
+from service.inputs.decoder import Decoder
 from service.settings import Settings
 from service.store.answers import Answers
 from service.store.keys import answer_times_key, answers_key
@@ -159,7 +159,7 @@ async def test_a_request_that_failed_can_be_sent_again(api, engine):
 
 
 @EITHER
-async def test_a_request_whose_process_died_can_be_sent_again_when_its_mark_is_over(api):
+async def test_a_request_can_be_sent_again_after_its_process_died_and_its_mark_expired(api):
     await api()._store.claim("acme", REQUEST)
     with pytest.raises(RequestInProgress):
         await api().adapt(ALICE, "echo", SUPPORT, None, REQUEST)
@@ -181,7 +181,7 @@ async def test_an_append_that_outlives_its_mark_is_done_once(api, engine):
 
 
 @pytest.mark.parametrize("redis_url", ["cluster"], indirect=True)
-async def test_an_append_whose_process_died_before_the_answer_was_kept_is_done_once(api, monkeypatch):
+async def test_an_append_is_done_once_if_its_process_died_before_storing_the_answer(api, monkeypatch):
     clients = api(mark_s=0)
     await clients.adapt(ALICE, "echo", SUPPORT, None)
     with monkeypatch.context() as patch:
@@ -234,7 +234,7 @@ async def test_a_request_without_a_key_costs_as_many_commands_as_before(api, red
 @pytest.mark.parametrize(
     "values", [[""], ['""'], ["a b"], ['"a'], ["é"], ["a" * 256], ["one", "two"], ["a,b\x7f"], ["a\tb"]]
 )
-def test_a_header_that_is_no_key_is_refused(values):
+def test_an_invalid_key_header_is_refused(values):
     with pytest.raises(Unprocessable, match="UUID") as refused:
         request_key(values, "application/json", b"{}")
     assert refused.value.field == "Idempotency-Key"

@@ -13,7 +13,7 @@ import pytest
 
 from service.adaptation import Adaptation
 from service.errors import Contended, UnknownClient
-from service.inputs.executor import Decoder
+from service.inputs.decoder import Decoder
 from service.settings import Settings
 from service.store.checksums import parse_record
 from service.store.keys import record_key, state_key, support_key
@@ -123,7 +123,7 @@ async def test_an_order_explains_every_concurrent_history(stores, redis, redis_u
 
 async def test_the_search_finds_a_delete_that_takes_several_steps(stores, redis, monkeypatch):
     async def forget(store: Store, client: ClientKey) -> Record | None:
-        """As it was before the script: read, then delete whatever is there by then."""
+        """A delete without a script: read, then delete the current value."""
         text = await store._redis.get(record_key(client))
         await store._redis.delete(record_key(client), support_key(client), state_key(client))
         await store._lists.remove(client)

@@ -54,14 +54,14 @@ async def test_a_redis_that_takes_everything_is_ready(store, redis):
 @pytest.mark.parametrize(
     "command", ["EVAL", "MGET", "GETEX", "MSET", "SET", "ZADD", "ZREM", "DEL", "ZRANGEBYLEX", "HSET", "EXPIRE"]
 )
-async def test_a_user_who_may_not_run_a_command_is_told_which(server, admin, command):
+async def test_a_command_that_the_redis_user_may_not_run_is_named(server, admin, command):
     url = as_user(server, admin, "~*", "&*", "+@all", f"-{command}")
     async with store_at(url) as store:
         with pytest.raises(Unavailable, match=rf"Redis refuses {command}, which the service needs"):
             await store.ping()
 
 
-async def test_a_user_of_other_keys_is_told_so(server, admin):
+async def test_a_redis_user_without_access_to_the_keys_is_reported(server, admin):
     async with store_at(as_user(server, admin, "~other:*", "+@all")) as store:
         with pytest.raises(Unavailable, match=r"Redis refuses \w+, which the service needs: .*(key|permission)"):
             await store.ping()

@@ -1,4 +1,4 @@
-"""The support set is the truth: a state that is lost is made again, unseen by the client."""
+"""A lost state is rebuilt from the support set. The client does not notice."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from service.cards import Catalogue
 from service.engine.base import StateNotCached
 from service.engine.worker import Worker
 from service.errors import StoreFull, UnknownClient
-from service.inputs.executor import Decoder
+from service.inputs.decoder import Decoder
 from service.settings import Settings
 from service.store.records import ClientKey, Draft
 from service.store.store import Store
@@ -27,7 +27,7 @@ NOTHING = np.zeros((1, 1, 28, 28), np.uint8)
 
 
 class Counting:
-    """An engine that counts the adapts, and begins them only when the gate is open."""
+    """An engine that counts adapts. They wait until the gate is open."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker, self.adapts = worker, 0
@@ -47,13 +47,13 @@ class Counting:
 
 @pytest.fixture
 def engine(zoo):
-    """Holds the latest state alone."""
+    """An engine that caches only the latest state."""
     with working(Settings(models=zoo, state_cache_bytes=0)) as worker:
         yield Counting(worker)
 
 
 class InPlace(Decoder):
-    """Starts no processes."""
+    """Decodes in this process."""
 
     async def decode(self, kind, raw, fields, tenant):
         return kind.decode(raw, fields, self._limits)
@@ -69,7 +69,7 @@ async def answers(clients: Adaptation, asked=ASKED) -> list:
 
 @pytest.fixture
 async def clients(settings, engine, store) -> Adaptation:
-    """Alice has adapted, and Bob's state has taken the place of hers in the worker."""
+    """Alice has adapted. The state of Bob has then evicted hers from the worker."""
     clients = clients_of(settings, engine, store)
     await clients.adapt(ALICE, None, SUPPORT, None)
     await clients.adapt(BOB, None, SUPPORT[:4], None)
@@ -114,9 +114,9 @@ async def test_concurrent_predicts_share_one_rebuild(clients, engine, redis):
 async def test_a_cancelled_predict_does_not_cancel_the_shared_rebuild(clients, engine, redis):
     redis.delete(*redis.keys("*:state*"))
     engine.gate.clear()
-    protocol_with_timeout, patient = (asyncio.create_task(answers(clients)) for _ in range(2))
+    impatient, patient = (asyncio.create_task(answers(clients)) for _ in range(2))
     await engine.stopped.wait()
-    protocol_with_timeout.cancel()
+    impatient.cancel()
     engine.gate.set()
     assert (await patient).shape == (2, 3)
     assert engine.adapts == 3

@@ -1,4 +1,4 @@
-"""What a URL may name, and that what it holds is told to nobody."""
+"""The forms of a URL. Its contents appear in no message."""
 
 import shutil
 import ssl

@@ -12,7 +12,7 @@ from tests.service.supports import ALICE, draft, key_of
 pytestmark = [pytest.mark.anyio, EITHER]
 
 OVER = -1
-"""Seconds to live of a client whose time has come."""
+"""Time to live of an expired client, in seconds."""
 
 
 async def test_the_record_has_the_expiry(store):

@@ -1,4 +1,4 @@
-"""Redis with no memory left: states go, support sets stay, and what is refused leaves no trace."""
+"""A full Redis: states are evicted, support sets stay, and a refused adapt changes nothing."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -31,7 +31,7 @@ def client(number: int) -> ClientKey:
 def large(number: int) -> Draft:
     """About 100 kB of support and as much of state."""
     some = draft(number)
-    support = some.support | {"inputs": np.zeros((EXAMPLES, 3), np.float32)}
+    support = some.support._replace(inputs=np.zeros((EXAMPLES, 3), np.float32))
     return some._replace(support=support, state={"w": np.zeros(3 * EXAMPLES, np.float32)})
 
 
@@ -93,7 +93,7 @@ async def test_a_refused_commit_keeps_the_version_before(store, redis, policy):
         await store.commit(client(0), large(2), after=before)
     record, support = await store.support(client(0))
     assert record == before
-    assert set(support["targets"]) == {1}
+    assert set(support.targets) == {1}
     assert await store.state(key_of(client(0), record), record) in (None, {"w": pytest.approx(0)})
 
 
@@ -134,7 +134,7 @@ def test_a_full_redis_refuses_adapts_and_answers_predicts(settings, redis, serve
         while answer.is_success:
             known, answer = [*known, answer.json()["client_id"]], adapt(api, str(len(known) + 1))
         assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "store_full", "60")
-        assert "nothing was changed" in answer.json()["detail"]
+        assert "Nothing was changed" in answer.json()["detail"]
         assert [predict(api, who) for who in known] == [expected] * len(known)
         assert api.get("/readyz").status_code == 200
         assert {api.delete(f"/clients/{who}").status_code for who in known[1:]} == {204}

@@ -82,7 +82,7 @@ async def test_an_expired_client_that_is_adapted_again_is_listed(store):
     assert await listed(store) == ["a"]
 
 
-async def test_a_client_whose_record_is_lost_leaves_the_list(store, redis):
+async def test_a_client_without_a_record_is_unlisted(store, redis):
     await add(store, ["a", "b"])
     redis.delete(record_key(ClientKey("acme", "a")))
     assert await listed(store) == ["b"]

@@ -102,7 +102,7 @@ async def test_a_redis_that_hangs_times_out(server):
     ("elsewhere", "command"),
     [(False, b"MGET"), (False, b"EVAL"), (True, b"ZADD"), (True, b"MGET"), (True, b"EVAL"), (True, b"ZSCORE")],
 )
-async def test_a_commit_whose_answer_was_lost_is_done_once(server, elsewhere, command, monkeypatch):
+async def test_a_commit_with_a_lost_reply_is_done_once(server, elsewhere, command, monkeypatch):
     monkeypatch.setattr(redis_client, "has_slots", lambda _: elsewhere)
     relay = LosesOneAnswer(url_of(server), command)
     async with playing_redis(relay) as url, store_at(url) as lossy, store_at(url_of(server)) as store:
@@ -113,7 +113,7 @@ async def test_a_commit_whose_answer_was_lost_is_done_once(server, elsewhere, co
         assert second.version == 2
 
 
-async def test_a_commit_whose_answer_was_lost_returns_its_own_version_after_another_has_followed(server):
+async def test_a_commit_with_a_lost_reply_returns_its_own_version_after_a_later_commit(server):
     async with store_at(url_of(server)) as store:
         first = await store.commit(ALICE, draft(1))
         relay = LosesOneAnswerAfter(url_of(server), b"EVAL", lambda: store.commit(ALICE, draft(3)))
@@ -123,7 +123,7 @@ async def test_a_commit_whose_answer_was_lost_returns_its_own_version_after_anot
         assert numbers(*await store.support(ALICE)) == {3}
 
 
-async def test_a_commit_whose_answer_was_lost_is_not_repeated_after_a_delete(server):
+async def test_a_commit_with_a_lost_reply_is_not_repeated_after_a_delete(server):
     async with store_at(url_of(server)) as store:
         relay = LosesOneAnswerAfter(url_of(server), b"EVAL", lambda: store.forget(ALICE))
         async with playing_redis(relay) as url, store_at(url) as lossy:
@@ -133,7 +133,7 @@ async def test_a_commit_whose_answer_was_lost_is_not_repeated_after_a_delete(ser
             await store.record(ALICE)
 
 
-async def test_a_delete_whose_answer_was_lost_does_not_remove_what_was_adapted_since(server):
+async def test_a_delete_with_a_lost_reply_does_not_remove_a_later_adapt(server):
     async with store_at(url_of(server)) as store:
         await store.commit(ALICE, draft(1))
         relay = LosesOneAnswerAfter(url_of(server), b"EVAL", lambda: store.commit(ALICE, draft(2)))

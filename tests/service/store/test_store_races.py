@@ -11,7 +11,7 @@ from tests.service.supports import ALICE, draft
 pytestmark = pytest.mark.anyio
 
 OVER = -1
-"""Seconds to live of a client whose time has come."""
+"""Time to live of an expired client, in seconds."""
 
 
 @pytest.fixture(params=[False, True], ids=["one server", "lists elsewhere"], autouse=True)

@@ -1,6 +1,6 @@
 """The `Idempotency-Key` header (IETF draft-ietf-httpapi-idempotency-key-header-07).
 
-The draft makes it a quoted string; a value without quotes is accepted too.
+The draft defines a quoted string. A value without quotes is accepted too.
 """
 
 import hashlib
@@ -15,12 +15,12 @@ FORM = re.compile(r'"([\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})')
 
 
 def request_key(values: Sequence[str], content_type: str, body: bytes) -> RequestKey | None:
-    """The key and the fingerprint of a request, or None if it has no key.
+    """The key and the fingerprint of a request; None without a key.
 
     Args:
-        values: Of all headers `Idempotency-Key`.
-        content_type: Of the body.
-        body: As it was sent.
+        values: The values of all `Idempotency-Key` headers.
+        content_type: The content type of the body.
+        body: The body as it was sent.
 
     Raises:
         Unprocessable: The header is sent twice, or is not 1 to 255 visible ASCII characters.

@@ -1,31 +1,19 @@
-"""Where inputs are decoded, so that the event loop is not held up."""
+"""Decode the inputs of requests without blocking the event loop."""
 
-import asyncio
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
+from service.executor import Executor
 from service.inputs.decoder_pool import DecoderPool
 from service.inputs.drawing import Drawing
 from service.inputs.kind import Decoded, InputKind
 from service.inputs.limits import Limits
 from service.settings import Settings
 
-Result = TypeVar("Result")
-
-SMALL = 32_768
-"""Bytes or numbers that are read in about a millisecond."""
-
-THREADS = ThreadPoolExecutor(2, thread_name_prefix="decode")
-"""Few, since each may hold max_image_pixels numbers, at eight bytes each."""
+THREADS = Executor("decode")
 
 PROBE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg=="
 """A PNG of one pixel."""
-
-
-async def run(work: Callable[[], Result], size: int) -> Result:
-    """The result of `work` on input of this size. Small work is done at once: waking a thread takes longer."""
-    return work() if size <= SMALL else await asyncio.get_running_loop().run_in_executor(THREADS, work)
 
 
 class Decoder:
@@ -40,7 +28,7 @@ class Decoder:
         """Decode the inputs of one request. Raises Unprocessable, Busy, DeadlineExceeded, Unavailable."""
         if kind.has_files(raw):
             return await self._pool.decode(kind, raw, fields, tenant)
-        return await run(lambda: kind.decode(raw, fields, self._limits), kind.work(raw))
+        return await THREADS.run(lambda: kind.decode(raw, fields, self._limits), kind.work(raw))
 
     async def check(self) -> None:
         """Decode a small file. Raises Busy when others use all processes, DeadlineExceeded, Unavailable."""

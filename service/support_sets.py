@@ -1,0 +1,80 @@
+"""Support sets from decoded inputs and labels, within the limits of the model and of the service."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from service.arrays import Array, SupportSet
+from service.cards import Card
+from service.errors import Conflict, TooManyWays, Unprocessable
+from service.inputs.labels import Classes, checked_labels, class_indices, class_names, regression_targets
+from service.inputs.limits import check_count
+from service.settings import Settings
+from service.store.records import Record
+
+
+class SupportSets:
+    """Makes support sets, and refuses those that are over a limit."""
+
+    def __init__(self, catalogue: Mapping[str, Card], settings: Settings) -> None:
+        self._catalogue, self._settings = catalogue, settings
+
+    def check_examples(self, card: Card, count: int) -> None:
+        """Refuse more examples than the service or the model takes. Raises Unprocessable."""
+        check_count(count, self._settings.max_examples, "support")
+        if card.max_examples is not None and count > card.max_examples:
+            raise Unprocessable(
+                f"support: {count} examples; {card.name} takes at most {card.max_examples}. Send fewer, or name "
+                "another model.",
+                field="support",
+            )
+
+    def make(
+        self, card: Card, inputs: Array, labels: Sequence[Any], *, named: bool
+    ) -> tuple[Classes | None, SupportSet]:
+        """The classes, None for regression, and the support set. Raises Unprocessable and TooManyWays.
+
+        With `named`, the model may learn from the names of the classes.
+        """
+        if card.kind == "regression":
+            return None, SupportSet(inputs, regression_targets(labels, card.outputs or 1), ways=0)
+        classes, targets = class_indices(labels)
+        self._check_ways(card, len(classes))
+        return classes, SupportSet(inputs, targets, len(classes), class_names(classes, named=named))
+
+    def _check_ways(self, card: Card, ways: int) -> None:
+        """Raise TooManyWays. It names the models that take so many classes, or the setting to change."""
+        limit = self._settings.max_ways
+        if ways > limit:
+            raise TooManyWays(
+                f"support: {ways} classes; the limit of this service is {limit} (HANDFUL_MAX_WAYS).", field="support"
+            )
+        if card.max_ways is not None and ways > card.max_ways:
+            others = ", ".join(other.name for other in self._like(card) if ways <= (other.max_ways or ways))
+            way_out = f"Models that take {ways}: {others}." if others else "No model here takes that many."
+            raise TooManyWays(
+                f"support: {ways} classes; {card.name} takes at most {card.max_ways}. {way_out}", field="support"
+            )
+
+    def _like(self, card: Card) -> list[Card]:
+        """The models for the same kind of answer and input."""
+        return [other for other in self._catalogue.values() if (other.kind, other.input) == (card.kind, card.input)]
+
+
+def joined_inputs(stored: SupportSet, new: Array) -> Array:
+    """The stored inputs, then the new ones. Raises Conflict when their shapes differ."""
+    if new.shape[1:] != stored.inputs.shape[1:]:
+        raise Conflict("The client's examples were made for another input size of this model. Replace them all.")
+    return np.concatenate([stored.inputs, new])
+
+
+def joined_labels(record: Record, stored: SupportSet, new: Sequence[Any]) -> list[Any]:
+    """The labels of the stored examples, as they were sent, then the new ones. Raises Unprocessable."""
+    if not record.classes:
+        return [*stored.targets.tolist(), *new]
+    checked_labels(new)
+    if type(new[0]) is not type(record.classes[0]):
+        kind = "strings" if isinstance(record.classes[0], str) else "integers"
+        raise Unprocessable(f"support[0].label: this client's labels are {kind}.", field="support[0].label")
+    return [*(record.classes[target] for target in stored.targets), *new]
