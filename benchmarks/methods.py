@@ -33,7 +33,8 @@ def page(catalogue: Catalogue, text: str) -> str:
     """docs/methods.md with the figures of the cards."""
     waves = [card for card in catalogue.values() if card.training["recipe"]["dataset"] == "sinusoid"]
     drawings = drawing_table(drawings_of(catalogue))
-    parts = {"drawings": drawings, "waves": wave_table(waves), "alphabets": alphabet_table(catalogue)}
+    photos = photo_table([card for card in catalogue.values() if card.input.type == "photo"])
+    parts = {"photos": photos, "drawings": drawings, "waves": wave_table(waves), "alphabets": alphabet_table(catalogue)}
     return filled(text, parts | {"options": options_section()})
 
 
@@ -73,6 +74,13 @@ def wave_cell(card: Card, title: str) -> str:
     points, _, steps = title.partition(", ")
     without = number(card, points, "mse", 1, "{:.3f}") if steps == "inner steps 1" else ""
     return number(card, title, "mse", 1, "{:.3f}") or without
+
+
+def photo_table(cards: Sequence[Card]) -> str:
+    """Accuracy of each model of photos on each kind of photos."""
+    settings = list(dict.fromkeys(f.setting for card in cards for f in card.figures if f.metric == "accuracy"))
+    rows = [[setting, *(number(card, setting, "accuracy", 100, "{:.2f}") for card in cards)] for setting in settings]
+    return table(["setting", *(f"`{card.name}`" for card in cards)], rows)
 
 
 def alphabet_table(catalogue: Catalogue) -> str:

@@ -113,7 +113,11 @@ class Settings(BaseSettings):
         "cpu",
         description="Device of the worker: cpu, cuda, cuda:1, ... With several replicas, cuda gives each its own GPU.",
     )
-    precision: Literal["float32", "bfloat16"] = Field("float32", description="Arithmetic of the worker.")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        description="Arithmetic of the worker. auto: bfloat16 for encoders whose answers agree in it, on devices that "
+        "compute in it natively, and float32 for the rest.",
+    )
     state_precision: Literal["float16", "float32"] = Field(
         "float16",
         description="Precision of a classifier's states. float16 stores the differences from the model's own weights.",

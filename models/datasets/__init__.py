@@ -2,6 +2,7 @@
 
 from models.datasets.dataset import Dataset
 from models.datasets.omniglot import OMNIGLOT
+from models.datasets.photos import PHOTOS
 from models.datasets.sinusoid import SINUSOID
 from models.datasets.tables import TABLES, TABLES_REGRESSION
 from models.datasets.texts import TEXTS
@@ -10,7 +11,8 @@ from models.registry import Registry
 __all__ = ["DATASETS", "Dataset", "dataset_of"]
 
 DATASETS: Registry[Dataset] = Registry(
-    "handful.datasets", {each.name: each for each in (OMNIGLOT, SINUSOID, TABLES, TABLES_REGRESSION, TEXTS)}
+    "handful.datasets",
+    {each.name: each for each in (OMNIGLOT, PHOTOS, SINUSOID, TABLES, TABLES_REGRESSION, TEXTS)},
 )
 
 

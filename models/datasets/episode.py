@@ -38,6 +38,9 @@ class Shape(NamedTuple):
 class EpisodeSampler(ABC):
     """A distribution over episodes. The same state of `rng` gives the same episode."""
 
+    max_ways: int | None = None
+    """Number of classes that there are; None: not known, or more than any episode needs."""
+
     @abstractmethod
     def episode(self, rng: np.random.Generator, shape: Shape) -> Episode:
         """Draw one episode."""

@@ -2,6 +2,7 @@
 
 from models.encoders.base import Encoder as Encoder
 from models.encoders.conv4 import Conv4
+from models.encoders.efficientnet_lite import EfficientNetLite
 from models.encoders.identity import Identity
 from models.encoders.mlp import MLP
 from models.encoders.resnet import ResNet
@@ -9,5 +10,13 @@ from models.encoders.text import TextEncoder
 from models.registry import Registry
 
 ENCODERS: Registry[type[Encoder]] = Registry(
-    "handful.encoders", {"conv4": Conv4, "identity": Identity, "mlp": MLP, "resnet": ResNet, "text": TextEncoder}
+    "handful.encoders",
+    {
+        "conv4": Conv4,
+        "efficientnet-lite": EfficientNetLite,
+        "identity": Identity,
+        "mlp": MLP,
+        "resnet": ResNet,
+        "text": TextEncoder,
+    },
 )

@@ -1,6 +1,6 @@
 """The contract of an encoder."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -10,6 +10,14 @@ class Encoder(nn.Module):
 
     feature_dim: int
     """Length of a feature vector."""
+
+    agrees_in_bfloat16: ClassVar[bool] = False
+    """Whether the answers are the same in bfloat16, so that it is used where a device computes in it natively."""
+
+    @property
+    def parts(self) -> tuple[int, ...]:
+        """Lengths of the parts of a feature vector, each with a range of its own. By default one part."""
+        return (self.feature_dim,)
 
     def forward(self, inputs: Any) -> Tensor:
         """Inputs (n, *input), or n texts, to features (n, feature_dim)."""

@@ -5,6 +5,7 @@ from models.learners.alfa import ALFA
 from models.learners.anil import ANIL
 from models.learners.cavia import CAVIA
 from models.learners.cosine import CosineProtoNet
+from models.learners.gated_ridge import GatedRidge
 from models.learners.gnn import GraphNet
 from models.learners.kernels import KernelHead
 from models.learners.logistic import Logistic
@@ -49,6 +50,7 @@ LEARNERS: Registry[type[Learner]] = Registry(
         "gnn": GraphNet,
         "tim": TIM,
         "pmf": PMF,
+        "gated-ridge": GatedRidge,
         "progressive": Progressive,
     },
 )

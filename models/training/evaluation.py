@@ -9,6 +9,9 @@ import torch
 from torch import Tensor
 
 from models.datasets.episode import EpisodeSampler, Shape, to_device
+from models.datasets.pool import Pool
+from models.encoders.precision import encoding
+from models.functional import encode_many
 from models.learner import Episode, Kind, Learner
 
 Scores = dict[str, float]
@@ -34,8 +37,25 @@ def predict_episodes(
 ) -> Iterator[Predictions]:
     """The predictions on each of `episodes` episodes. The same seed draws the same episodes."""
     with torch.no_grad():
+        if isinstance(tasks, Pool):
+            yield from _predict_encoded(learner, tasks, shape, episodes, seed, device)
+            return
         for episode in tasks.episodes(shape, episodes, seed):
             yield predict_episode(learner, to_device(episode, device))
+
+
+def _predict_encoded(
+    learner: Learner, pool: Pool, shape: Shape, episodes: int, seed: int, device: torch.device
+) -> Iterator[Predictions]:
+    """The same for a fixed set of examples, each of which is encoded once, in the precision in which it is served."""
+
+    def encode(inputs: Tensor) -> Tensor:
+        with encoding(getattr(learner, "encoder", None), device):
+            return encode_many(learner, inputs.to(device))
+
+    for episode in pool.encoded(encode).episodes(shape, episodes, seed):
+        support, query, targets = to_device(episode, device)
+        yield Predictions(learner.predict(learner.adapt(support), query), targets)
 
 
 def evaluate(

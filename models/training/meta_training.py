@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -26,6 +26,15 @@ from models.training.schedule import learning_rate_at, shape_at, share_done
 VALIDATION_EPISODES = 200
 VALIDATION_SEED = 1_000_003
 """All validations of all runs use the same episodes. No training uses this seed."""
+
+
+@runtime_checkable
+class Prepared(Protocol):
+    """A learner that fits statistics, or encodes each example once, before the first step."""
+
+    def prepare(self, training: EpisodeSampler) -> EpisodeSampler:
+        """Prepare with the sampler of training episodes. Returns the sampler that `outer_loss` gets episodes of."""
+        ...
 
 
 @dataclass
@@ -82,6 +91,8 @@ class Run:
         started = time.monotonic() - self.progress.seconds
         if self.recipe.steps == 0:
             self._validate(validation)
+        if isinstance(self.learner, Prepared):
+            training = self.learner.prepare(training)
         try:
             while self.progress.step < self.recipe.steps:
                 self._step(training)
@@ -131,7 +142,10 @@ class Run:
             self.progress.scores.append((self.progress.step, score))
             if score != better(value for _, value in self.progress.scores):
                 return
-        checkpoint.save(self.weights_path, self.recipe.spec, self.learner.state_dict())
+        dtype = getattr(torch, self.recipe.stored_precision)
+        weights = self.learner.state_dict().items()
+        stored = {name: value.to(dtype) if value.is_floating_point() else value for name, value in weights}
+        checkpoint.save(self.weights_path, self.recipe.spec, stored)
 
     def _validation_score(self, validation: EpisodeSampler) -> float:
         self.learner.eval()

@@ -17,7 +17,7 @@ from service.commands.progress import progress_bar
 
 SHAPES = (Shape(5, 1, 5), Shape(5, 5, 5), Shape(20, 1, 5), Shape(20, 5, 5))
 EPISODES = 50
-"""Episodes of each shape that the model takes."""
+"""Episodes of each shape that the model takes, with all classes if there are fewer."""
 SEED = 2_000_003
 """Differs from the seed of the episodes that selected the weights."""
 
@@ -48,7 +48,8 @@ def _validation(card: Card, data: Path | None) -> tuple[EpisodeSampler, str]:
 
 
 def _predictions(learner: Learner, sampler: EpisodeSampler, device: torch.device) -> list[Predictions]:
-    shapes = [shape for shape in SHAPES if shape.ways <= (learner.max_ways or shape.ways)]
+    allowed = [shape for shape in SHAPES if shape.ways <= (learner.max_ways or shape.ways)]
+    shapes = [shape._replace(ways=min(shape.ways, sampler.max_ways or shape.ways)) for shape in allowed]
     predicted = chain.from_iterable(
         predict_episodes(learner, sampler, shape, EPISODES, SEED, device) for shape in shapes
     )

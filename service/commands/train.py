@@ -13,6 +13,7 @@ from rich.console import Console
 from models import checkpoint
 from models.datasets import dataset_of
 from models.recipes import RECIPES, Recipe, recipe_of
+from models.recipes.recipe import PRETRAINED
 from models.training import distributed, learning_curve
 from models.training.evaluation import HEADLINE
 from models.training.meta_training import Progress, Run
@@ -67,11 +68,13 @@ def _report(model: str, recipe: Recipe, progress: Progress, data: Path | None, o
 
 def _start(model: str, recipe: Recipe, out: Path) -> Path | None:
     """The checkpoint to start from. Raises ValueError when it is missing."""
-    if recipe.start is None:
+    name = recipe.start or recipe.pretrained
+    if name is None:
         return None
-    path = out / f"{recipe.start}.safetensors"
+    path = out / f"{name}.safetensors"
     if not path.is_file():
-        raise ValueError(f"{model} starts from {path}, which is missing: run handful train {recipe.start} first")
+        command = PRETRAINED[name] if recipe.pretrained else f"handful train {name}"
+        raise ValueError(f"{model} starts from {path}, which is missing: run {command} first")
     return path
 
 
@@ -113,4 +116,6 @@ def _command(model: str, recipe: Recipe, seed: int) -> str:
     steps = "" if recipe.steps == RECIPES[model].steps else f"--steps {recipe.steps}"
     data = dataset_of(recipe.dataset).data_option(recipe.training_split)
     own = " ".join(filter(None, ["handful train", model, data, steps, f"--seed {seed}"]))
+    if recipe.pretrained:
+        return f"{PRETRAINED[recipe.pretrained]} && {own}"
     return f"{_command(recipe.start, RECIPES[recipe.start], seed)} && {own}" if recipe.start else own

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from models.datasets.texts import plain_words
+from models.encoders.precision import encoding
 from models.functional import adapt_many, encode_many, predict_many
 from models.learner import Kind, Learner, State, Support
 from service.arrays import TEXT, Array, Arrays, all_finite, text_array
@@ -45,7 +46,7 @@ class Device:
     def __init__(self, learners: Mapping[str, Learner], settings: Settings, *, compiling: bool) -> None:
         torch.set_num_threads(settings.threads)
         self._device = torch.device(settings.device)
-        self._dtype = getattr(torch, settings.precision)
+        self._precision = settings.precision
         self._learners = learners
         self._encode_many = per_model(encode_many, list(learners), compiling=compiling)
         self._adapt_many = per_model(adapt_many, list(learners), compiling=compiling)
@@ -101,7 +102,7 @@ class Device:
         """Features (n, *features) of the inputs (n, *input) of each job, in one pass over all inputs of one shape."""
 
         def encode(group: Sequence[Array]) -> Sequence[Tensor]:
-            with self._autocast():
+            with self._encoding(model):
                 features = self._encode_many[model](self._learners[model], self._prepared(np.concatenate(group)))
             return torch.split(features, [len(each) for each in group])
 
@@ -167,7 +168,12 @@ class Device:
         return tensor.pin_memory().to(self._device, non_blocking=True)
 
     def _autocast(self) -> torch.autocast:
-        return torch.autocast(self._device.type, self._dtype, enabled=self._dtype is not torch.float32)
+        return torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bfloat16")
+
+    def _encoding(self, model: str) -> torch.autocast:
+        if self._precision == "auto":
+            return encoding(getattr(self._learners[model], "encoder", None), self._device)
+        return self._autocast()
 
 
 def _tensor(array: Array) -> Tensor:

@@ -1,18 +1,22 @@
-"""Decode image files in base64 to brightness."""
+"""Decode image files in base64 to brightness or to colours."""
 
 import binascii
 import io
 from base64 import b64decode
 from collections.abc import Callable
+from typing import TypeVar
 from urllib.parse import unquote
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps, features
 
 from service.errors import HandfulError, Unprocessable
 from service.inputs.image_headers import checked, format_of
 from service.inputs.limits import PixelBudget
 from service.inputs.paper import Grey
+
+Result = TypeVar("Result")
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", *(["AVIF"] if features.check("avif") else []))
 READ = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
@@ -27,7 +31,17 @@ FULL_SCALES = (1, 255, 1023, 4095, 16383, 65535)
 
 
 def read_file(text: str, pixels: PixelBudget, field: str) -> Grey:
-    """Decode the first frame of a base64 image file to brightness (height, width), 0 to 255.
+    """Decode the first frame of a base64 image file to brightness (height, width), 0 to 255. Raises Unprocessable."""
+    return _read(text, pixels, field, _grey)
+
+
+def read_rgb(text: str, pixels: PixelBudget, field: str) -> NDArray[np.uint8]:
+    """Decode the first frame of a base64 image file to colours (height, width, 3). Raises Unprocessable."""
+    return _read(text, pixels, field, _rgb)
+
+
+def _read(text: str, pixels: PixelBudget, field: str, convert: Callable[[Image.Image], Result]) -> Result:
+    """Decode the first frame, turned upright.
 
     Raises:
         Unprocessable: The file has another format, is damaged, or is over a limit.
@@ -38,7 +52,7 @@ def read_file(text: str, pixels: PixelBudget, field: str) -> Grey:
         pixels.take(image.width, image.height, field)
         image.draft(None, (2 * ENOUGH, 2 * ENOUGH))  # decodes a large JPEG at a fraction of its size
         ImageOps.exif_transpose(image, in_place=True)
-        return _grey(image)
+        return convert(image)
     except (HandfulError, MemoryError):
         raise
     except Exception as error:  # decoders raise errors of many types for broken files
@@ -80,6 +94,19 @@ def _grey(image: Image.Image) -> Grey:
     paper = np.float32(255 if ink < 128 else 0)
     blended: Grey = brightness * opaque + paper * (1 - opaque)
     return blended
+
+
+def _rgb(image: Image.Image) -> NDArray[np.uint8]:
+    """Red, green and blue, 0 to 255. What is transparent becomes white."""
+    if image.mode.startswith(("I", "F")):
+        colours = _deep(image)[..., None].repeat(3, -1)
+    elif not image.has_transparency_data:
+        colours = _converted(image, lambda strip: strip.convert("RGB"))
+    else:
+        layers = _converted(image, lambda strip: strip.convert("RGBA"))
+        opaque = layers[..., 3:] / np.float32(255)
+        colours = layers[..., :3] * opaque + 255 * (1 - opaque)
+    return np.rint(colours).astype(np.uint8)
 
 
 def _deep(image: Image.Image) -> Grey:

@@ -37,6 +37,28 @@ def to_array(raw: list[Any] | NDArray[Any], pixels: PixelBudget, field: str) -> 
         raise Unprocessable(f"{field}: {IN_RANGE}; there are larger numbers.", field=field) from error
 
 
+def to_rgb(raw: list[Any] | NDArray[Any], pixels: PixelBudget, field: str) -> NDArray[np.uint8]:
+    """Numbers (height, width, 3) as colours of 0 to 255; those of 0 to 1 are of that scale. Raises Unprocessable."""
+    first = raw[0] if len(raw) else []
+    pixels.take(len(first) if isinstance(first, (list, np.ndarray)) else 1, len(raw), field)
+    photo = raw if isinstance(raw, np.ndarray) else _nested(raw)
+    if photo is None or photo.dtype.kind not in "iuf" or photo.ndim != 3 or photo.shape[2] != 3 or not photo.size:
+        raise Unprocessable(
+            f"{field}: a photo is numbers (height, width, 3): rows of pixels, each pixel red, green and blue.",
+            field=field,
+        )
+    flat = photo.reshape(1, len(photo), -1)
+    return np.rint(to_brightness(flat, [field])).astype(np.uint8).reshape(photo.shape)
+
+
+def _nested(raw: list[Any]) -> NDArray[Any] | None:
+    """Nested lists of numbers as an array; None if they are not that, or of several lengths."""
+    with suppress(TypeError, ValueError, OverflowError):
+        sent = orjson.dumps(raw)
+        return None if b"true" in sent or b"false" in sent else np.array(raw)
+    return None
+
+
 def _has_booleans(rows: list[list[int]]) -> bool:
     """Whether rows of integers contain booleans, which Python treats as integers. As JSON, only booleans have letters.
     Checking the type of each number takes twice as long."""

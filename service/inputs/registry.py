@@ -9,12 +9,13 @@ from pydantic_core import CoreSchema
 from models.registry import Registry
 from service.inputs.drawing import Drawing
 from service.inputs.kind import InputKind
+from service.inputs.photo import Photo
 from service.inputs.table import Table
 from service.inputs.text import Text
 from service.inputs.vector import Vector
 
 INPUT_KINDS: Registry[type[InputKind]] = Registry(
-    "handful.inputs", {"drawing": Drawing, "vector": Vector, "text": Text, "table": Table}
+    "handful.inputs", {"drawing": Drawing, "photo": Photo, "table": Table, "text": Text, "vector": Vector}
 )
 
 

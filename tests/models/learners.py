@@ -20,6 +20,8 @@ WAVE = {"outputs": 1, "kind": "regression", "inner_lr": 0.02, "inner_steps": 3, 
 TOKENS = {"outputs": 5, "layers": 2, "heads": 2, "width": 32}
 GATES = {"forget_bias": [7.0, 7.0], "input_bias": [1.0, 1.0]}
 
+LITE = {"stages": [[1, 3, 1, 1, 8], [2, 3, 2, 2, 12]], "stem": 8, "head": 16, "channels": 1}
+
 TABLE = {
     "protonet-pool-batch": Spec("protonet", "conv4", {}, POOLED),
     "protonet-stride-group": Spec("protonet", "conv4", {}, STRIDED),
@@ -73,6 +75,8 @@ TABLE = {
     "tim-alpha-pool-batch": Spec("tim", "conv4", {"eval_inner_steps": 5, "alpha": 5.0}, POOLED),
     "pmf": Spec("pmf", "conv4", {"copies": 2, "eval_inner_steps": 2}, STRIDED),
     "pmf-pool-batch": Spec("pmf", "conv4", {"copies": 1, "eval_inner_steps": 2}, POOLED),
+    "gated-ridge": Spec("gated-ridge", "efficientnet-lite", {"classes": 3, "rank": 4}, LITE),
+    "gated-ridge-conv4": Spec("gated-ridge", "conv4", {"classes": 3, "rank": 4}, STRIDED),
     "progressive": Spec("progressive", "conv4", {"eval_inner_steps": 5}, STRIDED),
     "progressive-pool-batch": Spec("progressive", "conv4", {"eval_inner_steps": 5}, POOLED),
 }

@@ -95,7 +95,7 @@ def test_sinusoids_need_no_data():
 
 
 def test_an_unknown_dataset_is_refused_with_the_known_names():
-    with pytest.raises(ValueError, match=r"no dataset is called 'omniglott'; there are omniglot, sinusoid"):
+    with pytest.raises(ValueError, match=r"no dataset is called 'omniglott'; there are omniglot, photos, sinusoid"):
         dataset_of("omniglott")
 
 
@@ -118,7 +118,7 @@ def test_an_unknown_option_is_refused_with_the_known_ones():
 
 @pytest.mark.parametrize(("name", "split"), [each for each in SPLITS if DATASETS[each[0]].data_option(each[1])])
 def test_a_split_without_its_data_is_refused_with_the_option_to_give(name, split):
-    with pytest.raises(ValueError, match=rf"{name} needs data: give --data .*\.(npz|zip)"):
+    with pytest.raises(ValueError, match=rf"{name} needs data: give --data "):
         dataset_of(name).episodes(None, split, DRAWING)
 
 

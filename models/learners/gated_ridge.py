@@ -1,0 +1,163 @@
+"""Ridge regression on several views of frozen features, with a gate for what was learned on other photos.
+
+The head is that of Bertinetto, Henriques, Torr, Vedaldi 2019, arXiv:1805.08136. Whitening within classes is that of
+linear discriminant analysis, regularised as by Ledoit and Wolf 2004.
+"""
+
+import math
+from functools import partial
+from typing import cast
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models import native
+from models.datasets.episode import EpisodeSampler
+from models.datasets.pool import Pool
+from models.encoders import Encoder
+from models.encoders.precision import encode_as_served
+from models.functional import class_means
+from models.learner import Episode, Learner, State, Support, full_mask
+from models.learners.ridge import ridge_regression, with_constant
+
+
+class GatedRidge(Learner):
+    """Ridge regression of one-hot labels on views of the features of a frozen encoder. Any number of classes.
+
+    Each part of the features (`Encoder.parts`) has two views of length 1. The first is whitened within the classes of
+    meta-training. The second adds a learned projection of low rank to the first. What is learned on one kind of photo
+    harms another kind, so the learned views count by g, between 0 and 1: the gate. It opens where the support set is
+    similar to the classes of meta-training. The kernel of a client is (1 - g) times the mean of the kernels of the
+    whitened views, plus g times the mean of the kernels of all views.
+
+    Args:
+        encoder: The encoder that all clients share.
+        classes: Number of classes of meta-training.
+        rank: Rank of the learned projections.
+        shrinkage: Weight of the identity in the covariance within classes.
+        ridge: Added to the diagonal of the kernel.
+        scale: Initial scale of the logits.
+        threshold: The similarity at which the gate is half open.
+        width: The change of similarity that opens the gate by a factor of e.
+    """
+
+    ridge: Tensor
+    centres: Tensor
+
+    algorithm = "Gated ridge regression"
+    paper = "Bertinetto, Henriques, Torr, Vedaldi 2019, arXiv:1805.08136 (the head)"
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        classes: int,
+        rank: int = 128,
+        shrinkage: float = 0.9,
+        ridge: float = 1.0,
+        scale: float = 10.0,
+        threshold: float = 0.35,
+        width: float = 0.04,
+    ) -> None:
+        super().__init__()
+        self.encoder, self.threshold, self.width = encoder, threshold, width
+        self.views = nn.ModuleList(Views(part, rank, shrinkage) for part in encoder.parts)
+        self.register_buffer("ridge", torch.tensor(ridge))
+        self.register_buffer("centres", F.normalize(torch.ones(classes, encoder.parts[0]), dim=-1))
+        self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
+
+    def encode(self, inputs: Tensor) -> Tensor:
+        """Views (n, 2 * feature_dim): the whitened view of each part, then the learned ones."""
+        return self.views_of(native.encode(self.encoder, inputs))
+
+    def views_of(self, features: Tensor) -> Tensor:
+        """Views (n, 2 * feature_dim) of the encoder's features (n, feature_dim)."""
+        with torch.autocast(features.device.type, enabled=False):
+            parts = torch.split(features, list(self.encoder.parts), -1)
+            pairs = [view(part) for view, part in zip(self.views, parts, strict=True)]
+            return torch.cat([white for white, _ in pairs] + [learned for _, learned in pairs], -1)
+
+    def adapt(self, support: Support) -> State:
+        """Weights (2 * feature_dim + 1, ways). The last row is the intercept."""
+        scale = self._scale(self.gate(support))
+        mask = support.mask.unsqueeze(-1)
+        labels = F.one_hot(support.targets, support.ways).to(scale.dtype) * mask
+        weights = ridge_regression(with_constant(support.inputs * scale) * mask, labels, self.ridge)
+        return {"weights": (weights * F.pad(scale, (0, 1), value=1.0).unsqueeze(-1)).contiguous()}
+
+    def predict(self, state: State, query: Tensor) -> Tensor:
+        """Scaled scores of the classes (q, ways)."""
+        with torch.autocast(query.device.type, enabled=False):
+            return with_constant(query) @ state["weights"] * self.log_scale.exp()
+
+    def gate(self, support: Support) -> Tensor:
+        """How much the learned views count, 0 to 1: by the mean over the support set of the largest cosine to the mean
+        of a class of meta-training. Always 1 in `train()` mode, whose classes those are."""
+        if self.training:
+            return torch.ones_like(self.ridge)
+        cosines = (support.inputs[:, : self.centres.shape[1]] @ self.centres.T).amax(-1)
+        similarity = (cosines * support.mask).sum() / support.mask.sum()
+        return torch.sigmoid((similarity - self.threshold) / self.width)
+
+    def _scale(self, gate: Tensor) -> Tensor:
+        """The factor of each number of the views, (2 * feature_dim,). The scaled views have length 1."""
+        learned = (gate / 2 / len(self.views)).sqrt()
+        white = ((1 - gate / 2) / len(self.views)).sqrt()
+        return torch.cat([white.expand(self.encoder.feature_dim), learned.expand(self.encoder.feature_dim)])
+
+    @torch.no_grad()
+    def prepare(self, training: EpisodeSampler) -> EpisodeSampler:
+        """Fit whitening and class means to a fixed set of training examples, and freeze the encoder.
+
+        Returns episodes of the encoder's features. Other samplers stay as they are, and train the encoder too.
+        """
+        if not isinstance(training, Pool):
+            return training
+        encoded = training.encoded(partial(encode_as_served, self.encoder))
+        features, targets = encoded.all_examples(), torch.from_numpy(np.unique(encoded.labels, return_inverse=True)[1])
+        labelled = Support(features, targets.to(features.device), full_mask(features), len(self.centres))
+        for view, part in zip(self.views, torch.split(features, list(self.encoder.parts), -1), strict=True):
+            cast(Views, view).fit(part.double(), labelled)
+        white = self.views_of(features)[:, : self.centres.shape[1]]
+        self.centres.copy_(F.normalize(class_means(white, labelled), dim=-1))
+        return encoded
+
+    def outer_loss(self, episode: Episode, progress: float) -> Tensor:
+        """The query loss of an episode. The encoder's features, as `prepare` draws them, are not encoded again."""
+        support, query, targets = episode
+        encode = self.views_of if query.shape[1:] == (self.encoder.feature_dim,) else self.encode
+        answers = self.predict(self.adapt(support._replace(inputs=encode(support.inputs))), encode(query))
+        return self.loss(answers, targets, full_mask(targets))
+
+
+class Views(nn.Module):
+    """Two views of features (n, d): whitened, and with a learned projection on top, which starts as the identity."""
+
+    mean: Tensor
+    whitening: Tensor
+
+    def __init__(self, feature_dim: int, rank: int, shrinkage: float) -> None:
+        super().__init__()
+        self.shrinkage = shrinkage
+        self.register_buffer("mean", torch.zeros(feature_dim))
+        self.register_buffer("whitening", torch.eye(feature_dim))
+        self.down = nn.Parameter(torch.randn(feature_dim, rank) / math.sqrt(feature_dim))
+        self.up = nn.Parameter(torch.zeros(rank, feature_dim))
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """The two views, each (n, d) of length 1."""
+        white = (features - self.mean) @ self.whitening
+        return F.normalize(white, dim=-1), F.normalize(white + white @ self.down @ self.up, dim=-1)
+
+    def fit(self, features: Tensor, labelled: Support) -> None:
+        """Fit the mean and the covariance within classes to labelled features (n, d)."""
+        means = class_means(features, labelled)
+        self.mean.copy_(means.mean(0))
+        inner = features - means[labelled.targets]
+        covariance = inner.T @ inner / len(inner)
+        variance = covariance.diagonal().mean()
+        identity = torch.eye(len(covariance), dtype=features.dtype, device=features.device)
+        shrunk = (1 - self.shrinkage) * covariance / variance + self.shrinkage * identity
+        values, vectors = torch.linalg.eigh(shrunk)
+        self.whitening.copy_(vectors @ (values.rsqrt().unsqueeze(1) * vectors.T) / variance.sqrt())

@@ -1,0 +1,86 @@
+"""Photos: image files in base64, or numbers (height, width, 3)."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pydantic import Field
+
+from service.errors import Unprocessable
+from service.inputs.image_files import READ, read_rgb
+from service.inputs.kind import Decoded, InputKind
+from service.inputs.limits import Limits, PixelBudget
+from service.inputs.pixel_arrays import json_type, to_rgb
+
+PIXELS_PER_CHARACTER = 8
+"""What a character of an image file counts for as work; it may stand for thousands of pixels."""
+
+Pixels = NDArray[np.uint8]
+"""Red, green and blue, 0 to 255."""
+
+
+class Photo(InputKind):
+    """A photo: a base64 image file of any size and mode, or nested numbers. The service keeps the central square and
+    resizes it to `size` x `size`, as the model's encoder expects it."""
+
+    description: ClassVar = "a photo (a base64 image file such as JPEG, PNG or WebP, or numbers: height, width, 3)"
+    json_schemas: ClassVar = [
+        {"type": "string"},
+        {"type": "array", "items": {"type": "array", "items": {"type": "array", "items": {"type": "number"}}}},
+    ]
+
+    type: Literal["photo"] = "photo"
+    size: int = Field(ge=1, le=2048, description="Pixels of each side.")
+    crop: float = Field(1.0, gt=0, le=1, description="Side of the square that is kept, in parts of the shorter side.")
+    resample: Literal["bicubic", "bilinear", "lanczos", "box"] = Field("bicubic", description="Filter of the resizing.")
+
+    def decode(self, raw: Sequence[Any], fields: Sequence[str], limits: Limits) -> Decoded:
+        """Decode to uint8 (n, 3, size, size) of red, green and blue."""
+        budget = PixelBudget(limits.image_pixels)
+        squares = [self._square(_read(one, budget, field)) for one, field in zip(raw, fields, strict=True)]
+        return Decoded(np.ascontiguousarray(np.stack(squares).transpose(0, 3, 1, 2)), [])
+
+    def examples(self, count: int, rng: np.random.Generator) -> Pixels:
+        """Noise (count, 3, size, size)."""
+        return rng.integers(0, 256, (count, 3, self.size, self.size), dtype=np.uint8)
+
+    def work(self, raw: Sequence[Any]) -> int:
+        """The numbers that are read and made."""
+        return sum(_numbers(one) for one in raw) + len(raw) * 3 * self.size**2
+
+    def has_files(self, raw: Sequence[Any]) -> bool:
+        """Whether any photo is an image file."""
+        return any(isinstance(one, str) for one in raw)
+
+    def _square(self, pixels: Pixels) -> Pixels:
+        """The central square (size, size, 3) of a photo (height, width, 3)."""
+        height, width, _ = pixels.shape
+        side = self.crop * min(height, width)
+        left, top = (width - side) / 2, (height - side) / 2
+        resample = Image.Resampling[self.resample.upper()]
+        resize = partial(Image.fromarray(pixels).resize, (self.size, self.size), resample)
+        return np.asarray(resize(box=(left, top, left + side, top + side)))
+
+
+def _read(raw: Any, budget: PixelBudget, field: str) -> Pixels:
+    """Pixels (height, width, 3). Raises Unprocessable."""
+    if isinstance(raw, str):
+        return read_rgb(raw, budget, field)
+    if isinstance(raw, (list, np.ndarray)):
+        return to_rgb(raw, budget, field)
+    raise Unprocessable(
+        f"{field}: a photo is a base64 string ({READ}) or numbers (height, width, 3), not {json_type(raw)}.",
+        field=field,
+    )
+
+
+def _numbers(one: Any) -> int:
+    if isinstance(one, str):
+        return len(one) * PIXELS_PER_CHARACTER
+    if isinstance(one, np.ndarray):
+        return one.size
+    first = one[0] if isinstance(one, list) and one else None
+    return 3 * len(one) * len(first) if isinstance(first, list) else 1
