@@ -1,7 +1,6 @@
 """Texts with labels from JSON Lines files: the data on which `texts` is meta-trained and measured."""
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import chain
@@ -11,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from models.class_names import plain_words
 from models.datasets.dataset import Dataset
 from models.datasets.episode import EpisodeSampler, Shape
 from models.learner import Episode, Kind, Support
@@ -80,12 +80,6 @@ class TextSampler(EpisodeSampler):
         asked: Any = list(chain.from_iterable(query))
         learned = Support(given, targets.repeat_interleave(shape.shots), mask, len(chosen), names)
         return Episode(learned, asked, targets.repeat_interleave(counts))
-
-
-def plain_words(label: str) -> str:
-    """A label as words: `card_arrival`, `PlayMusic` and `a/b` become `card arrival`, `play music` and `a b`."""
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", label)
-    return " ".join(re.sub(r"[_/\-.:]+", " ", spaced).lower().split())
 
 
 def _enough(drawn: LabelledTexts, label: str, shape: Shape) -> bool:

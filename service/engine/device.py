@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.datasets.texts import plain_words
+from models.class_names import plain_words
 from models.encoders.precision import encoding
 from models.functional import adapt_many, encode_many, predict_many
 from models.learner import Kind, Learner, State, Support

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from models.class_names import plain_words
 from models.datasets import DATASETS
 from models.datasets.episode import Shape, rng_of
-from models.datasets.texts import HELD_OUT, TEST_DOMAINS, TRAINED_ON, VALIDATION_DOMAINS, plain_words
+from models.datasets.texts import HELD_OUT, TEST_DOMAINS, TRAINED_ON, VALIDATION_DOMAINS
 
 INPUT = {"type": "text"}
 
