@@ -27,6 +27,9 @@ HEALTHY_S = 10.0
 PARENT_CHECK_S = 1.0
 """Seconds between two checks whether the parent is alive."""
 
+PRELOAD = "service.process.preload"
+"""The forkserver imports this module besides that of the process."""
+
 
 class ChildFailed(HandfulError):
     """A process exited before the service was ready. A restart would not help."""
@@ -58,7 +61,7 @@ class Child:
         self._environment = environment or {}
         self._context: Any = multiprocessing.get_context(method)
         if method == "forkserver":
-            self._context.set_forkserver_preload([module])
+            self._context.set_forkserver_preload([module, PRELOAD])
         self._process: Any = None
 
     async def keep_running(self, ready: asyncio.Event) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator
@@ -12,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from service.process.supervisor import Child, ChildFailed
+from service.process.supervisor import PRELOAD, Child, ChildFailed
 
 pytestmark = pytest.mark.anyio
 
@@ -78,3 +79,10 @@ async def test_a_child_that_exits_later_is_restarted(tmp_path):
     ready.set()
     async with keeping(Child("Child", "spawn", __name__, started, 3), ready):
         assert (await next_start(started)).pid != (await next_start(started)).pid
+
+
+def test_the_forkserver_imports_what_workers_import_late():
+    pytest.importorskip("transformers", reason="needs transformers: pip install 'handful[worker]'")
+    code = f"import sys, {PRELOAD}; print('transformers.models.bert.modeling_bert' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True"
