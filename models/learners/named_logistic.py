@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models import native
 from models.encoders import Encoder
 from models.functional import all_pairs_loss, class_means
 from models.learner import Episode, State, Support
@@ -66,7 +67,7 @@ class NamedLogistic(Logistic):
 
     def encode(self, inputs: Tensor) -> Tensor:
         """Features (n, d) of length 1."""
-        return F.normalize(self.encoder(inputs), dim=-1)
+        return F.normalize(native.encode(self.encoder, inputs), dim=-1)
 
     def adapt(self, support: Support) -> State:
         """Weights (d + 1, ways), the `scale` of the logits, and the weight of each name, `names` (ways,)."""

@@ -186,7 +186,7 @@ def test_a_start_removes_the_folders_that_a_killed_process_left(tmp_path, monkey
 @pytest.mark.parametrize(("command", "settings", "missing"), [
     ("worker", {"worker_socket": f"/tmp/{'long' * 30}/worker"}, "HANDFUL_WORKER_SOCKET: Value error, the path of a"),
     ("serve", {"redis_url": "http://nowhere"}, "redis://[user:password@]host:port/db"),
-    ("serve", {"api_keys": '{"acme": "hush"}'}, "HANDFUL_API_KEYS[acme]"),
+    ("serve", {"api_keys": '{"acme": "hush"}'}, "HANDFUL_API_KEYS: "),
     ("api", {}, "HANDFUL_REDIS_URL"),
     ("api", {"redis_url": "http://nowhere"}, "redis+sentinel://"),
     ("serve", {"replicas": "0"}, "HANDFUL_REPLICAS"),

@@ -14,7 +14,7 @@ from models.learner import Episode, Kind
 from models.training import meta_training
 from models.training.distributed import mean_loss
 from models.training.meta_training import Progress, Run
-from tests.models.learners import TABLE
+from tests.models.learners import TABLE, is_regression
 from tests.models.trainings import Blobs, Training
 
 WAVES = Training(TABLE["maml-sinusoid"], tasks=3, episode=Shape(0, 5, 5))
@@ -134,10 +134,10 @@ def test_the_loss_goes_down(name, tasks, shape, tmp_path):
 
 @pytest.mark.parametrize("name", [name for name in TABLE if "batch" not in name])
 def test_the_mean_loss_of_stacked_episodes_is_the_mean_of_each(name):
-    spec, tasks = TABLE[name], Sinusoid() if "sinusoid" in name else Blobs()
+    spec = TABLE[name]
+    tasks, shape = (Sinusoid(), Shape(0, 5, 5)) if is_regression(spec) else (Blobs(), Shape(3, 2, 2))
     torch.manual_seed(0)
     learner = checkpoint.build(spec)
-    shape = Shape(0, 5, 5) if "sinusoid" in name else Shape(3, 2, 2)
     episodes = [tasks.episode(rng_of(0, i), shape) for i in range(3)]
     together = mean_loss(learner, stack(episodes), 0.0)
     apart = torch.stack([learner.outer_loss(episode, 0.0) for episode in episodes]).mean()

@@ -34,10 +34,11 @@ async def test_classes_keep_their_types(store, classes):
 async def test_inputs_that_are_texts_and_their_columns_can_be_read(store):
     rows, columns = ['{"city":"Köln"}', "", "東京"], [{"name": "city", "values": ["Köln"]}]
     made = draft(3)
-    texts = {"inputs": text_array(rows), "targets": made.support["targets"]}
+    texts = made.support._replace(inputs=text_array(rows))
     await store.commit(ALICE, made._replace(support=texts, columns=columns))
     record, support = await store.support(ALICE)
-    assert (record.columns, support["inputs"].tolist(), support.keys()) == (columns, rows, texts.keys())
+    assert (record.columns, support.inputs.tolist()) == (columns, rows)
+    assert support.targets.tolist() == texts.targets.tolist()
 
 
 async def test_versions_count_and_the_first_date_stays(store):
