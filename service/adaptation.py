@@ -84,11 +84,8 @@ class Adaptation:
         self, catalogue: Mapping[str, Card], engine: Engine, store: Store, settings: Settings, decoder: Decoder
     ) -> None:
         self._catalogue, self._engine, self._store, self._settings = catalogue, engine, store, settings
-        self._decoder, self._support_sets, self._idempotency = (
-            decoder,
-            SupportSets(catalogue, settings),
-            Idempotency(store),
-        )
+        self._decoder, self._idempotency = decoder, Idempotency(store)
+        self._support_sets = SupportSets(catalogue, settings)
         self._states = States(engine, store)
         self._appending: WeakValueDictionary[ClientKey, asyncio.Lock] = WeakValueDictionary()
 

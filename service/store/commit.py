@@ -78,9 +78,7 @@ class Commits:
         version = _version(client, draft)
         if not self._lists.elsewhere:
             return await self._write(version, after)
-        await self._lists.add(
-            client, draft.expires_at
-        )  # first, so that a full Redis refuses it before anything is written
+        await self._lists.add(client, draft.expires_at)  # first: a full Redis then refuses before anything is written
         record = await self._write(version, after)
         if not await self._lists.has(client, record.expires_at):  # a concurrent list or sweep has removed it
             await self._lists.add(client, record.expires_at)
