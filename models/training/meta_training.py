@@ -89,7 +89,7 @@ class Run:
         Validates and saves every `every` steps and after the last one. Closing the iterator saves too.
         """
         started = time.monotonic() - self.progress.seconds
-        if self.recipe.steps == 0:
+        if self.recipe.steps == 0 or (self.recipe.keeps_start and self.progress.step == 0):
             self._validate(validation)
         if isinstance(self.learner, Prepared):
             training = self.learner.prepare(training)
@@ -139,8 +139,9 @@ class Run:
         if validation is not None:
             score = self._validation_score(validation)
             better = min if self.learner.kind is Kind.REGRESSION else max
+            before = [value for _, value in self.progress.scores]
             self.progress.scores.append((self.progress.step, score))
-            if score != better(value for _, value in self.progress.scores):
+            if before and better(before) == better(*before, score):
                 return
         dtype = getattr(torch, self.recipe.stored_precision)
         weights = self.learner.state_dict().items()
