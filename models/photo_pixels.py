@@ -4,12 +4,31 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 Pixels = NDArray[np.uint8]
 """Red, green and blue, 0 to 255, (height, width, 3)."""
 Filter = Literal["bicubic", "bilinear", "lanczos", "box"]
 FILTERS: tuple[str, ...] = get_args(Filter)
+
+
+ENOUGH = 512
+"""Pixels of a side. Larger photos are reduced by a whole factor."""
+
+
+def rgb(image: Image.Image) -> Pixels:
+    """An image of any mode, upright. What is transparent becomes white."""
+    image.draft(None, (2 * ENOUGH, 2 * ENOUGH))  # decodes a large JPEG at a fraction of its size
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith(("I", "F")):
+        values = np.asarray(image, np.float32)
+        image = Image.fromarray((values * (255 / max(255.0, float(values.max())))).clip(0, 255).astype(np.uint8))
+    if image.has_transparency_data:
+        layers = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", layers.size, "white"), layers)
+    image = image.convert("RGB")
+    factor = max(image.size) // ENOUGH
+    return np.asarray(image.reduce(factor) if factor > 1 else image)
 
 
 def square(

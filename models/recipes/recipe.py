@@ -40,7 +40,6 @@ class Recipe:
         limits: The limits of the model, for its card.
         start: The recipe to start from: its trained weights with equal names are taken.
         pretrained: The checkpoint of published weights to start from, a name in `PRETRAINED`.
-        keeps_start: Whether the weights before the training compete with the trained ones on the validation split.
         stored_precision: Precision of the weights in the checkpoint, `float32` or `float16`.
     """
 
@@ -66,5 +65,4 @@ class Recipe:
     limits: tuple[str, ...] = ()
     start: str | None = None
     pretrained: str | None = None
-    keeps_start: bool = False
     stored_precision: str = "float32"

@@ -89,7 +89,7 @@ class Run:
         Validates and saves every `every` steps and after the last one. Closing the iterator saves too.
         """
         started = time.monotonic() - self.progress.seconds
-        if self.recipe.steps == 0 or (self.recipe.keeps_start and self.progress.step == 0):
+        if self.recipe.steps == 0:
             self._validate(validation)
         if isinstance(self.learner, Prepared):
             training = self.learner.prepare(training)
@@ -139,9 +139,8 @@ class Run:
         if validation is not None:
             score = self._validation_score(validation)
             better = min if self.learner.kind is Kind.REGRESSION else max
-            before = [value for _, value in self.progress.scores]
             self.progress.scores.append((self.progress.step, score))
-            if before and better(before) == better(*before, score):
+            if score != better(value for _, value in self.progress.scores):
                 return
         dtype = getattr(torch, self.recipe.stored_precision)
         weights = self.learner.state_dict().items()
@@ -167,10 +166,11 @@ class Run:
         checkpoint.save(self.resume_path, self.recipe.spec, weights | moments, **header)
 
     def _start_from(self, start: Path) -> None:
-        """Take the weights of a trained model that have the same names."""
+        """Take the weights of a trained model that have the same names and shapes."""
         tensors, _ = checkpoint.read(start)
         own = self.learner.state_dict()
-        self.learner.load_state_dict(own | {name: tensors[name] for name in tensors.keys() & own.keys()})
+        same = {name for name in tensors.keys() & own.keys() if tensors[name].shape == own[name].shape}
+        self.learner.load_state_dict(own | {name: tensors[name] for name in same})
 
     def _identity(self) -> dict[str, Any]:
         """The values that must be equal when a run continues, as JSON."""

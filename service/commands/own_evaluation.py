@@ -18,7 +18,8 @@ from models.datasets import dataset_of
 from models.datasets.episode import Shape, rng_of
 from models.datasets.own.columns import Columns
 from models.datasets.own.data import Own
-from models.datasets.own.dataset import options, read_texts
+from models.datasets.own.dataset import EPISODES as OWN_EPISODES
+from models.datasets.own.dataset import dataset_name, options, read_own
 from models.datasets.own.episodes import OwnEpisodes
 from models.datasets.own.splits import TEST
 from models.learner import Learner
@@ -59,7 +60,7 @@ class Measured:
     def command(self, shape: Shape) -> str:
         """The command that measures it again."""
         parts = [
-            f"handful evaluate {self.name} --data {shlex.quote(self.own.path.name)} {self.own.columns.command()}",
+            f"handful evaluate {self.name} --data {shlex.quote(self.own.path.name)} {self.own.command()}",
             f"--split {self.split} --ways {shape.ways} --shots {shape.shots} --queries {shape.queries}",
             f"--episodes {self.episodes} --seed {self.seed}",
         ]
@@ -136,8 +137,11 @@ def _opened(
     path = card_path(name, settings)
     card, weights = Card.read(path), path.with_suffix(".safetensors")
     opened = _options(card, columns)
-    own = read_texts(data, Columns.of(opened["columns"]), opened["split_seed"])
-    sampler = dataset_of("own-texts").episodes(data, split, card.input.model_dump(), **opened)
+    type = card.input.model_dump()["type"]
+    if type not in OWN_EPISODES or card.kind == "regression":
+        raise ValueError(f"{name} takes inputs of type {type}; own data is of {', '.join(OWN_EPISODES)}, with classes")
+    own = read_own(data, type, Columns.of(opened["columns"]), opened["split_seed"])
+    sampler = dataset_of(dataset_name(type)).episodes(data, split, card.input.model_dump(), **opened)
     assert isinstance(sampler, OwnEpisodes)
     learner = load_learner(weights, device)
     return Measured(name, card, learner, weights, own, sampler, split, episodes, seed, device)

@@ -10,7 +10,7 @@ from models.datasets.own.columns import Columns
 from models.datasets.own.read import READERS
 from models.recipes import RECIPES
 from service.cards import Card
-from service.settings import Settings
+from service.settings import ZOO, Settings
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -54,12 +54,18 @@ def card_path(name: str, settings: Settings) -> Path:
     return path
 
 
-def base_of(name: str, shipped: str, settings: Settings) -> Base:
-    """The added model of this name, or else the shipped model `shipped`."""
+def input_type(name: str, settings: Settings) -> str | None:
+    """The type of input of an own model; None if there is none of this name."""
+    path = settings.own_models / f"{name}.json"
+    return Card.read(path).input.model_dump()["type"] if path.exists() else None
+
+
+def base_of(name: str, type: str, settings: Settings) -> Base:
+    """The added model of this name, or else the shipped model for a type of input. Raises ValueError."""
     own = settings.own_models / f"{name}.json"
     if own.exists() and "added" in (card := Card.read(own)).training:
-        return Base(Spec(**card.training["added"]), card.input.model_dump(), None, card.limits)
-    path = settings.models / f"{shipped}.json"
+        return Base(Spec(**card.training["added"]), card.input.model_dump(), None, [])
+    path = ZOO / f"{type}s.json"
     card, weights = Card.read(path), path.with_suffix(".safetensors")
     return Base(checkpoint.read(weights)[1]["spec"], card.input.model_dump(), weights, card.limits)
 

@@ -1,6 +1,5 @@
 """Examples from records: what is missing, repeated or in two splits is left out and counted."""
 
-import hashlib
 import math
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
@@ -12,12 +11,13 @@ from typing import Any, NamedTuple
 
 from models.datasets.own import splits
 from models.datasets.own.columns import Columns, found
+from models.datasets.own.inputs import KINDS, Kind
 from models.datasets.own.read import records
 from models.datasets.own.records import Record, Rejects
 
 PEEK = 100
 """Records whose columns are those of the file."""
-EVERY = 1000
+EVERY = 100
 """Records between two notes of progress."""
 ONLY_TASK = ""
 """The task of all examples where there is no column of tasks."""
@@ -38,6 +38,7 @@ class Own:
     """The examples of a file, and what was left out."""
 
     path: Path
+    type: str
     columns: Columns
     examples: list[Example]
     divided: str
@@ -50,9 +51,14 @@ class Own:
     lone: list[str] = field(default_factory=list)
     """Classes with one example only."""
 
+    def command(self) -> str:
+        """The options of the command line that name the columns; a folder needs none."""
+        return "" if self.path.is_dir() or self.path.suffix == ".zip" else self.columns.command()
+
     def summary(self) -> list[str]:
         """What was read, in lines for the user."""
-        lines = [f"{self.path}: {self.rows} rows, {len(self.examples)} examples; columns {self.columns.command()}"]
+        columns = f"; columns {self.command()}" if self.command() else ""
+        lines = [f"{self.path}: {self.rows} rows, {len(self.examples)} examples{columns}"]
         lines += [f"  left out, {line}" for line in self.rejects.lines()]
         counts = {
             "duplicates left out": self.duplicates,
@@ -76,36 +82,27 @@ class Own:
         )
 
 
-Make = Callable[[Record, Columns], Any]
-"""Makes the input of an example from a record. Raises ValueError with the reason why it cannot."""
-Key = Callable[[Any], Hashable]
-"""What is equal for equal inputs."""
-
-
-def collect(path: Path, given: Columns, make: Make, key: Key, seed: int, progress: Callable[[int], None]) -> Own:
+def collect(path: Path, type: str, given: Columns, seed: int, progress: Callable[[int], None]) -> Own:
     """Read a file into examples with splits.
 
     Args:
         path: The file or folder.
+        type: The type of a model's input: text, photo or table.
         given: The columns that the user names.
-        make: Makes the input of a record.
-        key: What is equal for equal inputs.
         seed: Of the division into splits.
         progress: Called with the number of records so far.
 
     Raises:
         ValueError: The file cannot be read, a column is missing, or there are fewer than two classes.
     """
-    rejects = Rejects()
-    stream = iter(records(path, rejects))
-    first = list(islice(stream, PEEK))
-    if not first:
-        raise ValueError(f"{path} has no rows that can be read" + "".join(f"; {line}" for line in rejects.lines()))
-    columns = found(given, list(dict.fromkeys(chain.from_iterable(each.values for each in first))), str(path))
-    own = Own(path, columns, [], columns.split or "", rejects)
+    kind, rejects = KINDS[type], Rejects()
+    columns, stream = opened(path, given, rejects)
+    columns = _needed(columns, type, path)
+    own = Own(path, type, columns, [], columns.split or "", rejects)
     seen: dict[Hashable, dict[str, str]] = {}
-    for example in _examples(own, chain(first, stream), make, progress):
-        labels = seen.setdefault((example.task, key(example.input)), {})
+    for example in _examples(own, stream, kind, progress):
+        key = kind.key(example.input)
+        labels = {} if key is None else seen.setdefault((example.task, key), {})
         own.conflicts += bool(labels) and example.label not in labels
         if labels.setdefault(example.label, example.place) == example.place:
             own.examples.append(example)
@@ -115,28 +112,58 @@ def collect(path: Path, given: Columns, make: Make, key: Key, seed: int, progres
     _check(own)
     if columns.split is None:
         _divide(own, seed)
-    own.examples = list(_without_leaks(own, key))
+    if type == "table":
+        own.examples = _one_type(own.examples)
+    own.examples = list(_without_leaks(own, kind))
     return own
 
 
-def _examples(own: Own, rows: Iterable[Record], make: Make, progress: Callable[[int], None]) -> Iterator[Example]:
+def opened(path: Path, given: Columns, rejects: Rejects) -> tuple[Columns, Iterator[Record]]:
+    """The columns of a file, and its records. Raises ValueError when it has none, or a column is missing."""
+    stream = iter(records(path, rejects))
+    first = list(islice(stream, PEEK))
+    if not first:
+        raise ValueError(f"{path} has no rows that can be read" + "".join(f"; {line}" for line in rejects.lines()))
+    names = list(dict.fromkeys(chain.from_iterable(each.values for each in first)))
+    return found(given, names, str(path)), chain(first, stream)
+
+
+def type_of(path: Path, given: Columns) -> str:
+    """The type of input that a file is for: text, photo or table."""
+    columns, _ = opened(path, given, Rejects())
+    return "text" if columns.text else "photo" if columns.image else "table"
+
+
+def _needed(columns: Columns, type: str, path: Path) -> Columns:
+    """The columns that count for a type of input. Raises ValueError when the one that holds it is missing."""
+    if type == "text" and not columns.text:
+        raise ValueError(f"{path}: no column of texts can be told. Name it with --text")
+    if type == "photo" and not columns.image:
+        raise ValueError(f"{path}: no column of paths of photos can be told. Name it with --image")
+    return columns._replace(
+        text=columns.text if type == "text" else (), image=columns.image if type == "photo" else None
+    )
+
+
+def _examples(own: Own, rows: Iterable[Record], kind: Kind, progress: Callable[[int], None]) -> Iterator[Example]:
     for record in rows:
         own.rows += 1
         if own.rows % EVERY == 0:
             progress(own.rows)
         try:
-            yield _example(record, own.columns, make)
+            yield _example(record, own, kind)
         except ValueError as error:
             own.rejects.add(record.place, str(error))
     progress(own.rows)
 
 
-def _example(record: Record, columns: Columns, make: Make) -> Example:
+def _example(record: Record, own: Own, kind: Kind) -> Example:
+    columns = own.columns
     assert columns.label is not None
     label = as_label(record.values.get(columns.label), columns.label)
     task = ONLY_TASK if columns.task is None else as_label(record.values.get(columns.task), columns.task)
     split = "" if columns.split is None else _split(record.values.get(columns.split), columns.split)
-    return Example(make(record, columns), label, task, split, record.place)
+    return Example(kind.make(record, columns, own.path), label, task, split, record.place)
 
 
 def as_label(value: Any, column: str) -> str:
@@ -184,41 +211,24 @@ def _divide(own: Own, seed: int) -> None:
     own.examples = [one._replace(split=where) for one, where in zip(own.examples, division.splits, strict=True)]
 
 
-def _without_leaks(own: Own, key: Key) -> Iterator[Example]:
+def _one_type(examples: Sequence[Example]) -> list[Example]:
+    """Rows with texts in columns that are not all numbers."""
+    mixed = {name for each in examples for name, value in each.input.items() if isinstance(value, str)}
+    return [
+        each._replace(input={n: f"{v:g}" if n in mixed and isinstance(v, float) else v for n, v in each.input.items()})
+        for each in examples
+    ]
+
+
+def _without_leaks(own: Own, kind: Kind) -> Iterator[Example]:
     """The examples without inputs that are in a later split too: testing counts most."""
     later: dict[Hashable, int] = {}
     order = {splits.TRAIN: 0, splits.VALIDATION: 1, splits.TEST: 2}
-    keys = [key(each.input) for each in own.examples]
-    for one, example in zip(keys, own.examples, strict=True):
-        later[one] = max(later.get(one, 0), order[example.split])
-    for one, example in zip(keys, own.examples, strict=True):
-        if later[one] > order[example.split]:
+    keys = [kind.key(each.input) for each in own.examples]
+    for key, example in zip(keys, own.examples, strict=True):
+        later[key] = max(later.get(key, 0), order[example.split])
+    for key, example in zip(keys, own.examples, strict=True):
+        if key is not None and later[key] > order[example.split]:
             own.leaks += 1
         else:
             yield example
-
-
-def text_key(text: str) -> Hashable:
-    """Texts that differ in case and white space only are equal."""
-    return hashlib.sha256(" ".join(text.casefold().split()).encode()).digest()[:16]
-
-
-def joined_text(record: Record, columns: Columns) -> str:
-    """The texts of the columns, line by line. Raises ValueError when there is none."""
-    parts = [_text(record.values.get(name), name) for name in columns.text]
-    text = "\n".join(filter(None, parts))
-    if not text:
-        raise ValueError(f"no text in {_names(columns.text)}")
-    return text
-
-
-def _text(value: Any, column: str) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, (dict, list)):
-        raise ValueError(f"the column {column!r} holds a list or an object, not a text")
-    return str(value).strip()
-
-
-def _names(columns: Sequence[str]) -> str:
-    return f"the column{'s' if len(columns) > 1 else ''} {', '.join(columns)}"

@@ -50,11 +50,16 @@ class OwnEpisodes(EpisodeSampler):
     Args:
         examples: The inputs by index.
         tasks: The classes of each task.
+        names: Makes what learners get of the names of classes. None: they get none, since the inputs are no texts.
     """
 
-    def __init__(self, examples: Callable[[Indices], Any], tasks: Sequence[Sequence[ClassExamples]]) -> None:
-        self.examples, self.tasks = examples, tasks
-        self.names: Callable[[list[str]], Any] = list
+    def __init__(
+        self,
+        examples: Callable[[Indices], Any],
+        tasks: Sequence[Sequence[ClassExamples]],
+        names: Callable[[list[str]], Any] | None = None,
+    ) -> None:
+        self.examples, self.tasks, self.names = examples, tasks, names
         self.examples_count = sum(len(each.query) for task in tasks for each in task)
 
     def draw(self, rng: np.random.Generator, shape: Shape) -> Drawn:
@@ -74,8 +79,7 @@ class OwnEpisodes(EpisodeSampler):
         classes, support, query = self.draw(rng, shape)
         targets = torch.arange(len(classes))
         inputs, queries = self._inputs(np.concatenate(support), np.concatenate(query))
-        named = not any(MEANINGLESS.fullmatch(each.name) for each in classes)
-        names = self.names([plain_words(each.name) for each in classes]) if named else None
+        names = self._names([each.name for each in classes])
         mask = torch.ones(sum(map(len, support)), dtype=torch.bool)
         learned = Support(inputs, targets.repeat_interleave(len(support[0])), mask, len(classes), names)
         return Episode(learned, queries, targets.repeat_interleave(len(query[0])))
@@ -88,6 +92,11 @@ class OwnEpisodes(EpisodeSampler):
         ways = min(shape.ways, max(len(classes) for classes in usable))
         most = max(each.available(shape.shots) for classes in usable for each in classes)
         return shape._replace(ways=ways, queries=min(shape.queries, most))
+
+    def _names(self, labels: list[str]) -> Any:
+        if self.names is None or any(MEANINGLESS.fullmatch(label) for label in labels):
+            return None
+        return self.names([plain_words(label) for label in labels])
 
     def _inputs(self, support: Indices, query: Indices) -> tuple[Any, Any]:
         """The inputs of the support and of the queries."""
@@ -111,7 +120,6 @@ class EncodableEpisodes(OwnEpisodes, EncodableSampler):
 
     def encoded(self, encode: Callable[[Any], Tensor]) -> "EncodableEpisodes":
         """The same episodes with features. Examples and names are encoded when they are first drawn."""
-        same = EncodableEpisodes(Encoded(self.examples, encode), self.tasks)
         known: dict[str, Tensor] = {}
 
         def names(words: list[str]) -> Tensor:
@@ -119,8 +127,7 @@ class EncodableEpisodes(OwnEpisodes, EncodableSampler):
                 known.update(zip(new, encode(new), strict=True))
             return torch.stack([known[each] for each in words])
 
-        same.names = names
-        return same
+        return EncodableEpisodes(Encoded(self.examples, encode), self.tasks, self.names and names)
 
 
 def tasks_of(examples: Sequence[Example], split: str) -> list[list[ClassExamples]]:
