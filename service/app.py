@@ -23,6 +23,7 @@ from service.cards import Catalogue
 from service.engine.base import Engine
 from service.errors import Unavailable
 from service.inputs.decoder import Decoder
+from service.learning import Learning
 from service.settings import Settings
 from service.store.store import Store
 
@@ -57,7 +58,7 @@ def create_app(
             entered = await stack.enter_async_context(engine)
             sweeping = asyncio.create_task(_sweep(store, tenants(settings.api_keys)))
             stack.callback(sweeping.cancel)
-            app.state.clients = Adaptation(catalogue, entered, store, settings, decoder)
+            app.state.clients = Adaptation(Learning(catalogue, entered, store, settings), decoder)
             app.state.readiness = Readiness(store, entered, default, decoder)
             await _wait_for_worker(entered)
             yield
@@ -84,6 +85,7 @@ def _store(url: str, settings: Settings) -> Store:
         url,
         timeout_s=settings.redis_timeout_s,
         state_ttl_s=settings.state_ttl_s,
+        versions=settings.versions,
         answer_ttl_s=settings.answer_ttl_s,
         answer_bytes=settings.answer_bytes,
         mark_s=math.ceil(settings.deadline_s),
@@ -99,9 +101,9 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
-            allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-API-Key", "X-Client-Id"],
-            expose_headers=["Retry-After"],
+            allow_methods=["GET", "POST", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "X-API-Key", "X-Client-Id"],
+            expose_headers=["ETag", "Retry-After"],
         )
     app.add_middleware(SendInPieces)
     app.add_middleware(RequestMetrics)

@@ -16,12 +16,13 @@ from service.errors import Contended, UnknownClient
 from service.inputs.decoder import Decoder
 from service.settings import Settings
 from service.store.checksums import parse_record
-from service.store.keys import record_key, state_key, support_key
+from service.store.keys import client_keys, record_key, state_key
 from service.store.records import ClientKey, Record, RequestKey
 from service.store.store import Store
 from tests.service.redises import EITHER
 from tests.service.store.fake_engine import CATALOGUE, FakeEngine
 from tests.service.store.histories import Client, Operation, linearizable
+from tests.service.supports import teaching, use_cases
 
 pytestmark = [pytest.mark.anyio, EITHER]
 
@@ -56,9 +57,9 @@ class Caller:
         pair = [([example], [float(example)])]
         try:
             if name == "adapt":
-                return (await self._clients.adapt(ALICE, "echo", pair, None)).record.version
+                return (await self._clients.adapt(ALICE, teaching("echo", pair, None))).record.version
             if name == "append":
-                return (await self._clients.append(ALICE, None, pair, None)).record.version
+                return (await self._clients.append(ALICE, teaching(None, pair, None))).record.version
             if name == "retried append":
                 return await self._retry(pair, RequestKey(f"key-{example}", "same"))
             return await self._read_or_delete(name)
@@ -84,14 +85,14 @@ class Caller:
         In a Cluster the answer is written after the client, in another slot. A request that is broken off between the
         two is not recognised if others have adapted the client since, so there the first is waited for.
         """
-        first = asyncio.create_task(self._clients.append(ALICE, None, pair, None, request))
+        first = asyncio.create_task(self._clients.append(ALICE, teaching(None, pair, None, request)))
         for _ in range(self._chance.randrange(40)):
             await asyncio.sleep(0)
         if self._breaks:
             first.cancel()
         with suppress(asyncio.CancelledError, UnknownClient, Contended):
             await first
-        return (await self._clients.append(ALICE, None, pair, None, request)).record.version
+        return (await self._clients.append(ALICE, teaching(None, pair, None, request))).record.version
 
 
 def _shown(record: Record) -> tuple[int, int]:
@@ -108,7 +109,7 @@ async def stores(redis_url, redis) -> AsyncIterator[list[Store]]:
 
 async def history_of(stores: list[Store], redis, redis_url: str, seed: int) -> list[Operation]:
     chance, clock, history = random.Random(seed), count(), []
-    apis = [Adaptation(CATALOGUE, FakeEngine(chance), store, Settings(), Decoder(Settings())) for store in stores]
+    apis = [use_cases(CATALOGUE, FakeEngine(chance), store, Settings(), Decoder(Settings())) for store in stores]
     cluster = "cluster" in redis_url
     callers = [Caller(apis[i % len(apis)], chance, clock, history, breaks=not cluster) for i in range(CALLERS)]
 
@@ -135,7 +136,7 @@ async def test_the_search_finds_a_delete_that_takes_several_steps(stores, redis,
     async def forget(store: Store, client: ClientKey) -> Record | None:
         """A delete without a script: read, then delete the current value."""
         text = await store._redis.get(record_key(client))
-        await store._redis.delete(record_key(client), support_key(client), state_key(client))
+        await store._redis.delete(*client_keys(client))
         await store._lists.remove(client)
         if text is None:
             raise UnknownClient("")
