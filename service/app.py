@@ -18,8 +18,9 @@ from service.api.memory_budget import MemoryBudget, ReleaseMemory
 from service.api.middleware import Normalize, RequestMetrics, SendInPieces
 from service.api.origins import OriginGuard
 from service.api.readiness import Readiness
-from service.api.routes import adapt, clients, health, models, predict
+from service.api.routes import adapt, clients, examples, health, models, predict
 from service.cards import Catalogue
+from service.editing import Editing
 from service.engine.base import Engine
 from service.errors import Unavailable
 from service.inputs.decoder import Decoder
@@ -27,7 +28,16 @@ from service.learning import Learning
 from service.settings import Settings
 from service.store.store import Store
 
-ROUTERS = (adapt.router, predict.router, clients.router, models.router, health.router, docs_page.router)
+ROUTERS = (
+    adapt.router,
+    predict.router,
+    clients.router,
+    examples.router,
+    examples.bodies,
+    models.router,
+    health.router,
+    docs_page.router,
+)
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +68,8 @@ def create_app(
             entered = await stack.enter_async_context(engine)
             sweeping = asyncio.create_task(_sweep(store, tenants(settings.api_keys)))
             stack.callback(sweeping.cancel)
-            app.state.clients = Adaptation(Learning(catalogue, entered, store, settings), decoder)
+            learning = Learning(catalogue, entered, store, settings)
+            app.state.clients, app.state.editing = Adaptation(learning, decoder), Editing(learning)
             app.state.readiness = Readiness(store, entered, default, decoder)
             await _wait_for_worker(entered)
             yield

@@ -13,6 +13,7 @@ from service.adaptation import Adaptation
 from service.api.auth import tenant_of
 from service.api.schemas import CLIENT_ID
 from service.cards import Catalogue
+from service.editing import Editing
 from service.settings import Settings
 from service.store.records import ClientKey
 
@@ -21,6 +22,12 @@ async def use_cases(request: Request) -> Adaptation:
     """The use cases."""
     clients: Adaptation = request.app.state.clients
     return clients
+
+
+async def editing(request: Request) -> Editing:
+    """The use cases on examples."""
+    edits: Editing = request.app.state.editing
+    return edits
 
 
 async def _catalogue(request: Request) -> Catalogue:
@@ -35,6 +42,7 @@ async def tenant(request: Request) -> str:
 
 
 UseCases = Annotated[Adaptation, Depends(use_cases)]
+Edits = Annotated[Editing, Depends(editing)]
 Models = Annotated[Catalogue, Depends(_catalogue)]
 Tenant = Annotated[str, Depends(tenant)]
 

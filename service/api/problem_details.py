@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
-from service.api.schemas import AdaptRequest, PredictRequest, Problem
+from service.api.schemas import AdaptRequest, NewLabel, PredictRequest, Problem
 from service.errors import BadRequest, Forbidden, HandfulError, HeadTooLarge, TooSlow, Unauthorized, Unprocessable
 from service.store.records import Receipt
 
@@ -28,6 +28,7 @@ CLIENT_CLOSED_REQUEST = 499
 DOCUMENTED: list[tuple[type[BaseModel], JsonSchemaMode]] = [
     (AdaptRequest, "validation"),
     (PredictRequest, "validation"),
+    (NewLabel, "validation"),
     (Problem, "serialization"),
 ]
 """Schemas that are missing in the signatures of the routes."""

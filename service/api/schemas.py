@@ -129,6 +129,10 @@ class AdaptResponse(BaseModel):
         ),
     ] = None
     expires_at: datetime | None
+    receipt: Annotated[
+        Receipt | None,
+        Field(description="What was removed. Absent if nothing was.", exclude_if=lambda given: given is None),
+    ] = None
     warnings: Warnings = []
     timings_ms: dict[str, float] = Field(
         description="Milliseconds of each stage: decode, adapt (with waiting) and store (not with an Idempotency-Key)."
@@ -183,6 +187,34 @@ class PredictResponse(BaseModel):
     timings_ms: dict[str, float] = Field(
         description="Milliseconds of each stage: decode and predict (with waiting and loading the state)."
     )
+
+
+class NewLabel(Body):
+    """Another label for an example, or another name for a class."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"label": "refund"}]})
+
+    label: LabelIn
+
+
+class ExampleInfo(BaseModel):
+    """An example of a client."""
+
+    id: str = Field(examples=["photo-17"])
+    label: str | int | float | list[float] = Field(examples=["refund"])
+    created_at: datetime
+    input: Annotated[
+        Any,
+        Field(description="The decoded input, if it was asked for.", exclude_if=lambda given: given is None),
+    ] = None
+
+
+class ExamplePage(BaseModel):
+    """A page of examples."""
+
+    version: int
+    examples: list[ExampleInfo]
+    next_cursor: int | None = Field(description="The `cursor` of the next page; null at the end.")
 
 
 class ClientInfo(BaseModel):

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Container, Sequence
 from datetime import datetime
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,12 +12,19 @@ from pydantic import BaseModel
 
 from service.arrays import TEXT, Array, text_array
 
+LONG_TEXT = 2000
+"""Characters of a text that count as long."""
+
 
 class Form(BaseModel):
     """The form of all inputs of a version: a dtype of numpy, or `text`, and the shape of one input."""
 
     dtype: str
     shape: list[int]
+
+    def numbers(self) -> int:
+        """The numbers of one input; for a text its length, as a bound."""
+        return LONG_TEXT if self.dtype == "text" else prod(self.shape)
 
 
 class Example(NamedTuple):

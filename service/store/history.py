@@ -135,6 +135,7 @@ def _record(client: ClientKey, draft: Draft, found: Record | None, next_row: int
         change=draft.change,
         classes=draft.classes,
         examples=len(draft.examples),
+        input=draft.input,
         form=draft.form,
         created_at=old.created_at if old else now,
         updated_at=now,

@@ -1,7 +1,7 @@
 """Reads a version of a client whole: its record, its examples and their targets."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from redis.exceptions import ResponseError
@@ -15,6 +15,14 @@ from service.store.examples import Example, Form, content_id, digest, form_of, f
 from service.store.keys import examples_key, inputs_key, support_key, versions_key
 from service.store.records import Blob, ClientKey, Gone, Record, Snapshot, unexpired
 from service.store.redis_client import is_other_type
+
+Choose = Callable[[Sequence[int], Sequence[Any]], Sequence[int]]
+"""Chooses examples by their rows and targets; returns their places."""
+
+
+def everything(rows: Sequence[int], _: Sequence[Any]) -> Sequence[int]:
+    """Choose all examples."""
+    return range(len(rows))
 
 
 class Contents(NamedTuple):
@@ -35,6 +43,13 @@ class Contents(NamedTuple):
         names = class_names(record.classes, named=record.label_names)
         return SupportSet(inputs, targets, len(record.classes or ()), names)
 
+    def chosen(self, choose: Choose) -> Self:
+        """Some of the examples."""
+        places = choose(range(len(self.examples)), self.targets)
+        return self._replace(
+            examples=[self.examples[place] for place in places], targets=[self.targets[place] for place in places]
+        )
+
     def labels(self) -> list[Any]:
         """The label of each example, as it was sent."""
         return labels_of(self.record.classes, self.targets)
@@ -51,13 +66,17 @@ class Reader:
     def __init__(self, redis: Client, text: Callable[[ClientKey], Awaitable[Blob]]) -> None:
         self._redis, self._text = redis, text
 
-    async def contents(self, client: ClientKey, version: int | None = None) -> Contents:
-        """A version, by default the current one. Raises UnknownClient, UnknownVersion, VersionGone, CorruptRecord."""
+    async def contents(self, client: ClientKey, version: int | None = None, choose: Choose = everything) -> Contents:
+        """A version, by default the current one, with all or some of its examples.
+
+        Raises:
+            UnknownClient, UnknownVersion, VersionGone, CorruptRecord: It cannot be read.
+        """
         while True:
             text = await self._text(client)
             record = known(client, parse_record(text))
             try:
-                contents = await self._contents(client, record, version)
+                contents = await self._contents(client, record, version, choose)
             except (CorruptRecord, UnknownVersion):  # it may have changed between two steps
                 if await self._text(client) == text:
                     raise
@@ -80,9 +99,9 @@ class Reader:
         versions = [each for each in kept if each.version != record.version]
         return [record, *sorted(versions, key=lambda each: -each.version)]
 
-    async def _contents(self, client: ClientKey, record: Record, number: int | None) -> Contents:
+    async def _contents(self, client: ClientKey, record: Record, number: int | None, choose: Choose) -> Contents:
         if number in (None, record.version) and record.next_row is None:
-            return await self._old_contents(client, record)
+            return (await self._old_contents(client, record)).chosen(choose)
         try:
             found = await self._snapshot(client, record.version if number is None else number)
         except UnknownVersion:
@@ -92,10 +111,12 @@ class Reader:
         if found.version == record.version and found.write != record.write:
             raise corrupt("version")
         rows = found.row_numbers()
-        examples = await self._examples(client, rows) if rows else []
-        if not len(examples) == len(found.targets) == found.examples:
+        if not len(rows) == len(found.targets) == found.examples:
             raise corrupt("version")
-        return Contents(record if found.version == record.version else found, examples, found.targets)
+        places = choose(rows, found.targets)
+        examples = await self._examples(client, [rows[place] for place in places]) if places else []
+        targets = [found.targets[place] for place in places]
+        return Contents(record if found.version == record.version else found, examples, targets)
 
     async def _snapshot(self, client: ClientKey, number: int) -> Snapshot:
         try:

@@ -56,8 +56,9 @@ class Record(BaseModel):
 
     `write` is unique to each write. It distinguishes a version from the same version of a deleted client with the same
     id. `replaces` is the previous `write`; its state is no longer needed. `request` is the id of the request with an
-    idempotency key. `columns` is what the input kind learned of the examples. `next_row` is the first row that was
-    never used; None: the client was written by 0.1, which kept its support set under one key, with `support_digest`.
+    idempotency key. `columns` is what the input kind learned of the examples. `input` is the input kind of the model.
+    `next_row` is the first row that was never used; None: the client was written by 0.1, which kept its support set
+    under one key, with `support_digest`.
     """
 
     write: str
@@ -73,6 +74,7 @@ class Record(BaseModel):
     change: str = "replace"
     classes: list[str] | list[int] | None
     examples: int
+    input: dict[str, Any] | None = None
     form: Form | None = None
     created_at: datetime
     updated_at: datetime
@@ -152,6 +154,7 @@ class Draft(NamedTuple):
     """A version to write. `Store.commit` makes a Record of it.
 
     write        its unique id
+    input        the input kind of the model
     targets      a class index, or a list of numbers, for each of the examples
     form         the form of the inputs; None without examples
     state        None: the examples are too few to adapt to
@@ -163,6 +166,7 @@ class Draft(NamedTuple):
     write: str
     model: str
     checkpoint: str
+    input: dict[str, Any] | None
     classes: list[str] | list[int] | None
     examples: Sequence[Example]
     targets: list[Any]

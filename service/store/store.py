@@ -17,7 +17,7 @@ from service.store.expiry import Sweep
 from service.store.keys import client_keys, past_state_key, record_key, state_key
 from service.store.listing import Lists, every_listing
 from service.store.probe import probe
-from service.store.reading import Contents, Reader, known
+from service.store.reading import Choose, Contents, Reader, everything, known
 from service.store.records import Adapted, Blob, ClientKey, Draft, Gone, Record, RequestKey, StateKey
 from service.store.redis_client import is_other_type
 from service.store.retries import no_retry
@@ -107,10 +107,14 @@ class Store:
         async with self._turn():
             return await self._reader.versions(client)
 
-    async def contents(self, client: ClientKey, version: int | None = None) -> Contents:
-        """A version with its examples. Raises UnknownClient, UnknownVersion, VersionGone, CorruptRecord."""
+    async def contents(self, client: ClientKey, version: int | None = None, choose: Choose = everything) -> Contents:
+        """A version, by default the current one, with all or some of its examples.
+
+        Raises:
+            UnknownClient, UnknownVersion, VersionGone, CorruptRecord: It cannot be read.
+        """
         async with self._turn():
-            return await self._reader.contents(client, version)
+            return await self._reader.contents(client, version, choose)
 
     async def state(self, key: StateKey, record: Record, *, past: bool = False) -> Arrays | None:
         """A state, of the current or of a `past` version, with a renewed expiry; None if it is missing or corrupt."""

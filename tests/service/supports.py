@@ -39,7 +39,7 @@ def draft(number: int = 1, ttl_s: int | None = None) -> Draft:
     expires_at = None if ttl_s is None else datetime.now(UTC) + timedelta(seconds=ttl_s)
     classes, targets = ["a", str(number)], [number] * number
     return Draft(
-        secrets.token_hex(8), "glyphs", CHECKPOINT, classes, examples_of(inputs), targets, form_of(inputs), state,
+        secrets.token_hex(8), "glyphs", CHECKPOINT, None, classes, examples_of(inputs), targets, form_of(inputs), state,
         expires_at,
     )  # fmt: skip
 

@@ -22,6 +22,7 @@ from service.store.keys import (
     inputs_key,
     record_key,
     state_key,
+    support_key,
     versions_key,
 )
 from service.store.records import ClientKey, Record
