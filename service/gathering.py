@@ -11,6 +11,9 @@ from service.errors import Conflict
 from service.inputs.kind import InputWarning
 from service.store.examples import Example, Form, content_id, digest, form_of, free_id, to_raw
 
+WARNINGS = 20
+"""Warnings of one kind in an answer."""
+
 
 class Given(NamedTuple):
     """A labelled input as it was sent. `id` is None when the service chooses one."""
@@ -48,7 +51,7 @@ class Gatherer:
         self._by_content: dict[tuple[str, bytes], str] = {}
         self._by_input: dict[str, dict[bytes, Any]] = {}
         self.examples, self.labels = list(examples), list(labels)
-        self.warnings: list[InputWarning] = []
+        self._warnings: dict[str, list[InputWarning]] = {"duplicate": [], "contradiction": []}
         for example, label in zip(examples, labels, strict=True):
             self._note(example, label)
 
@@ -92,7 +95,16 @@ class Gatherer:
             )
 
     def _warn(self, field: str, code: str, detail: str) -> None:
-        self.warnings.append(InputWarning(field, code, detail))
+        self._warnings[code].append(InputWarning(field, code, detail))
+
+    def warnings(self) -> list[InputWarning]:
+        """The first warnings of each kind, and how many more there are."""
+        found = []
+        for code, warnings in self._warnings.items():
+            found += warnings[:WARNINGS]
+            if (more := len(warnings) - WARNINGS) > 0:
+                found.append(InputWarning("support", code, f"support: {more} more examples have this warning."))
+        return found
 
 
 def gather(
@@ -122,7 +134,7 @@ def gather(
         raise Conflict("The client's examples were made for another input size of this model. Replace them all.")
     gatherer = Gatherer(known.examples, known.labels, contradictions=classes, duplicates=twice)
     new = gatherer.add(inputs, labels, ids)
-    return Gathered(gatherer.examples, gatherer.labels, new, form, gatherer.warnings)
+    return Gathered(gatherer.examples, gatherer.labels, new, form, gatherer.warnings())
 
 
 NOTHING = Gathered([], [], [], None, [])

@@ -47,7 +47,7 @@ LABEL_IN_PATH["parameters"].append({"name": "label", "in": "path", "required": T
 Name = Annotated[str, Path(pattern=CLIENT_ID, description="The id of the example.")]
 Inputs = Annotated[
     bool,
-    Query(description="Whether to show the inputs, as the service decoded them: texts, numbers, rows or PNG files."),
+    Query(description="Whether to show the inputs, as they were decoded: texts, numbers, rows or PNG files."),
 ]
 KeepHistory = Annotated[
     bool,

@@ -65,7 +65,7 @@ MESSAGES = [
     messages.Adapt(
         1, "glyphs", "alice", SupportSet(np.ones((2, 1, 28, 28), np.uint8), np.arange(2), 2), None, None, NOBODY
     ),
-    messages.Predict(2, "glyphs", "a/b", np.ones((1, 1, 28, 28), np.uint8), None, None, NOBODY),
+    messages.Predict(2, "glyphs", "a/b", np.ones((1, 1, 28, 28), np.uint8), None, NOBODY),
     messages.Predict(3, "glyphs", "a/b", np.ones((1, 2), np.float32), {"w": np.ones(3, np.float32)}, NOBODY),
     messages.Evict("a/b"),
     messages.Cancel(2),
