@@ -18,7 +18,7 @@ from service.api.memory_budget import MemoryBudget, ReleaseMemory
 from service.api.middleware import Normalize, RequestMetrics, SendInPieces
 from service.api.origins import OriginGuard
 from service.api.readiness import Readiness
-from service.api.routes import adapt, clients, examples, health, models, predict
+from service.api.routes import adapt, clients, examples, health, models, predict, versions
 from service.cards import Catalogue
 from service.editing import Editing
 from service.engine.base import Engine
@@ -27,6 +27,7 @@ from service.inputs.decoder import Decoder
 from service.learning import Learning
 from service.settings import Settings
 from service.store.store import Store
+from service.versioning import Versioning
 
 ROUTERS = (
     adapt.router,
@@ -34,6 +35,8 @@ ROUTERS = (
     clients.router,
     examples.router,
     examples.bodies,
+    versions.router,
+    versions.bodies,
     models.router,
     health.router,
     docs_page.router,
@@ -70,6 +73,7 @@ def create_app(
             stack.callback(sweeping.cancel)
             learning = Learning(catalogue, entered, store, settings)
             app.state.clients, app.state.editing = Adaptation(learning, decoder), Editing(learning)
+            app.state.versioning = Versioning(learning)
             app.state.readiness = Readiness(store, entered, default, decoder)
             await _wait_for_worker(entered)
             yield

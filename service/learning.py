@@ -118,7 +118,7 @@ class Learning:
             state = await self._adapt(client, lesson, write, columns, support)
         clock.lap("adapt")
         return Draft(
-            write, card.name, card.checkpoint, card.input.model_dump(), classes, lesson.examples,
+            write, card.name, card.checkpoint, card.input.model_dump(mode="json"), classes, lesson.examples,
             support.targets.tolist(), lesson.form, state, lesson.expires_at, lesson.named, lesson.request, lesson.ids,
             [*lesson.warnings, *warnings], dict(clock.laps_ms), columns, lesson.change, lesson.removed,
             lesson.keep_history,

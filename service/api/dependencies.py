@@ -16,6 +16,7 @@ from service.cards import Catalogue
 from service.editing import Editing
 from service.settings import Settings
 from service.store.records import ClientKey
+from service.versioning import Versioning
 
 
 async def use_cases(request: Request) -> Adaptation:
@@ -28,6 +29,12 @@ async def editing(request: Request) -> Editing:
     """The use cases on examples."""
     edits: Editing = request.app.state.editing
     return edits
+
+
+async def versioning(request: Request) -> Versioning:
+    """The use cases on versions."""
+    versions: Versioning = request.app.state.versioning
+    return versions
 
 
 async def _catalogue(request: Request) -> Catalogue:
@@ -43,6 +50,7 @@ async def tenant(request: Request) -> str:
 
 UseCases = Annotated[Adaptation, Depends(use_cases)]
 Edits = Annotated[Editing, Depends(editing)]
+Versions = Annotated[Versioning, Depends(versioning)]
 Models = Annotated[Catalogue, Depends(_catalogue)]
 Tenant = Annotated[str, Depends(tenant)]
 

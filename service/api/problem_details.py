@@ -14,7 +14,15 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
-from service.api.schemas import AdaptRequest, NewLabel, PredictRequest, Problem
+from service.api.schemas import (
+    AdaptRequest,
+    CopyRequest,
+    MoveRequest,
+    NewLabel,
+    PredictRequest,
+    Problem,
+    RollbackRequest,
+)
 from service.errors import BadRequest, Forbidden, HandfulError, HeadTooLarge, TooSlow, Unauthorized, Unprocessable
 from service.store.records import Receipt
 
@@ -29,6 +37,9 @@ DOCUMENTED: list[tuple[type[BaseModel], JsonSchemaMode]] = [
     (AdaptRequest, "validation"),
     (PredictRequest, "validation"),
     (NewLabel, "validation"),
+    (RollbackRequest, "validation"),
+    (MoveRequest, "validation"),
+    (CopyRequest, "validation"),
     (Problem, "serialization"),
 ]
 """Schemas that are missing in the signatures of the routes."""
