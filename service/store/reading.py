@@ -77,7 +77,7 @@ class Reader:
             record = known(client, parse_record(text))
             try:
                 contents = await self._contents(client, record, version, choose)
-            except (CorruptRecord, UnknownVersion):  # it may have changed between two steps
+            except (CorruptRecord, UnknownVersion, VersionGone):  # it may have changed between two steps
                 if await self._text(client) == text:
                     raise
                 continue
