@@ -84,6 +84,9 @@ class Settings(BaseSettings):
     state_ttl_s: int = Field(
         7 * 24 * 3600, ge=1, description="Seconds that an unused state stays in Redis. A later predict rebuilds it."
     )
+    versions: int = Field(
+        10, ge=1, le=1000, description="Versions of each client to keep. An example stays while a kept version has it."
+    )
     answer_ttl_s: int = Field(
         24 * 3600, ge=1, description="Seconds to keep the answer to an adapt with an Idempotency-Key."
     )

@@ -75,7 +75,13 @@ def parse_safetensors(body: Bytes, field: str, limit: int) -> dict[str, Any]:
     labels = fields.pop("labels")
     if not isinstance(labels, list) or len(labels) != len(inputs):
         raise BadRequest(f"labels: not a list of {len(inputs)}, one for each input.")
-    return fields | {field: [{"input": one, "label": label} for one, label in zip(inputs, labels, strict=True)]}
+    examples = [{"input": one, "label": label} for one, label in zip(inputs, labels, strict=True)]
+    if "ids" in fields:
+        ids = fields.pop("ids")
+        if not isinstance(ids, list) or len(ids) != len(inputs):
+            raise BadRequest(f"ids: not a list of {len(inputs)}, one for each input.")
+        examples = [example | {"id": name} for example, name in zip(examples, ids, strict=True)]
+    return fields | {field: examples}
 
 
 def _loaded(body: Bytes) -> Any:
