@@ -29,4 +29,5 @@ def familiarity(examples: Tensor, weights: Tensor, query: Tensor) -> Tensor:
         means = weights.T @ examples / weights.sum(0).unsqueeze(-1)
         to_means = query @ F.normalize(means, dim=-1).T - SPREAD_WEIGHT * means.norm(dim=-1)
         to_examples = torch.where(weights.any(-1), SHARPNESS * query @ examples.T, -torch.inf).logsumexp(-1)
-        return to_means.amax(-1) + EXAMPLE_WEIGHT / SHARPNESS * to_examples
+        scores: Tensor = to_means.amax(-1) + EXAMPLE_WEIGHT / SHARPNESS * to_examples
+        return scores
