@@ -1,13 +1,14 @@
 """Texts and photos over HTTP, beside what else one can write: python -m benchmarks.encoder_serving [SERVICE ...]
 
-Every service is driven alone, by a closed loop of clients. `per_cpu` is requests per second of the processor time of all its
-processes, which other work on the machine disturbs least. The encoder alone, in a loop in one thread, is the limit. Each
-figure is written to docs/performance.json when it is known, and a service that fails costs no others.
+Every service is driven alone, by a closed loop of clients. `per_cpu` is requests per second of the processor time of
+all its processes, which other work on the machine disturbs least. The encoder alone, in a loop in one thread, is the
+limit. Each figure is written to docs/performance.json when it is known, and a service that fails costs no others.
 """
 
 import argparse
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.util import find_spec
 from itertools import product
 from typing import NamedTuple
@@ -27,6 +28,8 @@ from models.functional import encode_many
 from service.settings import ZOO
 
 CLIENTS = (1, 16, 64)
+CALLS = (("predict", 1), ("predict", 15), ("adapt", WAYS * SHOTS))
+"""Each call, and the inputs of a request."""
 SECONDS = {TEXTS: 4.0, PHOTOS: 10.0}
 BATCHED = 16
 """Requests whose inputs the limit encodes together, at most."""
@@ -68,9 +71,7 @@ class Scene(NamedTuple):
 
 def scenes(kinds: list[str]) -> Iterator[Scene]:
     """All scenes of these kinds."""
-    for kind, (call, count), clients in product(
-        kinds, (("predict", 1), ("predict", 15), ("adapt", WAYS * SHOTS)), CLIENTS
-    ):
+    for kind, (call, count), clients in product(kinds, CALLS, CLIENTS):
         yield Scene(kind, call, count, clients)
 
 
@@ -129,8 +130,8 @@ def measure_limit(name: str, kinds: list[str], factor: float) -> None:
             made = inputs(kind, together * scene.count, 0)
             ready = made if kind == TEXTS else photos(made)
             with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=LIMITS[name] == "bfloat16"):
-                rate = together * rate_of(lambda ready=ready: encode_many(learner, ready), factor * SECONDS[kind] / 2)
-            record(scene, name, {"per_cpu": rate})
+                rate = rate_of(partial(encode_many, learner, ready), factor * SECONDS[kind] / 2)
+            record(scene, name, {"per_cpu": together * rate})
 
 
 def rate_of(run: Callable[[], object], seconds: float) -> float:

@@ -53,7 +53,7 @@ class Encoders:
 
     def __init__(self) -> None:
         os.environ["TOKENIZERS_PARALLELISM"] = "false"
-        from transformers import AutoModel, AutoTokenizer
+        from transformers import AutoModel, AutoTokenizer  # noqa: PLC0415 (takes seconds)
 
         torch.set_num_threads(1)
         folder = folder_of(MINILM["name"], sha256=MINILM["sha256"])

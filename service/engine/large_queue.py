@@ -3,13 +3,15 @@
 import os
 import sys
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol, TypeVar
 
 from service.engine.device import Device
 from service.engine.job_queue import Job, JobQueue, settle
 from service.engine.memory import is_out_of_memory, refusal
+from service.engine.turns import BeforeEach, Turns
 from service.errors import HandfulError
 
 Result = TypeVar("Result")
@@ -36,12 +38,14 @@ class Pieces(Protocol[Answer_co]):
 class LargeQueue(JobQueue[Pieces[Result], Result]):
     """Runs the next piece of the next job, with one thread for each device.
 
-    A tenant has at most one running job, so that a thread is free for the others. A cancelled job stops after its
-    current piece.
+    A tenant has at most one running job, so that a thread is free for the others. Before each operation of torch, a job
+    pauses until it is the turn of its tenant. A cancelled job stops there.
     """
 
-    def __init__(self, name: str, devices: Sequence[Device], waiting: int) -> None:
-        super().__init__(name, waiting, len(devices))
+    large = True
+
+    def __init__(self, name: str, devices: Sequence[Device], waiting: int, turns: Turns) -> None:
+        super().__init__(name, waiting, len(devices), turns)
         self._devices = devices
         self._running: set[str] = set()
 
@@ -64,7 +68,8 @@ class LargeQueue(JobQueue[Pieces[Result], Result]):
         [job] = jobs
         outcome: Result | Exception | None
         try:
-            outcome = job.work.advance(self._devices[number])
+            with BeforeEach(self._pauses(job, number)):
+                outcome = job.work.advance(self._devices[number])
         except Exception as error:
             failure = error.with_traceback(None)
             outcome = None if is_out_of_memory(failure) and job.work.shrink() else refusal(failure)
@@ -75,6 +80,25 @@ class LargeQueue(JobQueue[Pieces[Result], Result]):
             if outcome is None:
                 self._push(job)
             self._changed.notify_all()
+
+    def _pauses(self, job: Job[Pieces[Result], Result], number: int) -> Callable[[], None]:
+        """A function that waits for the turn of a job. Raises CallerGone."""
+        tenant, gone, charged = job.share[0], job.answer.done, time.thread_time()
+
+        def pause() -> None:
+            nonlocal charged
+            self._turns.charge(tenant, (now := time.thread_time()) - charged)
+            charged, self._began[number] = now, None  # a job that pauses is not stuck
+            self._turns.wait(tenant, stop=gone)
+            self._began[number] = time.monotonic()
+            if gone():
+                raise CallerGone
+
+        return pause
+
+
+class CallerGone(Exception):
+    """Nobody waits for the answer of this job."""
 
 
 def _be_nice() -> None:
