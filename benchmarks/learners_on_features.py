@@ -137,9 +137,9 @@ def named(episodes: Callable[..., EpisodeSampler]) -> list[Head]:
         return answer
 
     return [
-        Head("logistic regression with class names", frozen, episodes, calibrated=True),
-        Head("the model `texts`, without class names", partial(own, with_names=False), own_texts, calibrated=True),
-        Head("the model `texts`", partial(own, with_names=True), own_texts, calibrated=True),
+        Head("logistic regression with class names", frozen, episodes),
+        Head("the model `texts`, without class names", partial(own, with_names=False), own_texts),
+        Head("the model `texts`", partial(own, with_names=True), own_texts),
     ]
 
 
