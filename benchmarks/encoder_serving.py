@@ -14,6 +14,7 @@ from itertools import product
 from typing import NamedTuple
 
 import httpx
+import psutil
 import torch
 
 from benchmarks.driving import console, drive, stage
@@ -97,7 +98,7 @@ def main() -> None:
                 measure_limit(name, given.kinds, given.seconds)
             elif find_spec(SERVICES[name].service.needs):
                 measure_service(name, given.kinds, given.seconds)
-        except (OSError, RuntimeError, TimeoutError, httpx.HTTPError) as error:
+        except (OSError, RuntimeError, TimeoutError, httpx.HTTPError, psutil.Error) as error:
             console.print(f"{name} is left out: {error}", style="red")
 
 
