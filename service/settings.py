@@ -135,6 +135,15 @@ class Settings(BaseSettings):
     state_cache_bytes: int = Field(
         512 * 2**20, ge=0, description="Maximum bytes of adapted states cached on the device."
     )
+    feature_cache_bytes: int = Field(
+        64 * 2**20,
+        ge=0,
+        description="Maximum bytes of features of texts and photos that the worker keeps in memory, so that it encodes "
+        "identical inputs of a tenant once; 0 turns this off.",
+    )
+    feature_cache_s: float = Field(
+        300.0, gt=0, description="Seconds that the worker keeps such features after encoding an input."
+    )
     max_job_s: float = Field(
         5.0,
         gt=0,

@@ -41,15 +41,15 @@ class LargeAdapt:
 
     def advance(self, device: Device) -> Arrays | Diverged | None:
         """Encode some examples; adapt when all are encoded."""
-        began = device.clock()
+        elapsed = device.timer()
         if len(self._left):
-            self._features += device.encode(self._job.model, [self._left[: self._size]])
+            self._features += device.encode(self._job.model, [self._left[: self._size]], [self._job.tenant])
             self._left = self._left[self._size :]
-            self._seconds += device.clock() - began
+            self._seconds += elapsed()
             return None
         features = torch.cat(self._features) if self._features else None
         [adapted] = device.adapt([self._job._replace(features=features)])
-        return self._finish(self._job, adapted, self._seconds + device.clock() - began)
+        return self._finish(self._job, adapted, self._seconds + elapsed())
 
     def next_is_short(self) -> bool:
         """The adapt itself may take most of the time."""
@@ -81,9 +81,9 @@ class LargePredict:
 
     def advance(self, device: Device) -> Array | Diverged | None:
         """Answer some queries. Returns the answers to all when none are left."""
-        began = device.clock()
+        elapsed = device.timer()
         [answers] = device.predict([self._job._replace(queries=self._left[: self._size])])
-        self._seconds += device.clock() - began
+        self._seconds += elapsed()
         if isinstance(answers, Diverged):
             return answers
         self._answers.append(answers)
