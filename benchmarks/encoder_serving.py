@@ -33,7 +33,7 @@ CALLS = (("predict", 1), ("predict", 15), ("adapt", WAYS * SHOTS))
 """Each call, and the inputs of a request."""
 SECONDS = {TEXTS: 4.0, PHOTOS: 8.0}
 LONGER = 3
-"""An adapt takes longer than a predict, and Handful runs those of all clients at the same speed."""
+"""Many requests of many inputs take longer, and Handful runs those of all clients at the same speed."""
 BATCHED = 16
 """Requests whose inputs the limit encodes together, at most."""
 UNCACHED = {"SERVE": "texts,photos", "DEFAULT_MODEL": TEXTS, "FEATURE_CACHE_BYTES": "0"}
@@ -73,7 +73,7 @@ class Scene(NamedTuple):
 
     def seconds(self) -> float:
         """How long it is measured."""
-        return SECONDS[self.kind] * (LONGER if self.call == "adapt" else 1)
+        return SECONDS[self.kind] * (LONGER if self.count > 1 and self.clients > 1 else 1)
 
 
 def scenes(kinds: list[str]) -> Iterator[Scene]:

@@ -69,20 +69,18 @@ class Device:
     def adapt(self, jobs: Sequence[AdaptJob]) -> list[Adapted | Diverged]:
         """Adapt to the support sets of a batch of jobs. Returns a result for each."""
         model = jobs[0].model
-        with self._autocast():
-            features, names = self._features(jobs), self._names(jobs)
-            supported = [Supported(*each) for each in zip(jobs, features, names, strict=True)]
-            return run_in_groups(partial(self._adapt_group, model), supported, _adapt_key)
+        features, names = self._features(jobs), self._names(jobs)
+        supported = [Supported(*each) for each in zip(jobs, features, names, strict=True)]
+        return run_in_groups(partial(self._adapt_group, model), supported, _adapt_key)
 
     @torch.no_grad()
     def predict(self, jobs: Sequence[PredictJob]) -> list[Array | Diverged]:
         """Answer the queries of a batch of jobs. Returns logits (q, ways) or values (q, outputs) for each."""
         model = jobs[0].model
         key = _alone if self.transductive(model) else _predict_key
-        with self._autocast():
-            features = self.encode(model, [job.queries for job in jobs], [job.tenant for job in jobs])
-            asked = list(zip(jobs, features, strict=True))
-            return run_in_groups(partial(self._predict_group, model), asked, key)
+        features = self.encode(model, [job.queries for job in jobs], [job.tenant for job in jobs])
+        asked = list(zip(jobs, features, strict=True))
+        return run_in_groups(partial(self._predict_group, model), asked, key)
 
     def place(self, state: Arrays) -> State:
         """Copy a state to the device. On the CPU it is shared if torch may write to it."""
@@ -168,7 +166,9 @@ class Device:
             supports[0].ways,
             torch.stack(names) if names else None,
         )
-        states = self._rounded(model, self._adapt_many[model](self._learners[model], batch))
+        with self._autocast():
+            adapted = self._adapt_many[model](self._learners[model], batch)
+        states = self._rounded(model, adapted)
         encodes = self.encodes(model)
         return [_adapted(states, i, each.features if encodes else None) for i, each in enumerate(group)]
 
@@ -177,7 +177,9 @@ class Device:
         kept = {name: torch.stack([job.state[name] for job, _ in group]) for name in group[0][0].state}
         queries = pad_and_stack([features for _, features in group])
         states = self._encodings[model].decode(kept)
-        answers = self._predict_many[model](self._learners[model], states, queries).float().cpu().numpy()
+        with self._autocast():  # autocast cannot stack states of 16 bits
+            logits = self._predict_many[model](self._learners[model], states, queries)
+        answers = logits.float().cpu().numpy()
         return [_finite(np.array(own[: len(features)])) for own, (_, features) in zip(answers, group, strict=True)]
 
     def _rounded(self, model: str, states: State) -> State:
