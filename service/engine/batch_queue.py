@@ -34,8 +34,13 @@ class BatchQueue(JobQueue[Work, Result]):
     def __init__(
         self, name: str, run: Callable[[Sequence[Work]], Sequence[Result | HandfulError]], limits: Limits, turns: Turns
     ) -> None:
-        super().__init__(name, limits.waiting, 1, turns)
-        self._run, self._limits = run, limits
+        super().__init__(name, limits.waiting, threads=1)
+        self._run, self._limits, self._turns = run, limits, turns
+
+    def _submitted(self, job: Job[Work, Result]) -> None:
+        tenant = job.share[0]
+        self._turns.enter(tenant)
+        job.answer.add_done_callback(lambda answer: self._turns.leave(tenant))
 
     def _next(self) -> list[Job[Work, Result]]:
         """Take the next job, and others of its group up to the limits."""

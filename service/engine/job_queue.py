@@ -7,12 +7,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import ClassVar, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from service.engine.base import NOBODY, Share
 from service.engine.costs import FREE, Cost
 from service.engine.fair_queue import FairQueue
-from service.engine.turns import Turns
 from service.errors import Busy, Unavailable
 
 Work = TypeVar("Work")
@@ -34,11 +33,8 @@ class Job(Generic[Work, Result]):
 class JobQueue(ABC, Generic[Work, Result]):
     """A fair queue of at most `waiting` jobs, served by `threads` threads."""
 
-    large: ClassVar[bool] = False
-    """Whether the jobs are large, and give way to the small ones of tenants that have used less."""
-
-    def __init__(self, name: str, waiting: int, threads: int, turns: Turns) -> None:
-        self.name, self._waiting, self._turns = name, waiting, turns
+    def __init__(self, name: str, waiting: int, threads: int) -> None:
+        self.name, self._waiting = name, waiting
         self._queue: FairQueue[Job[Work, Result]] = FairQueue(lambda job: job.answer.done())
         self._changed = threading.Condition()
         self._closing = False
@@ -86,10 +82,13 @@ class JobQueue(ABC, Generic[Work, Result]):
             if len(self._queue) >= self._waiting:
                 raise Busy(f"{len(self._queue)} jobs are waiting, the limit. Try again soon.")
             job = Job(work, group, examples, cost, share, asyncio.get_running_loop().create_future())
-            self._turns.enter(share[0], large=self.large)
-            job.answer.add_done_callback(lambda answer: self._turns.leave(share[0], large=self.large))
+            self._submitted(job)
             self._push(job)
         return job.answer
+
+    @abstractmethod
+    def _submitted(self, job: Job[Work, Result]) -> None:
+        """Called when a job is submitted."""
 
     @abstractmethod
     def _next(self) -> list[Job[Work, Result]]:

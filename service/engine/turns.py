@@ -1,15 +1,18 @@
-"""Turns of tenants: a large job pauses while a tenant that has used less has a small job."""
+"""Turns of tenants: a large job pauses while a tenant that has used less has a job."""
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from service.engine.costs import PIECE_S
+
 
 class Turns:
-    """The jobs of each tenant that wait or run, and the processor time that it has used.
+    """The tenants that have small jobs or a running large one, and the processor time that each has used.
 
     A tenant that returns after a pause starts level with the others, as in `FairQueue`.
     """
@@ -21,8 +24,8 @@ class Turns:
         self._used: dict[str, float] = {}
         self._closed = False
 
-    def enter(self, tenant: str, *, large: bool) -> None:
-        """A job of a tenant waits."""
+    def enter(self, tenant: str, *, large: bool = False) -> None:
+        """A small job of a tenant waits, or a large one runs."""
         with self._changed:
             active = self._small.keys() | self._large.keys()
             level = min((self._used[each] for each in active), default=0.0)
@@ -30,12 +33,23 @@ class Turns:
             self._used[tenant] = max(self._used.get(tenant, 0.0), level)
             self._jobs(large)[tenant] += 1
 
-    def leave(self, tenant: str, *, large: bool) -> None:
-        """A job of a tenant has ended, or its caller has gone."""
+    def leave(self, tenant: str, *, large: bool = False) -> None:
+        """A small job of a tenant has ended, or a large one has, or waits for its next piece."""
+        jobs = self._jobs(large)
         with self._changed:
-            self._jobs(large)[tenant] -= 1
-            self._jobs(large)[tenant] or self._jobs(large).pop(tenant)
+            jobs[tenant] -= 1
+            if not jobs[tenant]:
+                del jobs[tenant]
             self._changed.notify_all()
+
+    @contextmanager
+    def running(self, tenant: str) -> Iterator[None]:
+        """While a large job of a tenant runs."""
+        self.enter(tenant, large=True)
+        try:
+            yield
+        finally:
+            self.leave(tenant, large=True)
 
     def charge(self, tenant: str, seconds: float) -> None:
         """Count processor time that a tenant has used."""
@@ -46,8 +60,13 @@ class Turns:
     def wait(self, tenant: str, stop: Callable[[], bool]) -> None:
         """Wait until it is the turn of a large job of a tenant, or until it shall stop."""
         with self._changed:
-            while not (self._closed or stop() or self._is_first(tenant)):
+            while not (self._closed or stop() or self._is_next(tenant)):
                 self._changed.wait()
+
+    def wake(self) -> None:
+        """Let the jobs that wait look again whether they shall stop."""
+        with self._changed:
+            self._changed.notify_all()
 
     def close(self) -> None:
         """Wait no more."""
@@ -55,10 +74,11 @@ class Turns:
             self._closed = True
             self._changed.notify_all()
 
-    def _is_first(self, tenant: str) -> bool:
-        """Whether every other tenant with small jobs has used more."""
+    def _is_next(self, tenant: str) -> bool:
+        """Whether the others with small jobs have used more, and those with large jobs not much less."""
         used = self._used.get(tenant, 0.0)
-        return all(self._used[other] > used for other in self._small if other != tenant)
+        small = all(self._used[other] > used for other in self._small if other != tenant)
+        return small and all(self._used[other] > used - PIECE_S for other in self._large)
 
     def _jobs(self, large: bool) -> Counter[str]:
         return self._large if large else self._small
