@@ -59,7 +59,7 @@ class Running(NamedTuple):
 
     def settle(self) -> None:
         """Wait until it is idle, so that the work of one scene does not count in the next."""
-        for _ in range(50):
+        for _ in range(500):
             before = self.processor_seconds()
             time.sleep(SETTLE_S)
             if self.processor_seconds() - before < 0.3 * SETTLE_S:

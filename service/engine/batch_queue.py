@@ -1,11 +1,13 @@
 """A queue that runs its jobs in batches."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from service import metrics
 from service.engine.job_queue import Job, JobQueue, Result, Work, settle
 from service.engine.memory import refusal
+from service.engine.turns import Turns
 from service.errors import HandfulError
 
 BATCH_S = 0.02
@@ -30,10 +32,15 @@ class BatchQueue(JobQueue[Work, Result]):
     """
 
     def __init__(
-        self, name: str, run: Callable[[Sequence[Work]], Sequence[Result | HandfulError]], limits: Limits
+        self, name: str, run: Callable[[Sequence[Work]], Sequence[Result | HandfulError]], limits: Limits, turns: Turns
     ) -> None:
         super().__init__(name, limits.waiting, threads=1)
-        self._run, self._limits = run, limits
+        self._run, self._limits, self._turns = run, limits, turns
+
+    def _submitted(self, job: Job[Work, Result]) -> None:
+        tenant = job.share[0]
+        self._turns.enter(tenant)
+        job.answer.add_done_callback(lambda answer: self._turns.leave(tenant))
 
     def _next(self) -> list[Job[Work, Result]]:
         """Take the next job, and others of its group up to the limits."""
@@ -53,7 +60,11 @@ class BatchQueue(JobQueue[Work, Result]):
 
     def _serve(self, jobs: list[Job[Work, Result]], number: int) -> None:
         metrics.batch_size.labels(self.name).observe(len(jobs))
+        began = time.thread_time()
         self._answer(jobs)
+        seconds = (time.thread_time() - began) / len(jobs)
+        for job in jobs:
+            self._turns.charge(job.share[0], seconds)
 
     def _answer(self, batch: list[Job[Work, Result]]) -> None:
         """Run a batch. If it fails, run its halves, so that only jobs that fail alone are refused."""

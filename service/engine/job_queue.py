@@ -82,8 +82,13 @@ class JobQueue(ABC, Generic[Work, Result]):
             if len(self._queue) >= self._waiting:
                 raise Busy(f"{len(self._queue)} jobs are waiting, the limit. Try again soon.")
             job = Job(work, group, examples, cost, share, asyncio.get_running_loop().create_future())
+            self._submitted(job)
             self._push(job)
         return job.answer
+
+    @abstractmethod
+    def _submitted(self, job: Job[Work, Result]) -> None:
+        """Called when a job is submitted."""
 
     @abstractmethod
     def _next(self) -> list[Job[Work, Result]]:

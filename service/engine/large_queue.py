@@ -3,20 +3,23 @@
 import os
 import sys
 import threading
+import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
+from functools import partial
 from typing import Protocol, TypeVar
 
 from service.engine.device import Device
 from service.engine.job_queue import Job, JobQueue, settle
 from service.engine.memory import is_out_of_memory, refusal
+from service.engine.turns import BeforeEach, Turns
 from service.errors import HandfulError
 
 Result = TypeVar("Result")
 Answer_co = TypeVar("Answer_co", covariant=True)
 
 NICENESS = 5
-"""Niceness of the threads that run large jobs, so that batches come first on a busy processor."""
+"""Added niceness of the threads that run large jobs, so that batches come first on a busy processor."""
 
 
 class Pieces(Protocol[Answer_co]):
@@ -28,6 +31,10 @@ class Pieces(Protocol[Answer_co]):
         """Run the next piece on a device. Returns the result after the last piece."""
         ...
 
+    def next_is_short(self) -> bool:
+        """Whether the next piece takes so little time that it need not pause within."""
+        ...
+
     def shrink(self) -> bool:
         """Halve the pieces after one did not fit into memory. Returns whether that is possible."""
         ...
@@ -36,18 +43,21 @@ class Pieces(Protocol[Answer_co]):
 class LargeQueue(JobQueue[Pieces[Result], Result]):
     """Runs the next piece of the next job, with one thread for each device.
 
-    A tenant has at most one running job, so that a thread is free for the others. A cancelled job stops after its
-    current piece.
+    A tenant has at most one running job, so that a thread is free for the others. Before each piece, and before each
+    operation of torch in a long one, a job pauses until it is the turn of its tenant. A cancelled job stops there.
     """
 
-    def __init__(self, name: str, devices: Sequence[Device], waiting: int) -> None:
+    def __init__(self, name: str, devices: Sequence[Device], waiting: int, turns: Turns) -> None:
         super().__init__(name, waiting, len(devices))
-        self._devices = devices
+        self._devices, self._turns = devices, turns
         self._running: set[str] = set()
 
     def _work(self, number: int) -> None:
         _be_nice()
         super()._work(number)
+
+    def _submitted(self, job: Job[Pieces[Result], Result]) -> None:
+        job.answer.add_done_callback(lambda answer: self._turns.wake())
 
     def _push(self, job: Job[Pieces[Result], Result]) -> None:
         self._queue.push(job, job.share, job.group, job.work.piece_s)
@@ -64,7 +74,8 @@ class LargeQueue(JobQueue[Pieces[Result], Result]):
         [job] = jobs
         outcome: Result | Exception | None
         try:
-            outcome = job.work.advance(self._devices[number])
+            with self._turns.running(job.share[0]):
+                outcome = self._advance(job, number)
         except Exception as error:
             failure = error.with_traceback(None)
             outcome = None if is_out_of_memory(failure) and job.work.shrink() else refusal(failure)
@@ -76,9 +87,34 @@ class LargeQueue(JobQueue[Pieces[Result], Result]):
                 self._push(job)
             self._changed.notify_all()
 
+    def _advance(self, job: Job[Pieces[Result], Result], number: int) -> Result | HandfulError | None:
+        """Run the next piece, in the turn of its tenant. Raises CallerGone."""
+        charge = partial(self._turns.charge, job.share[0])
+        began = time.thread_time()
+
+        def pause() -> None:
+            nonlocal began
+            charge(time.thread_time() - began)
+            began, self._began[number] = time.thread_time(), None  # a job that pauses is not stuck
+            self._turns.wait(job.share[0], stop=job.answer.done)
+            self._began[number] = time.monotonic()
+            if job.answer.done():
+                raise CallerGone
+
+        pause()
+        with nullcontext() if job.work.next_is_short() else BeforeEach(pause):
+            outcome = job.work.advance(self._devices[number])
+        charge(time.thread_time() - began)
+        return outcome
+
+
+class CallerGone(Exception):
+    """Nobody waits for the answer of this job."""
+
 
 def _be_nice() -> None:
     """Lower the priority of this thread, if the system supports it."""
     if sys.platform == "linux":
         with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+            thread = threading.get_native_id()
+            os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICENESS)

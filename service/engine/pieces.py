@@ -13,6 +13,9 @@ from service.engine.device import Device
 from service.engine.jobs import Adapted, AdaptJob, PredictJob
 from service.errors import Diverged
 
+SHORT_S = 0.1
+"""Others wait for the end of a piece of at most so many estimated seconds. In longer ones it pauses for them."""
+
 FinishAdapt = Callable[[AdaptJob, Adapted | Diverged, float], Arrays | Diverged]
 FinishPredict = Callable[[PredictJob, Array, float], Array | Diverged]
 
@@ -34,6 +37,7 @@ class LargeAdapt:
         self._size = piece_size(len(self._left), cost)
         self._seconds = 0.0
         self.piece_s = cost.seconds / (1 + ceil(len(self._left) / self._size))
+        self._is_short = cost.seconds <= SHORT_S
 
     def advance(self, device: Device) -> Arrays | Diverged | None:
         """Encode some examples; adapt when all are encoded."""
@@ -46,6 +50,10 @@ class LargeAdapt:
         features = torch.cat(self._features) if self._features else None
         [adapted] = device.adapt([self._job._replace(features=features)])
         return self._finish(self._job, adapted, self._seconds + device.clock() - began)
+
+    def next_is_short(self) -> bool:
+        """The adapt itself may take most of the time."""
+        return self._is_short or len(self._left) > 0
 
     def shrink(self) -> bool:
         """Encode half as many examples at a time."""
@@ -81,6 +89,10 @@ class LargePredict:
         self._answers.append(answers)
         self._left = self._left[self._size :]
         return None if len(self._left) else self._finish(self._job, np.concatenate(self._answers), self._seconds)
+
+    def next_is_short(self) -> bool:
+        """Queries that are answered together are one piece."""
+        return self.piece_s <= SHORT_S
 
     def shrink(self) -> bool:
         """Answer half as many queries at a time."""

@@ -15,6 +15,7 @@ from service.engine.large_queue import LargeQueue
 from service.engine.learners import load, twins
 from service.engine.pieces import LargeAdapt, LargePredict
 from service.engine.state_cache import StateCache
+from service.engine.turns import Turns
 from service.errors import Diverged
 from service.settings import Settings
 
@@ -38,10 +39,11 @@ class Worker:
         self._adapting = Device(learners, settings, compiling=settings.compile)
         self._predicting = Device(twins(learners), settings, compiling=settings.compile)
         large = [Device(twins(learners), settings, compiling=False) for _ in range(2 * LARGE_JOBS)]
-        self._adapts = BatchQueue("adapt", self._adapt, limits)
-        self._predicts = BatchQueue("predict", self._predict, limits)
-        self._large_adapts = LargeQueue[Arrays]("large-adapt", large[:LARGE_JOBS], settings.queue)
-        self._large_predicts = LargeQueue[Array]("large-predict", large[LARGE_JOBS:], settings.queue)
+        turns = self._turns = Turns()
+        self._adapts = BatchQueue("adapt", self._adapt, limits, turns)
+        self._predicts = BatchQueue("predict", self._predict, limits, turns)
+        self._large_adapts = LargeQueue[Arrays]("large-adapt", large[:LARGE_JOBS], settings.queue, turns)
+        self._large_predicts = LargeQueue[Array]("large-predict", large[LARGE_JOBS:], settings.queue, turns)
         self._queues = (self._adapts, self._predicts, self._large_adapts, self._large_predicts)
         self._cache: StateCache[Kept] = StateCache(settings.state_cache_bytes)
 
@@ -52,6 +54,7 @@ class Worker:
 
     def close(self) -> None:
         """Finish what runs and refuse the jobs that wait."""
+        self._turns.close()
         for queue in self._queues:
             queue.close()
 

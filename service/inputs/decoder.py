@@ -17,7 +17,8 @@ PROBE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj
 
 
 class Decoder:
-    """Decodes the inputs of requests: numbers at once or in a thread, files in a process."""
+    """Decodes the inputs of requests: files and many pixels in a process, other large inputs in a thread, small ones at
+    once."""
 
     def __init__(self, settings: Settings) -> None:
         self._limits = Limits(settings.max_image_pixels)
@@ -26,7 +27,7 @@ class Decoder:
 
     async def decode(self, kind: InputKind, raw: Sequence[Any], fields: Sequence[str], tenant: str) -> Decoded:
         """Decode the inputs of one request. Raises Unprocessable, Busy, DeadlineExceeded, Unavailable."""
-        if kind.has_files(raw):
+        if kind.is_heavy(raw):
             return await self._pool.decode(kind, raw, fields, tenant)
         return await THREADS.run(lambda: kind.decode(raw, fields, self._limits), kind.work(raw))
 

@@ -2,7 +2,7 @@
 
 The cost of decoding an image file cannot be known in advance: it depends on scans, frames, chunks and tables. Files are
 therefore decoded in processes with a limit of processor time and memory. The checks before decoding only give better
-error messages for known cases.
+error messages for known cases. Many pixels are decoded there too, because threads would take turns with the event loop.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ import orjson
 
 from service import metrics
 from service.errors import Busy, DeadlineExceeded, Unavailable, Unprocessable
-from service.inputs.decoder_process import LENGTH, LENGTHS
+from service.inputs.decoder_process import LENGTH, LENGTHS, packed
 from service.inputs.kind import Decoded, InputKind, InputWarning
 from service.inputs.limits import Limits
 
@@ -61,7 +61,7 @@ class DecoderPool:
             DeadlineExceeded: The process did not answer in time.
             Unavailable: No process can be started.
         """
-        request = marshal.dumps((kind.model_dump(), list(raw), list(fields), tuple(self._limits)))
+        request = marshal.dumps((kind.model_dump(), list(map(packed, raw)), list(fields), tuple(self._limits)))
         share = self._shares.setdefault(tenant, asyncio.Semaphore(self._share))
         process = await self._wait(share)
         task = asyncio.create_task(self._ask(process, request, share, _field(fields)))

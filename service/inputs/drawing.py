@@ -9,6 +9,7 @@ from PIL import Image
 from pydantic import Field
 
 from service.errors import Unprocessable
+from service.executor import SMALL
 from service.inputs.image_files import ENOUGH, READ, read_file
 from service.inputs.kind import Decoded, InputKind, InputWarning
 from service.inputs.limits import Limits, PixelBudget
@@ -46,9 +47,9 @@ class Drawing(InputKind):
         """The pixels of the squares that the drawings are padded to."""
         return sum(_pixels(one) for one in raw)
 
-    def has_files(self, raw: Sequence[Any]) -> bool:
-        """Whether any drawing is an image file."""
-        return any(isinstance(one, str) for one in raw)
+    def is_heavy(self, raw: Sequence[Any]) -> bool:
+        """Whether any drawing is an image file, or there are many pixels."""
+        return any(isinstance(one, str) for one in raw) or self.work(raw) > SMALL
 
 
 def decode_images(raw: Sequence[Any], size: int, pixels: PixelBudget, fields: Sequence[str]) -> Drawings:

@@ -103,6 +103,7 @@ class InputKind(BaseModel, ABC):
         """The approximate count of numbers or characters to decode. Small work is done on the event loop."""
         return sum(len(one) if isinstance(one, (str, list)) else 1 for one in raw)
 
-    def has_files(self, raw: Sequence[Any]) -> bool:
-        """Whether any input is a file, such as an image. Files are decoded in a process that can be killed."""
+    def is_heavy(self, raw: Sequence[Any]) -> bool:
+        """Whether decoding may take long: files, such as images, or many pixels. It is then done in a process that can
+        be killed. A kind for which this may be true decodes to an array."""
         return False

@@ -59,8 +59,7 @@ def _ink(grey: Grey) -> _Ink:
     noise = np.zeros(len(grey), np.float32)
     if uneven.size:
         paper = np.broadcast_to(paper, grey.shape).copy()
-        for i in uneven:
-            paper[i], noise[i] = uneven_paper(grey[i])
+        paper[uneven], noise[uneven] = uneven_paper(grey[uneven])
     difference = grey - paper
     contrast = np.where(_is_dark(difference, paper), -np.maximum(paper, HALF), np.maximum(255 - paper, HALF))
     return _Ink((difference / contrast).clip(0, 1), noise / np.abs(contrast).max((1, 2)))

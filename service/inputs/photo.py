@@ -10,6 +10,7 @@ from PIL import Image
 from pydantic import Field
 
 from service.errors import Unprocessable
+from service.executor import SMALL
 from service.inputs.image_files import READ, read_rgb
 from service.inputs.kind import Decoded, InputKind
 from service.inputs.limits import Limits, PixelBudget
@@ -51,9 +52,9 @@ class Photo(InputKind):
         """The numbers that are read and made."""
         return sum(_numbers(one) for one in raw) + len(raw) * 3 * self.size**2
 
-    def has_files(self, raw: Sequence[Any]) -> bool:
-        """Whether any photo is an image file."""
-        return any(isinstance(one, str) for one in raw)
+    def is_heavy(self, raw: Sequence[Any]) -> bool:
+        """Whether any photo is an image file, or there are many pixels."""
+        return any(isinstance(one, str) for one in raw) or self.work(raw) > SMALL
 
     def _square(self, pixels: Pixels) -> Pixels:
         """The central square (size, size, 3) of a photo (height, width, 3)."""

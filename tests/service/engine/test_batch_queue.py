@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from service.engine.batch_queue import BatchQueue, Limits
+from service.engine.turns import Turns
 from service.errors import Busy, Diverged, Unavailable
 
 pytestmark = pytest.mark.anyio
@@ -47,7 +48,7 @@ def queue_of(bench):
     queues = []
 
     def make(waiting: int = 100, jobs: int = 16, cost: int = 1000) -> BatchQueue[str, str]:
-        queue = BatchQueue("adapt", bench.run, Limits(waiting, jobs, cost))
+        queue = BatchQueue("adapt", bench.run, Limits(waiting, jobs, cost), Turns())
         queue.start()
         queues.append(queue)
         return queue
@@ -101,7 +102,7 @@ async def test_a_job_with_an_error_as_its_result_fails_alone_and_nothing_runs_tw
         ran.extend(works)
         return [Diverged("no") if work == "bad" else work.upper() for work in works]
 
-    queue = BatchQueue("adapt", run, Limits(9, 9, 9))
+    queue = BatchQueue("adapt", run, Limits(9, 9, 9), Turns())
     queue.start()
     answers = [queue.submit(work, "group", 1) for work in ("a", "bad", "c")]
     outcomes = await asyncio.gather(*answers, return_exceptions=True)
@@ -178,7 +179,7 @@ async def test_closing_finishes_running_jobs_and_refuses_all_others(bench, queue
 
 async def test_a_blocked_queue_does_not_stop_another(bench, queue_of):
     await bench.occupied_by(queue_of())
-    other = BatchQueue("predict", lambda works: works, Limits(1, 1, 1))
+    other = BatchQueue("predict", lambda works: works, Limits(1, 1, 1), Turns())
     other.start()
     assert await other.submit("answer", "group", 1) == "answer"
     other.close()

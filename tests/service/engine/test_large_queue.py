@@ -6,12 +6,14 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+import torch
 
 from service.engine import budget, device, worker
 from service.engine.costs import Cost
 from service.engine.device import Device
 from service.engine.large_queue import LargeQueue
 from service.engine.pieces import piece_size
+from service.engine.turns import Turns
 from service.errors import DeadlineExceeded, Unavailable
 from service.settings import Settings
 from tests.service.engine.test_worker import images, support
@@ -38,6 +40,9 @@ class Steps:
             raise ValueError("bad")
         return None if self.left else f"{self.name} done"
 
+    def next_is_short(self) -> bool:
+        return True
+
     def shrink(self) -> bool:
         return False
 
@@ -46,8 +51,8 @@ class Bench:
     """A queue of one thread or more, and its log."""
 
     def __init__(self, threads: int) -> None:
-        self.log, self.gate = list[str](), threading.Event()
-        self.queue: LargeQueue[str] = LargeQueue("large-adapt", [None] * threads, waiting=9)
+        self.log, self.gate, self.turns = list[str](), threading.Event(), Turns()
+        self.queue: LargeQueue[str] = LargeQueue("large-adapt", [None] * threads, 9, self.turns)
         self.queue.start()
 
     def submit(self, name: str, count: int, tenant: str = "A") -> asyncio.Future:
@@ -98,6 +103,59 @@ async def test_closing_refuses_a_job_between_its_pieces(bench):
     await closing
     with pytest.raises(Unavailable):
         await long
+
+
+class Operations(Steps):
+    """A job of one piece with many operations of torch. It sets `began` before them."""
+
+    def next_is_short(self) -> bool:
+        self.began.set()
+        return False
+
+    def advance(self, device: object) -> str | None:
+        assert self.gate.wait(60)
+        for number in range(1000):
+            self.log.append(f"{number}")
+            torch.ones(1)
+        return "done"
+
+
+async def test_a_job_pauses_within_a_long_piece_for_a_small_job_of_another_tenant(bench):
+    steps = Operations("long", 1, bench.log, bench.gate)
+    long = bench.queue.submit(steps, "large", 1, share=("A", "long"))
+    await asyncio.to_thread(steps.began.wait, 60)
+    bench.turns.enter("B")
+    bench.gate.set()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await asyncio.shield(long)
+    assert bench.log == ["0"]
+    assert bench.queue.stuck_for() == 0
+    bench.turns.leave("B")
+    assert await long == "done"
+
+
+async def test_a_job_that_pauses_stops_when_its_caller_goes(bench):
+    steps = Operations("long", 1, bench.log, bench.gate)
+    long = bench.queue.submit(steps, "large", 1, share=("A", "long"))
+    await asyncio.to_thread(steps.began.wait, 60)
+    bench.turns.enter("B")
+    bench.gate.set()
+    long.cancel()
+    assert await bench.submit("next", 1, "B") == "next done"
+    assert bench.log in (["next"], ["0", "next"])
+
+
+async def test_a_job_does_not_start_before_its_turn(bench):
+    bench.gate.set()
+    bench.turns.enter("B")
+    short = bench.submit("short", 1, "A")
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await asyncio.shield(short)
+    assert bench.log == []
+    bench.turns.leave("B")
+    assert await short == "short done"
 
 
 async def test_one_tenant_leaves_a_thread_to_the_others():

@@ -16,6 +16,7 @@ from service.inputs.decoder_pool import DecoderPool
 from service.inputs.drawing import Drawing
 from service.inputs.kind import Decoded
 from service.inputs.limits import Limits
+from service.inputs.photo import Photo
 from tests.service.drawings import png
 from tests.service.inputs.attacks import progressive_jpeg
 
@@ -61,10 +62,10 @@ async def begin(pool: DecoderPool) -> asyncio.Task:
 
 
 def test_a_process_decodes_as_this_one_does():
-    raw = [png("L"), [[0, 255], [255, 0]], png("V")]
+    raw = [png("L"), [[0, 255], [255, 0]], np.eye(3, dtype=np.float32), np.eye(4, dtype=np.uint8), png("V")]
 
     async def test(pool: DecoderPool) -> None:
-        np.testing.assert_array_equal((await decode(pool, *raw)).array(), DRAWING.decode(raw, "abc", LIMITS).array())
+        np.testing.assert_array_equal((await decode(pool, *raw)).array(), DRAWING.decode(raw, "abcde", LIMITS).array())
 
     running(test, pool())
 
@@ -196,3 +197,12 @@ def test_closing_the_pool_ends_its_processes():
     running(test, pool())
     assert left
     assert not any(psutil.pid_exists(pid) for pid in left)
+
+
+def test_files_and_many_pixels_are_heavy():
+    small, many = np.zeros((28, 28), np.uint8), [np.zeros((28, 28), np.uint8)] * 100
+    for heavy in ([png("L")], many, [[[0] * 200] * 200]):
+        assert DRAWING.is_heavy(heavy)
+    assert not DRAWING.is_heavy([small])
+    assert Photo(size=32).is_heavy([np.zeros((200, 200, 3), np.uint8)])
+    assert not Photo(size=32).is_heavy([np.zeros((8, 8, 3), np.uint8)])
