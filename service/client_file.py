@@ -20,9 +20,9 @@ state: an import adapts again.
 
 import hashlib
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import orjson
 from pydantic import AwareDatetime, BaseModel, ValidationError
 from safetensors.numpy import save
@@ -55,11 +55,14 @@ class ClientFile(NamedTuple):
 
     header: Header
     inputs: Array | None
+    targets: Array
     labels: list[Any]
 
-    def times(self) -> list[datetime]:
-        """When each example was stored."""
-        return list(self.header.times)
+    def part(self, chosen: slice) -> bytes:
+        """A file of some of the examples."""
+        header, inputs = self.header, None if self.inputs is None else self.inputs[chosen]
+        fewer = header.model_copy(update={"ids": header.ids[chosen], "times": header.times[chosen]})
+        return _written(fewer, inputs, self.targets[chosen])
 
 
 def to_file(contents: Contents) -> bytes:
@@ -70,7 +73,11 @@ def to_file(contents: Contents) -> bytes:
         ids=[example.id for example in contents.examples],
         times=[example.created_at for example in contents.examples],
     )
-    tensors = {"targets": support.targets} | (_packed(support.inputs) if contents.examples else {})
+    return _written(header, support.inputs if contents.examples else None, support.targets)
+
+
+def _written(header: Header, inputs: Array | None, targets: Array) -> bytes:
+    tensors = {"targets": np.ascontiguousarray(targets)} | ({} if inputs is None else _packed(inputs))
     fields = header.model_dump(mode="json")
     fields["digest"] = _digest(fields, tensors)
     return save(tensors, {name: _text(name, value) for name, value in fields.items()})
@@ -98,14 +105,13 @@ def from_parts(fields: Mapping[str, Any], tensors: Arrays) -> ClientFile:
     try:
         header = Header.model_validate(known)
         inputs = _unpacked(tensors) if header.ids else None
-        targets = tensors["targets"].tolist()
-        labels = labels_of(header.classes, targets)
+        labels = labels_of(header.classes, tensors["targets"].tolist())
     except (ValidationError, ValueError, KeyError, IndexError, TypeError) as error:
         raise Unprocessable(f"The file of the client is of another form: {type(error).__name__}.") from None
     sizes = {len(header.ids), len(header.times), len(labels), 0 if inputs is None else len(inputs)}
     if len(sizes) > 1 or (inputs is not None and form_of(inputs) != header.form):
         raise Unprocessable("The file of the client is of another form: its lists and tensors do not fit together.")
-    return ClientFile(header, inputs, labels)
+    return ClientFile(header, inputs, tensors["targets"], labels)
 
 
 def _text(name: str, value: Any) -> str:
@@ -114,7 +120,7 @@ def _text(name: str, value: Any) -> str:
 
 def _packed(inputs: Array) -> Arrays:
     if inputs.dtype != TEXT:
-        return {"inputs": inputs}
+        return {"inputs": np.ascontiguousarray(inputs)}
     data, lengths = pack_texts(inputs)
     return {"inputs": data, "lengths": lengths}
 

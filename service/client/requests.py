@@ -28,8 +28,10 @@ def adapt_request(
 ) -> httpx.Request:
     """POST /adapt."""
     examples = [_example(*one) for one in support]
-    body = {"client_id": client_id, "support": examples} | options
-    return http.build_request("POST", "/adapt", json=body, headers={"Idempotency-Key": uuid.uuid4().hex})
+    tags = {"If-Match": options["if_match"]} if "if_match" in options else {}
+    fields = {name: value for name, value in options.items() if name != "if_match"}
+    body = {"client_id": client_id, "support": examples} | fields
+    return http.build_request("POST", "/adapt", json=body, headers={"Idempotency-Key": uuid.uuid4().hex} | tags)
 
 
 def predict_request(http: Http, client_id: str, inputs: Sequence[Any], options: dict[str, Any]) -> httpx.Request:
@@ -65,7 +67,7 @@ def request_of(
 
 
 def _example(one: Any, label: Any, name: str | None = None) -> dict[str, Any]:
-    example = {"input": _plain(one), "label": _number(label)}
+    example = {"input": _plain(one), "label": number(label)}
     return example if name is None else example | {"id": name}
 
 
@@ -87,7 +89,7 @@ def _names_image(value: Any) -> bool:
     return isinstance(value, str) and Path(value[-8:]).suffix.lower() in IMAGE_SUFFIXES and os.path.isfile(value)
 
 
-def _number(label: Any) -> Any:
+def number(label: Any) -> Any:
     """A label as JSON: numbers of arrays as plain ones."""
     return label.tolist() if hasattr(label, "tolist") else label
 
