@@ -33,7 +33,9 @@ CALLS = (("predict", 1), ("predict", 15), ("adapt", WAYS * SHOTS))
 """Each call, and the inputs of a request."""
 SECONDS = {TEXTS: 4.0, PHOTOS: 8.0}
 LONGER = 3
-"""An adapt takes longer than a predict, and Handful runs those of all clients at the same speed."""
+"""Many requests of many inputs take longer, and Handful runs those of all clients at the same speed."""
+SETTLES = 12
+"""A worker measures its costs for a while after its start."""
 BATCHED = 16
 """Requests whose inputs the limit encodes together, at most."""
 UNCACHED = {"SERVE": "texts,photos", "DEFAULT_MODEL": TEXTS, "FEATURE_CACHE_BYTES": "0"}
@@ -73,13 +75,13 @@ class Scene(NamedTuple):
 
     def seconds(self) -> float:
         """How long it is measured."""
-        return SECONDS[self.kind] * (LONGER if self.call == "adapt" else 1)
+        return SECONDS[self.kind] * (LONGER if self.count > 1 and self.clients > 1 else 1)
 
 
 def scenes(kinds: list[str]) -> Iterator[Scene]:
     """All scenes of these kinds."""
     for kind, (call, count), clients in product(kinds, CALLS, CLIENTS):
-        if (kind, call, clients) != (PHOTOS, "adapt", max(CLIENTS)):  # takes minutes
+        if kind == TEXTS or count == 1 or clients < max(CLIENTS):  # many photos of many clients take minutes
             yield Scene(kind, call, count, clients)
 
 
@@ -108,6 +110,8 @@ def measure_service(name: str, kinds: list[str], factor: float) -> None:
     with stage() as given, running(peer.service, ZOO, given.redis_url, **peer.settings) as one:
         for kind in kinds:
             adapt_all(one, kind)
+            for _ in range(SETTLES):
+                one.settle()
             for scene in scenes([kind]):
                 record(scene, name, drive(one, load_of(one, scene, factor * scene.seconds())))
 

@@ -11,8 +11,8 @@ from service.arrays import Array
 from service.cards import Card
 from service.clock import Clock
 from service.engine.base import StateNotCached
-from service.errors import Conflict, PreconditionFailed, TooFewExamples, UnknownClient
-from service.gathering import NOTHING, Gathered, Given, gather
+from service.errors import Conflict, TooFewExamples
+from service.gathering import NOTHING, Gathered, Given, gather, known_of
 from service.inputs.decoder import Decoder
 from service.inputs.kind import InputWarning
 from service.inputs.limits import check_count
@@ -20,7 +20,6 @@ from service.inputs.prepare import check, prepare
 from service.learning import Learning, Lesson, check_expected, retried
 from service.states import States
 from service.store.idempotency import Idempotency
-from service.store.reading import Contents
 from service.store.records import MIN_WAYS, Adapted, ClientKey, Record, RequestKey, StateKey
 from service.support_sets import checked_new_labels
 
@@ -104,7 +103,7 @@ class Adaptation:
         return await self._idempotency.run(client.tenant, teaching.request, learn)
 
     async def _replace(self, client: ClientKey, teaching: Teaching) -> Adapted:
-        after = None if teaching.expected is None else await self._expected(client, teaching.expected)
+        after = await self._learning.expected(client, teaching.expected)
         card = self._catalogue[self._settings.default_model if teaching.model is None else teaching.model]
         clock = Clock()
         gathered = await self._gathered(client, card, teaching, NOTHING, None)
@@ -123,21 +122,12 @@ class Adaptation:
                 f"The client's model is {record.model!r}, not {teaching.model!r}. Append to that, or replace it."
             )
         clock = Clock()
-        gathered = await self._gathered(client, card, teaching, _known(contents), record)
+        gathered = await self._gathered(client, card, teaching, known_of(contents), record)
         clock.lap("decode")
         named = record.label_names if teaching.label_names is None else teaching.label_names
         expires_at = _expiry(teaching.ttl_s) or record.expires_at
         lesson = _lesson(card, gathered, teaching, named, expires_at, "append")._replace(extends=record)
         return await self._learning.learn(client, lesson, clock, after=record)
-
-    async def _expected(self, client: ClientKey, expected: Collection[str]) -> Record:
-        """The record of the client that a request expects. Raises PreconditionFailed."""
-        try:
-            record = await self._store.record(client)
-        except UnknownClient as error:
-            raise PreconditionFailed(error.detail, field="If-Match") from None
-        check_expected(record, expected)
-        return record
 
     async def _gathered(
         self, client: ClientKey, card: Card, teaching: Teaching, known: Gathered, record: Record | None
@@ -230,11 +220,6 @@ def _lesson(
         card, gathered.examples, gathered.labels, gathered.form, named, expires_at, change,
         ids=gathered.ids, warnings=gathered.warnings, request=teaching.request,
     )  # fmt: skip
-
-
-def _known(contents: Contents) -> Gathered:
-    form = contents.record.form if contents.examples else None
-    return Gathered(contents.examples, contents.labels(), [], form, [])
 
 
 def _check_ready(record: Record) -> None:

@@ -18,7 +18,7 @@ from service.api.memory_budget import MemoryBudget, ReleaseMemory
 from service.api.middleware import Normalize, RequestMetrics, SendInPieces
 from service.api.origins import OriginGuard
 from service.api.readiness import Readiness
-from service.api.routes import adapt, clients, examples, health, models, predict, versions
+from service.api.routes import adapt, clients, examples, health, models, predict, transfer, versions
 from service.cards import Catalogue
 from service.editing import Editing
 from service.engine.base import Engine
@@ -27,6 +27,7 @@ from service.inputs.decoder import Decoder
 from service.learning import Learning
 from service.settings import Settings
 from service.store.store import Store
+from service.transfer import Transfer
 from service.versioning import Versioning
 
 ROUTERS = (
@@ -37,6 +38,8 @@ ROUTERS = (
     examples.bodies,
     versions.router,
     versions.bodies,
+    transfer.router,
+    transfer.bodies,
     models.router,
     health.router,
     docs_page.router,
@@ -73,7 +76,7 @@ def create_app(
             stack.callback(sweeping.cancel)
             learning = Learning(catalogue, entered, store, settings)
             app.state.clients, app.state.editing = Adaptation(learning, decoder), Editing(learning)
-            app.state.versioning = Versioning(learning)
+            app.state.versioning, app.state.transfer = Versioning(learning), Transfer(learning, decoder)
             app.state.readiness = Readiness(store, entered, default, decoder)
             await _wait_for_worker(entered)
             yield

@@ -10,6 +10,7 @@ from service.arrays import Array
 from service.errors import Conflict
 from service.inputs.kind import InputWarning
 from service.store.examples import Example, Form, content_id, digest, form_of, free_id, to_raw
+from service.store.reading import Contents
 
 WARNINGS = 20
 """Warnings of one kind in an answer."""
@@ -135,6 +136,12 @@ def gather(
     gatherer = Gatherer(known.examples, known.labels, contradictions=classes, duplicates=twice)
     new = gatherer.add(inputs, labels, ids)
     return Gathered(gatherer.examples, gatherer.labels, new, form, gatherer.warnings())
+
+
+def known_of(contents: Contents) -> Gathered:
+    """The examples that a client has."""
+    form = contents.record.form if contents.examples else None
+    return Gathered(contents.examples, contents.labels(), [], form, [])
 
 
 NOTHING = Gathered([], [], [], None, [])

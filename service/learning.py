@@ -9,7 +9,7 @@ from service.arrays import Array, Arrays, SupportSet
 from service.cards import Card
 from service.clock import Clock
 from service.engine.base import Engine
-from service.errors import Conflict, Contended, Diverged, PreconditionFailed
+from service.errors import Conflict, Contended, Diverged, PreconditionFailed, UnknownClient
 from service.inputs.kind import InputWarning
 from service.inputs.prepare import fit, prepare
 from service.settings import Settings
@@ -74,6 +74,17 @@ class Learning:
                 f"The client's model {record.model!r} is no longer served here. Adapt the client with another model."
             )
         return self.catalogue[record.model]
+
+    async def expected(self, client: ClientKey, tags: Collection[str] | None) -> Record | None:
+        """The record of the client that a request expects; None if it expects nothing. Raises PreconditionFailed."""
+        if tags is None:
+            return None
+        try:
+            record = await self.store.record(client)
+        except UnknownClient as error:
+            raise PreconditionFailed(error.detail, field="If-Match") from None
+        check_expected(record, tags)
+        return record
 
     async def learn(
         self, client: ClientKey, lesson: Lesson, clock: Clock, *, after: Record | None = None, new: bool = False

@@ -16,6 +16,7 @@ from service.cards import Catalogue
 from service.editing import Editing
 from service.settings import Settings
 from service.store.records import ClientKey
+from service.transfer import Transfer
 from service.versioning import Versioning
 
 
@@ -37,6 +38,12 @@ async def versioning(request: Request) -> Versioning:
     return versions
 
 
+async def transfer(request: Request) -> Transfer:
+    """The use cases that move clients between services."""
+    moves: Transfer = request.app.state.transfer
+    return moves
+
+
 async def _catalogue(request: Request) -> Catalogue:
     catalogue: Catalogue = request.app.state.catalogue
     return catalogue
@@ -51,6 +58,7 @@ async def tenant(request: Request) -> str:
 UseCases = Annotated[Adaptation, Depends(use_cases)]
 Edits = Annotated[Editing, Depends(editing)]
 Versions = Annotated[Versioning, Depends(versioning)]
+Transfers = Annotated[Transfer, Depends(transfer)]
 Models = Annotated[Catalogue, Depends(_catalogue)]
 Tenant = Annotated[str, Depends(tenant)]
 

@@ -7,9 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from service.inputs.kind import InputWarning
 from service.inputs.registry import RequestInput
+from service.store.examples import NAME
 from service.store.records import Receipt
 
-CLIENT_ID = r"^[A-Za-z0-9_][A-Za-z0-9_.~@:+-]{0,127}$"
+CLIENT_ID = NAME
 
 ClientId = Annotated[
     str,

@@ -69,20 +69,16 @@ class Device:
     def adapt(self, jobs: Sequence[AdaptJob]) -> list[Adapted | Diverged]:
         """Adapt to the support sets of a batch of jobs. Returns a result for each."""
         model = jobs[0].model
-        with self._autocast():
-            features, names = self._features(jobs), self._names(jobs)
-            supported = [Supported(*each) for each in zip(jobs, features, names, strict=True)]
-            return run_in_groups(partial(self._adapt_group, model), supported, _adapt_key)
+        return run_in_groups(partial(self._adapt_group, model), self._supported(jobs), _adapt_key)
 
     @torch.no_grad()
     def predict(self, jobs: Sequence[PredictJob]) -> list[Array | Diverged]:
         """Answer the queries of a batch of jobs. Returns logits (q, ways) or values (q, outputs) for each."""
         model = jobs[0].model
         key = _alone if self.transductive(model) else _predict_key
-        with self._autocast():
-            features = self.encode(model, [job.queries for job in jobs], [job.tenant for job in jobs])
-            asked = list(zip(jobs, features, strict=True))
-            return run_in_groups(partial(self._predict_group, model), asked, key)
+        features = self.encode(model, [job.queries for job in jobs], [job.tenant for job in jobs])
+        asked = list(zip(jobs, features, strict=True))
+        return run_in_groups(partial(self._predict_group, model), asked, key)
 
     def place(self, state: Arrays) -> State:
         """Copy a state to the device. On the CPU it is shared if torch may write to it."""
@@ -139,23 +135,23 @@ class Device:
             features: Tensor = self._encode_many[model](self._learners[model], self._prepared(inputs))
             return features
 
-    def _features(self, jobs: Sequence[AdaptJob]) -> list[Tensor]:
-        """Features of the support sets of jobs, each in memory of its own. Only what is not known is encoded."""
-        unknown = [job for job in jobs if len(job.new_inputs())]
-        encoded = self.encode(jobs[0].model, [job.new_inputs() for job in unknown], [job.tenant for job in unknown])
-        new = dict(zip(map(id, unknown), encoded, strict=True))
-        return [_joined(job.features, new.get(id(job))) for job in jobs]
-
-    def _names(self, jobs: Sequence[AdaptJob]) -> list[Tensor | None]:
-        """The features (ways, *features) of the names of each job's classes, where they are used."""
+    def _supported(self, jobs: Sequence[AdaptJob]) -> list[Supported]:
+        """Jobs with the features of their support sets, each in memory of its own, and of the names of their classes.
+        Only what is not known is encoded, all in one pass."""
         model = jobs[0].model
-        if not self._learners[model].uses_class_names:
-            return [None] * len(jobs)
-        named = {id(job): job.support.names for job in jobs if job.support.names is not None}
-        words = [text_array([plain_words(name) for name in names]) for names in named.values()]
-        tenants = [job.tenant for job in jobs if id(job) in named]
-        encoded = dict(zip(named, self.encode(model, words, tenants), strict=True))
-        return [encoded.get(id(job)) for job in jobs]
+        unknown = [(job, job.new_inputs()) for job in jobs if len(job.new_inputs())]
+        named = [(job, words) for job in jobs if (words := self._words(job)) is not None]
+        wanted = unknown + named
+        encoded = self.encode(model, [inputs for _, inputs in wanted], [job.tenant for job, _ in wanted])
+        new = {id(job): features for (job, _), features in zip(unknown, encoded, strict=False)}
+        names = {id(job): features for (job, _), features in zip(named, encoded[len(unknown) :], strict=True)}
+        return [Supported(job, _joined(job.features, new.get(id(job))), names.get(id(job))) for job in jobs]
+
+    def _words(self, job: AdaptJob) -> Array | None:
+        """The names of a job's classes as words, where they are used."""
+        if job.support.names is None or not self._learners[job.model].uses_class_names:
+            return None
+        return text_array([plain_words(name) for name in job.support.names])
 
     def _adapt_group(self, model: str, group: Sequence[Supported]) -> list[Adapted | Diverged]:
         """Adapt jobs of equally many classes in one computation."""
@@ -168,7 +164,9 @@ class Device:
             supports[0].ways,
             torch.stack(names) if names else None,
         )
-        states = self._rounded(model, self._adapt_many[model](self._learners[model], batch))
+        with self._autocast():
+            adapted = self._adapt_many[model](self._learners[model], batch)
+        states = self._rounded(model, adapted)
         encodes = self.encodes(model)
         return [_adapted(states, i, each.features if encodes else None) for i, each in enumerate(group)]
 
@@ -177,7 +175,9 @@ class Device:
         kept = {name: torch.stack([job.state[name] for job, _ in group]) for name in group[0][0].state}
         queries = pad_and_stack([features for _, features in group])
         states = self._encodings[model].decode(kept)
-        answers = self._predict_many[model](self._learners[model], states, queries).float().cpu().numpy()
+        with self._autocast():  # autocast cannot stack states of 16 bits
+            logits = self._predict_many[model](self._learners[model], states, queries)
+        answers = logits.float().cpu().numpy()
         return [_finite(np.array(own[: len(features)])) for own, (_, features) in zip(answers, group, strict=True)]
 
     def _rounded(self, model: str, states: State) -> State:

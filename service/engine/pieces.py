@@ -21,7 +21,7 @@ FinishPredict = Callable[[PredictJob, Array, float], Array | Diverged]
 
 
 class LargeAdapt:
-    """An adapt that encodes its examples piece by piece; the rest is one piece.
+    """An adapt that encodes its examples piece by piece; the rest is one piece. A short one is one piece as a whole.
 
     Args:
         job: The adapt.
@@ -32,7 +32,8 @@ class LargeAdapt:
 
     def __init__(self, job: AdaptJob, cost: Cost, finish: FinishAdapt, *, encodes: bool) -> None:
         self._job, self._finish = job, finish
-        self._left = job.new_inputs() if encodes else job.support.inputs[:0]
+        self._is_short = cost.seconds <= SHORT_S
+        self._left = job.new_inputs() if encodes and not self._is_short else job.support.inputs[:0]
         self._features: list[Tensor] = [] if job.features is None else [job.features]
         self._size = piece_size(len(self._left), cost)
         self._seconds = 0.0
@@ -101,5 +102,7 @@ class LargePredict:
 
 
 def piece_size(count: int, cost: Cost) -> int:
-    """How many of `count` examples take about `PIECE_S`, if they are what the job costs."""
+    """How many of `count` examples take about `PIECE_S`, if they are what the job costs; all, if it is short."""
+    if cost.seconds <= SHORT_S:
+        return max(1, count)
     return max(1, min(count, int(count * PIECE_S / max(cost.seconds, PIECE_S))))

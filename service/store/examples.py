@@ -12,6 +12,8 @@ from pydantic import BaseModel
 
 from service.arrays import TEXT, Array, text_array
 
+NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.~@:+-]{0,127}$"
+"""The ids of clients and of examples."""
 LONG_TEXT = 2000
 """Characters of a text that count as long."""
 
