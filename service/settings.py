@@ -88,6 +88,9 @@ class Settings(BaseSettings):
     state_ttl_s: int = Field(
         7 * 24 * 3600, ge=1, description="Seconds that an unused state stays in Redis. A later predict rebuilds it."
     )
+    versions: int = Field(
+        10, ge=1, le=1000, description="Versions of each client to keep. An example stays while a kept version has it."
+    )
     answer_ttl_s: int = Field(
         24 * 3600, ge=1, description="Seconds to keep the answer to an adapt with an Idempotency-Key."
     )
@@ -135,6 +138,15 @@ class Settings(BaseSettings):
     batch_examples: int = Field(2048, ge=1, description="Maximum examples of one batch.")
     state_cache_bytes: int = Field(
         512 * 2**20, ge=0, description="Maximum bytes of adapted states cached on the device."
+    )
+    feature_cache_bytes: int = Field(
+        64 * 2**20,
+        ge=0,
+        description="Maximum bytes of features of texts and photos that the worker keeps in memory, so that it encodes "
+        "identical inputs of a tenant once; 0 turns this off.",
+    )
+    feature_cache_s: float = Field(
+        300.0, gt=0, description="Seconds that the worker keeps such features after encoding an input."
     )
     max_job_s: float = Field(
         5.0,

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.encoders import bert
 from models.encoders.base import Encoder
 from models.encoders.model_folder import folder_of, freeze, json_of, load_network
 
@@ -43,6 +44,7 @@ class TextEncoder(Encoder):
         folder = folder_of(name, revision, sha256)
         self.network, self.tokenize = load_network(folder), partial(_tokenizer(folder), truncation=True)
         self.feature_dim: int = self.network.config.hidden_size
+        self._fast = bert.FastBert() if bert.suits(self.network) else None
         self.max_tokens, self.pooling = _max_tokens(folder, self.network.config), _pooling(folder)
         freeze(self.network, _last_layers(self.network, trained_layers))
 
@@ -56,10 +58,16 @@ class TextEncoder(Encoder):
     def _encode(self, texts: list[str]) -> Tensor:
         tokens = self.tokenize(texts, padding=True, max_length=self.max_tokens, return_tensors="pt")
         tokens = tokens.to(next(self.network.buffers()).device)
-        hidden = self.network(**tokens).last_hidden_state.float()
+        hidden = self._hidden(tokens).float()
         mask = tokens["attention_mask"].unsqueeze(-1)
         pooled = hidden[:, 0] if self.pooling == "cls" else (hidden * mask).sum(1) / mask.sum(1)
         return F.normalize(pooled, dim=-1)
+
+    def _hidden(self, tokens: Any) -> Tensor:
+        if self._fast is None or torch.is_grad_enabled():
+            hidden: Tensor = self.network(**tokens).last_hidden_state
+            return hidden
+        return self._fast.hidden(self.network, tokens)
 
 
 def _tokenizer(folder: Path) -> Any:

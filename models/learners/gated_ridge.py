@@ -79,11 +79,12 @@ class GatedRidge(Learner):
 
     def adapt(self, support: Support) -> State:
         """Weights (2 * feature_dim + 1, ways). The last row is the intercept."""
-        scale = self._scale(self.gate(support))
-        mask = support.mask.unsqueeze(-1)
-        labels = F.one_hot(support.targets, support.ways).to(scale.dtype) * mask
-        weights = ridge_regression(with_constant(support.inputs * scale) * mask, labels, self.ridge)
-        return {"weights": (weights * F.pad(scale, (0, 1), value=1.0).unsqueeze(-1)).contiguous()}
+        with torch.autocast(support.inputs.device.type, enabled=False):
+            scale = self._scale(self.gate(support))
+            mask = support.mask.unsqueeze(-1)
+            labels = F.one_hot(support.targets, support.ways).to(scale.dtype) * mask
+            weights = ridge_regression(with_constant(support.inputs * scale) * mask, labels, self.ridge)
+            return {"weights": (weights * F.pad(scale, (0, 1), value=1.0).unsqueeze(-1)).contiguous()}
 
     def predict(self, state: State, query: Tensor) -> Tensor:
         """Scaled scores of the classes (q, ways)."""

@@ -77,3 +77,12 @@ def test_an_open_gate_weighs_both_views_alike_and_a_closed_one_the_whitened_view
 def gate(learner, views: torch.Tensor) -> float:
     count = len(views)
     return float(learner.gate(Support(views, torch.zeros(count).long(), torch.ones(count).bool(), 2)))
+
+
+def test_a_client_is_adapted_in_float32_under_autocast():
+    learner, _ = prepared()
+    support = Support(pool().all_examples()[:4], torch.tensor([0, 1, 0, 1]), torch.ones(4, dtype=torch.bool), 2)
+    encoded = learner.eval().encode_support(support)
+    plain = learner.adapt(encoded)["weights"]
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(learner.adapt(encoded)["weights"], plain)
