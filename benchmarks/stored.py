@@ -14,9 +14,9 @@ from benchmarks.load import ANY_CLIENT, Load
 from benchmarks.peers.network import PROTONET
 from benchmarks.services import SERVICES, Running, adapt_body, predict_body
 from service.api.auth import OPEN_TENANT
-from service.store.checksums import parse_record, seal
-from service.store.keys import index_key, record_key, state_key, support_key
-from service.store.records import ClientKey, Record
+from service.store.checksums import parse_record, parse_version, seal
+from service.store.keys import examples_key, index_key, inputs_key, record_key, state_key, versions_key
+from service.store.records import ClientKey, Record, Snapshot
 
 SERVICE = SERVICES["handful"]
 FIRST = ClientKey(OPEN_TENANT, f"{PROTONET}-0")
@@ -29,6 +29,7 @@ class First(NamedTuple):
 
     write: bytes
     record: Record
+    version: Snapshot
     state: bytes
 
 
@@ -50,9 +51,10 @@ def adapt_first(one: Running, store: redis.Redis) -> First:
     body, headers = adapt_body(SERVICE, PROTONET, 0, 1), {"content-type": SERVICE.content_type}
     httpx.post(f"http://127.0.0.1:{one.port}/adapt", content=body, headers=headers).raise_for_status()
     text, state = store.mget(record_key(FIRST), state_key(FIRST))
-    record = parse_record(text)
+    record, version = parse_record(text), parse_version(store.hget(versions_key(FIRST), "1"), 1)
     assert record is not None
-    return First(record.write.encode(), record, state)
+    assert isinstance(version, Snapshot)
+    return First(record.write.encode(), record, version, state)
 
 
 def copy(store: redis.Redis, first: First, numbers: Iterable[int]) -> None:
@@ -62,7 +64,9 @@ def copy(store: redis.Redis, first: First, numbers: Iterable[int]) -> None:
             client, write = ClientKey(OPEN_TENANT, f"{number:06}"), b"%016x" % number
             pipe.set(record_key(client), seal(first.record.model_copy(update={"write": write.decode()})))
             pipe.set(state_key(client), first.state.replace(first.write, write, 1))
-            pipe.copy(support_key(FIRST), support_key(client))
+            for key in (examples_key, inputs_key):
+                pipe.copy(key(FIRST), key(client))
+            pipe.hset(versions_key(client), "1", seal(first.version.model_copy(update={"write": write.decode()})))
             pipe.zadd(index_key(OPEN_TENANT), {client.client_id: 0})
         pipe.execute()
 

@@ -18,15 +18,32 @@ from service.api.memory_budget import MemoryBudget, ReleaseMemory
 from service.api.middleware import Normalize, RequestMetrics, SendInPieces
 from service.api.origins import OriginGuard
 from service.api.readiness import Readiness
-from service.api.routes import adapt, clients, health, models, predict
+from service.api.routes import adapt, clients, examples, health, models, predict, transfer, versions
 from service.cards import Catalogue
+from service.editing import Editing
 from service.engine.base import Engine
 from service.errors import Unavailable
 from service.inputs.decoder import Decoder
+from service.learning import Learning
 from service.settings import Settings
 from service.store.store import Store
+from service.transfer import Transfer
+from service.versioning import Versioning
 
-ROUTERS = (adapt.router, predict.router, clients.router, models.router, health.router, docs_page.router)
+ROUTERS = (
+    adapt.router,
+    predict.router,
+    clients.router,
+    examples.router,
+    examples.bodies,
+    versions.router,
+    versions.bodies,
+    transfer.router,
+    transfer.bodies,
+    models.router,
+    health.router,
+    docs_page.router,
+)
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +74,9 @@ def create_app(
             entered = await stack.enter_async_context(engine)
             sweeping = asyncio.create_task(_sweep(store, tenants(settings.api_keys)))
             stack.callback(sweeping.cancel)
-            app.state.clients = Adaptation(catalogue, entered, store, settings, decoder)
+            learning = Learning(catalogue, entered, store, settings)
+            app.state.clients, app.state.editing = Adaptation(learning, decoder), Editing(learning)
+            app.state.versioning, app.state.transfer = Versioning(learning), Transfer(learning, decoder)
             app.state.readiness = Readiness(store, entered, default, decoder)
             await _wait_for_worker(entered)
             yield
@@ -84,6 +103,7 @@ def _store(url: str, settings: Settings) -> Store:
         url,
         timeout_s=settings.redis_timeout_s,
         state_ttl_s=settings.state_ttl_s,
+        versions=settings.versions,
         answer_ttl_s=settings.answer_ttl_s,
         answer_bytes=settings.answer_bytes,
         mark_s=math.ceil(settings.deadline_s),
@@ -99,9 +119,9 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
-            allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-API-Key", "X-Client-Id"],
-            expose_headers=["Retry-After"],
+            allow_methods=["GET", "POST", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "X-API-Key", "X-Client-Id"],
+            expose_headers=["ETag", "Retry-After"],
         )
     app.add_middleware(SendInPieces)
     app.add_middleware(RequestMetrics)

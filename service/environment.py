@@ -8,8 +8,16 @@ from typing import Any
 from pydantic_settings import BaseSettings, EnvSettingsSource
 
 PREFIX = "HANDFUL_"
-OTHERS = ("HANDFUL_DATA", "HANDFUL_NATIVE", "HANDFUL_PUBLISH", "HANDFUL_SUBNET", "HANDFUL_TORCH")
-"""Variables for the Makefile, the native kernel, docker compose and the Dockerfile."""
+OTHERS = (
+    "HANDFUL_DATA",
+    "HANDFUL_KEY",
+    "HANDFUL_NATIVE",
+    "HANDFUL_PUBLISH",
+    "HANDFUL_SUBNET",
+    "HANDFUL_TORCH",
+    "HANDFUL_URL",
+)
+"""Variables for the Makefile, the native kernel, docker compose, the Dockerfile, and the commands that are clients."""
 
 KUBERNETES_NAME = re.compile(
     r"HANDFUL_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)", re.IGNORECASE

@@ -6,12 +6,18 @@
     ├── Forbidden 403           a browser sends it from another site
     ├── NotFound 404
     │   ├── UnknownModel
-    │   └── UnknownClient       never adapted, forgotten, expired or of another tenant; the answer is the same
+    │   ├── UnknownClient       never adapted, forgotten, expired or of another tenant; the answer is the same
+    │   ├── UnknownExample      the client has no example with this id
+    │   ├── UnknownClass        the client has no class with this label
+    │   └── UnknownVersion      the client has no such version, or no longer
     ├── TooSlow 408             the request did not arrive in time
     ├── Conflict 409            the client has another model, or its model is no longer served
+    │   ├── TooFewExamples      a predict needs examples of two classes, or one point of a regression
     │   ├── Contended           other requests kept adapting the client
     │   ├── CorruptRecord       a stored value of the client cannot be read; an adapt or DELETE repairs it
     │   └── RequestInProgress   a request with the same idempotency key still runs
+    ├── VersionGone 410         a removal took the version; the error has its receipt
+    ├── PreconditionFailed 412  the client has changed since the request's `If-Match`
     ├── TooLarge 413            the body is over the limit
     ├── UnsupportedMediaType 415
     ├── Unprocessable 422       readable, but refused: names the field, the limit and the way out
@@ -30,20 +36,21 @@
 Each class carries its HTTP status and a stable `code`. One handler turns them into problem+json (RFC 9457).
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class HandfulError(Exception):
-    """Base class. `detail` says what was wrong, the limit and the way out; `field` says where."""
+    """Base class. `detail` says what was wrong, the limit and the way out; `field` says where. `receipt` is that of the
+    removal that caused the error."""
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal"
     title: ClassVar[str] = "The service failed"
     retry_after_s: ClassVar[int | None] = None
 
-    def __init__(self, detail: str, *, field: str | None = None) -> None:
+    def __init__(self, detail: str, *, field: str | None = None, receipt: dict[str, Any] | None = None) -> None:
         super().__init__(detail)
-        self.detail, self.field = detail, field
+        self.detail, self.field, self.receipt = detail, field, receipt
 
 
 class BadRequest(HandfulError):
@@ -82,6 +89,24 @@ class UnknownClient(NotFound):
     code, title = "unknown_client", "Unknown client"
 
 
+class UnknownExample(NotFound):
+    """The client has no example with this id."""
+
+    code, title = "unknown_example", "Unknown example"
+
+
+class UnknownClass(NotFound):
+    """The client has no class with this label."""
+
+    code, title = "unknown_class", "Unknown class"
+
+
+class UnknownVersion(NotFound):
+    """The client has no such version, or no longer."""
+
+    code, title = "unknown_version", "Unknown version"
+
+
 class TooSlow(HandfulError):
     """The request did not arrive in time."""
 
@@ -92,6 +117,12 @@ class Conflict(HandfulError):
     """The request contradicts what is stored."""
 
     status, code, title = 409, "conflict", "Contradicts what is stored"
+
+
+class TooFewExamples(Conflict):
+    """The client has too few examples to predict."""
+
+    code, title = "too_few_examples", "Too few examples to predict"
 
 
 class Contended(Conflict):
@@ -110,6 +141,18 @@ class RequestInProgress(Conflict):
     """A request with the same idempotency key has not been answered yet."""
 
     code, title, retry_after_s = "request_in_progress", "The same request is still running", 1
+
+
+class VersionGone(HandfulError):
+    """A removal took this version. The error has its receipt."""
+
+    status, code, title = 410, "version_gone", "The version is gone"
+
+
+class PreconditionFailed(HandfulError):
+    """The client has changed since the version that `If-Match` names."""
+
+    status, code, title = 412, "precondition_failed", "The client has changed"
 
 
 class TooLarge(HandfulError):

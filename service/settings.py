@@ -69,8 +69,12 @@ class Settings(BaseSettings):
     )
 
     models: Path = Field(ZOO, description="Folder of the checkpoints and cards to serve.")
+    own_models: Path = Field(
+        Path("own-models"),
+        description="Folder of your own models, which handful add and handful train write. They are served too.",
+    )
     serve: str = Field(
-        "*", description="Models of the folder to serve: names or patterns, separated by commas, such as texts,glyphs*."
+        "*", description="Models to serve: names or patterns, separated by commas, such as texts,glyphs*."
     )
     default_model: str = Field("glyphs", description="Model for an /adapt that names no model.")
 
@@ -83,6 +87,9 @@ class Settings(BaseSettings):
     store_dir: Path = Field(Path("data"), description="Folder of the embedded Valkey's append-only file.")
     state_ttl_s: int = Field(
         7 * 24 * 3600, ge=1, description="Seconds that an unused state stays in Redis. A later predict rebuilds it."
+    )
+    versions: int = Field(
+        10, ge=1, le=1000, description="Versions of each client to keep. An example stays while a kept version has it."
     )
     answer_ttl_s: int = Field(
         24 * 3600, ge=1, description="Seconds to keep the answer to an adapt with an Idempotency-Key."
@@ -196,3 +203,8 @@ class Settings(BaseSettings):
         ge=784,
         description="Maximum pixels of all images of a request, each padded to a square. Checked before decoding.",
     )
+
+    def weights(self, model: str) -> Path:
+        """The checkpoint of a model, in `models` or else in `own_models`."""
+        shipped = self.models / f"{model}.safetensors"
+        return shipped if shipped.exists() else self.own_models / shipped.name

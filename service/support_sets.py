@@ -7,7 +7,7 @@ import numpy as np
 
 from service.arrays import Array, SupportSet
 from service.cards import Card
-from service.errors import Conflict, TooManyWays, Unprocessable
+from service.errors import TooManyWays, Unprocessable
 from service.inputs.labels import Classes, checked_labels, class_indices, class_names, regression_targets
 from service.inputs.limits import check_count
 from service.settings import Settings
@@ -31,12 +31,15 @@ class SupportSets:
             )
 
     def make(
-        self, card: Card, inputs: Array, labels: Sequence[Any], *, named: bool
+        self, card: Card, inputs: Array | None, labels: Sequence[Any], *, named: bool
     ) -> tuple[Classes | None, SupportSet]:
         """The classes, None for regression, and the support set. Raises Unprocessable and TooManyWays.
 
+        There may be fewer classes than a predict needs, and no examples, without `inputs`.
+
         With `named`, the model may learn from the names of the classes.
         """
+        inputs = np.zeros(0) if inputs is None else inputs
         if card.kind == "regression":
             return None, SupportSet(inputs, regression_targets(labels, card.outputs or 1), ways=0)
         classes, targets = class_indices(labels)
@@ -62,19 +65,14 @@ class SupportSets:
         return [other for other in self._catalogue.values() if (other.kind, other.input) == (card.kind, card.input)]
 
 
-def joined_inputs(stored: SupportSet, new: Array) -> Array:
-    """The stored inputs, then the new ones. Raises Conflict when their shapes differ."""
-    if new.shape[1:] != stored.inputs.shape[1:]:
-        raise Conflict("The client's examples were made for another input size of this model. Replace them all.")
-    return np.concatenate([stored.inputs, new])
-
-
-def joined_labels(record: Record, stored: SupportSet, new: Sequence[Any]) -> list[Any]:
-    """The labels of the stored examples, as they were sent, then the new ones. Raises Unprocessable."""
-    if not record.classes:
-        return [*stored.targets.tolist(), *new]
-    checked_labels(new)
-    if type(new[0]) is not type(record.classes[0]):
-        kind = "strings" if isinstance(record.classes[0], str) else "integers"
+def checked_new_labels(card: Card, record: Record | None, new: Sequence[Any]) -> list[Any]:
+    """New labels of a client in their normal form; for regression lists of numbers. Raises Unprocessable."""
+    if card.kind == "regression":
+        targets: list[Any] = regression_targets(new, card.outputs or 1).tolist()
+        return targets
+    labels = checked_labels(new)
+    known = record.classes if record else None
+    if labels and known and type(labels[0]) is not type(known[0]):
+        kind = "strings" if isinstance(known[0], str) else "integers"
         raise Unprocessable(f"support[0].label: this client's labels are {kind}.", field="support[0].label")
-    return [*(record.classes[target] for target in stored.targets), *new]
+    return labels

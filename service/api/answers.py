@@ -9,10 +9,11 @@ from fastapi import Response
 from pydantic import BaseModel
 
 from service.api.parsing import JSON, THREADS
-from service.api.schemas import Classified, PredictRequest, Regressed
+from service.api.schemas import AdaptResponse, Classified, PredictRequest, Regressed
 from service.arrays import Array
 from service.errors import AnswerTooLarge
 from service.inputs.labels import Classes
+from service.store.records import Adapted
 
 FEW_CLASSES, TOP_K = 20, 5
 """By default, an answer has the probabilities of all of up to 20 classes, or of the 5 most probable ones."""
@@ -103,3 +104,16 @@ def number(value: float) -> float:
 async def written(make: Callable[[], BaseModel], size: int) -> Response:
     """The JSON of an answer of about `size` bytes. A large answer is serialized in a thread."""
     return Response(await THREADS.run(lambda: make().model_dump_json(), size), media_type=JSON)
+
+
+async def adapted_response(adapted: Adapted) -> Response:
+    """The answer to a change of a client, with the entity tag of its new version."""
+    record = adapted.record
+    answer = AdaptResponse(
+        **record.model_dump(include=set(AdaptResponse.model_fields)),
+        **adapted.model_dump(include={"ids", "state_bytes", "names_used", "timings_ms"}),
+        warnings=adapted.warnings,
+    )
+    response = await written(lambda: answer, 0)
+    response.headers["ETag"] = record.etag
+    return response

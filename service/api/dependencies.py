@@ -13,14 +13,35 @@ from service.adaptation import Adaptation
 from service.api.auth import tenant_of
 from service.api.schemas import CLIENT_ID
 from service.cards import Catalogue
+from service.editing import Editing
 from service.settings import Settings
 from service.store.records import ClientKey
+from service.transfer import Transfer
+from service.versioning import Versioning
 
 
 async def use_cases(request: Request) -> Adaptation:
     """The use cases."""
     clients: Adaptation = request.app.state.clients
     return clients
+
+
+async def editing(request: Request) -> Editing:
+    """The use cases on examples."""
+    edits: Editing = request.app.state.editing
+    return edits
+
+
+async def versioning(request: Request) -> Versioning:
+    """The use cases on versions."""
+    versions: Versioning = request.app.state.versioning
+    return versions
+
+
+async def transfer(request: Request) -> Transfer:
+    """The use cases that move clients between services."""
+    moves: Transfer = request.app.state.transfer
+    return moves
 
 
 async def _catalogue(request: Request) -> Catalogue:
@@ -35,6 +56,9 @@ async def tenant(request: Request) -> str:
 
 
 UseCases = Annotated[Adaptation, Depends(use_cases)]
+Edits = Annotated[Editing, Depends(editing)]
+Versions = Annotated[Versioning, Depends(versioning)]
+Transfers = Annotated[Transfer, Depends(transfer)]
 Models = Annotated[Catalogue, Depends(_catalogue)]
 Tenant = Annotated[str, Depends(tenant)]
 

@@ -11,7 +11,7 @@ from safetensors.numpy import load
 from starlette.datastructures import Headers
 
 from service.api.json_limits import FIELDS, Bytes, JsonLimits, check_structure, limits_for
-from service.arrays import Array
+from service.arrays import Array, Arrays
 from service.errors import BadRequest, Unprocessable, UnsupportedMediaType
 from service.executor import Executor
 from service.inputs.limits import check_count
@@ -75,7 +75,23 @@ def parse_safetensors(body: Bytes, field: str, limit: int) -> dict[str, Any]:
     labels = fields.pop("labels")
     if not isinstance(labels, list) or len(labels) != len(inputs):
         raise BadRequest(f"labels: not a list of {len(inputs)}, one for each input.")
-    return fields | {field: [{"input": one, "label": label} for one, label in zip(inputs, labels, strict=True)]}
+    examples = [{"input": one, "label": label} for one, label in zip(inputs, labels, strict=True)]
+    if "ids" in fields:
+        ids = fields.pop("ids")
+        if not isinstance(ids, list) or len(ids) != len(inputs):
+            raise BadRequest(f"ids: not a list of {len(inputs)}, one for each input.")
+        examples = [example | {"id": name} for example, name in zip(examples, ids, strict=True)]
+    return fields | {field: examples}
+
+
+def parse_client_file(body: Bytes, limit: int) -> tuple[dict[str, Any], Arrays]:
+    """The metadata and the tensors of the file of a client. Raises BadRequest, Unprocessable."""
+    header = _header(body)
+    try:
+        tensors = load(bytes(body))
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise BadRequest(f"The body is not a safetensors file: {error}.") from None
+    return _metadata(header, limit), tensors
 
 
 def _loaded(body: Bytes) -> Any:

@@ -14,12 +14,21 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
-from service.api.schemas import AdaptRequest, PredictRequest, Problem
+from service.api.schemas import (
+    AdaptRequest,
+    CopyRequest,
+    MoveRequest,
+    NewLabel,
+    PredictRequest,
+    Problem,
+    RollbackRequest,
+)
 from service.errors import BadRequest, Forbidden, HandfulError, HeadTooLarge, TooSlow, Unauthorized, Unprocessable
+from service.store.records import Receipt
 
 log = logging.getLogger(__name__)
 
-METHODS = ("GET", "POST", "DELETE")
+METHODS = ("GET", "POST", "PATCH", "DELETE")
 MEDIA_TYPE = "application/problem+json"
 CLIENT_CLOSED_REQUEST = 499
 """The status for metrics. Nobody reads this answer."""
@@ -27,6 +36,10 @@ CLIENT_CLOSED_REQUEST = 499
 DOCUMENTED: list[tuple[type[BaseModel], JsonSchemaMode]] = [
     (AdaptRequest, "validation"),
     (PredictRequest, "validation"),
+    (NewLabel, "validation"),
+    (RollbackRequest, "validation"),
+    (MoveRequest, "validation"),
+    (CopyRequest, "validation"),
     (Problem, "serialization"),
 ]
 """Schemas that are missing in the signatures of the routes."""
@@ -75,6 +88,7 @@ def problem(error: HandfulError) -> Response:
         detail=error.detail,
         code=error.code,
         field=error.field,
+        receipt=None if error.receipt is None else Receipt.model_validate(error.receipt),
     )
     headers = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
     if error.status in (TooSlow.status, HandfulError.status):
@@ -83,7 +97,7 @@ def problem(error: HandfulError) -> Response:
         )
     if error.status == Unauthorized.status:
         headers["WWW-Authenticate"] = "Bearer"
-    content = body.model_dump(exclude_none=True)
+    content = body.model_dump(mode="json", exclude_none=True)
     return JSONResponse(content, error.status, headers, media_type=MEDIA_TYPE)
 
 

@@ -1,5 +1,6 @@
 """Routes that read a body. They check the key, then receive the body within its limits, then work."""
 
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -11,8 +12,12 @@ from pydantic import BaseModel, ValidationError
 from service.api.dependencies import KEY_SCHEMES, tenant
 from service.api.memory_budget import Reservation
 from service.api.parsing import JSON, SAFETENSORS, THREADS, parser_of
+from service.api.preconditions import IF_MATCH
 from service.api.receive import receive_body, while_connected
+from service.api.schemas import CLIENT_ID
+from service.errors import Unprocessable
 from service.settings import Settings
+from service.store.records import ClientKey
 
 Body = TypeVar("Body", bound=BaseModel)
 
@@ -55,6 +60,28 @@ async def read(request: Request, model: type[Body]) -> Body:
         raise RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in error.errors()]) from None
 
 
+def client_of(request: Request) -> ClientKey:
+    """The client in the path. Raises Unprocessable."""
+    return ClientKey(request.state.tenant, named(request, "client_id"))
+
+
+def named(request: Request, name: str) -> str:
+    """The name of a client or an example in the path. Raises Unprocessable."""
+    value: str = request.path_params[name]
+    if not re.fullmatch(CLIENT_ID, value):
+        raise Unprocessable(f"{name}: takes 1 to 128 letters, digits and _ . ~ @ : + -, not first.", field=name)
+    return value
+
+
+def documented_json(model: type[BaseModel], *names: str) -> dict[str, Any]:
+    """The OpenAPI of a route that needs a key, has names in its path, and reads its body as `model` in JSON."""
+    documents = documented(model)
+    del documents["requestBody"]["content"][SAFETENSORS]
+    schema = {"type": "string", "pattern": CLIENT_ID}
+    parameters = [{"name": name, "in": "path", "required": True, "schema": schema} for name in names]
+    return documents | {"parameters": [*parameters, IF_MATCH]}
+
+
 def documented(model: type[BaseModel]) -> dict[str, Any]:
     """The OpenAPI of a route that needs a key and reads its body as `model`. FastAPI cannot derive it."""
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
@@ -65,5 +92,9 @@ def documented(model: type[BaseModel]) -> dict[str, Any]:
         "metadata; `labels`, a list, in place of `support`.",
     }
     content = {JSON: {"schema": schema}, SAFETENSORS: {"schema": binary}}
-    security: list[dict[str, list[str]]] = [{scheme.dependency.scheme_name: []} for scheme in KEY_SCHEMES]
-    return {"requestBody": {"required": True, "content": content}, "security": security}
+    return {"requestBody": {"required": True, "content": content}, "security": security()}
+
+
+def security() -> list[dict[str, list[str]]]:
+    """The keys that a route takes, for OpenAPI."""
+    return [{scheme.dependency.scheme_name: []} for scheme in KEY_SCHEMES]

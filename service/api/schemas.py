@@ -7,8 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from service.inputs.kind import InputWarning
 from service.inputs.registry import RequestInput
+from service.store.examples import NAME
+from service.store.records import Receipt
 
-CLIENT_ID = r"^[A-Za-z0-9_][A-Za-z0-9_.~@:+-]{0,127}$"
+CLIENT_ID = NAME
 
 ClientId = Annotated[
     str,
@@ -16,6 +18,15 @@ ClientId = Annotated[
         pattern=CLIENT_ID,
         description="1 to 128 letters, digits and _ . ~ @ : + -, beginning with a letter, a digit or _.",
         examples=["alice"],
+    ),
+]
+
+ExampleId = Annotated[
+    str,
+    Field(
+        pattern=CLIENT_ID,
+        description="1 to 128 letters, digits and _ . ~ @ : + -, beginning with a letter, a digit or _.",
+        examples=["photo-17"],
     ),
 ]
 
@@ -41,6 +52,7 @@ class Example(Body):
 
     input: RequestInput
     label: LabelIn
+    id: ExampleId | None = Field(None, description="Names the example. Default: a digest of its input and its label.")
 
 
 class AdaptRequest(Body):
@@ -62,7 +74,10 @@ class AdaptRequest(Body):
     model: str | None = Field(
         None, description="The name of a model, as in GET /models. Default: the default model of the service."
     )
-    support: list[Example] = Field(min_length=1, description="The labelled examples.")
+    support: list[Example] = Field(
+        description="The labelled examples; none to begin a client that is taught later. A predict needs two classes, "
+        "or one point of a regression."
+    )
     mode: Literal["replace", "append"] = Field(
         "replace", description="`replace` the support set of the client or `append` to it."
     )
@@ -80,6 +95,13 @@ class AdaptRequest(Body):
         "they fit the examples. Left out: true; when appending, as before.",
     )
 
+    keep_duplicates: bool = Field(
+        False,
+        strict=True,
+        description="Whether an example that the client has is stored again when it is sent again. An `id` of its own "
+        "makes it another example in any case.",
+    )
+
 
 Warnings = Annotated[
     list[InputWarning],
@@ -95,10 +117,11 @@ class AdaptResponse(BaseModel):
 
     client_id: str
     model: str
-    version: int = Field(description="The number of adapts of this client.")
+    version: int = Field(description="The number of changes of this client.")
     classes: list[str] | list[int] | None = Field(description="null for regression.")
-    examples: int
-    state_bytes: int = Field(description="Size of the adapted state.")
+    examples: int = Field(description="Number of all examples of the client.")
+    ids: list[str] = Field(description="The ids of the examples of the request, in its order.")
+    state_bytes: int = Field(description="Size of the adapted state; 0 while there are too few examples.")
     names_used: Annotated[
         int | None,
         Field(
@@ -107,6 +130,10 @@ class AdaptResponse(BaseModel):
         ),
     ] = None
     expires_at: datetime | None
+    receipt: Annotated[
+        Receipt | None,
+        Field(description="What was removed. Absent if nothing was.", exclude_if=lambda given: given is None),
+    ] = None
     warnings: Warnings = []
     timings_ms: dict[str, float] = Field(
         description="Milliseconds of each stage: decode, adapt (with waiting) and store (not with an Idempotency-Key)."
@@ -127,6 +154,7 @@ class PredictRequest(Body):
         description="Number of classes in each answer, the most probable ones; null: all. Default: all of up to 20 "
         "classes, otherwise 5.",
     )
+    version: int | None = Field(None, strict=True, ge=1, description="The version to ask. Default: the current one.")
 
 
 class Classified(BaseModel):
@@ -162,6 +190,87 @@ class PredictResponse(BaseModel):
     )
 
 
+class NewLabel(Body):
+    """Another label for an example, or another name for a class."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"label": "refund"}]})
+
+    label: LabelIn
+
+
+class ExampleInfo(BaseModel):
+    """An example of a client."""
+
+    id: str = Field(examples=["photo-17"])
+    label: str | int | float | list[float] = Field(examples=["refund"])
+    created_at: datetime
+    input: Annotated[
+        Any,
+        Field(description="The decoded input, if it was asked for.", exclude_if=lambda given: given is None),
+    ] = None
+
+
+class ExamplePage(BaseModel):
+    """A page of examples."""
+
+    version: int
+    examples: list[ExampleInfo]
+    next_cursor: int | None = Field(description="The `cursor` of the next page; null at the end.")
+
+
+class RollbackRequest(Body):
+    """The version to go back to."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"version": 3}]})
+
+    version: int = Field(strict=True, ge=1)
+
+
+class MoveRequest(Body):
+    """The model to move to."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"model": "glyphs-maml"}]})
+
+    model: str = Field(description="The name of a model, as in GET /models.")
+
+
+class CopyRequest(Body):
+    """The client to make."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"client_id": "alice-trial"}]})
+
+    client_id: ClientId
+    version: int | None = Field(None, strict=True, ge=1, description="The version to copy. Default: the current one.")
+
+
+class Readapted(BaseModel):
+    """What adapting again has done."""
+
+    client_id: str
+    model: str
+    version: int
+    readapted: bool = Field(description="Whether the state was made again.")
+
+
+class VersionInfo(BaseModel):
+    """A version of a client; of one that a removal took, only the receipt."""
+
+    version: int
+    change: str | None = Field(None, description="What made it: replace, append, relabel, rename, remove, ...")
+    model: str | None = None
+    classes: list[str] | list[int] | None = None
+    examples: int | None = None
+    created_at: datetime | None = None
+    receipt: Receipt | None = Field(None, description="What this version removed.")
+    gone: Receipt | None = Field(None, description="The removal that took this version.")
+
+
+class VersionList(BaseModel):
+    """The versions of a client, the latest first."""
+
+    versions: list[VersionInfo]
+
+
 class ClientInfo(BaseModel):
     """An adapted client."""
 
@@ -191,3 +300,4 @@ class Problem(BaseModel):
     detail: str = Field(description="What was wrong, the limit and the way out.")
     code: str = Field(description="Stable: the last part of `type`.")
     field: str | None = Field(None, description="The place in the request.")
+    receipt: Receipt | None = Field(None, description="The receipt of the removal that took the version.")

@@ -2,19 +2,21 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 
-from service.client.refusals import Answer, answer_of, pause_s
-from service.client.requests import adapt_request, forget_request, headers, predict_request
+from service.client.calls import Calls
+from service.client.refusals import Answer, RefusedError, answer_of, pause_s
+from service.client.requests import adapt_request, forget_request, headers, path_of, predict_request
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 
 
-class Handful:
+class Handful(Calls[Answer]):
     """A blocking client.
 
     Args:
@@ -23,6 +25,8 @@ class Handful:
         timeout_s: Seconds to wait for each answer.
         retries: Maximum retries of a request after 429 or 503.
     """
+
+    _http: httpx.Client
 
     def __init__(
         self, url: str = DEFAULT_URL, *, api_key: str | None = None, timeout_s: float = 60, retries: int = 4
@@ -40,17 +44,32 @@ class Handful:
         """Close all connections."""
         self._http.close()
 
-    def adapt(self, client_id: str, support: Iterable[tuple[Any, Any]], **options: Any) -> Answer:
-        """Adapt a client's model to (input, label) pairs. Options: model, mode ("replace" or "append"), ttl_s."""
+    def adapt(self, client_id: str, support: Iterable[tuple[Any, ...]], **options: Any) -> Answer:
+        """Adapt a client's model to (input, label) pairs, or (input, label, id).
+
+        Options: model, mode ("replace" or "append"), ttl_s, keep_duplicates, use_label_names, if_match.
+        """
         return self._send(adapt_request(self._http, client_id, support, options))
 
     def predict(self, client_id: str, inputs: Sequence[Any], **options: Any) -> list[Answer]:
-        """The answer to each input: `label`, `probability` and `probabilities`, or `value`. Option: top_k."""
+        """The answer to each input: `label`, `probability` and `probabilities`, or `value`. Options: top_k, version."""
         return _predictions(self._send(predict_request(self._http, client_id, inputs, options)))
 
     def forget(self, client_id: str) -> None:
         """Remove a client."""
         self._send(forget_request(self._http, client_id))
+
+    def export(self, client_id: str, path: Path) -> None:
+        """Write a client to a file, for `restore`. The file is there once it is whole."""
+        part = path.with_name(path.name + ".part")
+        with self._http.stream("GET", path_of(client_id, "export")) as response:
+            if not response.is_success:
+                response.read()
+                raise RefusedError(response)
+            with part.open("wb") as file:
+                for piece in response.iter_bytes():
+                    file.write(piece)
+        part.replace(path)
 
     def _send(self, request: httpx.Request) -> Answer:
         for attempt in range(self._retries):
@@ -62,8 +81,10 @@ class Handful:
         return answer_of(self._http.send(request))
 
 
-class AsyncHandful:
+class AsyncHandful(Calls[Awaitable[Answer]]):
     """A client for event loops. Takes the arguments of `Handful`."""
+
+    _http: httpx.AsyncClient
 
     def __init__(
         self, url: str = DEFAULT_URL, *, api_key: str | None = None, timeout_s: float = 60, retries: int = 4
@@ -81,7 +102,7 @@ class AsyncHandful:
         """Close all connections."""
         await self._http.aclose()
 
-    async def adapt(self, client_id: str, support: Iterable[tuple[Any, Any]], **options: Any) -> Answer:
+    async def adapt(self, client_id: str, support: Iterable[tuple[Any, ...]], **options: Any) -> Answer:
         """See `Handful.adapt`."""
         return await self._send(adapt_request(self._http, client_id, support, options))
 
@@ -92,6 +113,13 @@ class AsyncHandful:
     async def forget(self, client_id: str) -> None:
         """See `Handful.forget`."""
         await self._send(forget_request(self._http, client_id))
+
+    async def export(self, client_id: str) -> bytes:
+        """The file of a client, for `restore`."""
+        response = await self._http.get(path_of(client_id, "export"))
+        if not response.is_success:
+            raise RefusedError(response)
+        return response.content
 
     async def _send(self, request: httpx.Request) -> Answer:
         for attempt in range(self._retries):

@@ -36,11 +36,12 @@ class RefusedError(Exception):
 
 
 def answer_of(response: httpx.Response) -> Answer:
-    """The JSON object of an answer; empty for 204. Raises RefusedError."""
+    """The JSON object of an answer, with its entity tag as `etag`; empty for 204. Raises RefusedError."""
     answer = _json_object(response)
     if not response.is_success or (response.content and answer is None):
         raise RefusedError(response)
-    return answer or {}
+    tag = response.headers.get("etag")
+    return (answer or {}) | ({} if tag is None else {"etag": tag})
 
 
 def pause_s(response: httpx.Response, attempt: int) -> float | None:

@@ -24,12 +24,14 @@ def headers(api_key: str | None) -> dict[str, str]:
 
 
 def adapt_request(
-    http: Http, client_id: str, support: Iterable[tuple[Any, Any]], options: dict[str, Any]
+    http: Http, client_id: str, support: Iterable[tuple[Any, ...]], options: dict[str, Any]
 ) -> httpx.Request:
     """POST /adapt."""
-    examples = [{"input": _plain(one), "label": _number(label)} for one, label in support]
-    body = {"client_id": client_id, "support": examples} | options
-    return http.build_request("POST", "/adapt", json=body, headers={"Idempotency-Key": uuid.uuid4().hex})
+    examples = [_example(*one) for one in support]
+    tags = {"If-Match": options["if_match"]} if "if_match" in options else {}
+    fields = {name: value for name, value in options.items() if name != "if_match"}
+    body = {"client_id": client_id, "support": examples} | fields
+    return http.build_request("POST", "/adapt", json=body, headers={"Idempotency-Key": uuid.uuid4().hex} | tags)
 
 
 def predict_request(http: Http, client_id: str, inputs: Sequence[Any], options: dict[str, Any]) -> httpx.Request:
@@ -40,7 +42,33 @@ def predict_request(http: Http, client_id: str, inputs: Sequence[Any], options: 
 
 def forget_request(http: Http, client_id: str) -> httpx.Request:
     """DELETE /clients/{client_id}."""
-    return http.build_request("DELETE", f"/clients/{quote(client_id, safe='')}")
+    return http.build_request("DELETE", path_of(client_id))
+
+
+def path_of(client_id: str, *parts: str) -> str:
+    """The path of a client, or of a part of it."""
+    return "/".join(("/clients", *(quote(part, safe="") for part in (client_id, *parts))))
+
+
+def request_of(
+    http: Http,
+    method: str,
+    path: str,
+    *,
+    query: dict[str, Any] | None = None,
+    body: dict[str, Any] | None = None,
+    if_match: str | None = None,
+) -> httpx.Request:
+    """A request; queries and fields that are None are left out."""
+    given = {name: value for name, value in (query or {}).items() if value is not None}
+    sent = None if body is None else {name: value for name, value in body.items() if value is not None}
+    tags = {} if if_match is None else {"If-Match": if_match}
+    return http.build_request(method, path, params=given, json=sent, headers=tags)
+
+
+def _example(one: Any, label: Any, name: str | None = None) -> dict[str, Any]:
+    example = {"input": _plain(one), "label": number(label)}
+    return example if name is None else example | {"id": name}
 
 
 def _plain(value: Any) -> Any:
@@ -61,7 +89,7 @@ def _names_image(value: Any) -> bool:
     return isinstance(value, str) and Path(value[-8:]).suffix.lower() in IMAGE_SUFFIXES and os.path.isfile(value)
 
 
-def _number(label: Any) -> Any:
+def number(label: Any) -> Any:
     """A label as JSON: numbers of arrays as plain ones."""
     return label.tolist() if hasattr(label, "tolist") else label
 

@@ -1,5 +1,6 @@
 """The interface of an engine. Imports no torch, because API processes use it."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from service.arrays import Array, Arrays, SupportSet
@@ -25,6 +26,7 @@ class Engine(Protocol):
         support: SupportSet,
         *,
         extends: str | None = None,
+        kept: Sequence[int] | None = None,
         share: Share = NOBODY,
         rebuild: bool = False,
     ) -> Arrays:
@@ -36,6 +38,7 @@ class Engine(Protocol):
             support: The support set.
             extends: Key of a state whose support set is the beginning of this one. If its features are still cached,
                 only the new examples are encoded. The state is the same either way.
+            kept: The examples of `extends` that this support set begins with, by their places. None: all of them.
             share: The tenant and the client.
             rebuild: The support set was accepted before, so that its adapt is never too costly.
 

@@ -75,11 +75,13 @@ class Worker:
         support: SupportSet,
         *,
         extends: str | None = None,
+        kept: Sequence[int] | None = None,
         share: Share = NOBODY,
         rebuild: bool = False,
     ) -> Arrays:
         """Adapt to a support set, and cache the state under `key`. See `Engine.adapt`."""
-        return await within(self._settings.deadline_s, self.submit_adapt(model, key, support, extends, share, rebuild))
+        submitted = self.submit_adapt(model, key, support, extends, kept, share, rebuild)
+        return await within(self._settings.deadline_s, submitted)
 
     async def predict(
         self, model: str, key: str, queries: Array, state: Arrays | None = None, *, share: Share = NOBODY
@@ -95,12 +97,15 @@ class Worker:
         key: str,
         support: SupportSet,
         extends: str | None = None,
+        kept: Sequence[int] | None = None,
         share: Share = NOBODY,
         rebuild: bool = False,
     ) -> "asyncio.Future[Arrays]":
         """Queue an adapt. Cancelling the future removes it from the queue. Raises TooCostly, Busy, Unavailable."""
         known = None if extends is None else self._cache.get(extends)
-        job = AdaptJob(model, key, support, None if known is None else known.features, share[0])
+        features = None if known is None else known.features
+        features = features if features is None or kept is None else features[[*kept]]
+        job = AdaptJob(model, key, support, features, share[0])
         cost, examples = self.budget.adapt(job, limited=not rebuild), len(job.new_inputs())
         if cost.marginal <= LARGE_ADAPT_S:
             return self._adapts.submit(job, model, examples, cost, share)

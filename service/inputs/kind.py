@@ -10,6 +10,7 @@ from pydantic.dataclasses import dataclass
 
 from service.arrays import Array
 from service.inputs.limits import Limits
+from service.inputs.shown import shown
 
 Inputs = Array | list[str]
 """Decoded inputs: an array (n, ...), or n texts."""
@@ -85,6 +86,10 @@ class InputKind(BaseModel, ABC):
     def prepare(self, inputs: Array, columns: Columns | None) -> Array:
         """Decoded inputs as the model takes them. Redis keeps them as they were decoded."""
         return inputs
+
+    def show(self, inputs: Array) -> list[Any]:
+        """Decoded inputs as JSON values, for clients that ask for their examples."""
+        return shown(inputs)
 
     @abstractmethod
     def examples(self, count: int, rng: np.random.Generator) -> Inputs:

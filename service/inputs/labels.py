@@ -36,11 +36,6 @@ def class_indices(labels: Sequence[Label]) -> tuple[Classes, NDArray[np.int64]]:
     """The sorted classes, and the index of each label among them. The order of the examples does not matter."""
     labels = checked_labels(labels)
     classes: Classes = sorted(set(labels))  # all strings or all integers
-    if len(classes) < 2:
-        raise Unprocessable(
-            f"support: all examples have the label {classes[0]!r}; send examples of at least two classes.",
-            field="support",
-        )
     index = {label: i for i, label in enumerate(classes)}
     return classes, np.array([index[label] for label in labels], dtype=np.int64)
 
@@ -52,7 +47,8 @@ def class_names(classes: Classes | None, *, named: bool) -> Array | None:
 
 def regression_targets(labels: Sequence[Label], outputs: int) -> NDArray[np.float32]:
     """Labels as targets (n, outputs). Raises Unprocessable."""
-    return np.stack([to_vector(label, outputs, f"support[{i}].label") for i, label in enumerate(labels)])
+    targets = [to_vector(label, outputs, f"support[{i}].label") for i, label in enumerate(labels)]
+    return np.stack(targets) if targets else np.zeros((0, outputs), np.float32)
 
 
 def checked_labels(labels: Sequence[Label]) -> list[Label]:

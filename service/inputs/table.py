@@ -70,6 +70,10 @@ class Table(InputKind):
             raise Unprocessable(f"inputs: {error}.", field="inputs") from None
         return [_warning(f"inputs[{one.row}]", one) for one in found]
 
+    def show(self, inputs: Array) -> list[Any]:
+        """The rows as objects."""
+        return list(_rows(inputs))
+
     def examples(self, count: int, rng: np.random.Generator) -> Array:
         """Rows of three numbers and a category."""
         plans = ("free", "pro", "team")

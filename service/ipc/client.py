@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
@@ -60,13 +60,15 @@ class WorkerClient:
         support: SupportSet,
         *,
         extends: str | None = None,
+        kept: Sequence[int] | None = None,
         share: Share = NOBODY,
         rebuild: bool = False,
     ) -> Arrays:
         """Adapt to a support set; the worker caches the state under `key`."""
         self._check_loaded(model)
+        places = None if kept is None else list(kept)
         state: Arrays = await self._request(
-            lambda number: messages.Adapt(number, model, key, support, extends, share, rebuild)
+            lambda number: messages.Adapt(number, model, key, support, extends, places, share, rebuild)
         )
         return state
 

@@ -10,7 +10,7 @@ from service.arrays import TEXT, Array, Arrays, SupportSet, pack_texts, unpack_t
 from service.engine.base import NOBODY, Share
 from service.errors import BadRequest, Busy, DeadlineExceeded, Diverged, HandfulError, TooCostly, Unavailable
 
-VERSION = 4
+VERSION = 5
 """Version of this protocol. Both ends must have the same version."""
 
 DTYPES = ("float32", "float64", "float16", "uint8", "int64", "bool")
@@ -42,6 +42,7 @@ class Adapt(Message):
     key: str
     support: SupportSet
     extends: str | None
+    kept: list[int] | None = None
     share: Share = NOBODY
     rebuild: bool = False
 

@@ -89,9 +89,8 @@ class Session:
         def reply(state: Arrays) -> messages.Message:
             return messages.Adapted(request.id, state)
 
-        answer = self._worker.submit_adapt(
-            request.model, request.key, request.support, request.extends, request.share, request.rebuild
-        )
+        how = request.extends, request.kept, request.share, request.rebuild
+        answer = self._worker.submit_adapt(request.model, request.key, request.support, *how)
         self._reply_when_done(request.id, answer, reply)
 
     def _predict(self, request: messages.Predict) -> None:

@@ -4,25 +4,24 @@ Earlier versions wrote values without digests. Such values are used if they can 
 writes digests.
 """
 
-import hashlib
+from collections.abc import Sequence
+from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from service import metrics
-from service.arrays import TEXT, Arrays, SupportSet, pack_texts, unpack_texts
+from service.arrays import Array, Arrays, unpack_texts
 from service.errors import CorruptRecord
-from service.inputs.labels import class_names
-from service.store.records import Blob, Record, StateKey
+from service.store.examples import Entry, Example, digest
+from service.store.records import Blob, Gone, Record, Snapshot, StateKey
+
+Sealed = TypeVar("Sealed", bound=BaseModel)
+VERSION: TypeAdapter[Snapshot | Gone] = TypeAdapter(Snapshot | Gone)
 
 MARK = b',"digest":"'
 """No string inside a record can contain this, because JSON escapes quotes."""
-
-
-def digest(value: bytes) -> str:
-    """16 hexadecimal digits of BLAKE2b. They detect accidents, not forgery."""
-    return hashlib.blake2b(value, digest_size=8).hexdigest()
 
 
 def seal(value: BaseModel) -> bytes:
@@ -54,28 +53,50 @@ def parse_record(text: Blob) -> Record | None:
         raise corrupt("record") from None
 
 
-def dump_support(support: SupportSet) -> bytes:
-    """A support set as it is stored: a safetensors file. The record has its classes.
+def parse_version(text: Blob, number: int) -> Snapshot | Gone:
+    """What is stored of a version. Counts and raises CorruptRecord."""
+    try:
+        found = VERSION.validate_json(unsealed(as_bytes(text)) or b"")
+        if found.version == number:
+            return found
+    except (ValidationError, ValueError, TypeError):
+        pass
+    raise corrupt("version")
 
-    safetensors has no texts. They are stored as bytes and lengths.
-    """
-    if support.inputs.dtype != TEXT:
-        return save({"inputs": support.inputs, "targets": support.targets})
-    data, lengths = pack_texts(support.inputs)
-    return save({"inputs": data, "lengths": lengths, "targets": support.targets})
+
+def parse_entry(text: Blob) -> Entry | None:
+    """What is stored of an example beside its input; None if it is missing or corrupt."""
+    try:
+        return Entry.model_validate_json(unsealed(as_bytes(text)) or b"")
+    except (ValidationError, ValueError, TypeError):
+        return None
 
 
-def parse_support(record: Record, blob: Blob) -> SupportSet:
-    """The support set of a record. Counts and raises CorruptRecord."""
+def parse_examples(rows: Sequence[int], texts: Sequence[Blob], inputs: Sequence[Blob]) -> list[Example]:
+    """The examples of rows. Counts and raises CorruptRecord."""
+    found = [_example(*each) for each in zip(rows, texts, inputs, strict=True)]
+    examples = [example for example in found if example is not None]
+    if len(examples) < len(found):
+        raise corrupt("support set")
+    return examples
+
+
+def _example(row: int, text: Blob, raw: Blob) -> Example | None:
+    entry = parse_entry(text)
+    if entry is None or entry.row != row or not isinstance(raw, bytes) or digest(raw) != entry.input:
+        return None
+    return Example(entry.id, entry.created_at, entry.input, raw, row)
+
+
+def parse_old_support(record: Record, blob: Blob) -> tuple[Array, Array]:
+    """The inputs and targets of a client that 0.1 wrote. Counts and raises CorruptRecord."""
     try:
         value = as_bytes(blob)
         if record.support_digest not in (None, digest(value)):
             raise ValueError("the digest does not match")
         tensors = _unpacked(load(value))
-        names = class_names(record.classes, named=record.label_names)
-        support = SupportSet(tensors["inputs"], tensors["targets"], len(record.classes or ()), names)
-        if len(support.targets) == record.examples:
-            return support
+        if len(tensors["targets"]) == record.examples:
+            return tensors["inputs"], tensors["targets"]
     except (SafetensorError, KeyError, TypeError, ValueError):
         pass
     raise corrupt("support set")

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import redis.asyncio as redis
 from redis.exceptions import ResponseError
@@ -10,22 +10,12 @@ from redis.exceptions import ResponseError
 from service.errors import CorruptRecord
 from service.store import answers
 from service.store.answers import AnsweredBefore, Answers
-from service.store.checksums import digest, dump_support, parse_record, seal, tag_state
+from service.store.checksums import parse_record, seal, tag_state
 from service.store.connect import Client
-from service.store.keys import record_key, state_key, support_key
+from service.store.history import EMPTY, Change, next_change, read_history
+from service.store.keys import client_keys, record_key
 from service.store.listing import Lists, listings
-from service.store.records import (
-    Adapted,
-    Blob,
-    ClientKey,
-    Draft,
-    Record,
-    StateKey,
-    names_used,
-    next_record,
-    state_bytes,
-    unexpired,
-)
+from service.store.records import Blob, ClientKey, Draft, Record, StateKey, unexpired
 from service.store.redis_client import is_other_type
 from service.store.retries import no_retry
 from service.store.scripts import WRITE, WRITE_ONCE
@@ -38,20 +28,21 @@ class VersionMoved(Exception):
     """Another request has adapted the client in the meantime."""
 
 
+class AlreadyThere(Exception):
+    """The client exists."""
+
+
 class _Version(NamedTuple):
-    """A draft, and the values that do not depend on its version number."""
+    """A draft, and its state as it is stored, which does not depend on the version number."""
 
     client: ClientKey
     draft: Draft
-    support: bytes
-    support_digest: str
     state: bytes
 
 
 def _version(client: ClientKey, draft: Draft) -> _Version:
-    support = dump_support(draft.support)
-    state = tag_state(StateKey(client, draft.write, draft.checkpoint), draft.state)
-    return _Version(client, draft, support, digest(support), state)
+    key = StateKey(client, draft.write, draft.checkpoint)
+    return _Version(client, draft, b"" if draft.state is None else tag_state(key, draft.state))
 
 
 class Commits:
@@ -64,35 +55,37 @@ class Commits:
         lists: Lists,
         answers: Answers,
         state_ttl_s: int,
+        keep: int,
     ) -> None:
         self._redis, self._get, self._lists, self._answers = redis, get, lists, answers
-        self._state_ttl_s = state_ttl_s
+        self._state_ttl_s, self._keep = state_ttl_s, keep
 
-    async def write(self, client: ClientKey, draft: Draft, after: Record | None) -> Record:
+    async def write(self, client: ClientKey, draft: Draft, after: Record | None, *, new: bool = False) -> Record:
         """Write a client's next version and list it.
 
         Raises:
             VersionMoved: `after` is given and is no longer the client's version.
+            AlreadyThere: `new` is set and the client exists.
             AnsweredBefore: The request of the draft was carried out before.
         """
         version = _version(client, draft)
         if not self._lists.elsewhere:
-            return await self._write(version, after)
+            return await self._write(version, after, new=new)
         await self._lists.add(client, draft.expires_at)  # first: a full Redis then refuses before anything is written
-        record = await self._write(version, after)
+        record = await self._write(version, after, new=new)
         if not await self._lists.has(client, record.expires_at):  # a concurrent list or sweep has removed it
             await self._lists.add(client, record.expires_at)
         if draft.request is not None:
-            await self._answers.finish(client.tenant, draft.request, _answer(draft, record))
+            await self._answers.finish(client.tenant, draft.request, draft.answer(record))
         return record
 
-    async def _write(self, version: _Version, after: Record | None) -> Record:
+    async def _write(self, version: _Version, after: Record | None, *, new: bool) -> Record:
         while True:
             text = await self._text(version.client)
-            record = await self._next(version, _readable(text), after)
-            done = await self._try(version, text, record)
+            change = await self._next(version, _readable(text), after, new=new)
+            done = await self._try(version, text, change)
             if done == WRITTEN:
-                return record
+                return change.record
             if done == ANSWERED:
                 raise AnsweredBefore
             # another write came first; the loop ends, because each turn means that another request has succeeded
@@ -106,44 +99,50 @@ class Commits:
                 return b""
             raise
 
-    async def _next(self, version: _Version, found: Record | None, after: Record | None) -> Record:
+    async def _next(self, version: _Version, found: Record | None, after: Record | None, *, new: bool) -> Change:
         draft, old = version.draft, unexpired(found)
         if old is not None and draft.request is not None and self._answered(draft, old):
-            await self._answers.finish(version.client.tenant, draft.request, _answer(draft, old))
+            await self._answers.finish(version.client.tenant, draft.request, draft.answer(old))
             raise AnsweredBefore
         if after is not None and (old is None or old.write != after.write):
             raise VersionMoved
-        return next_record(version.client, draft, version.support_digest, found)
+        if new and old is not None:
+            raise AlreadyThere
+        history = EMPTY if old is None else await read_history(self._redis, version.client)
+        return next_change(version.client, draft, found, history, self._keep)
 
     def _answered(self, draft: Draft, old: Record) -> bool:
         """Whether the record is of the same request. Then its process died before it stored the answer."""
         age_s = (datetime.now(UTC) - old.updated_at).total_seconds()
         return draft.request is not None and old.request == draft.request.id and age_s < self._answers.kept_s
 
-    async def _try(self, version: _Version, text: bytes, record: Record) -> int:
+    async def _try(self, version: _Version, text: bytes, change: Change) -> int:
         try:
-            return await self._send(version, text, record)
+            return await self._send(version, text, change)
         except (redis.ConnectionError, redis.TimeoutError, OSError):
             now = await self._text(version.client)
             found = _readable(now)
-            if found is not None and record.write in (found.write, found.replaces):
+            if found is not None and change.record.write in (found.write, found.replaces):
                 return WRITTEN  # only the reply was lost
             if now != text or not text:
                 raise  # it may have been written and then removed or replaced
-            return await self._send(version, text, record)
+            return await self._send(version, text, change)
 
-    async def _send(self, version: _Version, text: bytes, record: Record) -> int:
+    async def _send(self, version: _Version, text: bytes, change: Change) -> int:
         """Run the script once. A retry by the library could write a client that was removed in the meantime."""
-        client, draft = version.client, version.draft
+        client, draft, record = version.client, version.draft, change.record
         listed = [] if self._lists.elsewhere else listings(client, record.expires_at)
         places = [value for each in listed for value in (each.score, each.member)]
-        keys = [record_key(client), support_key(client), state_key(client), *(each.key for each in listed)]
-        values = text, seal(record), version.support, version.state, record.seconds_left(self._state_ttl_s)
-        script, arguments = WRITE, [*values, len(listed), *places]
+        keys = [*client_keys(client), *(each.key for each in listed)]
+        values = text, seal(record), record.version, seal(change.snapshot), int(change.fresh), version.state
+        arguments: list[Any] = [*values, record.seconds_left(self._state_ttl_s)]
+        for several in (places, *change.arguments()):
+            arguments += [len(several), *several]
+        script = WRITE
         if draft.request is not None and not self._lists.elsewhere:
             script = WRITE_ONCE
             keys += answers.keys(client.tenant)
-            arguments += self._answers.arguments(draft.request, _answer(draft, record))
+            arguments += self._answers.arguments(draft.request, draft.answer(record))
         with no_retry():
             return int(await self._redis.eval(script, len(keys), *keys, *arguments))
 
@@ -154,13 +153,3 @@ def _readable(text: bytes) -> Record | None:
         return parse_record(text) if text else None
     except CorruptRecord:
         return None
-
-
-def _answer(draft: Draft, record: Record) -> Adapted:
-    return Adapted(
-        record=record,
-        state_bytes=state_bytes(draft.state),
-        names_used=names_used(draft.state),
-        warnings=list(draft.warnings),
-        timings_ms=dict(draft.timings_ms),
-    )

@@ -11,7 +11,7 @@ from service import metrics
 from service.errors import CorruptRecord
 from service.store.checksums import as_bytes, corrupt, parse_record
 from service.store.connect import Client
-from service.store.keys import EXPIRIES_KEY, record_key, state_key, support_key
+from service.store.keys import EXPIRIES_KEY, client_keys, record_key
 from service.store.listing import Lists, every_listing
 from service.store.records import Blob, ClientKey
 from service.store.redis_client import is_other_type
@@ -57,7 +57,7 @@ class Sweep:
     async def _remove(self, client: ClientKey, text: Blob) -> bool:
         """Remove a client if its record is still `text`. Returns whether it was removed."""
         lists = [] if self._lists.elsewhere else every_listing(client)
-        keys = [record_key(client), support_key(client), state_key(client), *(each.key for each in lists)]
+        keys = [*client_keys(client), *(each.key for each in lists)]
         done = await self._redis.eval(REMOVE, len(keys), *keys, text or "", *(each.member for each in lists))
         if done and self._lists.elsewhere:
             await self._lists.remove(client)

@@ -20,14 +20,40 @@ def client_of_record_key(key: bytes) -> ClientKey | None:
     return ClientKey(found[1].decode(), found[2].decode()) if found and key.isascii() else None
 
 
-def support_key(client: ClientKey) -> str:
-    """A safetensors file with `inputs`, decoded, and `targets`. The record has its digest."""
-    return f"handful:{{{client.tenant}:{client.client_id}}}:support"
+def versions_key(client: ClientKey) -> str:
+    """A hash from version numbers to sealed `Snapshot`s, or `Gone`s, as JSON."""
+    return f"handful:{{{client.tenant}:{client.client_id}}}:versions"
+
+
+def examples_key(client: ClientKey) -> str:
+    """A hash from rows to sealed `Entry`s, as JSON."""
+    return f"handful:{{{client.tenant}:{client.client_id}}}:examples"
+
+
+def inputs_key(client: ClientKey) -> str:
+    """A hash from rows to the bytes of decoded inputs. The entries have their digests."""
+    return f"handful:{{{client.tenant}:{client.client_id}}}:inputs"
 
 
 def state_key(client: ClientKey) -> str:
     """The latest state: a line with its name and digest, then a safetensors file. It expires."""
     return f"handful:{{{client.tenant}:{client.client_id}}}:state"
+
+
+def past_state_key(client: ClientKey) -> str:
+    """The state of the earlier version that was asked last. It expires."""
+    return f"handful:{{{client.tenant}:{client.client_id}}}:past-state"
+
+
+def support_key(client: ClientKey) -> str:
+    """The support set of a client that 0.1 wrote: a safetensors file with `inputs`, decoded, and `targets`."""
+    return f"handful:{{{client.tenant}:{client.client_id}}}:support"
+
+
+def client_keys(client: ClientKey) -> list[str]:
+    """All keys of a client, in the order in which the scripts take them."""
+    named = record_key, versions_key, examples_key, inputs_key, state_key, past_state_key, support_key
+    return [key(client) for key in named]
 
 
 def index_key(tenant: str) -> str:

@@ -5,13 +5,17 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from service.arrays import Arrays, SupportSet
+from service.arrays import Arrays
 from service.inputs.kind import InputWarning
+from service.store.examples import Example, Form
 
 Blob = bytes | str | None
 """A reply of Redis; None: there is no such key."""
+
+MIN_WAYS = 2
+"""Classes that a classifier needs to predict."""
 
 STATE_FORM = 4
 """Version of the format of stored states. States of another version are rebuilt from the support set."""
@@ -38,29 +42,56 @@ class StateKey(NamedTuple):
         return f"{STATE_FORM}:{self.write}:{self.checkpoint}"
 
 
+class Receipt(BaseModel):
+    """What stays of a removal."""
+
+    examples: list[str] = Field(description="The ids of the removed examples.")
+    from_version: int = Field(description="The last version that had them.")
+    to_version: int = Field(description="The first version without them.")
+    removed_at: datetime
+
+
 class Record(BaseModel):
-    """A client without its examples.
+    """A version of a client without its examples.
 
     `write` is unique to each write. It distinguishes a version from the same version of a deleted client with the same
     id. `replaces` is the previous `write`; its state is no longer needed. `request` is the id of the request with an
-    idempotency key. `columns` is what the input kind learned of the examples.
+    idempotency key. `columns` is what the input kind learned of the examples. `input` is the input kind of the model.
+    `next_row` is the first row that was never used; None: the client was written by 0.1, which kept its support set
+    under one key, with `support_digest`.
     """
 
     write: str
     replaces: str | None = None
     support_digest: str | None = None
     request: str | None = None
+    next_row: int | None = None
 
     client_id: str
     model: str
+    checkpoint: str | None = None
     version: int
+    change: str = "replace"
     classes: list[str] | list[int] | None
     examples: int
+    input: dict[str, Any] | None = None
+    form: Form | None = None
     created_at: datetime
     updated_at: datetime
     expires_at: datetime | None
     columns: list[Any] | None = None
     label_names: bool = True
+    receipt: Receipt | None = None
+
+    @property
+    def etag(self) -> str:
+        """The entity tag of this version."""
+        return f'"{self.version}-{self.write}"'
+
+    @property
+    def ready(self) -> bool:
+        """Whether there are enough examples to adapt to: two classes, or one point of a regression."""
+        return self.examples > 0 if self.classes is None else len(self.classes) >= MIN_WAYS
 
     def expired(self) -> bool:
         """Whether the client has expired."""
@@ -78,11 +109,30 @@ def unexpired(record: Record | None) -> Record | None:
     return None if record is None or record.expired() else record
 
 
+class Snapshot(Record):
+    """A version of a client: the rows of its examples as ranges of which both ends count, and a target for each."""
+
+    rows: list[tuple[int, int]]
+    targets: list[Any]
+
+    def row_numbers(self) -> list[int]:
+        """The rows, one by one."""
+        return [row for first, last in self.rows for row in range(first, last + 1)]
+
+
+class Gone(BaseModel):
+    """In place of a version that a removal took."""
+
+    version: int
+    receipt: Receipt
+
+
 class Adapted(BaseModel):
-    """The result of a stored adapt."""
+    """The result of a stored adapt. `ids` are those of the examples of the request."""
 
     record: Record
     state_bytes: int
+    ids: list[str] = []
     names_used: int | None = None
     warnings: list[InputWarning] = []
     timings_ms: dict[str, float]
@@ -101,50 +151,55 @@ class RequestKey(NamedTuple):
 
 
 class Draft(NamedTuple):
-    """A version to write. `Store.commit` makes a Record of it. `warnings` and `timings_ms` are for the answer to
-    `request`."""
+    """A version to write. `Store.commit` makes a Record of it.
+
+    write        its unique id
+    input        the input kind of the model
+    targets      a class index, or a list of numbers, for each of the examples
+    form         the form of the inputs; None without examples
+    state        None: the examples are too few to adapt to
+    removed      examples that this version removes
+    keep_history whether earlier versions keep them
+    ids, warnings and timings_ms are for the answer to `request`.
+    """
 
     write: str
     model: str
     checkpoint: str
+    input: dict[str, Any] | None
     classes: list[str] | list[int] | None
-    support: SupportSet
-    state: Arrays
+    examples: Sequence[Example]
+    targets: list[Any]
+    form: Form | None
+    state: Arrays | None
     expires_at: datetime | None
     label_names: bool = True
     request: RequestKey | None = None
+    ids: Sequence[str] = ()
     warnings: Sequence[InputWarning] = ()
     timings_ms: Mapping[str, float] = {}
     columns: list[Any] | None = None
+    change: str = "replace"
+    removed: Sequence[Example] = ()
+    keep_history: bool = False
+
+    def answer(self, record: Record) -> Adapted:
+        """The answer to the request. It is kept for a while, so it holds nothing that was learned from the examples."""
+        return Adapted(
+            record=record.model_copy(update={"columns": None}),
+            state_bytes=state_bytes(self.state),
+            ids=list(self.ids),
+            names_used=names_used(self.state),
+            warnings=list(self.warnings),
+            timings_ms=dict(self.timings_ms),
+        )
 
 
-def state_bytes(state: Arrays) -> int:
+def state_bytes(state: Arrays | None) -> int:
     """The bytes of a state."""
-    return sum(value.nbytes for value in state.values())
+    return sum(value.nbytes for value in (state or {}).values())
 
 
-def names_used(state: Arrays) -> int | None:
+def names_used(state: Arrays | None) -> int | None:
     """The number of classes whose names count in a state; None for models that do not learn from names."""
-    return int((state["names"] > 0).sum()) if "names" in state else None
-
-
-def next_record(client: ClientKey, draft: Draft, support_digest: str, found: Record | None) -> Record:
-    """The record of a draft after the record `found`; version 1 if that has expired."""
-    now = datetime.now(UTC)
-    old = unexpired(found)
-    return Record(
-        write=draft.write,
-        replaces=found.write if found else None,
-        support_digest=support_digest,
-        request=draft.request.id if draft.request else None,
-        client_id=client.client_id,
-        model=draft.model,
-        version=old.version + 1 if old else 1,
-        classes=draft.classes,
-        examples=len(draft.support.targets),
-        created_at=old.created_at if old else now,
-        updated_at=now,
-        expires_at=draft.expires_at,
-        columns=draft.columns,
-        label_names=draft.label_names,
-    )
+    return int((state["names"] > 0).sum()) if state and "names" in state else None

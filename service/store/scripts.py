@@ -58,16 +58,47 @@ IF_UNCHANGED = READ + "if (read(KEYS[1])) ~= ARGV[1] then return 0 end\n"
 WRITE_CLIENT = (
     LISTS
     + """
-local lists = tonumber(ARGV[6])
-redis.call('MSET', KEYS[1], ARGV[2], KEYS[2], ARGV[3])
-redis.call('SET', KEYS[3], ARGV[4], 'EX', ARGV[5])
-for i = 1, lists do list('ZADD', KEYS[3 + i], ARGV[5 + 2 * i], ARGV[6 + 2 * i]) end
+local at = 1
+local function take() at = at + 1 return ARGV[at] end
+local function several()
+    local found = {}
+    for i = 1, tonumber(take()) do found[i] = take() end
+    return found
+end
+local record, number, snapshot, fresh, state, seconds = take(), take(), take(), take() == '1', take(), take()
+local places, added, unused, gone = several(), several(), several(), several()
+local versions, examples, inputs = KEYS[2], KEYS[3], KEYS[4]
+local function drop()
+    for _, row in ipairs(unused) do
+        redis.call('HDEL', inputs, row)
+        redis.call('HDEL', examples, row)
+    end
+    for i = 1, #gone, 2 do
+        if gone[i + 1] == '' then redis.call('HDEL', versions, gone[i])
+        else redis.call('HSET', versions, gone[i], gone[i + 1]) end
+    end
+end
+if #added == 0 and not fresh then drop() end  -- first: a full Redis takes a write after something was deleted
+redis.call('SET', KEYS[1], record)  -- first: a full Redis then refuses before anything is written
+if fresh then redis.call('DEL', versions, examples, inputs, KEYS[6]) end
+redis.call('HSET', versions, number, snapshot)
+for i = 1, #added, 3 do
+    redis.call('HSET', examples, added[i], added[i + 1])
+    redis.call('HSET', inputs, added[i], added[i + 2])
+end
+if #added > 0 or fresh then drop() end
+if #gone > 0 then redis.call('DEL', KEYS[6]) end
+redis.call('DEL', KEYS[7])
+if state == '' then redis.call('DEL', KEYS[5]) else redis.call('SET', KEYS[5], state, 'EX', seconds) end
+for i = 1, #places, 2 do list('ZADD', KEYS[7 + (i + 1) / 2], places[i], places[i + 1]) end
 """
 )
 WRITE = IF_UNCHANGED + WRITE_CLIENT + "return 1"
-"""KEYS: record, support, state, lists. ARGV: the record that was read; the record, support and state to write; the time
-to live of the state in seconds; the number of lists; a score and a member for each list. Returns 1, or 0 if the client
-has changed."""
+"""KEYS: those of the client, lists. ARGV: the record that was read; the record to write; the number of the version, and
+its snapshot; 1 to delete all earlier versions and rows; the state, empty for none, and its time to live in seconds.
+Then lists of values, each after its length: a score and a member for each list; row, entry and input of each row to
+write; the rows to delete; number and receipt of each version to delete, the receipt empty for none. Returns 1, or 0 if
+the client has changed."""
 
 WRITE_ONCE = (
     "local answers, times = KEYS[#KEYS - 1], KEYS[#KEYS]\n"
@@ -82,26 +113,27 @@ WRITE_ONCE = (
 name, the answer, the seconds to keep it and the limit of bytes. Returns 2 if the request was answered before."""
 
 KEEP_STATE = IF_UNCHANGED + "redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3]) return 1"
-"""KEYS: record, state. ARGV: the record that was read, the state, its time to live in seconds."""
+"""KEYS: record, state or past state. ARGV: the record that was read, the state, its time to live in seconds."""
 
 REMOVE = (
     LISTS
     + IF_UNCHANGED
     + """
-redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
-for i = 4, #KEYS do list('ZREM', KEYS[i], ARGV[i - 2]) end
+redis.call('DEL', unpack(KEYS, 1, 7))
+for i = 8, #KEYS do list('ZREM', KEYS[i], ARGV[i - 6]) end
 return 1
 """
 )
-"""KEYS: record, support, state, lists. ARGV: the record that was read, and the member of each list."""
+"""KEYS: those of the client, lists. ARGV: the record that was read, and the member of each list. Returns 1, or 0 if the
+client has changed."""
 
 FORGET = (
     LISTS
     + READ
     + """
 local text, found = read(KEYS[1])
-redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
-for i = 4, #KEYS do list('ZREM', KEYS[i], ARGV[i - 3]) end
+redis.call('DEL', unpack(KEYS, 1, 7))
+for i = 8, #KEYS do list('ZREM', KEYS[i], ARGV[i - 7]) end
 return found and text
 """
 )
@@ -146,12 +178,13 @@ RELEASE = OF_TENANT + "if redis.call('HGET', answers, ARGV[1]) == ARGV[2] then d
 
 PROBE = """
 local commands = {
-    {'MSET', KEYS[1], ARGV[1]}, {'SET', KEYS[1], ARGV[1], 'EX', 60}, {'GET', KEYS[1]}, {'EXISTS', KEYS[1]},
+    {'SET', KEYS[1], ARGV[1], 'EX', 60}, {'GET', KEYS[1]}, {'EXISTS', KEYS[1]},
     {'ZADD', KEYS[2], 0, ARGV[1]}, {'ZSCORE', KEYS[2], ARGV[1]}, {'ZRANGE', KEYS[2], 0, 0},
     {'ZCARD', KEYS[2]}, {'ZRANGEBYLEX', KEYS[2], '-', '+'}, {'ZRANGEBYSCORE', KEYS[2], 0, 0},
     {'ZREM', KEYS[2], ARGV[1]}, {'DEL', KEYS[2]}, {'TIME'},
     {'HINCRBY', KEYS[3], '', 1}, {'HSET', KEYS[3], 'a', ARGV[1]}, {'HSTRLEN', KEYS[3], 'a'}, {'HGET', KEYS[3], 'a'},
-    {'HDEL', KEYS[3], 'a'}, {'EXPIRE', KEYS[3], 60}, {'TYPE', KEYS[3]},
+    {'HGETALL', KEYS[3]}, {'HKEYS', KEYS[3]}, {'HMGET', KEYS[3], 'a'}, {'HDEL', KEYS[3], 'a'},
+    {'EXPIRE', KEYS[3], 60}, {'TYPE', KEYS[3]},
 }
 for _, command in ipairs(commands) do
     local answer = redis.pcall(unpack(command))

@@ -1,29 +1,32 @@
-"""Support sets, records and states in Redis.
+"""Examples, versions and states in Redis.
 
-The support set is the truth and is kept. The state is a cache and expires.
+The examples are the truth and are kept. The state is a cache and expires.
 """
+
+from contextlib import suppress
 
 from redis.exceptions import ResponseError
 
-from service.arrays import Arrays, SupportSet
-from service.errors import CorruptRecord, UnknownClient
+from service.arrays import Arrays
+from service.errors import CorruptRecord, NotFound, VersionGone
 from service.store import connect, redis_client
 from service.store.answers import AnsweredBefore, Answers
-from service.store.checksums import corrupt, parse_record, parse_state, parse_support, tag_state
-from service.store.commit import Commits, VersionMoved
+from service.store.checksums import corrupt, parse_record, parse_state, tag_state
+from service.store.commit import AlreadyThere, Commits, VersionMoved
 from service.store.expiry import Sweep
-from service.store.keys import record_key, state_key, support_key
+from service.store.keys import client_keys, past_state_key, record_key, state_key
 from service.store.listing import Lists, every_listing
 from service.store.probe import probe
-from service.store.records import Adapted, Blob, ClientKey, Draft, Record, RequestKey, StateKey, unexpired
+from service.store.reading import Choose, Contents, Reader, everything, known
+from service.store.records import Adapted, Blob, ClientKey, Draft, Gone, Record, RequestKey, StateKey
 from service.store.redis_client import is_other_type
 from service.store.retries import no_retry
-from service.store.scripts import FORGET, KEEP_STATE
+from service.store.scripts import FORGET, KEEP_STATE, REMOVE
 
 CALLS = 64
 """Maximum concurrent calls to Redis; further ones wait."""
 
-__all__ = ["AnsweredBefore", "Store", "VersionMoved"]
+__all__ = ["AlreadyThere", "AnsweredBefore", "Store", "VersionMoved"]
 
 
 class Store:
@@ -35,6 +38,7 @@ class Store:
         *,
         timeout_s: float,
         state_ttl_s: int,
+        versions: int = 10,
         answer_ttl_s: int = 86400,
         answer_bytes: int = 16 * 2**20,
         mark_s: int = 30,
@@ -45,6 +49,7 @@ class Store:
             url: The URL of the Redis.
             timeout_s: Seconds to wait for a reply.
             state_ttl_s: Seconds to keep an unused state.
+            versions: Versions of each client to keep.
             answer_ttl_s: Seconds to keep the answer to a request with an idempotency key.
             answer_bytes: Maximum bytes of such answers for each tenant.
             mark_s: Seconds after which such a request can be sent again if it was not answered.
@@ -59,7 +64,8 @@ class Store:
         self._lists = Lists(self._redis)
         self._sweep = Sweep(self._redis, self._lists)
         self._answers = Answers(self._redis, kept_s=answer_ttl_s, limit=answer_bytes, mark_s=mark_s)
-        self._commits = Commits(self._redis, self._get, self._lists, self._answers, state_ttl_s)
+        self._commits = Commits(self._redis, self._get, self._lists, self._answers, state_ttl_s, versions)
+        self._reader = Reader(self._redis, self._text)
 
     async def ping(self) -> None:
         """Run every command that the service needs. The error names a refused command."""
@@ -73,7 +79,7 @@ class Store:
     async def record(self, client: ClientKey) -> Record:
         """The record of a client. Raises UnknownClient and CorruptRecord."""
         async with self._turn():
-            return _known(client, parse_record(await self._text(client)))
+            return known(client, parse_record(await self._text(client)))
 
     async def _text(self, client: ClientKey) -> Blob:
         """The stored record. Raises CorruptRecord for a value of another type, which MGET reads as None."""
@@ -84,19 +90,37 @@ class Store:
                 raise corrupt("record") from None
             raise
 
-    async def support(self, client: ClientKey) -> tuple[Record, SupportSet]:
-        """A client's record and support set, of one version. Raises UnknownClient and CorruptRecord."""
-        async with self._turn():
-            text, support = await self._redis.mget(record_key(client), support_key(client))
-            while text is None and await self._text(client) is not None:  # it was adapted a moment ago
-                text, support = await self._redis.mget(record_key(client), support_key(client))
-            record = _known(client, parse_record(text))
-        return record, parse_support(record, support)
+    async def version(self, client: ClientKey, number: int | None) -> tuple[Record, Record]:
+        """The current record, and that of a version, by default the current one.
 
-    async def state(self, key: StateKey, record: Record) -> Arrays | None:
-        """A state, with a renewed expiry; None if it is missing or corrupt."""
+        Raises:
+            UnknownClient, UnknownVersion, VersionGone, CorruptRecord: It cannot be read.
+        """
         async with self._turn():
-            found = await self._renewed(state_key(key.client), self._seconds(record))
+            current = known(client, parse_record(await self._text(client)))
+            if number is None:
+                return current, current
+            return current, await self._reader.version(client, current, number)
+
+    async def versions(self, client: ClientKey) -> list[Record | Gone]:
+        """The kept versions, the latest first, and receipts of removed ones. Raises UnknownClient, CorruptRecord."""
+        async with self._turn():
+            return await self._reader.versions(client)
+
+    async def contents(self, client: ClientKey, version: int | None = None, choose: Choose = everything) -> Contents:
+        """A version, by default the current one, with all or some of its examples.
+
+        Raises:
+            UnknownClient, UnknownVersion, VersionGone, CorruptRecord: It cannot be read.
+        """
+        async with self._turn():
+            return await self._reader.contents(client, version, choose)
+
+    async def state(self, key: StateKey, record: Record, *, past: bool = False) -> Arrays | None:
+        """A state, of the current or of a `past` version, with a renewed expiry; None if it is missing or corrupt."""
+        name = past_state_key(key.client) if past else state_key(key.client)
+        async with self._turn():
+            found = await self._renewed(name, self._seconds(record))
         return parse_state(key, found)
 
     async def _renewed(self, key: str, seconds: int) -> Blob:
@@ -108,27 +132,39 @@ class Store:
             return await self._redis.get(key)  # Redis refuses writes: its disk is full or a replica is missing
 
     async def save_state(self, key: StateKey, record: Record, state: Arrays) -> None:
-        """Store a rebuilt state, unless the client has changed or is gone."""
+        """Store a rebuilt state, unless its version is gone."""
         client = key.client
         async with self._turn():
             text = await self._redis.get(record_key(client))
             current = parse_record(text)
-            if current is not None and current.write == record.write:
-                keys = record_key(client), state_key(client)
-                await self._redis.eval(KEEP_STATE, 2, *keys, text or b"", tag_state(key, state), self._seconds(record))
+            if current is None or not await self._still_there(client, current, record):
+                return
+            name = state_key(client) if current.write == record.write else past_state_key(client)
+            arguments = text or b"", tag_state(key, state), self._seconds(current)
+            await self._redis.eval(KEEP_STATE, 2, record_key(client), name, *arguments)
+
+    async def _still_there(self, client: ClientKey, current: Record, record: Record) -> bool:
+        if current.version <= record.version:
+            return current.write == record.write
+        with suppress(NotFound, VersionGone, CorruptRecord):
+            return (await self._reader.version(client, current, record.version)).write == record.write
+        return False
 
     def _seconds(self, record: Record) -> int:
         return record.seconds_left(self._state_ttl_s)
 
-    async def commit(self, client: ClientKey, draft: Draft, *, after: Record | None = None) -> Record:
+    async def commit(
+        self, client: ClientKey, draft: Draft, *, after: Record | None = None, new: bool = False
+    ) -> Record:
         """Write a client's next version in one step.
 
         Raises:
             VersionMoved: `after` is given and is no longer the client's version. Nothing was written.
+            AlreadyThere: `new` is set and the client exists. Nothing was written.
             AnsweredBefore: The request of the draft was carried out before. Nothing was written.
         """
         async with self._turn():
-            return await self._commits.write(client, draft, after)
+            return await self._commits.write(client, draft, after, new=new)
 
     async def forget(self, client: ClientKey) -> Record | None:
         """Remove a client in one step. Returns its record; None if that is corrupt. Raises UnknownClient.
@@ -136,16 +172,32 @@ class Store:
         The script is not repeated if its reply is lost, because it could remove a later adapt.
         """
         lists = [] if self._lists.elsewhere else every_listing(client)
-        keys = [record_key(client), support_key(client), state_key(client), *(each.key for each in lists)]
+        keys = [*client_keys(client), *(each.key for each in lists)]
         async with self._turn():
             with no_retry():
                 text = await self._redis.eval(FORGET, len(keys), *keys, *(each.member for each in lists))
             if self._lists.elsewhere:
                 await self._lists.remove(client)
         try:
-            return _known(client, parse_record(text))
+            return known(client, parse_record(text))
         except CorruptRecord:
             return None
+
+    async def forget_version(self, client: ClientKey, record: Record) -> None:
+        """Remove a client in one step, if the record is its current one. Raises VersionMoved."""
+        lists = [] if self._lists.elsewhere else every_listing(client)
+        keys = [*client_keys(client), *(each.key for each in lists)]
+        async with self._turn():
+            text = await self._text(client)
+            current = parse_record(text)
+            if current is None or current.write != record.write:
+                raise VersionMoved
+            with no_retry():
+                done = await self._redis.eval(REMOVE, len(keys), *keys, text or b"", *(each.member for each in lists))
+            if not done:
+                raise VersionMoved
+            if self._lists.elsewhere:
+                await self._lists.remove(client)
 
     async def sweep(self) -> None:
         """Remove expired clients."""
@@ -171,9 +223,3 @@ class Store:
         """Remove the mark of a failed request."""
         async with self._turn():
             await self._answers.release(tenant, request, mark)
-
-
-def _known(client: ClientKey, record: Record | None) -> Record:
-    if (known := unexpired(record)) is None:
-        raise UnknownClient(f"No client {client.client_id!r} exists. POST its support set to /adapt.")
-    return known

@@ -62,10 +62,12 @@ GZIP, ODD_TYPE = JSON | {"content-encoding": "gzip"}, "unsupported_media_type"
 INPUT, LABEL = "support[1].input", "support[1].label"
 
 SUPPORTS = {
-    "no support": adapt("support", support=[]),
     "support left out": body("/adapt", 422, "invalid", "support", client_id="new"),
     "support that is no list": adapt("support", support={"L": png("L")}),
-    "one class": adapt("support", "two classes", support=letters("L", 3)),
+    "an id that is no name": adapt("support[0].id", support=[GOOD[0] | {"id": "a b"}]),
+    "an id of two examples": body(
+        "/adapt", 409, "conflict", "support[1].id", client_id="new", support=[each | {"id": "a"} for each in GOOD[:2]]
+    ),
     "an example without an input": adapt("support[1].input", support=[GOOD[0], {"label": "V"}]),
     "an example without a label": adapt("support[1].label", support=[GOOD[0], {"input": png("V")}]),
     "mixed labels": adapt(LABEL, **learning(3)),

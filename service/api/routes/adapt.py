@@ -3,13 +3,16 @@
 from fastapi import APIRouter, Request, Response
 
 from service import errors
-from service.api.answers import written
+from service.adaptation import Teaching
+from service.api.answers import adapted_response
 from service.api.dependencies import use_cases
 from service.api.idempotency_key import HEADER, request_key
 from service.api.parsing import THREADS
+from service.api.preconditions import IF_MATCH, if_match
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, documented, read
 from service.api.schemas import AdaptRequest, AdaptResponse
+from service.gathering import Given
 from service.store.records import ClientKey, RequestKey
 
 router = APIRouter(tags=["clients"], route_class=BodyRoute)
@@ -23,6 +26,7 @@ FAILURES = responses(
     errors.Contended,
     errors.CorruptRecord,
     errors.RequestInProgress,
+    errors.PreconditionFailed,
     errors.TooSlow,
     errors.TooLarge,
     errors.UnsupportedMediaType,
@@ -54,26 +58,16 @@ IDEMPOTENCY_KEY = {
     operation_id="adapt",
     response_model=AdaptResponse,
     responses=FAILURES,
-    openapi_extra=documented(AdaptRequest) | {"parameters": [IDEMPOTENCY_KEY]},
+    openapi_extra=documented(AdaptRequest) | {"parameters": [IDEMPOTENCY_KEY, IF_MATCH]},
 )
 async def adapt(request: Request) -> Response:
     """Create, replace or extend a client's model from labelled examples. An answer of 200 means that it is stored."""
-    clients, key = await use_cases(request), await _key(request)
+    clients, key, expected = await use_cases(request), await _key(request), if_match(request)
     body = await read(request, AdaptRequest)
-    raw = [(example.input, example.label) for example in body.support]
-    learn = clients.append if body.mode == "append" else clients.adapt
-    adapted = await learn(
-        ClientKey(request.state.tenant, body.client_id), body.model, raw, body.ttl_s, key, body.use_label_names
-    )
-    known = adapted.record.model_dump(include=set(AdaptResponse.model_fields))
-    answer = AdaptResponse(
-        **known,
-        state_bytes=adapted.state_bytes,
-        names_used=adapted.names_used,
-        warnings=adapted.warnings,
-        timings_ms=adapted.timings_ms,
-    )
-    return await written(lambda: answer, 0)
+    given = [Given(example.input, example.label, example.id) for example in body.support]
+    teach = clients.append if body.mode == "append" else clients.adapt
+    teaching = Teaching(body.model, given, body.ttl_s, key, body.use_label_names, body.keep_duplicates, expected)
+    return await adapted_response(await teach(ClientKey(request.state.tenant, body.client_id), teaching))
 
 
 async def _key(request: Request) -> RequestKey | None:

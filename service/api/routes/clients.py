@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 
 from service import errors
 from service.api.dependencies import KEY_SCHEMES, Client, Tenant, UseCases
+from service.api.preconditions import IF_MATCH, if_match
 from service.api.problem_details import responses
 from service.api.schemas import CLIENT_ID, ClientInfo, ClientPage
 from service.store.records import Record
@@ -44,15 +45,23 @@ async def list_clients(
 
 
 @router.get("/{client_id}", operation_id="get_client", responses=FAILURES_OF_SHOWN)
-async def get_client(client: Client, clients: UseCases) -> ClientInfo:
-    """One client."""
-    return _info(await clients.show(client))
+async def get_client(response: Response, client: Client, clients: UseCases) -> ClientInfo:
+    """One client, with the entity tag of its current version."""
+    record = await clients.show(client)
+    response.headers["ETag"] = record.etag
+    return _info(record)
 
 
-@router.delete("/{client_id}", operation_id="forget_client", status_code=204, responses=FAILURES_OF_ONE)
-async def forget_client(client: Client, clients: UseCases) -> None:
-    """Forget a client: its examples and its states."""
-    await clients.forget(client)
+@router.delete(
+    "/{client_id}",
+    operation_id="forget_client",
+    status_code=204,
+    responses=FAILURES_OF_SHOWN | responses(errors.PreconditionFailed),
+    openapi_extra={"parameters": [IF_MATCH]},
+)
+async def forget_client(request: Request, client: Client, clients: UseCases) -> None:
+    """Forget a client: its examples, its versions and its states."""
+    await clients.forget(client, if_match(request))
 
 
 def _size(record: Record) -> int:

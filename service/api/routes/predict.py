@@ -19,7 +19,10 @@ FAILURES = responses(
     errors.BadRequest,
     errors.Unauthorized,
     errors.UnknownClient,
+    errors.UnknownVersion,
     errors.Conflict,
+    errors.TooFewExamples,
+    errors.VersionGone,
     errors.Contended,
     errors.CorruptRecord,
     errors.TooSlow,
@@ -55,7 +58,8 @@ async def predict(request: Request) -> Response:
         before, shape = shape, shape_of(body, record.classes, card.outputs or 1, settings.max_answer_bytes)
         request.state.reservation.take(shape.size - before.size)
 
-    answered = await clients.predict(ClientKey(request.state.tenant, body.client_id), body.inputs, admit)
+    client = ClientKey(request.state.tenant, body.client_id)
+    answered = await clients.predict(client, body.inputs, admit, body.version)
     return await written(lambda: _response(answered, shape.top_k), shape.size)
 
 

@@ -21,6 +21,9 @@ def predict(api, inputs, client_id="alice"):
     return api.post("/predict", json={"client_id": client_id, "inputs": inputs})
 
 
+[DRAWN] = letters("H", 1)
+
+
 def test_adapt_answers_with_classes_version_and_sizes(api):
     answer = adapt(api)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
@@ -32,6 +35,7 @@ def test_adapt_answers_with_classes_version_and_sizes(api):
         "version": 1,
         "classes": ["L", "V", "Z"],
         "examples": 6,
+        "ids": [example["id"] for example in api.get("/clients/alice/examples").json()["examples"]],
         "state_bytes": 3 * 64 * 4,
         "expires_at": None,
     }
@@ -120,7 +124,7 @@ def test_append_gives_the_model_of_all_examples(api, model, whole):
 def test_concurrent_appends_of_one_client_all_succeed(api):
     adapt(api, support=letters("LV"))
     with ThreadPoolExecutor(20) as threads:
-        answers = list(threads.map(lambda _: adapt(api, support=letters("H", 1), mode="append"), range(20)))
+        answers = list(threads.map(lambda n: adapt(api, support=[DRAWN | {"id": f"h-{n}"}], mode="append"), range(20)))
     assert {answer.status_code for answer in answers} == {200}
     assert max(answer.json()["examples"] for answer in answers) == len(letters("LV")) + 20
 

@@ -104,9 +104,9 @@ def test_ordinary_client_ids_are_accepted(served, who):
 
 
 def test_a_body_at_the_limit_is_read(served):
-    body = b'{"client_id": "new", "support": []}'
+    body = b'{"client_id": "new", "support": [{}]}'
     answer = served.post("/adapt", content=body.ljust(LIMIT), headers={"content-type": "application/json"})
-    assert answer.json()["field"] == "support"
+    assert answer.json()["field"] == "support[0].input"
 
 
 @pytest.mark.parametrize("label", [1e3, 1e4, 1e5, 1e6])

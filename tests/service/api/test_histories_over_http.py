@@ -14,6 +14,7 @@ from tests.service.store.histories import Operation, linearizable
 SEEDS, CALLERS, CALLS = 8, 6, 5
 NAMES = ["adapt", "append", "delete", "get", "list"]
 ADAPT = {"client_id": "alice", "model": "sinusoid", "support": [{"input": 0, "label": 0}]}
+ADAPT |= {"keep_duplicates": True}
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from service.store.keys import record_key, support_key
+from service.store.keys import examples_key, inputs_key, record_key, versions_key
 from service.store.records import ClientKey
 
 ALICE = ClientKey("default", "alice")
 ADAPT = {"client_id": "alice", "model": "sinusoid", "support": [{"input": 0, "label": 0}, {"input": 1, "label": 1}]}
-APPEND = ADAPT | {"mode": "append"}
+APPEND = ADAPT | {"mode": "append", "keep_duplicates": True}
 PREDICT = {"client_id": "alice", "inputs": [1]}
 KEY = {"Idempotency-Key": '"8e03978e-40d5-43dd-bc93-6894a57f9324"'}
 
@@ -35,7 +35,7 @@ def test_a_delete_that_is_answered_404_keeps_a_concurrent_adapt(api):
             assert (deleted, api.get(f"/clients/race-{n}").status_code) in [(404, 200), (204, 404)]
 
 
-@pytest.mark.parametrize("key_of", [record_key, support_key])
+@pytest.mark.parametrize("key_of", [record_key, versions_key, examples_key, inputs_key])
 def test_a_corrupt_client_is_a_named_error_and_repaired_by_adapt_and_delete(api, redis, key_of):
     for repair in (lambda: adapt(api), lambda: api.delete("/clients/alice")):
         adapt(api)
@@ -103,6 +103,7 @@ def test_a_key_that_is_too_long_is_refused(api):
     assert api.get("/clients/alice").status_code == 404
 
 
-def test_the_header_is_documented(api):
-    [parameter] = api.get("/openapi.json").json()["paths"]["/adapt"]["post"]["parameters"]
-    assert (parameter["name"], parameter["in"], parameter["required"]) == ("Idempotency-Key", "header", False)
+def test_the_headers_are_documented(api):
+    parameters = api.get("/openapi.json").json()["paths"]["/adapt"]["post"]["parameters"]
+    assert [each["name"] for each in parameters] == ["Idempotency-Key", "If-Match"]
+    assert {(each["in"], each["required"]) for each in parameters} == {("header", False)}

@@ -169,8 +169,8 @@ REFUSED = {
         "the column 'city' has 300 different texts; the limit is 256",
     ),
     "many categories in all": (
-        [{"input": {f"c{j}": f"v{i % 200}" for j in range(6)}, "label": i % 2} for i in range(500)],
-        "support: 1200 numbers and categories in all columns; the limit is 1024",
+        [{"input": {f"c{j}": f"v{i % 200}" for j in range(6)} | {"n": i}, "label": i % 2} for i in range(500)],
+        "support: 1201 numbers and categories in all columns; the limit is 1024",
     ),
 }
 

@@ -237,3 +237,44 @@ def test_a_text_is_sent_unchanged_unless_it_is_the_path_of_an_image(tmp_path, na
         (tmp_path / name).touch()
     request = adapt_request(httpx.Client(), "alice", [(str(tmp_path / name), "V")], {})
     assert json.loads(request.content)["support"][0]["input"] == str(tmp_path / name)
+
+
+def test_examples_and_versions_have_calls_of_their_own(api, tmp_path):
+    with Handful(str(api.base_url)) as handful:
+        handful.adapt("alice", [(*pair, f"e{i}") for i, pair in enumerate(PAIRS)], model="glyphs")
+        tag = handful.client("alice")["etag"]
+        assert [each["id"] for each in handful.examples("alice", label="V")["examples"]] == ["e2", "e3"]
+        assert handful.relabel("alice", "e0", "V", if_match=tag)["version"] == 2
+        with pytest.raises(RefusedError) as lost:
+            handful.remove("alice", "e0", if_match=tag)
+        assert lost.value.status == 412
+        assert handful.rename_class("alice", "V", "A/B")["classes"] == ["A/B", "L"]
+        assert handful.predict("alice", [png("V")], version=1)[0]["label"] == "V"
+        assert handful.remove("alice", "e0", keep_history=True)["receipt"]["examples"] == ["e0"]
+        assert handful.remove_class("alice", "A/B", keep_history=True)["classes"] == ["L"]
+        assert handful.rollback("alice", 1)["classes"] == ["L", "V"]
+        assert [each["version"] for each in handful.versions("alice")["versions"]] == [6, 5, 4, 3, 2, 1]
+        assert handful.copy("alice", "bob", version=1)["version"] == 1
+        assert handful.move("bob", "glyphs-maml")["model"] == "glyphs-maml"
+        assert handful.readapt("bob")["readapted"] is False
+        handful.export("alice", tmp_path / "alice.safetensors")
+        assert handful.restore("carol", (tmp_path / "alice.safetensors").read_bytes())["classes"] == ["L", "V"]
+        assert (
+            handful.example("carol", "e0", inputs=True)["input"] == handful.example("alice", "e0", inputs=True)["input"]
+        )
+        assert [each["client_id"] for each in handful.clients(limit=2)["clients"]] == ["alice", "bob"]
+        with pytest.raises(RefusedError):
+            handful.export("nobody", tmp_path / "nobody.safetensors")
+    assert [each.name for each in tmp_path.iterdir()] == ["alice.safetensors"]
+
+
+@pytest.mark.anyio
+async def test_the_client_for_event_loops_has_the_same_calls(api):
+    async with AsyncHandful(str(api.base_url)) as handful:
+        await handful.adapt("alice", PAIRS)
+        first = (await handful.examples("alice"))["examples"][0]["id"]
+        assert (await handful.remove("alice", first))["receipt"]["examples"] == [first]
+        file = await handful.export("alice")
+        assert (await handful.restore("bob", file, mode="replace"))["examples"] == len(PAIRS) - 1
+        with pytest.raises(RefusedError):
+            await handful.export("nobody")

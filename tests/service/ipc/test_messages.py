@@ -39,7 +39,7 @@ def test_a_non_contiguous_array_arrives_unchanged():
 
 def test_a_support_set_arrives_unchanged():
     support = SupportSet(np.ones((2, 1, 28, 28), np.uint8), np.arange(2), 2)
-    sent = messages.encoder().encode(messages.Adapt(1, "glyphs", "alice/2", support, "alice/1", NOBODY))
+    sent = messages.encoder().encode(messages.Adapt(1, "glyphs", "alice/2", support, "alice/1", [0], NOBODY))
     out = messages.decoder(messages.ToWorker).decode(sent)
     assert (out.extends, out.support.ways) == ("alice/1", 2)
     assert np.array_equal(out.support.inputs, support.inputs)
@@ -62,7 +62,9 @@ def test_an_array_that_does_not_match_its_description_is_refused(dtype, shape, s
 
 
 MESSAGES = [
-    messages.Adapt(1, "glyphs", "alice", SupportSet(np.ones((2, 1, 28, 28), np.uint8), np.arange(2), 2), None, NOBODY),
+    messages.Adapt(
+        1, "glyphs", "alice", SupportSet(np.ones((2, 1, 28, 28), np.uint8), np.arange(2), 2), None, None, NOBODY
+    ),
     messages.Predict(2, "glyphs", "a/b", np.ones((1, 1, 28, 28), np.uint8), None, NOBODY),
     messages.Predict(3, "glyphs", "a/b", np.ones((1, 2), np.float32), {"w": np.ones(3, np.float32)}, NOBODY),
     messages.Evict("a/b"),

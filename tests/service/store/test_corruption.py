@@ -4,25 +4,44 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from prometheus_client import REGISTRY
+from safetensors.numpy import save
 
 from service.adaptation import Adaptation
 from service.errors import CorruptRecord, UnknownClient
 from service.inputs.decoder import Decoder
 from service.settings import Settings
 from service.store.checksums import parse_record
-from service.store.keys import EXPIRIES_KEY, index_key, record_key, state_key, support_key
+from service.store.keys import (
+    EXPIRIES_KEY,
+    client_keys,
+    examples_key,
+    index_key,
+    inputs_key,
+    record_key,
+    state_key,
+    support_key,
+    versions_key,
+)
 from service.store.records import ClientKey, Record
 from service.store.store import Store
 from tests.service.redises import EITHER
 from tests.service.store.fake_engine import CATALOGUE, FakeEngine
-from tests.service.supports import ALICE, draft, numbers
+from tests.service.supports import ALICE, draft, numbers, teaching, use_cases
 
 pytestmark = pytest.mark.anyio
 
 BOB = ClientKey("acme", "bob")
-KEYS: dict[str, Callable[[ClientKey], str]] = {"record": record_key, "support": support_key, "state": state_key}
+STRINGS: dict[str, Callable[[ClientKey], str]] = {"record": record_key, "state": state_key}
+HASHES: dict[str, tuple[Callable[[ClientKey], str], str]] = {
+    "version": (versions_key, "1"),
+    "example": (examples_key, "0"),
+    "input": (inputs_key, "0"),
+}
+PARTS = [*STRINGS, *HASHES]
+"""The values of a client. Those of a hash are named by one of its fields."""
 SUPPORT = [([1.0], 3.0), ([2.0], 4.0)]
 MORE = [([5.0], 6.0)]
 
@@ -33,14 +52,14 @@ def counted(name: str = "handful_corrupt_records_total") -> float:
 
 def clients_of(store: Store) -> Adaptation:
     """No state stays on the device, so that every predict reads what is stored."""
-    return Adaptation(CATALOGUE, FakeEngine(random.Random(0), evicts=1), store, Settings(), Decoder(Settings()))
+    return use_cases(CATALOGUE, FakeEngine(random.Random(0), evicts=1), store, Settings(), Decoder(Settings()))
 
 
 @pytest.fixture
 async def clients(store) -> Adaptation:
     clients = clients_of(store)
     for client in (ALICE, BOB):
-        await clients.adapt(client, "echo", SUPPORT, None)
+        await clients.adapt(client, teaching("echo", SUPPORT, None))
     return clients
 
 
@@ -63,67 +82,93 @@ async def check(clients: Adaptation) -> None:
     assert (await clients.predict(BOB, [[0.0]])).answers[0].tolist() == [3.0, 4.0]
 
 
-@pytest.mark.parametrize("part", KEYS)
+def key_of(part: str) -> str:
+    return STRINGS[part](ALICE) if part in STRINGS else HASHES[part][0](ALICE)
+
+
+def read(redis: Any, part: str) -> bytes:
+    return redis.get(key_of(part)) if part in STRINGS else redis.hget(key_of(part), HASHES[part][1])
+
+
+def write(redis: Any, part: str, value: bytes) -> None:
+    if part in STRINGS:
+        redis.set(key_of(part), value)
+    else:
+        redis.hset(key_of(part), HASHES[part][1], value)
+
+
+@pytest.mark.parametrize("part", PARTS)
 async def test_any_flipped_bit_is_noticed_or_harmless(store, redis, clients, part):
-    key, chance = KEYS[part](ALICE), random.Random(part)
-    whole = redis.get(key)
+    chance, whole = random.Random(part), read(redis, part)
     for place in range(len(whole)):
         damaged = bytearray(whole)
         damaged[place] ^= 1 << chance.randrange(8)
-        redis.set(key, bytes(damaged))
+        write(redis, part, bytes(damaged))
+        redis.delete(state_key(ALICE)) if part != "state" else None
         await check(clients)
 
 
-@pytest.mark.parametrize("part", KEYS)
+@pytest.mark.parametrize("part", PARTS)
 async def test_any_truncation_is_noticed_or_harmless(store, redis, clients, part):
-    key = KEYS[part](ALICE)
-    whole = redis.get(key)
+    whole = read(redis, part)
     for length in range(len(whole)):
-        redis.set(key, whole[:length])
+        write(redis, part, whole[:length])
+        redis.delete(state_key(ALICE)) if part != "state" else None
         await check(clients)
 
 
-def truncated(redis: Any, key: str) -> None:
-    redis.set(key, redis.get(key)[:-3])
+def truncated(redis: Any, part: str) -> None:
+    write(redis, part, read(redis, part)[:-3])
 
 
 def of_another_type(redis: Any, key: str) -> None:
     redis.delete(key)
-    redis.hset(key, "field", "value")
+    redis.rpush(key, "value")
 
 
-def lost(redis: Any, key: str) -> None:
-    redis.delete(key)
+def replaced(redis: Any, part: str) -> None:
+    of_another_type(redis, key_of(part))
 
 
-DAMAGES = [truncated, of_another_type]
+def lost(redis: Any, part: str) -> None:
+    redis.delete(key_of(part))
+
+
+def lost_field(redis: Any, part: str) -> None:
+    redis.hdel(key_of(part), HASHES[part][1])
+
+
+DAMAGES = [truncated, replaced]
 
 
 @pytest.mark.parametrize("damage", [*DAMAGES, lost])
 @pytest.mark.parametrize("redis_url", ["server", "cluster"], indirect=True)
 async def test_an_unreadable_state_is_rebuilt(clients, redis, damage):
-    damage(redis, state_key(ALICE))
+    damage(redis, "state")
     for _ in range(2):
         assert (await clients.predict(ALICE, [[0.0]])).answers[0].tolist() == [3.0, 4.0]
     assert redis.get(state_key(ALICE)).startswith(b"4:")
 
 
-@pytest.mark.parametrize("part", ["record", "support"])
-@pytest.mark.parametrize("damage", DAMAGES)
+UNREADABLE = [("record", each) for each in DAMAGES]
+UNREADABLE += [(part, each) for part in HASHES for each in (*DAMAGES, lost, lost_field)]
+
+
+@pytest.mark.parametrize(("part", "damage"), UNREADABLE)
 @pytest.mark.parametrize("redis_url", ["server", "cluster"], indirect=True)
 class TestAnUnreadableClient:
     """A client with a corrupt record or support set."""
 
     @pytest.fixture(autouse=True)
     def _damage(self, clients, redis, part, damage):
-        damage(redis, KEYS[part](ALICE))
+        damage(redis, part)
         redis.delete(state_key(ALICE))
 
     @pytest.mark.parametrize("call", ["predict", "append"])
     async def test_is_refused_with_the_way_out(self, clients, call):
         calls = {
             "predict": lambda: clients.predict(ALICE, [[0.0]]),
-            "append": lambda: clients.append(ALICE, None, MORE, 1),
+            "append": lambda: clients.append(ALICE, teaching(None, MORE, 1)),
         }
         with pytest.raises(CorruptRecord, match=r"Adapt the client again or DELETE it\."):
             await calls[call]()
@@ -134,7 +179,7 @@ class TestAnUnreadableClient:
         assert counted() > before
 
     async def test_is_repaired_by_an_adapt(self, clients):
-        await clients.adapt(ALICE, "echo", MORE, None)
+        await clients.adapt(ALICE, teaching("echo", MORE, None))
         assert (await clients.predict(ALICE, [[0.0]])).answers[0].tolist() == [6.0]
         assert [each.client_id for each in await clients.page("acme", after="", limit=10)] == ["alice", "bob"]
 
@@ -154,7 +199,7 @@ async def test_a_sweep_goes_on_and_leaves_the_unreadable_client(store, redis, da
     await store.commit(ALICE, draft(ttl_s=-2))
     await store.commit(BOB, draft(ttl_s=-1))
     redis.zadd(EXPIRIES_KEY, {b"no colon": 0, b"acme:\xff": 0})
-    damage(redis, record_key(ALICE))
+    damage(redis, "record")
     before = counted()
     await store.sweep()
     assert counted() == before + 3
@@ -173,14 +218,41 @@ async def test_a_list_leaves_out_entries_that_are_no_client_ids(store, redis):
     assert [each.client_id for each in await store.clients("acme", after="", limit=1)] == ["bob"]
 
 
-async def test_clients_that_were_written_before_there_were_digests_are_read(store, redis):
+NEW = {"next_row", "checkpoint", "change", "form", "receipt"}
+"""Fields of a record that 0.1 did not write."""
+
+
+async def write_as_of_0_1(store: Store, redis: Any) -> None:
+    """A client of three examples whose parts show a 3, without digests."""
     record = await store.commit(ALICE, draft(3))
-    old = record.model_dump_json(exclude={"support_digest", "request"})
-    redis.set(record_key(ALICE), old)
-    assert numbers(*await store.support(ALICE)) == {3}
+    redis.delete(*client_keys(ALICE)[1:])
+    redis.set(record_key(ALICE), record.model_dump_json(exclude=NEW | {"support_digest", "request"}))
+    inputs = np.arange(6, dtype=np.float32).reshape(3, 2)
+    redis.set(support_key(ALICE), save({"inputs": inputs, "targets": np.full(3, 3)}))
+
+
+@EITHER
+async def test_clients_that_0_1_wrote_are_read(store, redis):
+    await write_as_of_0_1(store, redis)
+    contents = await store.contents(ALICE)
+    assert numbers(contents) == {3}
+    assert contents.support().inputs.tolist() == [[0, 1], [2, 3], [4, 5]]
+    assert len({example.id for example in contents.examples}) == 3
+    assert contents.examples == (await store.contents(ALICE)).examples
     assert [each.version for each in await store.clients("acme", after="", limit=1)] == [1]
-    followed = await store.commit(ALICE, draft(4), after=await store.record(ALICE))
-    assert (followed.version, b'"digest"' in redis.get(record_key(ALICE))) == (2, True)
+    assert [each.version for each in await store.versions(ALICE)] == [1]
+
+
+@EITHER
+async def test_a_change_writes_a_client_of_0_1_in_the_new_form(store, redis):
+    await write_as_of_0_1(store, redis)
+    before = await store.contents(ALICE)
+    same = draft(3)._replace(examples=before.examples, form=before.record.form)
+    followed = await store.commit(ALICE, same, after=before.record)
+    assert (followed.version, redis.exists(support_key(ALICE))) == (2, 0)
+    after = await store.contents(ALICE)
+    assert [example._replace(row=None) for example in after.examples] == before.examples
+    assert after.support().inputs.tolist() == before.support().inputs.tolist()
 
 
 async def test_an_older_service_can_read_what_is_written(store, redis):

@@ -19,7 +19,7 @@ from service.store.records import ClientKey, RequestKey
 from service.store.store import Store
 from tests.service.redises import EITHER
 from tests.service.store.fake_engine import CATALOGUE, FakeEngine
-from tests.service.supports import ALICE
+from tests.service.supports import ALICE, teaching, use_cases
 
 pytestmark = pytest.mark.anyio
 
@@ -57,7 +57,7 @@ async def api(redis_url, redis, engine) -> AsyncIterator[Callable[..., Adaptatio
 
     def start(**options: Any) -> Adaptation:
         stores.append(Store(redis_url, timeout_s=20, state_ttl_s=1000, **options))
-        return Adaptation(CATALOGUE, engine, stores[-1], Settings(), Decoder(Settings()))
+        return use_cases(CATALOGUE, engine, stores[-1], Settings(), Decoder(Settings()))
 
     yield start
     for store in stores:
@@ -65,7 +65,7 @@ async def api(redis_url, redis, engine) -> AsyncIterator[Callable[..., Adaptatio
 
 
 async def append(clients: Adaptation, request: RequestKey | None, client: ClientKey = ALICE) -> Any:
-    return await clients.append(client, None, SUPPORT, None, request)
+    return await clients.append(client, teaching(None, SUPPORT, None, request, twice=True))
 
 
 @EITHER
@@ -75,7 +75,7 @@ class TestRetry:
     @pytest.fixture
     async def clients(self, api) -> Adaptation:
         clients = api()
-        await clients.adapt(ALICE, "echo", SUPPORT, None)
+        await clients.adapt(ALICE, teaching("echo", SUPPORT, None))
         return clients
 
     async def test_gets_the_same_answer_and_appends_nothing(self, clients):
@@ -84,10 +84,10 @@ class TestRetry:
         assert (await clients.show(ALICE)).examples == 2
 
     async def test_gets_the_first_answer_of_a_replacement_after_others_have_followed(self, clients):
-        first = await clients.adapt(ALICE, "echo", SUPPORT, None, REQUEST)
+        first = await clients.adapt(ALICE, teaching("echo", SUPPORT, None, REQUEST))
         for _ in range(3):
             await append(clients, None)
-        assert await clients.adapt(ALICE, "echo", SUPPORT, None, REQUEST) == first
+        assert await clients.adapt(ALICE, teaching("echo", SUPPORT, None, REQUEST)) == first
         assert (await clients.show(ALICE)).version == 5
 
     async def test_gets_the_first_answer_after_the_client_was_deleted(self, clients):
@@ -114,7 +114,7 @@ class TestRetry:
     async def test_of_another_tenant_is_a_new_request(self, clients):
         await append(clients, REQUEST)
         other = ClientKey("globex", "alice")
-        assert (await clients.adapt(other, "echo", SUPPORT, None, OTHER_BODY)).record.version == 1
+        assert (await clients.adapt(other, teaching("echo", SUPPORT, None, OTHER_BODY))).record.version == 1
 
     async def test_after_the_time_is_over_is_a_new_request(self, clients, redis):
         await append(clients, REQUEST)
@@ -137,15 +137,15 @@ class TestRetry:
 async def test_a_request_that_still_runs_is_refused_with_the_time_to_wait(api, engine):
     clients = api()
     engine.gate.clear()
-    first = asyncio.create_task(clients.adapt(ALICE, "echo", SUPPORT, None, REQUEST))
+    first = asyncio.create_task(clients.adapt(ALICE, teaching("echo", SUPPORT, None, REQUEST)))
     await engine.reached.wait()
     with pytest.raises(RequestInProgress) as refused:
-        await clients.adapt(ALICE, "echo", SUPPORT, None, REQUEST)
+        await clients.adapt(ALICE, teaching("echo", SUPPORT, None, REQUEST))
     assert (refused.value.status, refused.value.retry_after_s) == (409, 1)
     with pytest.raises(KeyReused):
-        await clients.adapt(ALICE, "echo", SUPPORT, None, OTHER_BODY)
+        await clients.adapt(ALICE, teaching("echo", SUPPORT, None, OTHER_BODY))
     engine.gate.set()
-    assert await clients.adapt(ALICE, "echo", SUPPORT, None, OTHER_KEY) != await first
+    assert await clients.adapt(ALICE, teaching("echo", SUPPORT, None, OTHER_KEY)) != await first
 
 
 @EITHER
@@ -153,23 +153,23 @@ async def test_a_request_that_failed_can_be_sent_again(api, engine):
     clients = api()
     engine.fails = True
     with pytest.raises(Busy):
-        await clients.adapt(ALICE, "echo", SUPPORT, None, REQUEST)
+        await clients.adapt(ALICE, teaching("echo", SUPPORT, None, REQUEST))
     engine.fails = False
-    assert (await clients.adapt(ALICE, "echo", SUPPORT, None, REQUEST)).record.version == 1
+    assert (await clients.adapt(ALICE, teaching("echo", SUPPORT, None, REQUEST))).record.version == 1
 
 
 @EITHER
 async def test_a_request_can_be_sent_again_after_its_process_died_and_its_mark_expired(api):
     await api()._store.claim("acme", REQUEST)
     with pytest.raises(RequestInProgress):
-        await api().adapt(ALICE, "echo", SUPPORT, None, REQUEST)
-    assert (await api(mark_s=0).adapt(ALICE, "echo", SUPPORT, None, REQUEST)).record.version == 1
+        await api().adapt(ALICE, teaching("echo", SUPPORT, None, REQUEST))
+    assert (await api(mark_s=0).adapt(ALICE, teaching("echo", SUPPORT, None, REQUEST))).record.version == 1
 
 
 @EITHER
 async def test_an_append_that_outlives_its_mark_is_done_once(api, engine):
     clients, hasty = api(), api(mark_s=0)
-    await clients.adapt(ALICE, "echo", SUPPORT, None)
+    await clients.adapt(ALICE, teaching("echo", SUPPORT, None))
     engine.gate.clear()
     engine.reached.clear()
     slow = asyncio.create_task(append(clients, REQUEST))
@@ -183,7 +183,7 @@ async def test_an_append_that_outlives_its_mark_is_done_once(api, engine):
 @pytest.mark.parametrize("redis_url", ["cluster"], indirect=True)
 async def test_an_append_is_done_once_if_its_process_died_before_storing_the_answer(api, monkeypatch):
     clients = api(mark_s=0)
-    await clients.adapt(ALICE, "echo", SUPPORT, None)
+    await clients.adapt(ALICE, teaching("echo", SUPPORT, None))
     with monkeypatch.context() as patch:
         patch.delattr(Answers, "finish")
         with suppress(AttributeError):
@@ -197,7 +197,7 @@ async def test_the_answers_of_a_tenant_are_bounded_and_the_oldest_go_first(api, 
     clients = api(answer_bytes=2000)
     requests = [RequestKey(f"key-{n:02}", "body") for n in range(20)]
     for request in requests:
-        await clients.adapt(ALICE, "echo", SUPPORT, None, request)
+        await clients.adapt(ALICE, teaching("echo", SUPPORT, None, request))
         redis.zincrby(answer_times_key("acme"), -100 + int(request.name[-2:]), request.name)
     kept = redis.hgetall(answers_key("acme"))
     size = int(kept.pop(b""))
@@ -216,16 +216,11 @@ async def test_a_request_without_a_key_costs_as_many_commands_as_before(api, red
         own = ("config|resetstat", "info", "hello", "client|setinfo")
         return {name[8:]: each["calls"] for name, each in counted.items() if name[8:] not in own}
 
-    await clients.adapt(ALICE, "echo", SUPPORT, None)
-    written = await commands(lambda: clients.adapt(ALICE, "echo", SUPPORT, None))
-    assert written == {
-        "mget": 1,
-        "eval": 1,
-        "get": 1,
-        "mset": 1,
-        "set": 1,
-        "zadd": 1,
-    }  # the last four in EVAL
+    await clients.adapt(ALICE, teaching("echo", SUPPORT, None))
+    written = await commands(lambda: clients.adapt(ALICE, teaching("echo", SUPPORT, None)))
+    reads = {"mget": 1, "hgetall": 2, "hkeys": 1}
+    in_eval = {"get": 1, "set": 2, "hset": 3, "del": 1, "zadd": 1}
+    assert written == reads | {"eval": 1} | in_eval
     asked = await commands(lambda: clients.predict(ALICE, [[0.0]]))
     assert asked.pop("getex", 1) == 1
     assert asked == {"mget": 1}

@@ -12,23 +12,29 @@ from itertools import count
 import pytest
 
 from service.adaptation import Adaptation
-from service.errors import Contended, UnknownClient
+from service.editing import Editing
+from service.errors import Contended, TooFewExamples, UnknownClient, UnknownExample, UnknownVersion, VersionGone
 from service.inputs.decoder import Decoder
+from service.learning import Learning
 from service.settings import Settings
 from service.store.checksums import parse_record
-from service.store.keys import record_key, state_key, support_key
-from service.store.records import ClientKey, Record, RequestKey
+from service.store.keys import client_keys, record_key, state_key
+from service.store.records import Adapted, ClientKey, Record, RequestKey
 from service.store.store import Store
+from service.versioning import Versioning
 from tests.service.redises import EITHER
 from tests.service.store.fake_engine import CATALOGUE, FakeEngine
-from tests.service.store.histories import Client, Operation, linearizable
+from tests.service.store.histories import KEPT, RELABELLED, Operation, linearizable
+from tests.service.supports import teaching
 
 pytestmark = [pytest.mark.anyio, EITHER]
 
 ALICE = ClientKey("acme", "alice")
 SEEDS = 25
 CALLERS, CALLS = 6, 5
-NAMES = ["adapt", "append", "append", "retried append", "predict", "delete", "delete", "get", "list"]
+NAMES = ["adapt", "append", "append", "retried append", "predict", "delete", "get", "list"]
+NAMES += ["remove", "remove", "relabel", "predict version", "rollback"]
+OF_EXAMPLES, OF_VERSIONS = ("remove", "relabel"), ("predict version", "rollback")
 IN_A_CLUSTER = [name for name in NAMES if name != "list"]
 """The list of clients lies in another slot there, and is repaired when it is read."""
 
@@ -37,46 +43,68 @@ class Caller:
     """Sends requests one after another, and notes when each began and ended."""
 
     def __init__(
-        self, clients: Adaptation, chance: random.Random, clock: count, history: list[Operation], *, breaks: bool
+        self, learning: Learning, chance: random.Random, clock: count, history: list[Operation], *, breaks: bool
     ) -> None:
-        self._clients, self._chance, self._clock, self._history = clients, chance, clock, history
+        self._clients, self._edits = Adaptation(learning, Decoder(Settings())), Editing(learning)
+        self._versions = Versioning(learning)
+        self._chance, self._clock, self._history = chance, clock, history
         self._breaks = breaks
 
     async def run(self, names: list[str]) -> None:
         for name in names:
             began = next(self._clock)
+            number = self._number(name, began)
             result: object = None
             with suppress(UnknownClient):
-                result = await self._call(name, began)
+                result = await self._call(name, number)
             kind = "append" if "append" in name else name
             if result is not Contended:  # nothing was changed
-                self._history.append(Operation(kind, began, result, began, next(self._clock)))
+                self._history.append(Operation(kind, number, result, began, next(self._clock)))
+
+    def _number(self, name: str, new: int) -> int:
+        """The example or the version of a request."""
+        if name in OF_VERSIONS:
+            return self._chance.randrange(1, 6)
+        return self._chance.randrange(new + 1) if name in OF_EXAMPLES else new
 
     async def _call(self, name: str, example: int) -> object:
-        pair = [([example], [float(example)])]
+        pair = [([example], [float(example)], f"e{example}")]
         try:
             if name == "adapt":
-                return (await self._clients.adapt(ALICE, "echo", pair, None)).record.version
+                return (await self._clients.adapt(ALICE, teaching("echo", pair, None))).record.version
             if name == "append":
-                return (await self._clients.append(ALICE, None, pair, None)).record.version
+                return (await self._clients.append(ALICE, teaching(None, pair, None))).record.version
             if name == "retried append":
                 return await self._retry(pair, RequestKey(f"key-{example}", "same"))
-            return await self._read_or_delete(name)
+            return await self._read_or_change(name, example)
         except Contended:
             return Contended
+        except (UnknownExample, UnknownVersion, VersionGone, TooFewExamples) as refused:
+            return refused.code
 
-    async def _read_or_delete(self, name: str) -> object:
+    async def _read_or_change(self, name: str, number: int) -> object:
         match name:
-            case "predict":
-                answered = await self._clients.predict(ALICE, [[0.0]])
-                return Client(answered.record.version, tuple(int(each) for each in answered.answers[0]))
+            case "predict" | "predict version":
+                version = number if name == "predict version" else None
+                answered = await self._clients.predict(ALICE, [[0.0]], version=version)
+                return answered.record.version, tuple(int(each) for each in answered.answers[0])
             case "delete":
                 await self._clients.forget(ALICE)
                 return True
             case "get":
                 return _shown(await self._clients.show(ALICE))
-        page = await self._clients.page("acme", after="", limit=10)
-        return _shown(page[0]) if page else None
+            case "list":
+                page = await self._clients.page("acme", after="", limit=10)
+                return _shown(page[0]) if page else None
+        return (await self._changed(name, number)).record.version
+
+    async def _changed(self, name: str, number: int) -> Adapted:
+        match name:
+            case "remove":
+                return await self._edits.remove(ALICE, f"e{number}")
+            case "relabel":
+                return await self._edits.relabel(ALICE, f"e{number}", [float(number + RELABELLED)])
+        return await self._versions.rollback(ALICE, number)
 
     async def _retry(self, pair: list, request: RequestKey) -> object:
         """Send an append twice with the same key. With `breaks`, the first is broken off at some moment.
@@ -84,14 +112,14 @@ class Caller:
         In a Cluster the answer is written after the client, in another slot. A request that is broken off between the
         two is not recognised if others have adapted the client since, so there the first is waited for.
         """
-        first = asyncio.create_task(self._clients.append(ALICE, None, pair, None, request))
+        first = asyncio.create_task(self._clients.append(ALICE, teaching(None, pair, None, request)))
         for _ in range(self._chance.randrange(40)):
             await asyncio.sleep(0)
         if self._breaks:
             first.cancel()
         with suppress(asyncio.CancelledError, UnknownClient, Contended):
             await first
-        return (await self._clients.append(ALICE, None, pair, None, request)).record.version
+        return (await self._clients.append(ALICE, teaching(None, pair, None, request))).record.version
 
 
 def _shown(record: Record) -> tuple[int, int]:
@@ -100,7 +128,7 @@ def _shown(record: Record) -> tuple[int, int]:
 
 @pytest.fixture
 async def stores(redis_url, redis) -> AsyncIterator[list[Store]]:
-    stores = [Store(redis_url, timeout_s=20, state_ttl_s=1000) for _ in range(2)]
+    stores = [Store(redis_url, timeout_s=20, state_ttl_s=1000, versions=KEPT) for _ in range(2)]
     yield stores
     for store in stores:
         await store.close()
@@ -108,7 +136,7 @@ async def stores(redis_url, redis) -> AsyncIterator[list[Store]]:
 
 async def history_of(stores: list[Store], redis, redis_url: str, seed: int) -> list[Operation]:
     chance, clock, history = random.Random(seed), count(), []
-    apis = [Adaptation(CATALOGUE, FakeEngine(chance), store, Settings(), Decoder(Settings())) for store in stores]
+    apis = [Learning(CATALOGUE, FakeEngine(chance), store, Settings()) for store in stores]
     cluster = "cluster" in redis_url
     callers = [Caller(apis[i % len(apis)], chance, clock, history, breaks=not cluster) for i in range(CALLERS)]
 
@@ -128,14 +156,14 @@ async def history_of(stores: list[Store], redis, redis_url: str, seed: int) -> l
 async def test_an_order_explains_every_concurrent_history(stores, redis, redis_url, seed):
     redis.flushall()
     history = await history_of(stores, redis, redis_url, seed)
-    assert linearizable(history), sorted(history, key=lambda operation: operation.began)
+    assert linearizable(history), "\n".join(map(str, sorted(history, key=lambda operation: operation.began)))
 
 
 async def test_the_search_finds_a_delete_that_takes_several_steps(stores, redis, redis_url, monkeypatch):
     async def forget(store: Store, client: ClientKey) -> Record | None:
         """A delete without a script: read, then delete the current value."""
         text = await store._redis.get(record_key(client))
-        await store._redis.delete(record_key(client), support_key(client), state_key(client))
+        await store._redis.delete(*client_keys(client))
         await store._lists.remove(client)
         if text is None:
             raise UnknownClient("")

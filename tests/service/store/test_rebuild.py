@@ -16,6 +16,7 @@ from service.store.records import ClientKey, Draft
 from service.store.store import Store
 from tests.service.drawings import letters, png
 from tests.service.serving import working
+from tests.service.supports import teaching, use_cases
 from tests.service.zoo import make_zoo
 
 pytestmark = pytest.mark.anyio
@@ -60,7 +61,7 @@ class InPlace(Decoder):
 
 
 def clients_of(settings: Settings, engine, store: Store) -> Adaptation:
-    return Adaptation(Catalogue(settings.models), engine, store, settings, InPlace(settings))
+    return use_cases(Catalogue(settings.models), engine, store, settings, InPlace(settings))
 
 
 async def answers(clients: Adaptation, asked=ASKED) -> list:
@@ -71,8 +72,8 @@ async def answers(clients: Adaptation, asked=ASKED) -> list:
 async def clients(settings, engine, store) -> Adaptation:
     """Alice has adapted. The state of Bob has then evicted hers from the worker."""
     clients = clients_of(settings, engine, store)
-    await clients.adapt(ALICE, None, SUPPORT, None)
-    await clients.adapt(BOB, None, SUPPORT[:4], None)
+    await clients.adapt(ALICE, teaching(None, SUPPORT, None))
+    await clients.adapt(BOB, teaching(None, SUPPORT[:4], None))
     return clients
 
 
@@ -127,7 +128,7 @@ async def test_an_adapt_during_a_rebuild_gives_the_new_answer(clients, engine, r
     engine.gate.clear()
     asking = asyncio.create_task(clients.predict(ALICE, ASKED))
     await engine.stopped.wait()
-    adapting = asyncio.create_task(clients.adapt(ALICE, None, SUPPORT[:4], None))
+    adapting = asyncio.create_task(clients.adapt(ALICE, teaching(None, SUPPORT[:4], None)))
     engine.gate.set()
     await adapting
     assert (await asking).answers.shape[1] == len((await asking).record.classes)
@@ -153,7 +154,7 @@ async def test_states_of_an_older_checkpoint_are_rebuilt(clients, store, setting
     with working(newer) as worker:
         renewed = clients_of(newer, worker, store)
         found = await answers(renewed)
-        await renewed.adapt(ALICE, None, SUPPORT, None)
+        await renewed.adapt(ALICE, teaching(None, SUPPORT, None))
         assert found == pytest.approx(await answers(renewed), abs=1e-4)
     assert found != pytest.approx(old, abs=1e-4)
 
@@ -161,7 +162,7 @@ async def test_states_of_an_older_checkpoint_are_rebuilt(clients, store, setting
 async def test_the_device_holds_only_the_latest_state_of_a_client(settings, store):
     with working(settings) as worker:
         clients = clients_of(settings, worker, store)
-        first, second = [(await clients.adapt(ALICE, None, SUPPORT, None)).record for _ in range(2)]
+        first, second = [(await clients.adapt(ALICE, teaching(None, SUPPORT, None))).record for _ in range(2)]
         await worker.predict(second.model, second.write, NOTHING)
         with pytest.raises(StateNotCached):
             await worker.predict(first.model, first.write, NOTHING)
@@ -170,8 +171,8 @@ async def test_the_device_holds_only_the_latest_state_of_a_client(settings, stor
 async def test_the_device_evicts_the_state_of_an_expired_client_that_is_adapted_again(settings, store):
     with working(settings) as worker:
         clients = clients_of(settings, worker, store)
-        first = (await clients.adapt(ALICE, None, SUPPORT, -1)).record
-        await clients.adapt(ALICE, None, SUPPORT, None)
+        first = (await clients.adapt(ALICE, teaching(None, SUPPORT, -1))).record
+        await clients.adapt(ALICE, teaching(None, SUPPORT, None))
         with pytest.raises(StateNotCached):
             await worker.predict(first.model, first.write, NOTHING)
 
@@ -186,7 +187,7 @@ async def test_the_device_evicts_a_state_that_could_not_be_stored(settings, stor
 
         monkeypatch.setattr(store, "commit", commit)
         with pytest.raises(StoreFull):
-            await clients_of(settings, worker, store).adapt(ALICE, None, SUPPORT, None)
+            await clients_of(settings, worker, store).adapt(ALICE, teaching(None, SUPPORT, None))
         [draft] = drafts
         with pytest.raises(StateNotCached):
             await worker.predict(draft.model, draft.write, NOTHING)

@@ -7,18 +7,22 @@ import pytest
 
 from service.arrays import text_array
 from service.errors import UnknownClient
-from service.store.keys import record_key, state_key, support_key
+from service.store.examples import form_of
+from service.store.keys import examples_key, inputs_key, record_key, state_key, versions_key
 from service.store.records import ClientKey
 from service.store.store import VersionMoved
 from tests.service.redises import EITHER
-from tests.service.supports import ALICE, draft, key_of, numbers
+from tests.service.supports import ALICE, draft, examples_of, key_of, numbers
+
+KEPT = record_key, versions_key, examples_key, inputs_key
 
 pytestmark = [pytest.mark.anyio, EITHER]
 
 
 async def test_a_commit_can_be_read(store):
     written = await store.commit(ALICE, draft(3))
-    record, support = await store.support(ALICE)
+    contents = await store.contents(ALICE)
+    record, support = contents.record, contents.support()
     assert record == written == await store.record(ALICE)
     assert (record.client_id, record.model, record.version, record.examples) == ("alice", "glyphs", 1, 3)
     assert (support.inputs.shape, support.targets.tolist(), support.ways) == ((3, 2), [3, 3, 3], 2)
@@ -34,11 +38,11 @@ async def test_classes_keep_their_types(store, classes):
 async def test_inputs_that_are_texts_and_their_columns_can_be_read(store):
     rows, columns = ['{"city":"Köln"}', "", "東京"], [{"name": "city", "values": ["Köln"]}]
     made = draft(3)
-    texts = made.support._replace(inputs=text_array(rows))
-    await store.commit(ALICE, made._replace(support=texts, columns=columns))
-    record, support = await store.support(ALICE)
-    assert (record.columns, support.inputs.tolist()) == (columns, rows)
-    assert support.targets.tolist() == texts.targets.tolist()
+    texts = text_array(rows)
+    await store.commit(ALICE, made._replace(examples=examples_of(texts), form=form_of(texts), columns=columns))
+    contents = await store.contents(ALICE)
+    assert (contents.record.columns, contents.support().inputs.tolist()) == (columns, rows)
+    assert contents.targets == made.targets
 
 
 async def test_versions_count_and_the_first_date_stays(store):
@@ -51,7 +55,7 @@ async def test_versions_count_and_the_first_date_stays(store):
 async def test_a_commit_replaces_the_state_of_the_version_before(store, redis):
     first, _ = await store.commit(ALICE, draft(1)), await store.commit(ALICE, draft(2))
     assert await store.state(key_of(ALICE, first), first) is None
-    assert len(redis.keys()) == 4  # the list, the record, the support set, the state
+    assert len(redis.keys()) == 6  # the list, the record, the versions, the examples, their inputs, the state
 
 
 async def test_concurrent_commits_have_consecutive_versions(store):
@@ -68,8 +72,9 @@ async def test_a_reader_never_sees_parts_of_two_versions(store):
 
     async def read() -> None:
         while not writing.done():
-            record, support = await store.support(ALICE)
-            assert len(numbers(record, support)) == 1
+            contents = await store.contents(ALICE)
+            assert len(numbers(contents)) == 1
+            record = contents.record
             state = await store.state(key_of(ALICE, record), record)
             assert state in (None, {"w": np.array([record.examples])})
 
@@ -101,7 +106,7 @@ async def test_a_delete_leaves_no_keys(store, redis):
     await store.commit(ALICE, draft(2))
     await store.forget(ALICE)
     assert redis.keys() == []
-    for call in (store.record(ALICE), store.support(ALICE), store.forget(ALICE)):
+    for call in (store.record(ALICE), store.contents(ALICE), store.forget(ALICE)):
         with pytest.raises(UnknownClient):
             await call
 
@@ -116,7 +121,7 @@ async def test_a_client_that_is_adapted_after_a_delete_does_not_see_its_old_stat
 
 async def test_only_states_expire(store, redis):
     record = await store.commit(ALICE, draft())
-    assert [redis.ttl(key(ALICE)) for key in (record_key, support_key)] == [-1, -1]
+    assert [redis.ttl(key(ALICE)) for key in KEPT] == [-1] * len(KEPT)
     assert 0 < redis.ttl(state_key(ALICE)) <= 1000
     assert record.expires_at is None
 

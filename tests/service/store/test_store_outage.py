@@ -37,7 +37,7 @@ def every_call(store: Store, record) -> dict:
     return {
         "ping": store.ping(),
         "record": store.record(ALICE),
-        "support": store.support(ALICE),
+        "support": store.contents(ALICE),
         "state": store.state(key_of(ALICE, record), record),
         "save_state": store.save_state(key_of(ALICE, record), record, draft().state),
         "commit": store.commit(ALICE, draft(2)),
@@ -85,7 +85,7 @@ async def test_reads_work_while_redis_takes_no_writes(server):
             with pytest.raises(Unavailable):
                 await write
         assert await store.record(ALICE) == record
-        assert (await store.support(ALICE))[0] == record
+        assert (await store.contents(ALICE)).record == record
         assert await store.state(key_of(ALICE, record), record) == {"w": np.array([1])}
 
 
@@ -120,7 +120,7 @@ async def test_a_commit_with_a_lost_reply_returns_its_own_version_after_a_later_
         async with playing_redis(relay) as url, store_at(url) as lossy:
             second = await lossy.commit(ALICE, draft(2), after=first)
         assert (second.version, second.examples) == (2, 2)
-        assert numbers(*await store.support(ALICE)) == {3}
+        assert numbers(await store.contents(ALICE)) == {3}
 
 
 async def test_a_commit_with_a_lost_reply_is_not_repeated_after_a_delete(server):
@@ -140,7 +140,7 @@ async def test_a_delete_with_a_lost_reply_does_not_remove_a_later_adapt(server):
         async with playing_redis(relay) as url, store_at(url) as lossy:
             with pytest.raises(Unavailable):
                 await lossy.forget(ALICE)
-        assert numbers(*await store.support(ALICE)) == {2}
+        assert numbers(await store.contents(ALICE)) == {2}
 
 
 @pytest.mark.parametrize("command", [b"\r\nGET\r\n", b"EVAL"])

@@ -1,0 +1,89 @@
+"""A client as a file: export and import."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+
+from service import errors
+from service.api.answers import adapted_response
+from service.api.dependencies import KEY_SCHEMES, Client, Transfers, transfer
+from service.api.parsing import SAFETENSORS, THREADS, parse_client_file
+from service.api.preconditions import IF_MATCH, if_match
+from service.api.problem_details import responses
+from service.api.request_body import BodyRoute, client_of, security
+from service.api.routes.examples import BODY, CHANGES, READS
+from service.api.schemas import CLIENT_ID, AdaptResponse
+from service.client_file import from_parts
+from service.errors import Unprocessable, UnsupportedMediaType
+from service.settings import Settings
+
+router = APIRouter(prefix="/clients/{client_id}", tags=["files"], dependencies=KEY_SCHEMES)
+bodies = APIRouter(prefix="/clients/{client_id}", tags=["files"], route_class=BodyRoute)
+"""Routes that read a body."""
+
+BINARY = {SAFETENSORS: {"schema": {"type": "string", "format": "binary"}}}
+MODES = ("replace", "append")
+
+
+@router.get(
+    "/export",
+    operation_id="export_client",
+    response_class=Response,
+    responses=responses(*READS, errors.UnknownVersion, errors.VersionGone, errors.Overloaded)
+    | {200: {"description": "A safetensors file.", "content": BINARY}},
+)
+async def export(
+    request: Request,
+    client: Client,
+    transfers: Transfers,
+    version: Annotated[int | None, Query(ge=1, le=2**53, description="Default: the current version.")] = None,
+) -> Response:
+    """The examples of a client with their ids and labels, as one safetensors file."""
+    record, file = await transfers.export(client, version)
+    request.state.reservation.take(len(file))
+    headers = {"ETag": record.etag, "Content-Disposition": f'attachment; filename="{record.client_id}.safetensors"'}
+    return Response(file, media_type=SAFETENSORS, headers=headers)
+
+
+def _parameters() -> Sequence[dict[str, Any]]:
+    client = {"name": "client_id", "in": "path", "required": True, "schema": {"type": "string", "pattern": CLIENT_ID}}
+    mode = {
+        "name": "mode",
+        "in": "query",
+        "required": False,
+        "schema": {"type": "string", "enum": list(MODES), "default": MODES[0]},
+        "description": "`replace` the client, or `append` to its examples. Those with the same ids are stored once.",
+    }
+    return client, mode, IF_MATCH
+
+
+@bodies.post(
+    "/import",
+    operation_id="import_client",
+    response_model=AdaptResponse,
+    responses=responses(*CHANGES, *BODY, errors.UnknownModel, errors.TooCostly),
+    openapi_extra={
+        "requestBody": {"required": True, "content": BINARY},
+        "security": security(),
+        "parameters": _parameters(),
+    },
+)
+async def load(request: Request) -> Response:
+    """Create or replace a client from a file that GET /clients/{client_id}/export has made, here or elsewhere."""
+    transfers, client, expected, mode = await transfer(request), client_of(request), if_match(request), _mode(request)
+    settings: Settings = request.app.state.settings
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != SAFETENSORS:
+        raise UnsupportedMediaType(f"Send {SAFETENSORS}, not {kind[:80] or 'an empty content type'}.")
+    body = request.state.body
+    del request.state.body  # frees its memory once it is parsed
+    file = await THREADS.run(lambda: from_parts(*parse_client_file(body, settings.max_examples)), len(body))
+    return await adapted_response(await transfers.load(client, file, append=mode == "append", expected=expected))
+
+
+def _mode(request: Request) -> str:
+    mode = request.query_params.get("mode", MODES[0])
+    if mode not in MODES:
+        raise Unprocessable(f"mode: takes {' or '.join(MODES)}.", field="mode")
+    return mode

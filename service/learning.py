@@ -1,0 +1,178 @@
+"""Adapts a client to a list of examples, and stores both as its next version."""
+
+import secrets
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, TypeVar
+
+from service.arrays import Array, Arrays, SupportSet
+from service.cards import Card
+from service.clock import Clock
+from service.engine.base import Engine
+from service.errors import Conflict, Contended, Diverged, PreconditionFailed, UnknownClient
+from service.inputs.kind import InputWarning
+from service.inputs.prepare import fit, prepare
+from service.settings import Settings
+from service.store.examples import Example, Form, from_raw
+from service.store.records import Adapted, ClientKey, Draft, Record, RequestKey, names_used, state_bytes
+from service.store.store import Store, VersionMoved
+from service.support_sets import SupportSets
+
+Result = TypeVar("Result")
+
+TRIES = 10
+"""Maximum attempts of a request while other requests change the same client."""
+
+
+class Lesson(NamedTuple):
+    """What a client shall learn: a model, and examples with their labels.
+
+    form         the form of the inputs; None without examples
+    change       what makes this version, such as `append`
+    ids          the ids of the examples of the request
+    removed      examples that this version removes
+    keep_history whether earlier versions keep them
+    accepted     whether the examples were accepted before, so that they are never too costly
+    extends      a version whose features of the first examples are the same, if they are still cached
+    kept         the places of these examples in it; None: all of them, in their order
+    """
+
+    card: Card
+    examples: Sequence[Example]
+    labels: Sequence[Any]
+    form: Form | None
+    named: bool
+    expires_at: datetime | None
+    change: str
+    ids: Sequence[str] = ()
+    warnings: Sequence[InputWarning] = ()
+    request: RequestKey | None = None
+    removed: Sequence[Example] = ()
+    keep_history: bool = False
+    accepted: bool = False
+    extends: Record | None = None
+    kept: Sequence[int] | None = None
+
+    def inputs(self) -> Array | None:
+        """The inputs (n, *input)."""
+        if self.form is None or not self.examples:
+            return None
+        return from_raw([example.raw for example in self.examples], self.form)
+
+
+class Learning:
+    """Carries lessons out."""
+
+    def __init__(self, catalogue: Mapping[str, Card], engine: Engine, store: Store, settings: Settings) -> None:
+        self.catalogue, self.engine, self.store, self.settings = catalogue, engine, store, settings
+        self.support_sets = SupportSets(catalogue, settings)
+
+    def served(self, record: Record) -> Card:
+        """The card of a client's model. Raises Conflict."""
+        if record.model not in self.catalogue:
+            raise Conflict(
+                f"The client's model {record.model!r} is no longer served here. Adapt the client with another model."
+            )
+        return self.catalogue[record.model]
+
+    async def expected(self, client: ClientKey, tags: Collection[str] | None) -> Record | None:
+        """The record of the client that a request expects; None if it expects nothing. Raises PreconditionFailed."""
+        if tags is None:
+            return None
+        try:
+            record = await self.store.record(client)
+        except UnknownClient as error:
+            raise PreconditionFailed(error.detail, field="If-Match") from None
+        check_expected(record, tags)
+        return record
+
+    async def learn(
+        self, client: ClientKey, lesson: Lesson, clock: Clock, *, after: Record | None = None, new: bool = False
+    ) -> Adapted:
+        """Adapt and store the next version.
+
+        Args:
+            client: The client.
+            lesson: What it shall learn.
+            clock: Measures the stages of the request.
+            after: The version that the lesson is made from; None: any.
+            new: The client must not exist.
+
+        Raises:
+            VersionMoved, AlreadyThere, AnsweredBefore: As `Store.commit`.
+        """
+        draft = await self._draft(client, lesson, secrets.token_hex(8), clock)
+        try:
+            record = await self.store.commit(client, draft, after=after, new=new)
+        except Exception:
+            self.engine.evict(draft.write)  # no record refers to it
+            raise
+        if record.replaces is not None:
+            self.engine.evict(record.replaces)
+        if lesson.request is None:  # otherwise the answer, stored with the client, lacks this time
+            clock.lap("store")
+        return Adapted(
+            record=record,
+            state_bytes=state_bytes(draft.state),
+            ids=list(lesson.ids),
+            names_used=names_used(draft.state),
+            warnings=list(draft.warnings),
+            timings_ms=clock.laps_ms,
+        )
+
+    async def _draft(self, client: ClientKey, lesson: Lesson, write: str, clock: Clock) -> Draft:
+        card, inputs = lesson.card, lesson.inputs()
+        classes, support = self.support_sets.make(card, inputs, lesson.labels, named=lesson.named)
+        columns, warnings = (None, []) if inputs is None else await fit(card.input, inputs)
+        state: Arrays | None = None
+        if len(lesson.examples) and (classes is None or len(classes) > 1):
+            state = await self._adapt(client, lesson, write, columns, support)
+        clock.lap("adapt")
+        return Draft(
+            write, card.name, card.checkpoint, card.input.model_dump(mode="json"), classes, lesson.examples,
+            support.targets.tolist(), lesson.form, state, lesson.expires_at, lesson.named, lesson.request, lesson.ids,
+            [*lesson.warnings, *warnings], dict(clock.laps_ms), columns, lesson.change, lesson.removed,
+            lesson.keep_history,
+        )  # fmt: skip
+
+    async def _adapt(
+        self, client: ClientKey, lesson: Lesson, write: str, columns: list[Any] | None, support: SupportSet
+    ) -> Arrays | None:
+        """The state. None if what remains after a removal diverges: the removal counts more than the state."""
+        card, before = lesson.card, lesson.extends
+        same = before is not None and before.model == card.name and before.columns == columns
+        prepared = support._replace(inputs=await prepare(card.input, support.inputs, columns))
+        try:
+            return await self.engine.adapt(
+                card.name,
+                write,
+                prepared,
+                extends=before.write if before is not None and same else None,
+                kept=lesson.kept,
+                share=client,
+                rebuild=lesson.accepted,
+            )
+        except Diverged:
+            if lesson.removed:
+                return None
+            raise
+
+
+def check_expected(record: Record, expected: Collection[str] | None) -> None:
+    """Refuse a change of another version than those expected, by their entity tags. Raises PreconditionFailed."""
+    if expected is not None and not {"*", record.etag} & set(expected):
+        raise PreconditionFailed(
+            f"The client is at version {record.version}, which `If-Match` does not name. GET the client, and decide "
+            "again.",
+            field="If-Match",
+        )
+
+
+async def retried(attempt: Callable[[], Awaitable[Result]]) -> Result:
+    """The result of an attempt, again while other requests change the client in the middle of it. Raises Contended."""
+    for _ in range(TRIES):
+        try:
+            return await attempt()
+        except VersionMoved:
+            continue
+    raise Contended("Other requests kept adapting this client. Try again.")

@@ -1,0 +1,182 @@
+"""Reads a version of a client whole: its record, its examples and their targets."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from redis.exceptions import ResponseError
+
+from service.arrays import SupportSet
+from service.errors import CorruptRecord, UnknownClient, UnknownVersion, VersionGone
+from service.inputs.labels import Classes, class_names
+from service.store.checksums import corrupt, parse_examples, parse_old_support, parse_record, parse_version
+from service.store.connect import Client
+from service.store.examples import Example, Form, content_id, digest, form_of, free_id, from_raw, to_raw
+from service.store.keys import examples_key, inputs_key, support_key, versions_key
+from service.store.records import Blob, ClientKey, Gone, Record, Snapshot, unexpired
+from service.store.redis_client import is_other_type
+
+Choose = Callable[[Sequence[int], Sequence[Any]], Sequence[int]]
+"""Chooses examples by their rows and targets; returns their places."""
+
+
+def everything(rows: Sequence[int], _: Sequence[Any]) -> Sequence[int]:
+    """Choose all examples."""
+    return range(len(rows))
+
+
+class Contents(NamedTuple):
+    """A version with its examples. `targets` are class indices, or lists of numbers for regression."""
+
+    record: Record
+    examples: list[Example]
+    targets: list[Any]
+
+    def support(self) -> SupportSet:
+        """The support set. Raises CorruptRecord if its values do not fit together."""
+        record, regression = self.record, self.record.classes is None
+        try:
+            inputs = from_raw([example.raw for example in self.examples], record.form or Form(dtype="uint8", shape=[]))
+            targets = np.array(self.targets, np.float32 if regression else np.int64)
+        except (ValueError, TypeError):
+            raise corrupt("support set") from None
+        names = class_names(record.classes, named=record.label_names)
+        return SupportSet(inputs, targets, len(record.classes or ()), names)
+
+    def chosen(self, choose: Choose) -> Self:
+        """Some of the examples."""
+        places = choose(range(len(self.examples)), self.targets)
+        return self._replace(
+            examples=[self.examples[place] for place in places], targets=[self.targets[place] for place in places]
+        )
+
+    def labels(self) -> list[Any]:
+        """The label of each example, as it was sent."""
+        return labels_of(self.record.classes, self.targets)
+
+
+def labels_of(classes: Classes | None, targets: Sequence[Any]) -> list[Any]:
+    """Targets as labels: classes, or the targets themselves for regression."""
+    return list(targets) if classes is None else [classes[target] for target in targets]
+
+
+class Reader:
+    """Reads the clients of one Redis. Raises the errors of redis-py and those that each method names."""
+
+    def __init__(self, redis: Client, text: Callable[[ClientKey], Awaitable[Blob]]) -> None:
+        self._redis, self._text = redis, text
+
+    async def contents(self, client: ClientKey, version: int | None = None, choose: Choose = everything) -> Contents:
+        """A version, by default the current one, with all or some of its examples.
+
+        Raises:
+            UnknownClient, UnknownVersion, VersionGone, CorruptRecord: It cannot be read.
+        """
+        while True:
+            text = await self._text(client)
+            record = known(client, parse_record(text))
+            try:
+                contents = await self._contents(client, record, version, choose)
+            except (CorruptRecord, UnknownVersion, VersionGone):  # it may have changed between two steps
+                if await self._text(client) == text:
+                    raise
+                continue
+            if await self._text(client) == text:
+                return contents
+
+    async def version(self, client: ClientKey, record: Record, number: int) -> Record:
+        """A version of the client with the record. Raises UnknownVersion, VersionGone, CorruptRecord."""
+        return record if number == record.version else await self._snapshot(client, number)
+
+    async def versions(self, client: ClientKey) -> list[Record | Gone]:
+        """The kept versions, the latest first, and receipts of removed ones. Raises UnknownClient, CorruptRecord."""
+        record = known(client, parse_record(await self._text(client)))
+        try:
+            found = await self._redis.hgetall(versions_key(client))
+        except ResponseError as error:
+            raise _named(error, "version") from None
+        kept = [parse_version(text, int(number)) for number, text in found.items() if int(number) <= record.version]
+        versions = [each for each in kept if each.version != record.version]
+        return [record, *sorted(versions, key=lambda each: -each.version)]
+
+    async def _contents(self, client: ClientKey, record: Record, number: int | None, choose: Choose) -> Contents:
+        if number in (None, record.version) and record.next_row is None:
+            return (await self._old_contents(client, record)).chosen(choose)
+        try:
+            found = await self._snapshot(client, record.version if number is None else number)
+        except UnknownVersion:
+            if number in (None, record.version):
+                raise corrupt("version") from None
+            raise
+        if found.version == record.version and found.write != record.write:
+            raise corrupt("version")
+        rows = found.row_numbers()
+        if not len(rows) == len(found.targets) == found.examples:
+            raise corrupt("version")
+        places = choose(rows, found.targets)
+        examples = await self._examples(client, [rows[place] for place in places]) if places else []
+        targets = [found.targets[place] for place in places]
+        return Contents(record if found.version == record.version else found, examples, targets)
+
+    async def _snapshot(self, client: ClientKey, number: int) -> Snapshot:
+        try:
+            text = await self._redis.hget(versions_key(client), str(number))
+        except ResponseError as error:
+            raise _named(error, "version") from None
+        if text is None:
+            raise UnknownVersion(
+                f"There is no version {number} of client {client.client_id!r}, or no longer. GET "
+                f"/clients/{client.client_id}/versions lists those that are kept.",
+                field="version",
+            )
+        found = parse_version(text, number)
+        if isinstance(found, Gone):
+            raise _gone(client, found)
+        return found
+
+    async def _examples(self, client: ClientKey, rows: Sequence[int]) -> list[Example]:
+        pipe, fields = self._redis.pipeline(transaction=False), [str(row) for row in rows]
+        pipe.hmget(examples_key(client), fields)
+        pipe.hmget(inputs_key(client), fields)
+        found: list[Any] = await pipe.execute(raise_on_error=False)
+        for each in found:
+            if isinstance(each, Exception):
+                raise _named(each, "support set") from None
+        return parse_examples(rows, *found)
+
+    async def _old_contents(self, client: ClientKey, record: Record) -> Contents:
+        """The contents of a client that 0.1 wrote. The ids are made of the contents."""
+        try:
+            blob = await self._redis.get(support_key(client))
+        except ResponseError as error:
+            raise _named(error, "support set") from None
+        inputs, targets = parse_old_support(record, blob)
+        labels, taken = labels_of(record.classes, targets.tolist()), set[str]()
+        examples = []
+        for raw, label in zip(to_raw(inputs), labels, strict=True):
+            name = free_id(content_id(digest(raw), label), taken)
+            taken.add(name)
+            examples.append(Example(name, record.updated_at, digest(raw), raw))
+        return Contents(record.model_copy(update={"form": form_of(inputs)}), examples, targets.tolist())
+
+
+def known(client: ClientKey, record: Record | None) -> Record:
+    """The record, unless it has expired. Raises UnknownClient."""
+    if (found := unexpired(record)) is None:
+        raise UnknownClient(f"No client {client.client_id!r} exists. POST its support set to /adapt.")
+    return found
+
+
+def _named(error: Exception, part: str) -> Exception:
+    """CorruptRecord for a value of another type, else the error itself."""
+    return corrupt(part) if isinstance(error, ResponseError) and is_other_type(error) else error
+
+
+def _gone(client: ClientKey, found: Gone) -> VersionGone:
+    to = found.receipt.to_version
+    return VersionGone(
+        f"Version {found.version} of client {client.client_id!r} is gone: version {to} removed examples that it had. "
+        f"Ask version {to} or a later one.",
+        field="version",
+        receipt=found.receipt.model_dump(mode="json"),
+    )

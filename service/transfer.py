@@ -1,0 +1,122 @@
+"""The use cases that move clients between services: export and import. Knows neither HTTP nor Redis commands."""
+
+import re
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+
+from service.arrays import Array
+from service.cards import Card
+from service.client_file import ClientFile, to_file
+from service.clock import Clock
+from service.errors import Conflict, Unprocessable
+from service.gathering import NOTHING, Gathered, gather, known_of
+from service.inputs.decoder import Decoder
+from service.learning import Learning, Lesson, check_expected, retried
+from service.store.examples import NAME, form_of
+from service.store.records import Adapted, ClientKey, Record
+from service.support_sets import checked_new_labels
+
+
+class Transfer:
+    """The use cases, for the clients of all tenants."""
+
+    def __init__(self, learning: Learning, decoder: Decoder) -> None:
+        self._learning, self._store, self._decoder = learning, learning.store, decoder
+
+    async def export(self, client: ClientKey, version: int | None = None) -> tuple[Record, bytes]:
+        """The record and the file of a version. Raises UnknownClient, UnknownVersion, VersionGone, CorruptRecord."""
+        contents = await self._store.contents(client, version)
+        return contents.record, to_file(contents)
+
+    async def load(
+        self, client: ClientKey, file: ClientFile, *, append: bool = False, expected: Collection[str] | None = None
+    ) -> Adapted:
+        """Create or replace a client from a file. The state is made here, whatever weights the file was made with.
+
+        Args:
+            client: The client.
+            file: The file.
+            append: Add to the client's examples. Those with the same ids are stored once.
+            expected: Entity tags of versions that may be changed; None: any.
+
+        Raises:
+            UnknownModel: The model of the file is not served here.
+            Conflict: The model takes other inputs here, or an id belongs to another example.
+            Unprocessable: The examples are invalid.
+        """
+        card = self._learning.catalogue[file.header.model]
+        _check(file, card)
+        checked = file._replace(
+            inputs=await self._checked_inputs(client, file.inputs, card),
+            labels=checked_new_labels(card, None, file.labels),
+        )
+        load = self._append if append else self._replace
+        return await retried(lambda: load(client, checked, card, expected))
+
+    async def _replace(
+        self, client: ClientKey, file: ClientFile, card: Card, expected: Collection[str] | None
+    ) -> Adapted:
+        clock, after = Clock(), await self._learning.expected(client, expected)
+        return await self._learning.learn(client, self._lesson(file, card, NOTHING), clock, after=after)
+
+    async def _append(
+        self, client: ClientKey, file: ClientFile, card: Card, expected: Collection[str] | None
+    ) -> Adapted:
+        clock, contents = Clock(), await self._store.contents(client)
+        record = contents.record
+        check_expected(record, expected)
+        if record.model != card.name:
+            raise Conflict(f"The client's model is {record.model!r}, and that of the file is {card.name!r}.")
+        checked_new_labels(card, record, file.labels)
+        lesson = self._lesson(file, card, known_of(contents))._replace(extends=record, expires_at=record.expires_at)
+        return await self._learning.learn(client, lesson, clock, after=record)
+
+    def _lesson(self, file: ClientFile, card: Card, known: Gathered) -> Lesson:
+        """What the client has, and the examples of the file with their ids and times."""
+        header, gathered = file.header, known
+        self._learning.support_sets.check_examples(card, len(known.examples) + len(file.labels))
+        if file.inputs is not None:
+            classes = card.kind == "classification"
+            gathered = gather(known, file.inputs, file.labels, header.ids, classes=classes, twice=False)
+        times, old = dict(zip(header.ids, header.times, strict=True)), {example.id for example in known.examples}
+        examples = [
+            each if each.id in old else each._replace(created_at=times.get(each.id, each.created_at))
+            for each in gathered.examples
+        ]
+        return Lesson(
+            card, examples, gathered.labels, gathered.form, header.label_names, None, "import",
+            ids=gathered.ids, warnings=gathered.warnings,
+        )  # fmt: skip
+
+    async def _checked_inputs(self, client: ClientKey, inputs: Array | None, card: Card) -> Array | None:
+        """The inputs, if the model could have got them from a client. Pixels of the right size always are."""
+        if inputs is None:
+            return None
+        expected = form_of(np.asarray(card.input.examples(1, np.random.default_rng(0))))
+        if form_of(inputs) != expected:
+            raise Conflict(f"The inputs of the file are {form_of(inputs)}; {card.name!r} takes {expected}.")
+        if inputs.dtype == np.uint8:
+            return inputs
+        try:
+            raw: list[Any] = card.input.show(inputs)
+        except ValueError:
+            raise Unprocessable("The inputs of the file are no inputs of its model.") from None
+        decoded = await self._decoder.decode(card.input, raw, [f"inputs[{i}]" for i in range(len(raw))], client.tenant)
+        return decoded.array()
+
+
+def _check(file: ClientFile, card: Card) -> None:
+    """Refuse a file whose model takes other inputs here, or whose ids are no names."""
+    header = file.header
+    regression = card.kind == "regression"
+    if header.input != card.input.model_dump(mode="json") or (header.classes is None) != regression:
+        raise Conflict(
+            f"The file was made for a model {card.name!r} of other inputs or labels. Adapt the client with its "
+            "examples again.",
+            field="model",
+        )
+    wrong = next((name for name in header.ids if not re.fullmatch(NAME, name)), None)
+    if wrong is not None:
+        raise Unprocessable(f"ids: {wrong[:40]!r} is no id of an example.", field="ids")
