@@ -41,6 +41,7 @@ docs: $(VENV)/ready
 # A quick pass of growth, latency and peak: make bench LIMITS="--seconds 0.3"
 bench: $(VENV)/ready
 	$(BIN)/python -m benchmarks.serving
+	$(BIN)/python -m benchmarks.encoder_serving
 	$(BIN)/python -m benchmarks.costs
 	$(BIN)/python -m benchmarks.growth $(LIMITS)
 	$(BIN)/python -m benchmarks.latency $(LIMITS)

@@ -3,10 +3,12 @@
 python -m benchmarks.methods
 """
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure as Picture
 
@@ -17,7 +19,7 @@ from service.cards import Card, Catalogue
 from service.settings import ZOO
 
 ROOT = Path(__file__).parents[1]
-PAGE, PLOT = ROOT / "docs/methods.md", ROOT / "docs/methods.png"
+PAGE, PLOT, HEADS = ROOT / "docs/methods.md", ROOT / "docs/methods.png", ROOT / "docs/heads.json"
 HEADINGS = ("5-way 1-shot", "5-way 5-shot", "20-way 1-shot", "20-way 5-shot")
 WAVES = tuple(f"K={shots}, inner steps {steps}" for shots in (5, 10) for steps in (1, 5, 10))
 
@@ -35,7 +37,8 @@ def page(catalogue: Catalogue, text: str) -> str:
     drawings = drawing_table(drawings_of(catalogue))
     photos = photo_table([card for card in catalogue.values() if card.input.type == "photo"])
     parts = {"photos": photos, "drawings": drawings, "waves": wave_table(waves), "alphabets": alphabet_table(catalogue)}
-    return filled(text, parts | {"options": options_section()})
+    on_features = {f"{kind}-heads": head_table(kind) for kind in ("texts", "photos")}
+    return filled(text, parts | {"options": options_section()} | on_features)
 
 
 def drawings_of(catalogue: Catalogue) -> list[Card]:
@@ -81,6 +84,21 @@ def photo_table(cards: Sequence[Card]) -> str:
     settings = list(dict.fromkeys(f.setting for card in cards for f in card.figures if f.metric == "accuracy"))
     rows = [[setting, *(number(card, setting, "accuracy", 100, "{:.2f}") for card in cards)] for setting in settings]
     return table(["setting", *(f"`{card.name}`" for card in cards)], rows)
+
+
+def head_table(kind: str) -> str:
+    """Accuracy and calibration error of each learner on the features of a frozen encoder, in every setting."""
+    rows: dict[str, Any] = json.loads(HEADS.read_text()).get(kind, {}) if HEADS.exists() else {}
+    settings = list(dict.fromkeys(setting for row in rows.values() for setting in row["settings"]))
+    header = ["learner", *(setting.replace("-way ", "w ").replace("-shot", "s") for setting in settings)]
+    return table(
+        header, [[title, *(_head_cell(row["settings"][each]) for each in settings)] for title, row in rows.items()]
+    )
+
+
+def _head_cell(figures: Mapping[str, float]) -> str:
+    accuracy, interval, error = (100 * figures[name] for name in ("mean", "ci95", "calibration_error"))
+    return f"{accuracy:.1f} ± {interval:.1f}; {error:.0f}"
 
 
 def alphabet_table(catalogue: Catalogue) -> str:

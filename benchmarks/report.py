@@ -7,7 +7,7 @@ import matplotlib as mpl
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-from benchmarks import report_limits
+from benchmarks import report_encoders, report_limits
 from benchmarks.costs import CLIENTS
 from benchmarks.methods import filled, table
 from benchmarks.results import RESULTS, read
@@ -40,6 +40,9 @@ def parts(found: dict[str, Any]) -> dict[str, str]:
         "beside-adapts": report_limits.beside(found["latency"]["beside_adapts"]),
         "fairness": report_limits.fairness(found["fairness"]),
         "peak": report_limits.peak(found["peak"]),
+        "encoder-rates": report_encoders.rates(found.get("encoders", {})),
+        "encoder-ratios": report_encoders.ratios(found.get("encoders", {})),
+        "precision": report_encoders.precision(found.get("precision", {})),
     }
 
 

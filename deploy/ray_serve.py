@@ -21,7 +21,7 @@ def build() -> FastAPI:
     settings = Settings()
     if settings.redis_url is None:
         raise ValueError("Set HANDFUL_REDIS_URL: the replicas share their clients through Redis.")
-    catalogue = Catalogue(settings.models, settings.serve)
+    catalogue = Catalogue(settings.models, settings.serve, settings.own_models)
     return create_app(settings, settings.redis_url, catalogue, own_worker(settings))
 
 

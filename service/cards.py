@@ -96,14 +96,17 @@ class Catalogue(Mapping[str, Card]):
     """The cards of a folder by name. Of the weights, only the digest is computed.
 
     `serve` selects models by names or patterns, separated by commas. Hidden files are ignored. An unreadable card is
-    logged with its path and left out.
+    logged with its path and left out. The models of the folder `own`, if it exists, are added.
 
     Raises:
         FileNotFoundError: The folder has no selected model with a readable card.
     """
 
-    def __init__(self, folder: Path, serve: str = "*") -> None:
-        paths = [path for path in sorted(folder.glob("*.json")) if _selected(path.stem, serve)]
+    def __init__(self, folder: Path, serve: str = "*", own: Path | None = None) -> None:
+        shipped = sorted(folder.glob("*.json"))
+        names = {path.stem for path in shipped}
+        added = [] if own is None else [path for path in sorted(own.glob("*.json")) if path.stem not in names]
+        paths = [path for path in (*shipped, *added) if _selected(path.stem, serve)]
         if not paths and serve != "*":
             raise FileNotFoundError(f"{folder} holds no model that HANDFUL_SERVE={serve} selects")
         if not paths:

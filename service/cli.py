@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from pydantic import ValidationError
@@ -14,6 +14,9 @@ from service.environment import PREFIX
 from service.errors import HandfulError
 from service.settings import ZOO, Settings
 
+if TYPE_CHECKING:
+    from models.datasets.own.columns import Columns
+
 app = typer.Typer(
     help="Teach a model from a handful of examples, per client, over REST.", no_args_is_help=True, add_completion=False
 )
@@ -24,6 +27,11 @@ Data = Annotated[
     Path | None,
     typer.Option(help="File or folder of the dataset, such as omniglot.npz.", exists=True),
 ]
+TextColumns = Annotated[str | None, typer.Option(help="Columns of own texts, such as subject,body.")]
+ImageColumn = Annotated[str | None, typer.Option(help="Column of the paths of own photos.")]
+LabelColumn = Annotated[str | None, typer.Option(help="Column of the classes of own data.")]
+TaskColumn = Annotated[str | None, typer.Option(help="Column of own data that makes each task a label space.")]
+SplitColumn = Annotated[str | None, typer.Option(help="Column of own data that says train, val or test.")]
 Device = Annotated[str, typer.Option(help="Torch device: cpu, cuda, ...")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same episodes.")]
 Threads = Annotated[int, typer.Option(min=1, help="Torch threads.")]
@@ -63,19 +71,56 @@ def worker() -> None:
 
 @app.command()
 def train(
-    model: Annotated[str, typer.Argument(help="Name of a recipe: see handful recipes.")],
+    model: Annotated[str, typer.Argument(help="A recipe (see handful recipes), or a name for a model of your own.")],
     data: Data = None,
+    text: TextColumns = None,
+    image: ImageColumn = None,
+    label: LabelColumn = None,
+    task: TaskColumn = None,
+    split_column: SplitColumn = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Outer steps; by default as in the recipe.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder for the checkpoint, the card and the curve.")] = Path("runs"),
-    every: Annotated[int, typer.Option(min=1, help="Validate and save after this many steps.")] = 500,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write to; by default runs, or that of own models.")
+    ] = None,
+    every: Annotated[int | None, typer.Option(min=1, help="Validate and save after this many steps.")] = None,
     seed: Seed = 0,
     device: Device = "cpu",
     threads: Threads = 1,
 ) -> None:
-    """Train a model. After an interrupt, the same command continues the training."""
+    """Train a model. After an interrupt, the same command continues the training.
+
+    With a name that is no recipe, and --data, it meta-trains on your own texts, photos or tables: CSV, JSON Lines,
+    Parquet, a folder with a folder for each class, or a zip of it.
+    """
+    from models.recipes import RECIPES  # noqa: PLC0415
+    from service.commands.own_training import train_own  # noqa: PLC0415
     from service.commands.train import train  # noqa: PLC0415
 
-    train(model, data, steps=steps, out=out, every=every, seed=seed, device=device, threads=threads)
+    how: dict[str, Any] = {"steps": steps, "seed": seed, "device": device, "threads": threads}
+    columns = _columns(text, image, label, task, split_column)
+    if model not in RECIPES and data is not None:
+        settings = Settings() if out is None else Settings().model_copy(update={"own_models": out})
+        train_own(model, data, columns, every=every, settings=settings, **how)
+    elif any(columns):
+        raise ValueError(f"{model} is a recipe, which names its data: choose another name for a model of your own")
+    else:
+        train(model, data, out=out or Path("runs"), every=every or 500, **how)
+
+
+@app.command()
+def add(
+    model: Annotated[str, typer.Argument(help="A name for the model.")],
+    encoder: Annotated[str, typer.Option(help="A model folder, a name on the hub, or identity for rows of a table.")],
+    learner: Annotated[str | None, typer.Option(help="A learner that needs no training, such as logistic.")] = None,
+    revision: Annotated[
+        str | None, typer.Option(help="Commit of the encoder on the hub; by default the newest.")
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace a model of this name.")] = False,
+) -> None:
+    """Add a model of a pre-trained encoder and a learner, without training. handful serve serves it."""
+    from service.commands.add import add  # noqa: PLC0415
+
+    add(model, encoder, learner, revision, replace=replace, settings=Settings())
 
 
 @app.command()
@@ -110,10 +155,29 @@ def evaluate(
     models: Annotated[Path, typer.Option(help="Folder of checkpoints.")] = ZOO,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     record: Annotated[bool, typer.Option(help="Write the figures into the model's card.")] = False,
+    text: TextColumns = None,
+    image: ImageColumn = None,
+    label: LabelColumn = None,
+    task: TaskColumn = None,
+    split_column: SplitColumn = None,
+    plots: Annotated[Path | None, typer.Option(help="Folder for the pictures; by default that of own models.")] = None,
 ) -> None:
-    """Measure a model on episodes. Prints each score as its mean and 95 % interval."""
-    from service.commands.evaluate import Setting, dataset_and_split, evaluate, shape_and_count  # noqa: PLC0415
+    """Measure a model on episodes. Prints each score as its mean and 95 % interval.
 
+    With --data of your own it also draws the confusion of classes and the learning curve over the shots.
+    """
+    from service.commands.evaluate import Setting, dataset_and_split, evaluate, shape_and_count  # noqa: PLC0415
+    from service.commands.own_evaluation import evaluate_own  # noqa: PLC0415
+    from service.commands.own_models import is_own  # noqa: PLC0415
+
+    settings = Settings() if models == ZOO else Settings().model_copy(update={"models": models})
+    columns = _columns(text, image, label, task, split_column)
+    if data is not None and dataset is None and is_own(model, data, columns, settings):
+        shape: dict[str, Any] = {"ways": ways, "shots": shots, "queries": queries, "episodes": episodes}
+        how: dict[str, Any] = {"seed": seed, "device": device, "threads": threads, "as_json": as_json}
+        to: dict[str, Any] = {"record": record, "plots_to": plots, "settings": settings}
+        evaluate_own(model, data, columns, split=split, **shape, **how, **to)
+        return
     dataset, split = dataset_and_split(_card(model, models), dataset, split)
     size = shape_and_count(dataset, split, ways, shots, queries, episodes)
     setting = Setting(model, dataset, split, within, *size, steps, seed)
@@ -136,6 +200,14 @@ def calibrate(
 
     _card(model, models)
     calibrate(models / f"{model}.json", data, device=device, threads=threads)
+
+
+def _columns(text: str | None, image: str | None, label: str | None, task: str | None, split: str | None) -> "Columns":
+    """The columns that the options name."""
+    from models.datasets.own.columns import Columns  # noqa: PLC0415
+
+    texts = tuple(name.strip() for name in (text or "").split(",") if name.strip())
+    return Columns(texts, image, label, task, split)
 
 
 def _card(model: str, folder: Path) -> Card:
@@ -201,7 +273,7 @@ def readapt(
 def models(as_json: Annotated[bool, typer.Option("--json", help="Print all cards as JSON.")] = False) -> None:
     """List the models that are served, with their measured scores."""
     settings = Settings()
-    catalogue = Catalogue(settings.models, settings.serve)
+    catalogue = Catalogue(settings.models, settings.serve, settings.own_models)
     if as_json:
         print(json.dumps([card.model_dump() for card in catalogue.values()], indent=2))
         return

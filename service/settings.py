@@ -69,8 +69,12 @@ class Settings(BaseSettings):
     )
 
     models: Path = Field(ZOO, description="Folder of the checkpoints and cards to serve.")
+    own_models: Path = Field(
+        Path("own-models"),
+        description="Folder of your own models, which handful add and handful train write. They are served too.",
+    )
     serve: str = Field(
-        "*", description="Models of the folder to serve: names or patterns, separated by commas, such as texts,glyphs*."
+        "*", description="Models to serve: names or patterns, separated by commas, such as texts,glyphs*."
     )
     default_model: str = Field("glyphs", description="Model for an /adapt that names no model.")
 
@@ -135,6 +139,15 @@ class Settings(BaseSettings):
     state_cache_bytes: int = Field(
         512 * 2**20, ge=0, description="Maximum bytes of adapted states cached on the device."
     )
+    feature_cache_bytes: int = Field(
+        64 * 2**20,
+        ge=0,
+        description="Maximum bytes of features of texts and photos that the worker keeps in memory, so that it encodes "
+        "identical inputs of a tenant once; 0 turns this off.",
+    )
+    feature_cache_s: float = Field(
+        300.0, gt=0, description="Seconds that the worker keeps such features after encoding an input."
+    )
     max_job_s: float = Field(
         5.0,
         gt=0,
@@ -190,3 +203,8 @@ class Settings(BaseSettings):
         ge=784,
         description="Maximum pixels of all images of a request, each padded to a square. Checked before decoding.",
     )
+
+    def weights(self, model: str) -> Path:
+        """The checkpoint of a model, in `models` or else in `own_models`."""
+        shipped = self.models / f"{model}.safetensors"
+        return shipped if shipped.exists() else self.own_models / shipped.name

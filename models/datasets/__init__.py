@@ -2,6 +2,7 @@
 
 from models.datasets.dataset import Dataset
 from models.datasets.omniglot import OMNIGLOT
+from models.datasets.own.dataset import OWN
 from models.datasets.photos import PHOTOS
 from models.datasets.sinusoid import SINUSOID
 from models.datasets.tables import TABLES, TABLES_REGRESSION
@@ -12,7 +13,7 @@ __all__ = ["DATASETS", "Dataset", "dataset_of"]
 
 DATASETS: Registry[Dataset] = Registry(
     "handful.datasets",
-    {each.name: each for each in (OMNIGLOT, PHOTOS, SINUSOID, TABLES, TABLES_REGRESSION, TEXTS)},
+    {each.name: each for each in (OMNIGLOT, *OWN, PHOTOS, SINUSOID, TABLES, TABLES_REGRESSION, TEXTS)},
 )
 
 

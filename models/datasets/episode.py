@@ -40,6 +40,8 @@ class EpisodeSampler(ABC):
 
     max_ways: int | None = None
     """Number of classes that there are; None: not known, or more than any episode needs."""
+    examples_count: int | None = None
+    """Number of different queries, where they may be few; None: many."""
 
     @abstractmethod
     def episode(self, rng: np.random.Generator, shape: Shape) -> Episode:
@@ -48,6 +50,10 @@ class EpisodeSampler(ABC):
     def episodes(self, shape: Shape, count: int, seed: int) -> Iterator[Episode]:
         """Draw `count` episodes. The same seed gives the same episodes."""
         return (self.episode(rng_of(seed, index), shape) for index in range(count))
+
+    def fitting(self, shape: Shape) -> Shape | None:
+        """The shape with no more ways than there are classes; None where no such episode can be drawn."""
+        return shape._replace(ways=min(shape.ways, self.max_ways or shape.ways))
 
 
 class FixedEpisodes(EpisodeSampler):
@@ -85,10 +91,10 @@ def stack(episodes: list[Episode]) -> Episode:
 def to_device(episode: Episode, device: torch.device) -> Episode:
     """The episode on another device."""
     inputs, targets, mask, ways, names = episode.support
-    support = Support(_moved(inputs, device), targets.to(device), mask.to(device), ways, _moved(names, device))
-    return Episode(support, _moved(episode.query, device), episode.targets.to(device))
+    support = Support(on_device(inputs, device), targets.to(device), mask.to(device), ways, on_device(names, device))
+    return Episode(support, on_device(episode.query, device), episode.targets.to(device))
 
 
-def _moved(inputs: Any, device: torch.device) -> Any:
+def on_device(inputs: Any, device: torch.device) -> Any:
     """Inputs on another device. Texts are on none."""
     return inputs.to(device) if isinstance(inputs, torch.Tensor) else inputs

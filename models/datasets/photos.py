@@ -6,10 +6,10 @@ Klasson, Zhang, Kjellstrom, WACV 2019 (Grocery Store Dataset); Mavi 2020 (Sign L
 """
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from torch import Tensor
 from models.datasets.dataset import Dataset
 from models.datasets.pool import Indices, Pool
 from models.learner import Kind
+from models.photo_pixels import rgb, square
 
 GROCERY, DIGITS, FRUITS = "grocery128.npz", "sign_digits128.npz", "fruits3_128.npz"
 TEST = 2
@@ -28,31 +29,34 @@ PARTS = {"grocery-train": slice(0, 45), "grocery-val": slice(45, 57), "grocery-t
 SEED = 0
 
 
+class File(Protocol):
+    """A file that is read when it is needed."""
+
+    def read(self) -> bytes:
+        """Its bytes."""
+        ...
+
+
 class Photos:
-    """JPEGs that are decoded when they are asked for.
+    """Image files that are decoded when they are asked for.
 
     Args:
-        jpegs: Encoded photos.
-        size: Pixels of each side.
-        crop: Side of the central square that is kept, as a share of the shorter side.
-        resample: Filter of the resizing, as Pillow names it.
+        files: Encoded photos, or files that are read when they are needed.
+        input: The input of a model's card, as `square` takes it: size, crop, resample, shortest, stretch.
     """
 
-    def __init__(self, jpegs: list[bytes], size: int, crop: float, resample: str) -> None:
-        self._jpegs, self._size, self._crop = jpegs, size, crop
-        self._resample = Image.Resampling[resample.upper()]
+    def __init__(self, files: Sequence[bytes | File], input: Mapping[str, Any]) -> None:
+        self._files = files
+        self._input: dict[str, Any] = {"crop": 1.0} | {name: value for name, value in input.items() if name != "type"}
 
     def __call__(self, indices: Indices) -> Tensor:
         """Photos (n, 3, size, size), RGB from 0 to 1."""
-        pixels = torch.from_numpy(np.stack([self._decode(self._jpegs[each]) for each in indices]))
+        pixels = torch.from_numpy(np.stack([self._decode(self._files[each]) for each in indices]))
         return pixels.permute(0, 3, 1, 2).float() / 255
 
-    def _decode(self, jpeg: bytes) -> NDArray[np.uint8]:
-        image = Image.open(io.BytesIO(jpeg)).convert("RGB")
-        side = self._crop * min(image.size)
-        left, top = (image.width - side) / 2, (image.height - side) / 2
-        box = (left, top, left + side, top + side)
-        return np.asarray(image.resize((self._size, self._size), self._resample, box=box))
+    def _decode(self, file: bytes | File) -> NDArray[np.uint8]:
+        encoded = file if isinstance(file, bytes) else file.read()
+        return square(rgb(Image.open(io.BytesIO(encoded))), **self._input)
 
 
 class _File(NamedTuple):
@@ -82,7 +86,7 @@ def _members(name: str, file: _File) -> NDArray[np.bool_]:
 def _open(path: Path, split: str, input: Mapping[str, Any]) -> Pool:
     file = _read(path, SPLITS[split])
     members = np.flatnonzero(_members(split, file))
-    photos = Photos([file.jpegs[i] for i in members], input["size"], input["crop"], input["resample"])
+    photos = Photos([file.jpegs[i] for i in members], input)
     learn = file.split[members] != TEST
     if split == "fruits-test":  # all of its photos are of classes for testing
         return Pool(photos, file.labels[members], ~learn, ~learn)

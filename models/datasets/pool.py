@@ -1,6 +1,8 @@
 """Episodes that are drawn from a fixed set of examples, each of which can be encoded once."""
 
+from abc import abstractmethod
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,15 +15,28 @@ from models.datasets.episode import EpisodeSampler, Shape
 from models.learner import Episode, Support
 
 Indices = NDArray[np.intp]
-Examples = Callable[[Indices], Tensor]
-"""The examples (n, *input) of n indices."""
+Examples = Callable[[Indices], Any]
+"""The examples (n, *input) of n indices, or n texts."""
 
 
 CHUNK = 64
 """Examples that are encoded between two steps of the progress bar."""
 
 
-class Pool(EpisodeSampler):
+class EncodableSampler(EpisodeSampler):
+    """Episodes over a fixed set of labelled examples, each of which can be encoded once."""
+
+    @abstractmethod
+    def encoded(self, encode: Callable[[Any], Tensor]) -> "EncodableSampler":
+        """The same episodes, with features in place of inputs. Each example is encoded when it is first drawn."""
+
+    @abstractmethod
+    def labelled(self) -> tuple[Tensor, Indices]:
+        """All examples (n, *input) and the number of the class of each (n,), with a progress bar, since encoding them
+        may take minutes."""
+
+
+class Pool(EncodableSampler):
     """Episodes over labelled examples, whose support and queries come from different parts.
 
     Args:
@@ -52,24 +67,29 @@ class Pool(EpisodeSampler):
         support = Support(inputs[:count], labels.repeat_interleave(shape.shots), mask, shape.ways)
         return Episode(support, inputs[count:], labels.repeat_interleave(shape.queries))
 
-    def encoded(self, encode: Callable[[Tensor], Tensor]) -> "Pool":
+    def encoded(self, encode: Callable[[Any], Tensor]) -> "Pool":
         """The same episodes, with features in place of inputs. Each example is encoded when it is first drawn."""
         return Pool(Encoded(self.examples, encode), self.labels, self._for_support, self._for_query)
 
-    def all_examples(self) -> Tensor:
-        """All examples (n, *input), with a progress bar, since encoding them may take minutes."""
-        chunks = np.array_split(np.arange(len(self.labels)), -(-len(self.labels) // CHUNK))
-        return torch.cat([self.examples(chunk) for chunk in track(chunks, "Encoding", console=Console(stderr=True))])
+    def labelled(self) -> tuple[Tensor, Indices]:
+        """All examples (n, *input), and the number of the class of each (n,)."""
+        return in_chunks(self.examples, np.arange(len(self.labels))), np.unique(self.labels, return_inverse=True)[1]
 
     def _draw(self, rng: np.random.Generator, index: int, shape: Shape) -> tuple[Indices, Indices]:
         support = _choice(rng, self._support[index], shape.shots)
         return support, _choice(rng, np.setdiff1d(self._query[index], support), shape.queries)
 
 
+def in_chunks(examples: Examples, indices: Indices) -> Tensor:
+    """Examples (n, *input) of n indices, with a progress bar."""
+    chunks = np.array_split(indices, -(-len(indices) // CHUNK))
+    return torch.cat([examples(chunk) for chunk in track(chunks, "Encoding", console=Console(stderr=True))])
+
+
 class Encoded:
     """Examples that are encoded when they are first asked for, and then remembered."""
 
-    def __init__(self, examples: Examples, encode: Callable[[Tensor], Tensor]) -> None:
+    def __init__(self, examples: Examples, encode: Callable[[Any], Tensor]) -> None:
         self._examples, self._encode = examples, encode
         self._known: dict[int, Tensor] = {}
 

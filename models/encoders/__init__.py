@@ -4,6 +4,7 @@ from models.encoders.base import Encoder as Encoder
 from models.encoders.conv4 import Conv4
 from models.encoders.efficientnet_lite import EfficientNetLite
 from models.encoders.identity import Identity
+from models.encoders.image import ImageEncoder
 from models.encoders.mlp import MLP
 from models.encoders.resnet import ResNet
 from models.encoders.text import TextEncoder
@@ -15,6 +16,7 @@ ENCODERS: Registry[type[Encoder]] = Registry(
         "conv4": Conv4,
         "efficientnet-lite": EfficientNetLite,
         "identity": Identity,
+        "image": ImageEncoder,
         "mlp": MLP,
         "resnet": ResNet,
         "text": TextEncoder,

@@ -1,5 +1,7 @@
 """Encoding in bfloat16, where that pays and the answers agree."""
 
+from itertools import chain
+
 import torch
 from torch import Tensor, nn
 
@@ -26,6 +28,6 @@ def native_bfloat16(device: torch.device) -> bool:
 
 def encode_as_served(encoder: nn.Module, inputs: Tensor) -> Tensor:
     """Features (n, feature_dim) of inputs (n, *input), on the encoder's device and in its precision."""
-    device = next(encoder.parameters()).device
+    device = next(chain(encoder.parameters(), encoder.buffers())).device
     with torch.no_grad(), encoding(encoder, device):
         return at_least_float32(encoder(inputs.to(device)))

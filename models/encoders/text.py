@@ -1,6 +1,5 @@
 """A pre-trained text encoder: Reimers, Gurevych 2019, "Sentence-BERT", arXiv:1908.10084, for its pooling."""
 
-import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -10,8 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.encoders import bert
 from models.encoders.base import Encoder
-from models.encoders.model_folder import folder_of
+from models.encoders.model_folder import folder_of, freeze, json_of, load_network
 
 BATCH_TEXTS = 32
 """Texts of about one length that are encoded as one batch."""
@@ -38,10 +38,11 @@ class TextEncoder(Encoder):
     ) -> None:
         super().__init__()
         folder = folder_of(name, revision, sha256)
-        self.network, self.tokenize = _network(folder), partial(_tokenizer(folder), truncation=True)
+        self.network, self.tokenize = load_network(folder), partial(_tokenizer(folder), truncation=True)
         self.feature_dim: int = self.network.config.hidden_size
+        self._fast = bert.FastBert() if bert.suits(self.network) else None
         self.max_tokens, self.pooling = _max_tokens(folder, self.network.config), _pooling(folder)
-        _freeze(self.network, trained_layers)
+        freeze(self.network, _last_layers(self.network, trained_layers))
 
     def forward(self, texts: Sequence[str]) -> Tensor:
         """Encode n texts as features (n, feature_dim) of length 1."""
@@ -53,25 +54,16 @@ class TextEncoder(Encoder):
     def _encode(self, texts: list[str]) -> Tensor:
         tokens = self.tokenize(texts, padding=True, max_length=self.max_tokens, return_tensors="pt")
         tokens = tokens.to(next(self.network.buffers()).device)
-        hidden = self.network(**tokens).last_hidden_state.float()
+        hidden = self._hidden(tokens).float()
         mask = tokens["attention_mask"].unsqueeze(-1)
         pooled = hidden[:, 0] if self.pooling == "cls" else (hidden * mask).sum(1) / mask.sum(1)
         return F.normalize(pooled, dim=-1)
 
-
-def _network(folder: Path) -> Any:
-    """The transformer in float32, without dropout in either mode. Needs the library `transformers`."""
-    from transformers import AutoModel  # noqa: PLC0415 (takes seconds)
-    from transformers.utils import logging  # noqa: PLC0415
-
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    network = AutoModel.from_pretrained(
-        folder, use_safetensors=True, trust_remote_code=False, local_files_only=True, dtype=torch.float32
-    )
-    for module in network.modules():
-        if isinstance(module, nn.Dropout):
-            module.p = 0.0
-    return network
+    def _hidden(self, tokens: Any) -> Tensor:
+        if self._fast is None or torch.is_grad_enabled():
+            hidden: Tensor = self.network(**tokens).last_hidden_state
+            return hidden
+        return self._fast.hidden(self.network, tokens)
 
 
 def _tokenizer(folder: Path) -> Any:
@@ -80,35 +72,28 @@ def _tokenizer(folder: Path) -> Any:
     return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
 
 
-def _freeze(network: nn.Module, trained_layers: int) -> None:
-    """Turn all parameters but those of the last layers into buffers that `state_dict()` leaves out."""
-    layers = list(network.encoder.layer)  # type: ignore[union-attr,arg-type]
-    trained = {id(each) for layer in layers[len(layers) - trained_layers :] for each in layer.parameters()}
-    for module in list(network.modules()):
-        for name, parameter in list(module.named_parameters(recurse=False)):
-            if id(parameter) not in trained:
-                delattr(module, name)
-                module.register_buffer(name, parameter.detach(), persistent=False)
-        for name in module._buffers:
-            module._non_persistent_buffers_set.add(name)
+def _last_layers(network: Any, count: int) -> list[nn.Module]:
+    """The last layers of a transformer. Raises ValueError when they cannot be told."""
+    if not count:
+        return []
+    depth = network.config.num_hidden_layers
+    stacks = [each for each in network.modules() if isinstance(each, nn.ModuleList) and len(each) == depth]
+    if len(stacks) != 1:
+        raise ValueError(f"the layers of {type(network).__name__} cannot be told, so that none can be trained")
+    return list(stacks[0])[depth - count :]
 
 
 def _max_tokens(folder: Path, config: Any) -> int:
-    known = _json(folder / "sentence_bert_config.json").get("max_seq_length")
+    known = json_of(folder / "sentence_bert_config.json").get("max_seq_length")
     return int(known or min(getattr(config, "max_position_embeddings", MOST_TOKENS), MOST_TOKENS))
 
 
 def _pooling(folder: Path) -> str:
     """`cls` or `mean`, as the folder's pooling module says. Raises ValueError for another."""
-    config = _json(folder / "1_Pooling" / "config.json")
+    config = json_of(folder / "1_Pooling" / "config.json")
     if config.get("pooling_mode_cls_token"):
         return "cls"
     others = [name for name, on in config.items() if name.startswith("pooling_mode") and on is True]
     if others not in ([], ["pooling_mode_mean_tokens"]):
         raise ValueError(f"{folder} pools by {', '.join(others)}; only the mean and the first token are supported")
     return "mean"
-
-
-def _json(path: Path) -> dict[str, Any]:
-    values: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
-    return values

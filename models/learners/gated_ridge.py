@@ -8,14 +8,13 @@ import math
 from functools import partial
 from typing import cast
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models import native
 from models.datasets.episode import EpisodeSampler
-from models.datasets.pool import Pool
+from models.datasets.pool import EncodableSampler
 from models.encoders import Encoder
 from models.encoders.precision import encode_as_served
 from models.functional import class_means
@@ -80,11 +79,12 @@ class GatedRidge(Learner):
 
     def adapt(self, support: Support) -> State:
         """Weights (2 * feature_dim + 1, ways). The last row is the intercept."""
-        scale = self._scale(self.gate(support))
-        mask = support.mask.unsqueeze(-1)
-        labels = F.one_hot(support.targets, support.ways).to(scale.dtype) * mask
-        weights = ridge_regression(with_constant(support.inputs * scale) * mask, labels, self.ridge)
-        return {"weights": (weights * F.pad(scale, (0, 1), value=1.0).unsqueeze(-1)).contiguous()}
+        with torch.autocast(support.inputs.device.type, enabled=False):
+            scale = self._scale(self.gate(support))
+            mask = support.mask.unsqueeze(-1)
+            labels = F.one_hot(support.targets, support.ways).to(scale.dtype) * mask
+            weights = ridge_regression(with_constant(support.inputs * scale) * mask, labels, self.ridge)
+            return {"weights": (weights * F.pad(scale, (0, 1), value=1.0).unsqueeze(-1)).contiguous()}
 
     def predict(self, state: State, query: Tensor) -> Tensor:
         """Scaled scores of the classes (q, ways)."""
@@ -112,11 +112,12 @@ class GatedRidge(Learner):
 
         Returns episodes of the encoder's features. Other samplers stay as they are, and train the encoder too.
         """
-        if not isinstance(training, Pool):
+        if not isinstance(training, EncodableSampler):
             return training
         encoded = training.encoded(partial(encode_as_served, self.encoder))
-        features, targets = encoded.all_examples(), torch.from_numpy(np.unique(encoded.labels, return_inverse=True)[1])
-        labelled = Support(features, targets.to(features.device), full_mask(features), len(self.centres))
+        features, classes = encoded.labelled()
+        targets = torch.from_numpy(classes).to(features.device)
+        labelled = Support(features, targets, full_mask(features), len(self.centres))
         for view, part in zip(self.views, torch.split(features, list(self.encoder.parts), -1), strict=True):
             cast(Views, view).fit(part.double(), labelled)
         white = self.views_of(features)[:, : self.centres.shape[1]]

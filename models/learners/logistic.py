@@ -60,20 +60,21 @@ def logistic_regression(points: Tensor, labels: Tensor, penalty: float, iteratio
     iteration shrinks the error by 1 - sqrt(penalty / curvature).
 
     Args:
-        points: (n, d). Rows of zeros, here and in `labels`, are padding.
-        labels: One-hot, (n, ways), each row times the weight of its point.
+        points: (..., n, d). Rows of zeros, here and in `labels`, are padding.
+        labels: One-hot, (..., n, ways), each row times the weight of its point.
         penalty: Weight of the squared weights.
         iterations: Steps.
 
     Returns:
-        The weights (d, ways).
+        The weights (..., d, ways). Leading axes are problems of their own.
     """
     with torch.autocast(points.device.type, enabled=False):
-        curvature = (points.square().sum(-1) * labels.sum(-1)).sum() / 2 + penalty
-        if len(points) >= points.shape[1]:
-            return _descend(points, points.T, labels, penalty, curvature, iterations)
+        weighted = points.square().sum(-1) * labels.sum(-1)
+        curvature = weighted.sum(-1)[..., None, None] / 2 + penalty
+        if points.shape[-2] >= points.shape[-1]:
+            return _descend(points, points.mT, labels, penalty, curvature, iterations)
         # The weights are a combination of the points, whose coefficients are fewer.
-        return points.T @ _descend(points @ points.T, None, labels, penalty, curvature, iterations)
+        return points.mT @ _descend(points @ points.mT, None, labels, penalty, curvature, iterations)
 
 
 def _descend(
@@ -81,11 +82,12 @@ def _descend(
 ) -> Tensor:
     """Nesterov's method. `back` maps the errors (n, ways) to the gradient; None: they are the gradient."""
     root = (penalty / curvature).sqrt()
-    momentum = (1 - root) / (1 + root)
-    weights = ahead = points.new_zeros(points.shape[1], labels.shape[1])
-    for _ in range(iterations):
-        errors = (points @ ahead).softmax(-1) * labels.sum(-1, keepdim=True) - labels
+    past, step, shrink = 1 + (1 - root) / (1 + root), -1 / curvature, 1 - penalty / curvature
+    weights = ahead = points.new_zeros(*points.shape[:-2], points.shape[-1], labels.shape[-1])
+    counts, wanted = labels.sum(-1, keepdim=True), -labels
+    for _ in range(iterations):  # small operations: most of the time goes between them
+        errors = torch.addcmul(wanted, (points @ ahead).softmax(-1), counts)
         gradient = errors if back is None else back @ errors
-        moved = ahead - (gradient + penalty * ahead) / curvature
-        weights, ahead = moved, moved + momentum * (moved - weights)
+        moved = torch.addcmul(ahead * shrink, gradient, step)
+        weights, ahead = moved, torch.lerp(weights, moved, past)
     return weights

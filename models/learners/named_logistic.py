@@ -72,9 +72,11 @@ class NamedLogistic(Logistic):
     def adapt(self, support: Support) -> State:
         """Weights (d + 1, ways), the `scale` of the logits, and the weight of each name, `names` (ways,)."""
         with torch.autocast(support.inputs.device.type, enabled=False):
-            names = self._name_weights(support)
-            weights = self._fit(support, support.mask, names)
-            return {"weights": weights, "scale": self._calibrated_scale(support, names), "names": names}
+            names, (folds, counts) = self._name_weights(support), _folds(support)
+            others = [folds != fold for fold in range(FOLDS)]
+            heads = self._fit(support, support.mask & torch.stack([torch.ones_like(support.mask), *others]), names)
+            scale = self._calibrated_scale(support, heads[1:], folds, counts)
+            return {"weights": heads[0].clone(), "scale": scale, "names": names}
 
     def predict(self, state: State, query: Tensor) -> Tensor:
         """Logits (q, ways), on the scale on which their softmax is calibrated."""
@@ -94,13 +96,15 @@ class NamedLogistic(Logistic):
         targets = torch.arange(ways, device=logits.device).repeat_interleave(features.shape[1])
         return loss + cross_entropy(logits, targets, torch.ones_like(targets, dtype=torch.bool))
 
-    def _fit(self, support: Support, mask: Tensor, names: Tensor) -> Tensor:
-        """The head (d + 1, ways) of the unmasked examples and of the names, each with its weight."""
-        labels = F.one_hot(support.targets, support.ways) * mask.unsqueeze(-1)
-        points = with_constant(support.inputs) * mask.unsqueeze(-1)
+    def _fit(self, support: Support, masks: Tensor, names: Tensor) -> Tensor:
+        """The heads (fits, d + 1, ways) of the examples unmasked in each of several masks (fits, n), and of the names,
+        each with its weight."""
+        labels = F.one_hot(support.targets, support.ways) * masks.unsqueeze(-1)
+        points = with_constant(support.inputs) * masks.unsqueeze(-1)
         if support.names is not None:
-            points = torch.cat([points, with_constant(support.names) * (names > 0).unsqueeze(-1)])
-            labels = torch.cat([labels, torch.diag(names)])
+            named = with_constant(support.names) * (names > 0).unsqueeze(-1)
+            points = torch.cat([points, named.expand(len(masks), -1, -1)], 1)
+            labels = torch.cat([labels, torch.diag(names).expand(len(masks), -1, -1)], 1)
         return logistic_regression(points, labels.to(points.dtype), self.penalty, self.iterations)
 
     def _name_weights(self, support: Support) -> Tensor:
@@ -109,10 +113,11 @@ class NamedLogistic(Logistic):
             return support.inputs.new_zeros(support.ways)
         return self.name_weight * open_gate(name_contrast(support)).to(support.inputs.dtype)
 
-    def _calibrated_scale(self, support: Support, names: Tensor) -> Tensor:
-        """The scale of the logits () under which held-out examples are most likely."""
-        folds, counts = _folds(support)
-        held_out = torch.stack([self._held_out(support, folds, fold, names) for fold in range(FOLDS)]).sum(0)
+    def _calibrated_scale(self, support: Support, heads: Tensor, folds: Tensor, counts: Tensor) -> Tensor:
+        """The scale of the logits () under which held-out examples are most likely. Each of the heads
+        (FOLDS, d + 1, ways) was fitted without the examples of its fold."""
+        inside = folds == torch.arange(FOLDS, device=folds.device).unsqueeze(1)
+        held_out = (with_constant(support.inputs) @ heads * inside.unsqueeze(-1)).sum(0)
         judged = support.mask & (counts[support.targets] > 1)
         scales = SCALES.to(held_out)
         likelihood = (held_out * scales[:, None, None]).log_softmax(-1)[:, torch.arange(len(judged)), support.targets]
@@ -120,12 +125,6 @@ class NamedLogistic(Logistic):
         score = (likelihood * judged).sum(-1) - self.confidence * (scales.log() - prior).square()
         has_evidence = judged.any()
         return torch.where(has_evidence, scales.gather(0, score.argmax(keepdim=True)).squeeze(0), prior.exp())
-
-    def _held_out(self, support: Support, folds: Tensor, fold: int, names: Tensor) -> Tensor:
-        """The logits (n, ways) of the examples of one fold, from the head of the others; zeros elsewhere."""
-        inside = folds == fold
-        weights = self._fit(support, support.mask & ~inside, names)
-        return with_constant(support.inputs) @ weights * inside.unsqueeze(-1)
 
     def _usual_scale(self, support: Support, counts: Tensor) -> Tensor:
         """The logarithm of the scale () that suits most clients with so many ways and shots."""

@@ -14,18 +14,28 @@ from models.training.evaluation import Predictions
 
 BINS = 15
 HOTTEST, COLDEST = 2.0**10, 2.0**-10
+SPREAD = 0.5
+"""Standard deviation of the logarithm of a temperature, before there is evidence."""
 
 
-def fit_temperature(episodes: Sequence[Predictions]) -> float:
+def fit_temperature(episodes: Sequence[Predictions], examples: int | None = None, usual: float = 1.0) -> float:
     """The temperature that minimises the mean cross-entropy when logits are divided by it (section 4.2).
 
     The cross-entropy is convex in 1 / temperature, so bisection by the sign of its slope finds the minimum. The result
     stays between 2 ** -10 and 2 ** 10, also where all answers are right.
+
+    Args:
+        episodes: Answers and their targets.
+        examples: Number of different queries, where they are few. The temperature is then drawn to `usual`, as by a
+            log-normal prior: a few answers that are all right would make the model certain of everything.
+        usual: The temperature without evidence.
     """
     low, high = 1 / HOTTEST, 1 / COLDEST
+    share = 0.0 if examples is None else sum(len(targets) for _, targets in episodes) / examples
     for _ in range(60):
         middle = math.sqrt(low * high)
-        low, high = (low, middle) if _slope(episodes, middle) > 0 else (middle, high)
+        pull = share * math.log(middle * usual) / (middle * SPREAD**2)
+        low, high = (low, middle) if _slope(episodes, middle) + pull > 0 else (middle, high)
     return 1 / math.sqrt(low * high)
 
 

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from models.datasets.episode import EpisodeSampler, Shape, to_device
-from models.datasets.pool import Pool
+from models.datasets.episode import EpisodeSampler, Shape, on_device, to_device
+from models.datasets.pool import EncodableSampler
 from models.encoders.precision import encoding
 from models.functional import encode_many
 from models.learner import Episode, Kind, Learner
@@ -37,7 +37,7 @@ def predict_episodes(
 ) -> Iterator[Predictions]:
     """The predictions on each of `episodes` episodes. The same seed draws the same episodes."""
     with torch.no_grad():
-        if isinstance(tasks, Pool):
+        if isinstance(tasks, EncodableSampler):
             yield from _predict_encoded(learner, tasks, shape, episodes, seed, device)
             return
         for episode in tasks.episodes(shape, episodes, seed):
@@ -45,13 +45,13 @@ def predict_episodes(
 
 
 def _predict_encoded(
-    learner: Learner, pool: Pool, shape: Shape, episodes: int, seed: int, device: torch.device
+    learner: Learner, pool: EncodableSampler, shape: Shape, episodes: int, seed: int, device: torch.device
 ) -> Iterator[Predictions]:
     """The same for a fixed set of examples, each of which is encoded once, in the precision in which it is served."""
 
-    def encode(inputs: Tensor) -> Tensor:
+    def encode(inputs: Any) -> Tensor:
         with encoding(getattr(learner, "encoder", None), device):
-            return encode_many(learner, inputs.to(device))
+            return encode_many(learner, on_device(inputs, device))
 
     for episode in pool.encoded(encode).episodes(shape, episodes, seed):
         support, query, targets = to_device(episode, device)

@@ -166,10 +166,11 @@ class Run:
         checkpoint.save(self.resume_path, self.recipe.spec, weights | moments, **header)
 
     def _start_from(self, start: Path) -> None:
-        """Take the weights of a trained model that have the same names."""
+        """Take the weights of a trained model that have the same names and shapes."""
         tensors, _ = checkpoint.read(start)
         own = self.learner.state_dict()
-        self.learner.load_state_dict(own | {name: tensors[name] for name in tensors.keys() & own.keys()})
+        same = {name for name in tensors.keys() & own.keys() if tensors[name].shape == own[name].shape}
+        self.learner.load_state_dict(own | {name: tensors[name] for name in same})
 
     def _identity(self) -> dict[str, Any]:
         """The values that must be equal when a run continues, as JSON."""

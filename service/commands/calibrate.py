@@ -32,7 +32,8 @@ def calibrate(path: Path, data: Path | None, *, device: str, threads: int) -> No
     if learner.kind is Kind.REGRESSION:
         return
     sampler, split = _validation(card, data)
-    temperature = fit_temperature(_predictions(learner, sampler, torch.device(device)))
+    predicted = _predictions(learner, sampler, torch.device(device))
+    temperature = fit_temperature(predicted, sampler.examples_count)
     card.model_copy(update={"temperature": temperature}).write(path)
     Console().print(f"{card.name}: temperature {temperature:.4g}, fitted on {split}.")
 
@@ -49,7 +50,7 @@ def _validation(card: Card, data: Path | None) -> tuple[EpisodeSampler, str]:
 
 def _predictions(learner: Learner, sampler: EpisodeSampler, device: torch.device) -> list[Predictions]:
     allowed = [shape for shape in SHAPES if shape.ways <= (learner.max_ways or shape.ways)]
-    shapes = [shape._replace(ways=min(shape.ways, sampler.max_ways or shape.ways)) for shape in allowed]
+    shapes = list(dict.fromkeys(filter(None, map(sampler.fitting, allowed))))
     predicted = chain.from_iterable(
         predict_episodes(learner, sampler, shape, EPISODES, SEED, device) for shape in shapes
     )

@@ -19,6 +19,7 @@ from models.training.evaluation import HEADLINE
 from models.training.meta_training import Progress, Run
 from service.cards import Card
 from service.commands.calibrate import calibrate
+from service.commands.new_card import new_card
 from service.commands.progress import progress_bar
 
 
@@ -32,12 +33,24 @@ def train(
     torch.set_num_threads(threads)
     with distributed.joined(device) as own_device:
         recipe = recipe_of(model, steps=steps)
-        run = _run(model, recipe, data, out, every=every, seed=seed, device=own_device)
+        start = _start(model, recipe, out)
+        run = run_recipe(model, recipe, data, out, start, every=every, seed=seed, device=own_device)
     if run is not None:
-        _report(model, recipe, run.progress, data, out, {"seed": seed, "device": device, "threads": threads})
+        how = {"command": _command(model, recipe, seed), "seed": seed, "device": device, "threads": threads}
+        report(model, recipe, run.progress, data, out, how)
 
 
-def _run(model: str, recipe: Recipe, data: Path | None, out: Path, *, every: int, seed: int, device: str) -> Run | None:
+def run_recipe(
+    model: str,
+    recipe: Recipe,
+    data: Path | None,
+    out: Path,
+    start: Path | None,
+    *,
+    every: int,
+    seed: int,
+    device: str,
+) -> Run | None:
     """The finished training; None in all processes except the first."""
     dataset, split = dataset_of(recipe.dataset), recipe.validation_split
     for used in (recipe.training_split, split):
@@ -45,7 +58,7 @@ def _run(model: str, recipe: Recipe, data: Path | None, out: Path, *, every: int
             raise ValueError(f"{model} uses the split {used}, which is for evaluation only")
     training = dataset.episodes(data, recipe.training_split, recipe.input, **recipe.dataset_options)
     validation = dataset.episodes(data, split, recipe.input, **recipe.validation_options) if split else None
-    run = Run(recipe, out, model, seed=seed, device=device, start=_start(model, recipe, out))
+    run = Run(recipe, out, model, seed=seed, device=device, start=start)
     trained = run.train(training, validation, every=every)
     if distributed.rank():
         deque(trained, maxlen=0)
@@ -55,7 +68,8 @@ def _run(model: str, recipe: Recipe, data: Path | None, out: Path, *, every: int
     return run
 
 
-def _report(model: str, recipe: Recipe, progress: Progress, data: Path | None, out: Path, how: dict[str, Any]) -> None:
+def report(model: str, recipe: Recipe, progress: Progress, data: Path | None, out: Path, how: dict[str, Any]) -> None:
+    """Write the curve and the card, and calibrate. `how` is what the card says of the training beside the recipe."""
     if progress.losses[-1][0]:
         headline = HEADLINE[dataset_of(recipe.dataset).kind]
         learning_curve.draw(progress, f"{model}: {recipe.title}", headline, out / f"{model}.png")
@@ -84,31 +98,22 @@ def _note(progress: Progress, headline: str) -> str:
 
 
 def _card(model: str, recipe: Recipe, progress: Progress, how: dict[str, Any]) -> Card:
-    learner = checkpoint.build(recipe.spec)
     training = {
-        "command": _command(model, recipe, how["seed"]),
+        **how,
         "recipe": asdict(recipe),
         "seconds": round(progress.seconds),
         "finished": datetime.now(UTC).date().isoformat(),
         "machine": f"{platform.machine()}, torch {torch.__version__}",
-        **how,
     }
-    card = {
-        "name": model,
-        "title": recipe.title,
-        "algorithm": learner.algorithm,
-        "paper": learner.paper,
-        "kind": learner.kind.value,
-        "input": recipe.input,
-        "max_ways": learner.max_ways,
-        "max_examples": learner.max_examples,
-        "outputs": recipe.outputs,
-        "transductive": learner.transductive,
-        "order_sensitive": learner.order_sensitive,
-        "training": training,
-        "limits": recipe.limits,
-    }
-    return Card.model_validate(card)
+    return new_card(
+        model,
+        recipe.title,
+        checkpoint.build(recipe.spec),
+        input=recipe.input,
+        training=training,
+        limits=recipe.limits,
+        outputs=recipe.outputs,
+    )
 
 
 def _command(model: str, recipe: Recipe, seed: int) -> str:

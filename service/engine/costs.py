@@ -59,9 +59,10 @@ class Curve:
         return self.cost(terms).seconds
 
     def measure(self, terms: Terms, amount: float) -> None:
-        """Learn from a job that ran alone. An amount of 0 is below what can be measured, and says nothing."""
+        """Learn from a job that ran alone. An amount of 0 is below what can be measured, and says
+        nothing; nor does NaN."""
         with self._lock:
-            if amount <= 0 or self._known(terms, amount):
+            if not amount > 0 or self._known(terms, amount):
                 return
             self._measured.pop(terms, None)
             self._measured[terms] = amount

@@ -1,7 +1,8 @@
 """Learners on a device: the jobs of one model in, their results out."""
 
+import math
 import time
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from service.arrays import TEXT, Array, Arrays, all_finite, text_array
 from service.engine.batching import bucket, mask, pad_and_stack, run_in_groups
 from service.engine.compile import per_model
 from service.engine.delta_encoding import DeltaEncoding
+from service.engine.feature_cache import FeatureCache, keys_of
 from service.engine.jobs import Adapted, AdaptJob, Kept, PredictJob
 from service.engine.memory import peak_bytes
 from service.errors import Diverged
@@ -43,8 +45,17 @@ class Device:
     thread a Device of its own.
     """
 
-    def __init__(self, learners: Mapping[str, Learner], settings: Settings, *, compiling: bool) -> None:
+    def __init__(
+        self,
+        learners: Mapping[str, Learner],
+        settings: Settings,
+        features: FeatureCache | None = None,
+        *,
+        compiling: bool,
+    ) -> None:
         torch.set_num_threads(settings.threads)
+        self._cache = FeatureCache(0, 0) if features is None else features
+        self._reused = 0
         self._device = torch.device(settings.device)
         self._precision = settings.precision
         self._learners = learners
@@ -58,19 +69,16 @@ class Device:
     def adapt(self, jobs: Sequence[AdaptJob]) -> list[Adapted | Diverged]:
         """Adapt to the support sets of a batch of jobs. Returns a result for each."""
         model = jobs[0].model
-        with self._autocast():
-            features, names = self._features(jobs), self._names(jobs)
-            supported = [Supported(*each) for each in zip(jobs, features, names, strict=True)]
-            return run_in_groups(partial(self._adapt_group, model), supported, _adapt_key)
+        return run_in_groups(partial(self._adapt_group, model), self._supported(jobs), _adapt_key)
 
     @torch.no_grad()
     def predict(self, jobs: Sequence[PredictJob]) -> list[Array | Diverged]:
         """Answer the queries of a batch of jobs. Returns logits (q, ways) or values (q, outputs) for each."""
         model = jobs[0].model
         key = _alone if self.transductive(model) else _predict_key
-        with self._autocast():
-            asked = list(zip(jobs, self.encode(model, [job.queries for job in jobs]), strict=True))
-            return run_in_groups(partial(self._predict_group, model), asked, key)
+        features = self.encode(model, [job.queries for job in jobs], [job.tenant for job in jobs])
+        asked = list(zip(jobs, features, strict=True))
+        return run_in_groups(partial(self._predict_group, model), asked, key)
 
     def place(self, state: Arrays) -> State:
         """Copy a state to the device. On the CPU it is shared if torch may write to it."""
@@ -84,10 +92,12 @@ class Device:
         """Whether an answer may depend on the other queries of its request."""
         return self._learners[model].transductive
 
-    def clock(self) -> float:
-        """Seconds of this thread's work: on the CPU those of the processor, in which others on the machine do not
-        count."""
-        return time.thread_time() if self._device.type == "cpu" else time.perf_counter()
+    def timer(self) -> Callable[[], float]:
+        """Start a timer of this thread's work: on the CPU in seconds of the processor, in which others on the machine
+        do not count. It returns NaN once features came from the cache: such work says nothing about its cost."""
+        clock = time.thread_time if self._device.type == "cpu" else time.perf_counter
+        began, reused = clock(), self._reused
+        return lambda: clock() - began if self._reused == reused else math.nan
 
     def peak_bytes(self, job: AdaptJob) -> int:
         """The memory that an adapt takes at most at a time."""
@@ -98,32 +108,50 @@ class Device:
         return torch.accelerator.memory_reserved(self._device) if self._device.type != "cpu" else 0
 
     @torch.no_grad()
-    def encode(self, model: str, inputs: Sequence[Array]) -> list[Tensor]:
-        """Features (n, *features) of the inputs (n, *input) of each job, in one pass over all inputs of one shape."""
+    def encode(self, model: str, inputs: Sequence[Array], tenants: Sequence[str] = ()) -> list[Tensor]:
+        """Features (n, *features) of the inputs (n, *input) of each job, in one pass over all inputs of one shape.
 
-        def encode(group: Sequence[Array]) -> Sequence[Tensor]:
-            with self._encoding(model):
-                features = self._encode_many[model](self._learners[model], self._prepared(np.concatenate(group)))
-            return torch.split(features, [len(each) for each in group])
+        Args:
+            model: Name of the model.
+            inputs: The inputs of each job.
+            tenants: The tenant of each job, whose identical inputs are encoded once. None: nothing is cached.
+        """
 
-        return run_in_groups(encode, inputs, lambda each: (each.shape[1:], each.dtype))
+        def encode(group: Sequence[tuple[str, Array]]) -> Sequence[Tensor]:
+            together = np.concatenate([each for _, each in group])
+            if self.encodes(model) and self._cache.accepts(*group[0]):
+                keys = [key for tenant, each in group for key in keys_of(tenant, model, each)]
+                features, count = self._cache.encode(keys, together, partial(self._encode, model))
+                self._reused += len(keys) - count
+            else:
+                features = self._encode(model, together)
+            return torch.split(features, [len(each) for _, each in group])
 
-    def _features(self, jobs: Sequence[AdaptJob]) -> list[Tensor]:
-        """Features of the support sets of jobs, each in memory of its own. Only what is not known is encoded."""
-        unknown = [job for job in jobs if len(job.new_inputs())]
-        encoded = self.encode(jobs[0].model, [job.new_inputs() for job in unknown])
-        new = dict(zip(map(id, unknown), encoded, strict=True))
-        return [_joined(job.features, new.get(id(job))) for job in jobs]
+        owned = list(zip(tenants or [""] * len(inputs), inputs, strict=True))
+        return run_in_groups(encode, owned, lambda one: (one[0] == "", one[1].shape[1:], one[1].dtype))
 
-    def _names(self, jobs: Sequence[AdaptJob]) -> list[Tensor | None]:
-        """The features (ways, *features) of the names of each job's classes, where they are used."""
+    def _encode(self, model: str, inputs: Array) -> Tensor:
+        with self._encoding(model):
+            features: Tensor = self._encode_many[model](self._learners[model], self._prepared(inputs))
+            return features
+
+    def _supported(self, jobs: Sequence[AdaptJob]) -> list[Supported]:
+        """Jobs with the features of their support sets, each in memory of its own, and of the names of their classes.
+        Only what is not known is encoded, all in one pass."""
         model = jobs[0].model
-        if not self._learners[model].uses_class_names:
-            return [None] * len(jobs)
-        named = {id(job): job.support.names for job in jobs if job.support.names is not None}
-        words = [text_array([plain_words(name) for name in names]) for names in named.values()]
-        encoded = dict(zip(named, self.encode(model, words), strict=True))
-        return [encoded.get(id(job)) for job in jobs]
+        unknown = [(job, job.new_inputs()) for job in jobs if len(job.new_inputs())]
+        named = [(job, words) for job in jobs if (words := self._words(job)) is not None]
+        wanted = unknown + named
+        encoded = self.encode(model, [inputs for _, inputs in wanted], [job.tenant for job, _ in wanted])
+        new = {id(job): features for (job, _), features in zip(unknown, encoded, strict=False)}
+        names = {id(job): features for (job, _), features in zip(named, encoded[len(unknown) :], strict=True)}
+        return [Supported(job, _joined(job.features, new.get(id(job))), names.get(id(job))) for job in jobs]
+
+    def _words(self, job: AdaptJob) -> Array | None:
+        """The names of a job's classes as words, where they are used."""
+        if job.support.names is None or not self._learners[job.model].uses_class_names:
+            return None
+        return text_array([plain_words(name) for name in job.support.names])
 
     def _adapt_group(self, model: str, group: Sequence[Supported]) -> list[Adapted | Diverged]:
         """Adapt jobs of equally many classes in one computation."""
@@ -136,7 +164,9 @@ class Device:
             supports[0].ways,
             torch.stack(names) if names else None,
         )
-        states = self._rounded(model, self._adapt_many[model](self._learners[model], batch))
+        with self._autocast():
+            adapted = self._adapt_many[model](self._learners[model], batch)
+        states = self._rounded(model, adapted)
         encodes = self.encodes(model)
         return [_adapted(states, i, each.features if encodes else None) for i, each in enumerate(group)]
 
@@ -145,7 +175,9 @@ class Device:
         kept = {name: torch.stack([job.state[name] for job, _ in group]) for name in group[0][0].state}
         queries = pad_and_stack([features for _, features in group])
         states = self._encodings[model].decode(kept)
-        answers = self._predict_many[model](self._learners[model], states, queries).float().cpu().numpy()
+        with self._autocast():  # autocast cannot stack states of 16 bits
+            logits = self._predict_many[model](self._learners[model], states, queries)
+        answers = logits.float().cpu().numpy()
         return [_finite(np.array(own[: len(features)])) for own, (_, features) in zip(answers, group, strict=True)]
 
     def _rounded(self, model: str, states: State) -> State:

@@ -15,6 +15,7 @@ class AdaptJob(NamedTuple):
     key: str
     support: SupportSet
     features: Tensor | None = None
+    tenant: str = ""
 
     def new_inputs(self) -> Array:
         """The inputs (n, *input) that are not encoded yet."""
@@ -27,6 +28,7 @@ class PredictJob(NamedTuple):
     model: str
     state: State
     queries: Array
+    tenant: str = ""
 
 
 class Kept(NamedTuple):

@@ -16,7 +16,7 @@ def load(names: Sequence[str], settings: Settings) -> dict[str, Learner]:
     learners: dict[str, Learner] = {}
     for name in names:
         try:
-            learner = checkpoint.load(settings.models / f"{name}.safetensors")
+            learner = checkpoint.load(settings.weights(name))
         except (ImportError, OSError, RuntimeError, ValueError) as error:
             log.error("the model %s cannot be loaded and is not served: %s", name, error)
         else:

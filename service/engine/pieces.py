@@ -21,7 +21,7 @@ FinishPredict = Callable[[PredictJob, Array, float], Array | Diverged]
 
 
 class LargeAdapt:
-    """An adapt that encodes its examples piece by piece; the rest is one piece.
+    """An adapt that encodes its examples piece by piece; the rest is one piece. A short one is one piece as a whole.
 
     Args:
         job: The adapt.
@@ -32,7 +32,8 @@ class LargeAdapt:
 
     def __init__(self, job: AdaptJob, cost: Cost, finish: FinishAdapt, *, encodes: bool) -> None:
         self._job, self._finish = job, finish
-        self._left = job.new_inputs() if encodes else job.support.inputs[:0]
+        self._is_short = cost.seconds <= SHORT_S
+        self._left = job.new_inputs() if encodes and not self._is_short else job.support.inputs[:0]
         self._features: list[Tensor] = [] if job.features is None else [job.features]
         self._size = piece_size(len(self._left), cost)
         self._seconds = 0.0
@@ -41,15 +42,15 @@ class LargeAdapt:
 
     def advance(self, device: Device) -> Arrays | Diverged | None:
         """Encode some examples; adapt when all are encoded."""
-        began = device.clock()
+        elapsed = device.timer()
         if len(self._left):
-            self._features += device.encode(self._job.model, [self._left[: self._size]])
+            self._features += device.encode(self._job.model, [self._left[: self._size]], [self._job.tenant])
             self._left = self._left[self._size :]
-            self._seconds += device.clock() - began
+            self._seconds += elapsed()
             return None
         features = torch.cat(self._features) if self._features else None
         [adapted] = device.adapt([self._job._replace(features=features)])
-        return self._finish(self._job, adapted, self._seconds + device.clock() - began)
+        return self._finish(self._job, adapted, self._seconds + elapsed())
 
     def next_is_short(self) -> bool:
         """The adapt itself may take most of the time."""
@@ -81,9 +82,9 @@ class LargePredict:
 
     def advance(self, device: Device) -> Array | Diverged | None:
         """Answer some queries. Returns the answers to all when none are left."""
-        began = device.clock()
+        elapsed = device.timer()
         [answers] = device.predict([self._job._replace(queries=self._left[: self._size])])
-        self._seconds += device.clock() - began
+        self._seconds += elapsed()
         if isinstance(answers, Diverged):
             return answers
         self._answers.append(answers)
@@ -101,5 +102,7 @@ class LargePredict:
 
 
 def piece_size(count: int, cost: Cost) -> int:
-    """How many of `count` examples take about `PIECE_S`, if they are what the job costs."""
+    """How many of `count` examples take about `PIECE_S`, if they are what the job costs; all, if it is short."""
+    if cost.seconds <= SHORT_S:
+        return max(1, count)
     return max(1, min(count, int(count * PIECE_S / max(cost.seconds, PIECE_S))))

@@ -10,6 +10,7 @@ from service.engine.batch_queue import BatchQueue, Limits
 from service.engine.budget import LARGE_ADAPT_S, LARGE_PREDICT_S, Budget
 from service.engine.deadline import within
 from service.engine.device import Device
+from service.engine.feature_cache import FeatureCache
 from service.engine.jobs import Adapted, AdaptJob, Kept, PredictJob
 from service.engine.large_queue import LargeQueue
 from service.engine.learners import load, twins
@@ -36,9 +37,10 @@ class Worker:
         self.models = list(learners)
         limits = Limits(settings.queue, settings.batch_jobs, settings.batch_examples)
         self.budget = Budget(learners, settings.max_job_s, settings.max_job_bytes)
-        self._adapting = Device(learners, settings, compiling=settings.compile)
-        self._predicting = Device(twins(learners), settings, compiling=settings.compile)
-        large = [Device(twins(learners), settings, compiling=False) for _ in range(2 * LARGE_JOBS)]
+        self._features = FeatureCache(settings.feature_cache_bytes, settings.feature_cache_s)
+        self._adapting = Device(learners, settings, self._features, compiling=settings.compile)
+        self._predicting = Device(twins(learners), settings, self._features, compiling=settings.compile)
+        large = [Device(twins(learners), settings, self._features, compiling=False) for _ in range(2 * LARGE_JOBS)]
         turns = self._turns = Turns()
         self._adapts = BatchQueue("adapt", self._adapt, limits, turns)
         self._predicts = BatchQueue("predict", self._predict, limits, turns)
@@ -102,7 +104,8 @@ class Worker:
         """Queue an adapt. Cancelling the future removes it from the queue. Raises TooCostly, Busy, Unavailable."""
         known = None if extends is None else self._cache.get(extends)
         features = None if known is None else known.features
-        job = AdaptJob(model, key, support, features if features is None or kept is None else features[[*kept]])
+        features = features if features is None or kept is None else features[[*kept]]
+        job = AdaptJob(model, key, support, features, share[0])
         cost, examples = self.budget.adapt(job, limited=not rebuild), len(job.new_inputs())
         if cost.marginal <= LARGE_ADAPT_S:
             return self._adapts.submit(job, model, examples, cost, share)
@@ -115,7 +118,7 @@ class Worker:
         kept = self._cache.get(key)
         if kept is None:
             raise StateNotCached
-        job = PredictJob(model, kept.state, queries)
+        job = PredictJob(model, kept.state, queries, share[0])
         cost = self.budget.predict(job)
         if cost.marginal <= LARGE_PREDICT_S:
             return self._predicts.submit(job, model, len(queries), cost, share)
@@ -131,7 +134,8 @@ class Worker:
         self._cache.evict(key)
 
     def measure(self) -> None:
-        """Update the gauges. Called once a second, since an update costs more than a small job."""
+        """Update the gauges and drop old features. Called once a second, since it costs more than a small job."""
+        self._features.expire()
         for queue in self._queues:
             metrics.queue_depth.labels(queue.name).set(queue.depth())
         metrics.state_cache_bytes.set(self._cache.bytes)
@@ -146,16 +150,16 @@ class Worker:
         self.budget.measure_memory(job, device.peak_bytes(job))
 
     def _adapt(self, jobs: Sequence[AdaptJob]) -> list[Arrays | Diverged]:
-        began = self._adapting.clock()
+        elapsed = self._adapting.timer()
         adapted = self._adapting.adapt(jobs)
-        seconds = self._adapting.clock() - began if len(jobs) == 1 else None
+        seconds = elapsed() if len(jobs) == 1 else None
         return [self._adapted(job, one, seconds) for job, one in zip(jobs, adapted, strict=True)]
 
     def _predict(self, jobs: Sequence[PredictJob]) -> list[Array | Diverged]:
-        began = self._predicting.clock()
+        elapsed = self._predicting.timer()
         answers = self._predicting.predict(jobs)
         if len(jobs) == 1:
-            self._predicted(jobs[0], answers[0], self._predicting.clock() - began)
+            self._predicted(jobs[0], answers[0], elapsed())
         return answers
 
     def _adapted(self, job: AdaptJob, adapted: Adapted | Diverged, seconds: float | None) -> Arrays | Diverged:

@@ -1,14 +1,13 @@
 """Photos: image files in base64, or numbers (height, width, 3)."""
 
 from collections.abc import Sequence
-from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from models.photo_pixels import Filter, square
 from service.errors import Unprocessable
 from service.executor import SMALL
 from service.inputs.image_files import READ, read_rgb
@@ -24,7 +23,7 @@ Pixels = NDArray[np.uint8]
 
 
 class Photo(InputKind):
-    """A photo: a base64 image file of any size and mode, or nested numbers. The service keeps the central square and
+    """A photo: a base64 image file of any size and mode, or nested numbers. The service cuts and
     resizes it to `size` x `size`, as the model's encoder expects it."""
 
     description: ClassVar = "a photo (a base64 image file such as JPEG, PNG or WebP, or numbers: height, width, 3)"
@@ -36,7 +35,14 @@ class Photo(InputKind):
     type: Literal["photo"] = "photo"
     size: int = Field(ge=1, le=2048, description="Pixels of each side.")
     crop: float = Field(1.0, gt=0, le=1, description="Side of the square that is kept, in parts of the shorter side.")
-    resample: Literal["bicubic", "bilinear", "lanczos", "box"] = Field("bicubic", description="Filter of the resizing.")
+    resample: Filter = Field("bicubic", description="Filter of the resizing.")
+    shortest: int | None = Field(
+        None,
+        ge=1,
+        le=4096,
+        description="Shorter side before the central square is cut out; then `crop` does not count.",
+    )
+    stretch: bool = Field(False, description="Whether the whole photo is squeezed into the square.")
 
     def decode(self, raw: Sequence[Any], fields: Sequence[str], limits: Limits) -> Decoded:
         """Decode to uint8 (n, 3, size, size) of red, green and blue."""
@@ -56,14 +62,15 @@ class Photo(InputKind):
         """Whether any photo is an image file, or there are many pixels."""
         return any(isinstance(one, str) for one in raw) or self.work(raw) > SMALL
 
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.shortest is not None and self.shortest < self.size:
+            raise ValueError(f"shortest is {self.shortest}, which is less than the size {self.size}")
+        return self
+
     def _square(self, pixels: Pixels) -> Pixels:
-        """The central square (size, size, 3) of a photo (height, width, 3)."""
-        height, width, _ = pixels.shape
-        side = self.crop * min(height, width)
-        left, top = (width - side) / 2, (height - side) / 2
-        resample = Image.Resampling[self.resample.upper()]
-        resize = partial(Image.fromarray(pixels).resize, (self.size, self.size), resample)
-        return np.asarray(resize(box=(left, top, left + side, top + side)))
+        """The square (size, size, 3) of a photo (height, width, 3)."""
+        return square(pixels, self.size, self.crop, self.resample, self.shortest, stretch=self.stretch)
 
 
 def _read(raw: Any, budget: PixelBudget, field: str) -> Pixels:

@@ -33,7 +33,7 @@ def run(settings: Settings, listening: socket.socket | None = None) -> None:
         raise ValueError("Set HANDFUL_REDIS_URL, or run handful serve, which starts an embedded Valkey.")
     if listening is None:
         check_guarded(settings)
-    catalogue = Catalogue(settings.models, settings.serve)
+    catalogue = Catalogue(settings.models, settings.serve, settings.own_models)
     models = {name: card.checkpoint for name, card in catalogue.items()}
     engine = worker_engine(settings.worker_socket, models, settings.deadline_s)
     app = create_app(settings, settings.redis_url, catalogue, engine)

@@ -16,7 +16,9 @@ from service.settings import Settings
 async def own_worker(settings: Settings) -> AsyncIterator[WorkerClient]:
     """An engine with a worker as a child process. The worker restarts if it dies, and ends with this process."""
     log_to_stderr()
-    models = {name: card.checkpoint for name, card in Catalogue(settings.models, settings.serve).items()}
+    models = {
+        name: card.checkpoint for name, card in Catalogue(settings.models, settings.serve, settings.own_models).items()
+    }
     restart_always = asyncio.Event()
     restart_always.set()
     with run_folder() as folder:

@@ -42,7 +42,7 @@ def serve(settings: Settings) -> None:
     check_guarded(settings)
     if settings.redis_url is None:
         check_free(settings.store_dir)
-    _ = Catalogue(settings.models, settings.serve)[settings.default_model]
+    _ = Catalogue(settings.models, settings.serve, settings.own_models)[settings.default_model]
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG) as listening:
         asyncio.run(_serve(settings, listening))

@@ -35,7 +35,7 @@ def run(settings: Settings) -> None:
     """Serve API processes at `settings.worker_socket` until SIGTERM or SIGINT."""
     if settings.worker_metrics_port is not None:
         start_http_server(settings.worker_metrics_port)
-    catalogue = Catalogue(settings.models, settings.serve)
+    catalogue = Catalogue(settings.models, settings.serve, settings.own_models)
     worker = Worker(list(catalogue), settings)
     worker.start()
     with closing(worker):

@@ -30,16 +30,16 @@ def server(tmp_path_factory):
     running.stop()
 
 
-def test_the_readme_adapts_and_predicts_texts_drawings_and_a_wave():
+def test_the_readme_adapts_and_predicts_texts_and_drawings():
     assert [("adapt" in command, "predict" in command) for command, _ in session(README)] == [
         (True, False),
         (False, True),
-    ] * 3
+    ] * 2
 
 
 def test_the_quick_start_includes_the_session_of_the_readme_and_has_its_own():
     assert '--8<-- "README.md:session"' in QUICK_START
-    assert len(session(QUICK_START)) == QUICK_START.count("\n$ ") == 7
+    assert len(session(QUICK_START)) == QUICK_START.count("\n$ ") == 9
 
 
 def test_the_page_of_tables_adapts_and_predicts():

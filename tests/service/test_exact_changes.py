@@ -103,9 +103,9 @@ async def test_only_new_examples_are_encoded(zoo, redis_url, redis, monkeypatch)
     worker.start()
     encode = worker._adapting.encode
 
-    def counted(model: str, inputs: Sequence[Array]) -> Any:
+    def counted(model: str, inputs: Sequence[Array], tenants: Sequence[str]) -> Any:
         encoded.append(sum(map(len, inputs)))
-        return encode(model, inputs)
+        return encode(model, inputs, tenants)
 
     monkeypatch.setattr(worker._adapting, "encode", counted)
     client = Client(Catalogue(zoo)["glyphs"], worker, store)

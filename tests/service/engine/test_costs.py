@@ -156,3 +156,10 @@ def test_a_size_that_was_0_in_every_measured_job_costs_nothing(seed):
     coefficients = fit(terms, [0.01 + 0.001 * each[2] * rng.uniform(0.8, 1.2) for each in terms])
     assert coefficients[[1, 4]].tolist() == [0, 0]
     assert (coefficients < 1).all()
+
+
+def test_a_measurement_that_says_nothing_changes_no_estimate():
+    curve = Curve()
+    for amount in (2.0, 0.0, float("nan")):
+        curve.measure((1.0, 1.0), amount)
+    assert curve.total((1.0, 1.0)) == pytest.approx(2.0)

@@ -11,8 +11,10 @@ import torch
 from service.engine import budget, device, worker
 from service.engine.costs import Cost
 from service.engine.device import Device
+from service.engine.jobs import AdaptJob
 from service.engine.large_queue import LargeQueue
-from service.engine.pieces import piece_size
+from service.engine.learners import load
+from service.engine.pieces import SHORT_S, LargeAdapt, piece_size
 from service.engine.turns import Turns
 from service.errors import DeadlineExceeded, Unavailable
 from service.settings import Settings
@@ -191,6 +193,7 @@ def all_large(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     monkeypatch.setattr(device, "encode_many", counted)
     monkeypatch.setattr(worker, "LARGE_ADAPT_S", -1)
     monkeypatch.setattr(worker, "LARGE_PREDICT_S", -1)
+    monkeypatch.setattr("service.engine.pieces.SHORT_S", -1)
     monkeypatch.setattr("service.engine.pieces.piece_size", lambda count, cost: max(1, min(3, count)))
     return counts
 
@@ -242,3 +245,14 @@ async def test_a_large_job_that_misses_its_deadline_stops_and_small_ones_go_on(z
         gate.set()
         assert (await one.predict("glyphs", "alice", images(4, 0))).shape == (4, 2)
     assert passes == [2, 2, 2]
+
+
+def test_a_short_large_adapt_is_encoded_and_adapted_in_one_piece(zoo):
+    settings, short = Settings(models=zoo), Cost(SHORT_S, SHORT_S)
+    done: list[object] = []
+    job = AdaptJob("glyphs", "alice", support(2, 4, 0))
+    pieces = LargeAdapt(job, short, lambda job, adapted, seconds: done.append(adapted), encodes=True)
+    pieces.advance(Device(load(["glyphs"], settings), settings, compiling=False))
+    assert len(done) == 1
+    assert piece_size(30, short) == 30
+    assert piece_size(30, Cost(3 * SHORT_S, 3 * SHORT_S)) < 10

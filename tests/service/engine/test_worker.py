@@ -189,3 +189,15 @@ async def test_a_closed_worker_is_not_alive_and_refuses(zoo):
     assert not worker.alive()
     with pytest.raises(Unavailable):
         await worker.adapt("glyphs", "alice", support(2, 1, 0))
+
+
+@pytest.mark.parametrize("model", ["glyphs", "glyphs-maml"])
+async def test_a_model_adapts_and_answers_in_bfloat16(zoo, model):
+    answers = []
+    for precision in ("float32", "bfloat16"):
+        with working(Settings(models=zoo, precision=precision)) as worker:
+            for client in "ab":
+                await worker.adapt(model, client, support(3, 2, 0))
+            answers.append(await asyncio.gather(*(worker.predict(model, client, images(4, 1)) for client in "ab")))
+    exact, reduced = (np.concatenate(each) for each in answers)
+    assert np.abs(reduced - exact).max() < 0.2 * np.abs(exact).max()

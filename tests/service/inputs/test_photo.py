@@ -96,7 +96,7 @@ def test_a_photo_is_the_same_as_the_datasets_make_it():
     Image.fromarray(NOISE).resize((128, 96)).save(file, "JPEG", quality=90)
     kind = Photo(size=64, crop=0.875)
     served = decode(base64.b64encode(file.getvalue()).decode(), kind)
-    trained = Photos([file.getvalue()], kind.size, kind.crop, kind.resample)(np.array([0]))[0]
+    trained = Photos([file.getvalue()], kind.model_dump())(np.array([0]))[0]
     assert np.allclose(trained.numpy() * 255, served, atol=1e-3)
 
 

@@ -1,0 +1,92 @@
+"""CSV files, read by pyarrow. Each bad row is reported by its line, and the others are read."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from models.datasets.own.records import Record, Rejects
+
+LARGEST_BYTES = 2**30
+"""A larger file should be Parquet, which is read in parts."""
+BATCH_ROWS = 4096
+DELIMITERS = ",;\t|"
+UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+NOT_UTF8 = "\ufffd"
+"""What bytes that are not UTF-8 become."""
+
+
+def read(path: Path, rejects: Rejects) -> Iterator[Record]:
+    """The rows of a CSV file in UTF-8 with a header. The delimiter is that of the header: , ; tab or |.
+
+    Raises:
+        ValueError: The file is empty, too large or not UTF-8, or its header names a column twice.
+    """
+    if path.stat().st_size > LARGEST_BYTES:
+        raise ValueError(f"{path} is over {LARGEST_BYTES} bytes: save it as Parquet, which is read in parts")
+    encoded = path.read_bytes()
+    if encoded.startswith(UTF16_MARKS):
+        raise ValueError(f"{path} is UTF-16: save it as CSV in UTF-8")
+    header, _, rest = encoded.decode("utf-8-sig", errors="replace").partition("\n")
+    delimiter = max(DELIMITERS, key=header.count)
+    names = _names(path, header, delimiter)
+    if rest.strip():
+        yield from _rows(path, rest.encode(), names, delimiter, rejects)
+
+
+def _names(path: Path, header: str, delimiter: str) -> list[str]:
+    names = [name.strip().strip('"') for name in header.split(delimiter)]
+    if not header.strip():
+        raise ValueError(f"{path} is empty, or its first line is: it needs a header")
+    if NOT_UTF8 in header:
+        raise ValueError(f"the header of {path} is not UTF-8: save it as CSV in UTF-8")
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"{path} has two columns called {twice[0]!r}")
+    return names
+
+
+def _rows(path: Path, rest: bytes, names: list[str], delimiter: str, rejects: Rejects) -> Iterator[Record]:
+    from pyarrow import ArrowInvalid  # noqa: PLC0415 (only own data needs it)
+
+    bad: dict[int, Any] = {}
+    try:
+        table = _table(rest, names, delimiter, bad)
+    except ArrowInvalid as error:
+        raise ValueError(f"{path} cannot be read as CSV: {error}") from error
+    number, line = 1, 2
+    for batch in table.to_batches(BATCH_ROWS):
+        for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            while number in bad:
+                line += _reject(bad.pop(number), line, rejects)
+                number += 1
+            if NOT_UTF8 in "".join(values):
+                rejects.add(f"line {line}", "not UTF-8")
+            elif any(values):  # else an empty line
+                yield Record(f"line {line}", dict(zip(names, values, strict=True)))
+            number, line = number + 1, line + 1 + sum(value.count("\n") for value in values)
+    for row in bad.values():
+        line += _reject(row, line, rejects)
+
+
+def _table(rest: bytes, names: list[str], delimiter: str, bad: dict[int, Any]) -> Any:
+    """The rows as a table, every value as text. Ragged rows go to `bad`, by number."""
+    from pyarrow import BufferReader, csv, string  # noqa: PLC0415
+
+    def note(row: Any) -> str:
+        bad[row.number] = row
+        return "skip"
+
+    return csv.read_csv(
+        BufferReader(rest),
+        read_options=csv.ReadOptions(use_threads=False, block_size=len(rest) + 1, column_names=names),
+        parse_options=csv.ParseOptions(
+            delimiter=delimiter, newlines_in_values=True, ignore_empty_lines=False, invalid_row_handler=note
+        ),
+        convert_options=csv.ConvertOptions(column_types=dict.fromkeys(names, string()), strings_can_be_null=False),
+    )
+
+
+def _reject(row: Any, line: int, rejects: Rejects) -> int:
+    """Report a ragged row. Returns its number of lines."""
+    hint = "; a quote may not be closed" if "\n" in row.text else ""
+    rejects.add(f"line {line}", f"{row.actual_columns} values for {row.expected_columns} columns{hint}")
+    return 1 + int(row.text.count("\n"))

@@ -1,0 +1,87 @@
+"""handful add: a model of a pre-trained encoder and a learner, without any training."""
+
+import shlex
+from datetime import UTC, datetime
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from models import checkpoint
+from models.checkpoint import Spec
+from models.encoders.kinds import Found, encoder_of
+from models.learner import Learner, Support, full_mask
+from service.arrays import TEXT
+from service.cards import Card
+from service.commands.new_card import new_card
+from service.commands.own_models import check_name, serve_hint
+from service.engine.warmup import random_support
+from service.settings import Settings
+
+DEFAULTS = {"text": "named-logistic", "photo": "ridge", "table": "kernels"}
+"""The learner of each kind of input."""
+OPTIONS: dict[str, dict[str, Any]] = {
+    "logistic": {"penalty": 0.05},
+    "ridge": {"normalised": True, "scale": 10.0},
+}
+"""Options of learners that suit features of length 1 without training."""
+CHARACTERS_PER_TOKEN = 8
+"""Characters of a text that are read, for each token."""
+
+
+def add(
+    name: str, encoder: str, learner: str | None, revision: str | None, *, replace: bool, settings: Settings
+) -> None:
+    """Write the checkpoint and the card of a model into the folder of own models.
+
+    Raises:
+        ValueError: The name is taken, the encoder cannot be found or loaded, or the learner needs training.
+    """
+    check_name(name, settings)
+    path = settings.own_models / f"{name}.json"
+    if path.exists() and not replace:
+        raise ValueError(f"{path} exists: choose another name, or give --replace")
+    found = encoder_of(encoder, revision)
+    learner = learner or DEFAULTS[found.input["type"]]
+    spec = Spec(learner, found.encoder, OPTIONS.get(learner, {}), found.options)
+    built = checkpoint.build(spec).eval().requires_grad_(False)
+    _check(learner, built)
+    command = f"handful add {name} --encoder {shlex.quote(encoder)} --learner {learner}"
+    command += f" --revision {found.options['revision']}" if "revision" in found.options else ""
+    training = {"command": command, "added": spec.__dict__, "finished": datetime.now(UTC).date().isoformat()}
+    card = new_card(name, f"{built.algorithm}, on {encoder}", built, input=_input(found, built), training=training)
+    _try(card, built)
+    settings.own_models.mkdir(parents=True, exist_ok=True)
+    for old in settings.own_models.glob(f"{name}.resume.safetensors"):
+        old.unlink()
+    checkpoint.save(path.with_suffix(".safetensors"), spec, built.state_dict())
+    card.write(path)
+    Console().print(f"Added {name}: {learner} on {encoder}. {serve_hint(name)}", soft_wrap=True, highlight=False)
+
+
+def _input(found: Found, learner: Learner) -> dict[str, Any]:
+    """The input of the card; a text encoder says how many tokens it reads."""
+    tokens = getattr(getattr(learner, "encoder", None), "max_tokens", None)
+    return found.input | ({"max_tokens": tokens, "max_characters": CHARACTERS_PER_TOKEN * tokens} if tokens else {})
+
+
+def _check(name: str, learner: Learner) -> None:
+    """Raise ValueError for a learner that does not share an encoder, or has weights of its own to train."""
+    own = [each for part, each in learner.named_parameters() if not part.startswith("encoder.") and each.numel() > 1]
+    if own or type(learner).encode is Learner.encode:
+        raise ValueError(f"{name} must be meta-trained: add a model with ridge, logistic or protonet, say")
+
+
+def _try(card: Card, learner: Learner) -> None:
+    """Adapt to random examples and answer some. Raises ValueError when the learner does not take such inputs."""
+    made = random_support(card, 2, 2)
+    inputs: Any = made.inputs.tolist() if made.inputs.dtype == TEXT else torch.from_numpy(made.inputs)
+    if isinstance(inputs, torch.Tensor) and inputs.dtype is torch.uint8:
+        inputs = inputs.float() / 255
+    targets = torch.from_numpy(made.targets)
+    try:
+        answers = learner.answer(Support(inputs, targets, full_mask(targets), made.ways), inputs)
+    except (AttributeError, RuntimeError, TypeError) as error:
+        raise ValueError(f"{card.algorithm} does not work on this encoder: {error}") from error
+    if not answers.isfinite().all():
+        raise ValueError(f"{card.algorithm} on this encoder answers with numbers that are not finite")

@@ -1,0 +1,207 @@
+"""handful evaluate NAME --data FILE: measure a model on data of the user's own."""
+
+import json
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from models import checkpoint
+from models.datasets import dataset_of
+from models.datasets.episode import Shape, rng_of
+from models.datasets.own.columns import Columns
+from models.datasets.own.data import Own
+from models.datasets.own.dataset import EPISODES as OWN_EPISODES
+from models.datasets.own.dataset import dataset_name, options, read_own
+from models.datasets.own.episodes import OwnEpisodes
+from models.datasets.own.splits import TEST
+from models.learner import Learner
+from models.training import evaluation, plots
+from models.training.calibration import calibration_error
+from models.training.evaluation import Predictions
+from service.cards import Card, Figure
+from service.commands.evaluate import load_learner
+from service.commands.own_models import card_path
+from service.commands.progress import progress_bar
+from service.settings import Settings
+
+WAYS, SHOTS, QUERIES, EPISODES = 5, 5, 5, 200
+"""The default setting."""
+CURVE = (1, 2, 5, 10, 20)
+"""Shots of the learning curve, as far as the data has enough examples."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A model and the episodes that it is measured on."""
+
+    name: str
+    card: Card
+    learner: Learner
+    weights: Path
+    own: Own
+    sampler: OwnEpisodes
+    split: str
+    episodes: int
+    seed: int
+    device: str
+
+    def title(self, shape: Shape) -> str:
+        """The setting as a heading."""
+        return f"{self.own.path.name}, {self.split}, {shape.title()}"
+
+    def command(self, shape: Shape) -> str:
+        """The command that measures it again."""
+        parts = [
+            f"handful evaluate {self.name} --data {shlex.quote(self.own.path.name)} {self.own.command()}",
+            f"--split {self.split} --ways {shape.ways} --shots {shape.shots} --queries {shape.queries}",
+            f"--episodes {self.episodes} --seed {self.seed}",
+        ]
+        return " ".join(parts)
+
+    def predict(self, shape: Shape) -> list[Predictions]:
+        """The answers to all episodes."""
+        device = torch.device(self.device)
+        predicted = evaluation.predict_episodes(self.learner, self.sampler, shape, self.episodes, self.seed, device)
+        return list(progress_bar(predicted, self.episodes, 0, lambda _: shape.title()))
+
+    def figures(self, shape: Shape, predicted: Sequence[Predictions]) -> list[Figure]:
+        """The mean and the interval of each score, and the calibration error."""
+        summary = evaluation.summarise([evaluation.score(self.learner.kind, one) for one in predicted])
+        summary["calibration_error"] = {"mean": calibration_error(predicted, self.card.temperature)}
+        about: dict[str, Any] = {
+            "setting": self.title(shape),
+            "episodes": self.episodes,
+            "checkpoint": checkpoint.digest(self.weights),
+            "command": self.command(shape),
+        }
+        return [Figure.model_validate(about | {"metric": metric} | value) for metric, value in summary.items()]
+
+    def confusion(self, shape: Shape, predicted: Sequence[Predictions]) -> tuple[NDArray[np.int64], list[str]]:
+        """Queries by class and answer (classes, classes), and the names of the classes."""
+        names = sorted({each.name for task in self.sampler.tasks for each in task})
+        index, counts = {name: i for i, name in enumerate(names)}, np.zeros((len(names), len(names)), np.int64)
+        for number, (answers, targets) in enumerate(predicted):
+            drawn = self.sampler.draw(rng_of(self.seed, number), shape)
+            places = np.array([index[each.name] for each in drawn.classes])
+            np.add.at(counts, (places[targets.cpu().numpy()], places[answers.argmax(-1).cpu().numpy()]), 1)
+        return counts, names
+
+
+def evaluate_own(
+    name: str,
+    data: Path,
+    columns: Columns,
+    *,
+    split: str | None,
+    ways: int | None,
+    shots: int | None,
+    queries: int | None,
+    episodes: int | None,
+    seed: int,
+    device: str,
+    threads: int,
+    as_json: bool,
+    record: bool,
+    plots_to: Path | None,
+    settings: Settings,
+) -> None:
+    """Measure a model on own data: a table over the shots, and pictures of confusion and learning curve."""
+    torch.set_num_threads(threads)
+    measured = _opened(name, data, columns, split or TEST, episodes or EPISODES, seed, device, settings)
+    console = Console(stderr=True)
+    console.print("\n".join(measured.own.summary()), markup=False, highlight=False, soft_wrap=True)
+    shape = _shape(measured, Shape(ways or WAYS, shots or SHOTS, queries or QUERIES), asked=shots is not None)
+    if ways is not None and shape.ways < ways:
+        console.print(f"The split {measured.split} has tasks of {shape.ways} classes at most: --ways is lowered.")
+    predicted = {each: measured.predict(each) for each in _shapes(measured, shape)}
+    figures = {each: measured.figures(each, found) for each, found in predicted.items()}
+    _print(measured, figures, as_json=as_json)
+    drawn = _draw(measured, shape, predicted[shape], figures, plots_to or settings.own_models)
+    console.print(f"Drew {' and '.join(map(str, drawn))}.", soft_wrap=True)
+    if record:
+        path = measured.weights.with_suffix(".json")
+        Card.read(path).with_figures([one for found in figures.values() for one in found]).write(path)
+
+
+def _opened(
+    name: str, data: Path, columns: Columns, split: str, episodes: int, seed: int, device: str, settings: Settings
+) -> Measured:
+    path = card_path(name, settings)
+    card, weights = Card.read(path), path.with_suffix(".safetensors")
+    opened = _options(card, columns)
+    type = card.input.model_dump()["type"]
+    if type not in OWN_EPISODES or card.kind == "regression":
+        raise ValueError(f"{name} takes inputs of type {type}; own data is of {', '.join(OWN_EPISODES)}, with classes")
+    own = read_own(data, type, Columns.of(opened["columns"]), opened["split_seed"])
+    sampler = dataset_of(dataset_name(type)).episodes(data, split, card.input.model_dump(), **opened)
+    assert isinstance(sampler, OwnEpisodes)
+    learner = load_learner(weights, device)
+    return Measured(name, card, learner, weights, own, sampler, split, episodes, seed, device)
+
+
+def _options(card: Card, columns: Columns) -> dict[str, Any]:
+    """The columns and the split as the model was trained with, unless columns are given."""
+    trained = card.training.get("recipe", {})
+    if str(trained.get("dataset", "")).startswith("own-"):
+        known = trained["dataset_options"]
+        given = {name: value for name, value in columns._asdict().items() if value}
+        return {"columns": known["columns"] | given, "split_seed": known["split_seed"]}
+    return options(columns, 0)
+
+
+def _shape(measured: Measured, wanted: Shape, *, asked: bool) -> Shape:
+    """The shape that the data has examples for. Raises ValueError when it has too few."""
+    tried = [wanted] if asked else [wanted, wanted._replace(shots=2), wanted._replace(shots=1)]
+    fitted = next(filter(None, map(measured.sampler.fitting, tried)), None)
+    if fitted is None:
+        raise ValueError(
+            f"the split {measured.split} of {measured.own.path} has no task with two classes of {tried[-1].shots} "
+            "examples and a query: give fewer --shots, or --split all"
+        )
+    return fitted
+
+
+def _shapes(measured: Measured, shape: Shape) -> list[Shape]:
+    """The shape with each number of shots of the learning curve, as far as there are enough examples."""
+    shots = sorted({*CURVE, shape.shots})
+    fitted = [measured.sampler.fitting(shape._replace(shots=each)) for each in shots]
+    kept = [each for each in fitted if each is not None and each.ways == shape.ways]
+    return [shape if each.shots == shape.shots else each for each in kept]
+
+
+def _print(measured: Measured, figures: dict[Shape, list[Figure]], *, as_json: bool) -> None:
+    if as_json:
+        found = [one.model_dump() for each in figures.values() for one in each]
+        print(json.dumps({"model": measured.name, "data": measured.own.path.name, "figures": found}, indent=2))
+        return
+    metrics = [one.metric for one in next(iter(figures.values()))]
+    table = Table("setting", *(metric.replace("_", " ") for metric in metrics))
+    for each in figures.values():
+        table.add_row(each[0].setting, *(one.value() for one in each))
+    Console().print(table)
+
+
+def _draw(
+    measured: Measured,
+    shape: Shape,
+    predicted: Sequence[Predictions],
+    figures: dict[Shape, list[Figure]],
+    folder: Path,
+) -> list[Path]:
+    """Draw the two pictures. Returns their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    confusion, curve = (folder / f"{measured.name}-{what}.png" for what in ("confusion", "shots"))
+    counts, names = measured.confusion(shape, predicted)
+    plots.draw_confusion(counts, names, f"{measured.name}: {measured.title(shape)}", confusion)
+    headline = evaluation.HEADLINE[measured.learner.kind]
+    points = [(each.shots, found[0].mean, found[0].ci95 or 0.0) for each, found in figures.items()]
+    plots.draw_shots(points, f"{measured.name}: {measured.own.path.name}, {shape.ways}-way", headline, curve)
+    return [confusion, curve]
