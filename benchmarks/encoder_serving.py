@@ -79,7 +79,7 @@ class Scene(NamedTuple):
 def scenes(kinds: list[str]) -> Iterator[Scene]:
     """All scenes of these kinds."""
     for kind, (call, count), clients in product(kinds, CALLS, CLIENTS):
-        if kind == TEXTS or count == 1 or clients < max(CLIENTS):  # many photos of many clients take minutes
+        if kind == TEXTS or count == 1 or clients == 1:  # many photos of many clients take minutes
             yield Scene(kind, call, count, clients)
 
 
