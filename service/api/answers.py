@@ -13,6 +13,7 @@ from service.api.schemas import AdaptResponse, Classified, PredictRequest, Regre
 from service.arrays import Array
 from service.errors import AnswerTooLarge
 from service.inputs.labels import Classes
+from service.quality import Quality
 from service.store.records import Adapted
 
 FEW_CLASSES, TOP_K = 20, 5
@@ -106,13 +107,14 @@ async def written(make: Callable[[], BaseModel], size: int) -> Response:
     return Response(await THREADS.run(lambda: make().model_dump_json(), size), media_type=JSON)
 
 
-async def adapted_response(adapted: Adapted) -> Response:
-    """The answer to a change of a client, with the entity tag of its new version."""
+async def adapted_response(adapted: Adapted, quality: Quality | None = None) -> Response:
+    """The answer to a change of a client, with the entity tag of its new version and, if asked, its quality."""
     record = adapted.record
     answer = AdaptResponse(
         **record.model_dump(include=set(AdaptResponse.model_fields)),
         **adapted.model_dump(include={"ids", "state_bytes", "names_used", "timings_ms"}),
         warnings=adapted.warnings,
+        quality=quality,
     )
     response = await written(lambda: answer, 0)
     response.headers["ETag"] = record.etag

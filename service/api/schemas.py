@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from service.inputs.kind import InputWarning
 from service.inputs.registry import RequestInput
+from service.quality import Quality
 from service.store.examples import NAME
 from service.store.records import Receipt
 
@@ -101,6 +102,12 @@ class AdaptRequest(Body):
         description="Whether an example that the client has is stored again when it is sent again. An `id` of its own "
         "makes it another example in any case.",
     )
+    quality: bool = Field(
+        False,
+        strict=True,
+        description="Whether the answer has `quality`, as in GET /clients/{client_id}/quality. It takes many adapts, so "
+        "it is left out by default, and the adapt stays fast.",
+    )
 
 
 Warnings = Annotated[
@@ -133,6 +140,10 @@ class AdaptResponse(BaseModel):
     receipt: Annotated[
         Receipt | None,
         Field(description="What was removed. Absent if nothing was.", exclude_if=lambda given: given is None),
+    ] = None
+    quality: Annotated[
+        Quality | None,
+        Field(description="How good the client is, if it was asked.", exclude_if=lambda given: given is None),
     ] = None
     warnings: Warnings = []
     timings_ms: dict[str, float] = Field(

@@ -72,6 +72,10 @@ class Calls(ABC, Generic[Reply]):
         path, query = path_of(client_id, "classes", str(label)), {"keep_history": keep_history}
         return self._send(request_of(self._http, "DELETE", path, query=query, if_match=if_match))
 
+    def quality(self, client_id: str, *, version: int | None = None) -> Reply:
+        """How good a client is, by its own examples: `estimate`, suspected errors, duplicates, and more."""
+        return self._send(request_of(self._http, "GET", path_of(client_id, "quality"), query={"version": version}))
+
     def versions(self, client_id: str) -> Reply:
         """The kept versions, the latest first."""
         return self._send(request_of(self._http, "GET", path_of(client_id, "versions")))

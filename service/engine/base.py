@@ -67,6 +67,21 @@ class Engine(Protocol):
         """
         ...
 
+    async def held_out(self, model: str, key: str, support: SupportSet, *, share: Share = NOBODY) -> Arrays:
+        """Answer each example of a support set as if it had not been learned.
+
+        Args:
+            model: Name of the model.
+            key: Key of the state of the support set. If its features are still cached, nothing is encoded.
+            support: The support set.
+            share: The tenant and the client.
+
+        Returns:
+            `fold` (n,): examples with one number were left out together; -1 for one that was not left out, because its
+            class would have had no examples. `answers`: logits (n, ways) or values (n, outputs), NaN for such a one.
+        """
+        ...
+
     def evict(self, key: str) -> None:
         """Remove a state from the cache."""
         ...

@@ -80,6 +80,29 @@ class Device:
         asked = list(zip(jobs, features, strict=True))
         return run_in_groups(partial(self._predict_group, model), asked, key)
 
+    @torch.no_grad()
+    def held_out(self, job: AdaptJob, folds: Sequence[Array]) -> list[Array | Diverged]:
+        """Answer examples of a support set from the states of adapting to the others.
+
+        Args:
+            job: The support set.
+            folds: The places of the examples that are left out together.
+
+        Returns:
+            For each fold the answers to its examples.
+        """
+        model, [whole] = job.model, self._supported([job])
+        kept = [np.setdiff1d(np.arange(len(whole.features)), fold) for fold in folds]
+        adapted = run_in_groups(partial(self._adapt_group, model), [_slice(whole, each) for each in kept], _adapt_key)
+        asked: list[Asked] = [
+            (PredictJob(model, one.kept.state, job.support.inputs[:0]), whole.features[torch.from_numpy(fold)])
+            for one, fold in zip(adapted, folds, strict=True)
+            if isinstance(one, Adapted)
+        ]
+        key = _alone if self.transductive(model) else _predict_key
+        answers = iter(run_in_groups(partial(self._predict_group, model), asked, key))
+        return [next(answers) if isinstance(one, Adapted) else one for one in adapted]
+
     def place(self, state: Arrays) -> State:
         """Copy a state to the device. On the CPU it is shared if torch may write to it."""
         return {name: self._to_device(_tensor(each)) for name, each in state.items()}
@@ -217,6 +240,13 @@ def _joined(known: Tensor | None, new: Tensor | None) -> Tensor:
     """The features of a whole support set."""
     parts = [part for part in (known, new) if part is not None]
     return torch.cat(parts) if len(parts) > 1 else parts[0].clone()
+
+
+def _slice(whole: Supported, places: Array) -> Supported:
+    """Some examples of a support set, of the same classes."""
+    support = whole.job.support
+    part = support._replace(inputs=support.inputs[:0], targets=support.targets[places])
+    return Supported(whole.job._replace(support=part), whole.features[torch.from_numpy(places)], whole.names)
 
 
 def _adapt_key(supported: Supported) -> Hashable:

@@ -81,6 +81,12 @@ class WorkerClient:
         answers: Array = await self._request(lambda number: messages.Predict(number, model, key, queries, state, share))
         return answers
 
+    async def held_out(self, model: str, key: str, support: SupportSet, *, share: Share = NOBODY) -> Arrays:
+        """The fold of each example, and its answer without having been learned."""
+        self._check_loaded(model)
+        found: Arrays = await self._request(lambda number: messages.HoldOut(number, model, key, support, share))
+        return found
+
     def evict(self, key: str) -> None:
         """Remove a state from the worker's cache."""
         self._send(messages.Evict(key))
@@ -168,6 +174,8 @@ class WorkerClient:
                 self._settle(message.id, message.state)
             case messages.Answered():
                 self._settle(message.id, message.answers)
+            case messages.HeldOut():
+                self._settle(message.id, message.found)
             case messages.NotCached():
                 self._settle(message.id, StateNotCached())
             case messages.Failed():
