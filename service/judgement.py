@@ -14,6 +14,8 @@ from service.arrays import Array
 
 Z95 = 1.959964
 """The quantile of the normal distribution for an interval of 95 %."""
+CONFIDENT = 0.8
+"""A wrong answer is confident from this share of what the answer has for the examples of its class."""
 BINS = 10
 """Bins of equal width of the calibration error."""
 
@@ -23,7 +25,7 @@ class Confused(NamedTuple):
 
     first: int
     second: int
-    count: int
+    times: int
 
 
 class Suspect(NamedTuple):
@@ -35,12 +37,12 @@ class Suspect(NamedTuple):
 
 
 class PerClass(NamedTuple):
-    """Precision, recall and F1 of one class; 0 where they are not defined. `count`: its examples."""
+    """Precision, recall and F1 of one class, 0 where they are not defined, and the number of its examples."""
 
     precision: float
     recall: float
     f1: float
-    count: int
+    examples: int
 
 
 class CurvePoint(NamedTuple):
@@ -80,7 +82,7 @@ def per_class(counts: Array) -> list[PerClass]:
 
 def macro_f1(counts: Array) -> float:
     """The mean F1 of the classes that occur."""
-    return float(np.mean([each.f1 for each in per_class(counts) if each.count]))
+    return float(np.mean([each.f1 for each in per_class(counts) if each.examples]))
 
 
 def most_confused(counts: Array, most: int) -> list[Confused]:
@@ -94,14 +96,14 @@ def most_confused(counts: Array, most: int) -> list[Confused]:
 def suspects(probabilities: Array, targets: Array, most: int) -> list[Suspect]:
     """Examples that are confidently answered with another label, the most confident first.
 
-    Confident: the answer is as probable as it is, in the mean, for the examples that have that label (confident
-    learning: Northcutt, Jiang, Chuang 2021, arXiv:1911.00068).
+    Confident: the answer is about as probable as it is, in the mean, for the examples that have that label (confident
+    learning: Northcutt, Jiang, Chuang 2021, arXiv:1911.00068), and at least twice as probable as the label.
     """
     answers, own = probabilities.argmax(-1), probabilities[np.arange(len(targets)), targets]
     sums = np.bincount(targets, own, probabilities.shape[1])
     usual = sums / np.maximum(np.bincount(targets, minlength=probabilities.shape[1]), 1)
     top = probabilities.max(-1)
-    places = np.flatnonzero((answers != targets) & (top >= usual[answers]) & (top > 0.5))
+    places = np.flatnonzero((answers != targets) & (top >= CONFIDENT * usual[answers]) & (top >= 2 * own))
     order = places[np.argsort(-top[places], kind="stable")][:most]
     return [Suspect(int(place), int(answers[place]), float(top[place])) for place in order]
 

@@ -202,7 +202,7 @@ def _estimate(contents: Contents, probabilities: Array, places: Array, method: s
         interval=wilson(right, len(places)),
         macro_f1=macro_f1(counts),
         confusions=[
-            Confusion(labels=(classes[each.first], classes[each.second]), count=each.count)
+            Confusion(labels=(classes[each.first], classes[each.second]), count=each.times)
             for each in most_confused(counts, LISTED)
         ],
         suspected_errors=[
@@ -228,7 +228,9 @@ def _quality(contents: Contents, estimate: Estimate | None, skipped: int, reason
         if len(by_label) > 1 and record.classes is not None:
             given = [labels[same[0]] for same in by_label.values()]
             contradictions.append(Contradiction(ids=[ids[place] for place in places], labels=given))
-    counts = np.bincount(np.array(contents.targets, np.int64), minlength=len(record.classes)) if record.classes else []
+    counts: Array = np.zeros(0, np.int64)
+    if record.classes:
+        counts = np.bincount(contents.targets, minlength=len(record.classes))
     few = [
         FewExamples(label=label, examples=int(count))
         for label, count in zip(record.classes or [], counts, strict=True)

@@ -105,8 +105,8 @@ class AdaptRequest(Body):
     quality: bool = Field(
         False,
         strict=True,
-        description="Whether the answer has `quality`, as in GET /clients/{client_id}/quality. It takes many adapts, so "
-        "it is left out by default, and the adapt stays fast.",
+        description="Whether the answer has `quality`, as in GET /clients/{client_id}/quality. It takes many adapts: "
+        "left out by default, so that an adapt stays fast.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Folds of a support set: which examples are left out together, so that each is answered without having been learned."""
+"""Folds of a support set: which examples are left out together, so that each is answered as if it were new."""
 
 from collections.abc import Sequence
 
