@@ -2,18 +2,19 @@
 
 import asyncio
 from collections import OrderedDict
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, Field
 
 from service.arrays import Array, Arrays
 from service.cards import Card
-from service.errors import Diverged, HandfulError, TooCostly, TooFewExamples
+from service.errors import Contended, Diverged, HandfulError, TooCostly, TooFewExamples
 from service.inputs.labels import Label
 from service.inputs.prepare import prepare
 from service.judgement import (
     confusion,
+    lowest_kept,
     macro_f1,
     most_confused,
     suspects,
@@ -30,6 +31,9 @@ LISTED = 20
 """Confusions, suspects, duplicates and contradictions in an answer."""
 REMEMBERED = 256
 """Versions whose quality an API process remembers."""
+
+DEFAULT_FACTOR = 2.0
+"""Without examples to calibrate on, an answer is unknown if it is less probable than so many times a guess."""
 
 ClassLabel = str | int
 
@@ -97,6 +101,16 @@ class Quality(BaseModel):
     few_examples: list[FewExamples] = Field([], description=f"Classes with fewer than {FEW_EXAMPLES} examples.")
 
 
+class Threshold(BaseModel):
+    """Where `unknown` begins."""
+
+    min_probability: float = Field(description="An answer that is less probable is `unknown`.")
+    source: Literal["request", "client", "default"] = Field(
+        description="request: as sent. client: from the client's own examples, each left out once. default: there are "
+        "too few of them; twice the probability of a guess."
+    )
+
+
 class Judged(NamedTuple):
     """The quality of a version, and the largest probability (n,) of each judged example; empty for regression."""
 
@@ -120,6 +134,15 @@ class Judging:
         """
         _, record = await self._store.version(client, version)
         return (await self.judged(client, record)).quality
+
+    async def threshold(self, client: ClientKey, record: Record, coverage: float) -> Threshold:
+        """The threshold under which about a share `coverage` of the queries of the client's classes are answered."""
+        found = lowest_kept((await self.judged(client, record)).confidence, coverage)
+        if found is not None:
+            return Threshold(min_probability=found, source="client")
+        return Threshold(
+            min_probability=DEFAULT_FACTOR / max(DEFAULT_FACTOR, len(record.classes or ())), source="default"
+        )
 
     async def after_adapt(self, client: ClientKey, record: Record) -> Quality:
         """The quality of a version that was just stored. The adapt is done, so a failure here is only reported."""
@@ -150,6 +173,8 @@ class Judging:
 
     async def _judge(self, client: ClientKey, record: Record) -> Judged:
         contents = await self._store.contents(client, record.version)
+        if contents.record.write != record.write:
+            raise Contended("The client was replaced in the meantime. Try again.")
         card = self._learning.served(contents.record)
         try:
             found = await self._held_out(client, contents, card)

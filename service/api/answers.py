@@ -73,8 +73,13 @@ def _label_bytes(classes: Classes, top_k: int) -> int:
     return sizes[0] + sum(sizes[:top_k]) + NUMBER_BYTES * (top_k + 1)
 
 
-def classified(probabilities: Array, classes: Classes, top_k: int) -> list[Classified]:
-    """Answers from probabilities (q, ways). If `top_k` is below the number of classes, the most probable come first."""
+def classified(
+    probabilities: Array, classes: Classes, top_k: int, min_probability: float | None = None
+) -> list[Classified]:
+    """Answers from probabilities (q, ways). If `top_k` is below the number of classes, the most probable come first.
+
+    With `min_probability`, each says whether it is less probable.
+    """
     best = probabilities.argmax(-1).tolist()
     if top_k < len(classes):
         chosen = np.argsort(-probabilities, axis=-1, kind="stable")[:, :top_k]
@@ -86,6 +91,7 @@ def classified(probabilities: Array, classes: Classes, top_k: int) -> list[Class
         Classified(
             label=classes[first],
             probability=number(top),
+            unknown=None if min_probability is None else top < min_probability,
             probabilities={str(classes[i]): number(value) for i, value in zip(indices, values, strict=True)},
         )
         for first, top, indices, values in zip(best, highest, chosen.tolist(), kept, strict=True)

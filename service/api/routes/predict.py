@@ -5,11 +5,12 @@ from fastapi import APIRouter, Request, Response
 from service import errors
 from service.adaptation import Answered
 from service.api.answers import AnswerShape, classified, regressed, shape_of, written
-from service.api.dependencies import use_cases
+from service.api.dependencies import judging, use_cases
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, documented, read
 from service.api.schemas import Classified, PredictRequest, PredictResponse, Regressed
 from service.cards import Card
+from service.quality import Threshold
 from service.settings import Settings
 from service.store.records import ClientKey, Record
 
@@ -55,29 +56,46 @@ async def predict(request: Request) -> Response:
 
     def admit(record: Record, card: Card) -> None:
         nonlocal shape
+        if _abstains(body) and record.classes is None:
+            raise errors.Unprocessable(
+                "abstain: this client is a regression; only classes can be unknown.", field="abstain"
+            )
         before, shape = shape, shape_of(body, record.classes, card.outputs or 1, settings.max_answer_bytes)
         request.state.reservation.take(shape.size - before.size)
 
     client = ClientKey(request.state.tenant, body.client_id)
     answered = await clients.predict(client, body.inputs, admit, body.version)
-    return await written(lambda: _response(answered, shape.top_k), shape.size)
+    threshold = await _threshold(request, client, body, answered.record) if _abstains(body) else None
+    return await written(lambda: _response(answered, shape.top_k, threshold), shape.size)
 
 
-def _response(answered: Answered, top_k: int) -> PredictResponse:
+def _abstains(body: PredictRequest) -> bool:
+    return body.abstain or body.min_probability is not None
+
+
+async def _threshold(request: Request, client: ClientKey, body: PredictRequest, record: Record) -> Threshold:
+    """The threshold of the request, or that of the version that answers."""
+    if body.min_probability is not None:
+        return Threshold(min_probability=body.min_probability, source="request")
+    return await (await judging(request)).threshold(client, record, body.coverage)
+
+
+def _response(answered: Answered, top_k: int, threshold: Threshold | None) -> PredictResponse:
     record = answered.record
     return PredictResponse(
         client_id=record.client_id,
         model=record.model,
         version=record.version,
         inference=answered.inference(),
-        predictions=_predictions(answered, top_k),
+        predictions=_predictions(answered, top_k, None if threshold is None else threshold.min_probability),
+        threshold=threshold,
         warnings=answered.warnings,
         timings_ms=answered.timings_ms,
     )
 
 
-def _predictions(answered: Answered, top_k: int) -> list[Classified] | list[Regressed]:
+def _predictions(answered: Answered, top_k: int, least: float | None) -> list[Classified] | list[Regressed]:
     classes = answered.record.classes
     if classes is None:
         return [regressed(values) for values in answered.answers.tolist()]
-    return classified(answered.card.probabilities(answered.answers), classes, top_k)
+    return classified(answered.card.probabilities(answered.answers), classes, top_k, least)

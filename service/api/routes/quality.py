@@ -12,7 +12,9 @@ from service.quality import Quality
 
 router = APIRouter(prefix="/clients/{client_id}", tags=["quality"], dependencies=KEY_SCHEMES)
 
-FAILURES = responses(*READS, errors.UnknownVersion, errors.VersionGone, errors.Busy, errors.DeadlineExceeded)
+FAILURES = responses(
+    *READS, errors.UnknownVersion, errors.VersionGone, errors.Contended, errors.Busy, errors.DeadlineExceeded
+)
 
 
 @router.get("/quality", operation_id="get_quality", responses=FAILURES)

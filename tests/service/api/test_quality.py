@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from service.client import Handful
-from tests.service.drawings import letters, png, wave
+from tests.service.drawings import letters, wave
 
 
 def adapt(api, support, **fields):
