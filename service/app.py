@@ -40,6 +40,7 @@ ROUTERS = (
     versions.router,
     versions.bodies,
     quality.router,
+    quality.bodies,
     transfer.router,
     transfer.bodies,
     models.router,

@@ -91,7 +91,7 @@ def classified(
         Classified(
             label=classes[first],
             probability=number(top),
-            unknown=None if min_probability is None else top < min_probability,
+            unknown=None if min_probability is None else number(top) < min_probability,
             probabilities={str(classes[i]): number(value) for i, value in zip(indices, values, strict=True)},
         )
         for first, top, indices, values in zip(best, highest, chosen.tolist(), kept, strict=True)
