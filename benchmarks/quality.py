@@ -30,26 +30,26 @@ from service.arrays import Array, SupportSet
 from service.cards import Card, Catalogue
 from service.engine.device import Device
 from service.engine.folds import folds, parts
-from service.engine.jobs import AdaptJob
+from service.engine.jobs import AdaptJob, HeldOut
 from service.judgement import lowest_kept, suspects, wilson
-from service.quality import DEFAULT_FACTOR
 from service.settings import ZOO, Settings
 
 PAGE = ROOT / "docs/clients.md"
-WAYS, QUERIES = 10, 10
+WAYS = 10
 COVERAGE = 0.95
 WRONG = 0.1
 """Share of the labels that are changed to measure how many of them are found."""
 
 
 class Source(NamedTuple):
-    """A model with test episodes. `views` makes features of their inputs."""
+    """A model with test episodes of so many queries a class. `views` makes features of their inputs."""
 
     model: str
     title: str
     learner: Learner
     sampler: EpisodeSampler
     views: Callable[[Tensor], Tensor]
+    queries: int
 
 
 class Client(NamedTuple):
@@ -59,7 +59,7 @@ class Client(NamedTuple):
     accuracy             the accuracy on queries of its classes
     found, precision     shares of wrong labels that are suspected, and of suspected ones that are wrong
     kept, accepted       shares of the queries of its classes, and of no class, that are not unknown
-    area                 the area under the ROC curve of the probability
+    area, plain          the areas under the ROC curves of the familiarity and of the probability
     """
 
     estimate: float
@@ -70,6 +70,7 @@ class Client(NamedTuple):
     kept: float
     accepted: float
     area: float
+    plain: float
 
 
 def main() -> None:
@@ -79,13 +80,12 @@ def main() -> None:
     parser.add_argument("--features", type=Path, required=True)
     parser.add_argument("--episodes", type=int, default=200)
     parser.add_argument("--shots", type=int, nargs="+", default=[5, 10])
-    parser.add_argument("--queries", type=int, default=QUERIES)
     given = parser.parse_args()
     torch.set_num_threads(1)
     honest, unknown = list[list[str]](), list[list[str]]()
     for source in (drawings(given.data), photos(given.data, given.features), texts(given.data, given.features)):
         for shots in given.shots:
-            shape = Shape(2 * WAYS, shots, given.queries)
+            shape = Shape(2 * WAYS, shots, source.queries)
             clients = [measured(source, shape, seed) for seed in range(given.episodes)]
             where = [source.title, f"{WAYS}-way {shots}-shot"]
             honest.append(where + honesty(clients))
@@ -97,7 +97,7 @@ def main() -> None:
             [*head, "accuracy", "estimate", "bias", "interval covers", "wrong labels found", "of those suspected"],
             honest,
         ),
-        "unknown": table([*head, "kept", "accepted of no class", "area under the ROC curve"], unknown),
+        "unknown": table([*head, "kept", "accepted of no class", "area, familiarity", "area, probability"], unknown),
     }
     PAGE.write_text(filled(PAGE.read_text(), parts_of_page))
 
@@ -106,18 +106,18 @@ def drawings(data: Path) -> Source:
     """Characters of Omniglot that the model has not seen."""
     learner, card = checkpoint.load(ZOO / "glyphs.safetensors"), Catalogue(ZOO)["glyphs"]
     sampler = dataset_of("omniglot").episodes(data / "omniglot.npz", "vinyals-test", card.input.model_dump())
-    return Source("glyphs", "drawings", learner, sampler, partial(encode_many, learner))
+    return Source("glyphs", "drawings", learner, sampler, partial(encode_many, learner), 10)
 
 
 def photos(data: Path, features: Path) -> Source:
     """Products of the Grocery Store data set that the model has not seen."""
     head = shipped_photos()
-    return Source("photos", "photos", head, all_photos(data, "grocery-test", features), head.views_of)
+    return Source("photos", "photos", head, all_photos(data, "grocery-test", features), head.views_of, 10)
 
 
 def texts(data: Path, features: Path) -> Source:
     """Intents of the test domains of CLINC150."""
-    return Source("texts", "texts", published_texts(), own_texts(data, "test", features), lambda found: found)
+    return Source("texts", "texts", published_texts(), own_texts(data, "test", features), lambda found: found, 40)
 
 
 @torch.no_grad()
@@ -128,15 +128,17 @@ def measured(source: Source, shape: Shape, seed: int) -> Client:
     device = Device({source.model: source.learner}, Settings(), compiling=False)
     inside = episode.targets < WAYS
     job = job_of(source, episode)
-    held_out = left_out(card, device, job)
-    probabilities = predicted(card, source, job, source.views(episode.query))
+    held_out, familiar = left_out(card, device, job)
+    query = source.views(episode.query)
+    probabilities, scores = predicted(card, source, job, query), device.familiar(job, query)
+    assert scores is not None
     right = probabilities[inside].argmax(-1) == episode.targets[inside].numpy()
     targets = job.support.targets
     agreed = held_out.argmax(-1) == targets
     low, high = wilson(int(agreed.sum()), len(agreed))
-    top = probabilities.max(-1)
-    threshold = lowest_kept(held_out.max(-1), COVERAGE) or DEFAULT_FACTOR / WAYS
-    known, others = top[inside.numpy()], top[~inside.numpy()]
+    threshold = lowest_kept(familiar, COVERAGE)
+    assert threshold is not None
+    known, others = scores[inside.numpy()], scores[~inside.numpy()]
     return Client(
         float(agreed.mean()),
         low <= right.mean() <= high,
@@ -144,7 +146,7 @@ def measured(source: Source, shape: Shape, seed: int) -> Client:
         *found_errors(card, device, job, rng),
         float((known >= threshold).mean()),
         float((others >= threshold).mean()),
-        float(roc_auc_score(inside.numpy(), top)),
+        *(float(roc_auc_score(inside.numpy(), each)) for each in (scores, probabilities.max(-1))),
     )
 
 
@@ -156,17 +158,17 @@ def job_of(source: Source, episode: Episode) -> AdaptJob:
     return AdaptJob(source.model, "", SupportSet(np.zeros((len(targets), 1)), targets, WAYS), features)
 
 
-def left_out(card: Card, device: Device, job: AdaptJob) -> Array:
-    """The probabilities (n, ways) of the examples when each is left out."""
+def left_out(card: Card, device: Device, job: AdaptJob) -> tuple[Array, Array]:
+    """The probabilities (n, ways) of the examples when each is left out, and how familiar each is (n,)."""
     targets = job.support.targets
     places = parts(folds(np.arange(len(targets)), targets, WAYS, len(targets)))
-    answers = np.zeros((len(targets), WAYS), np.float32)
+    answers, familiar = np.zeros((len(targets), WAYS), np.float32), np.zeros(len(targets), np.float32)
     for start in range(0, len(places), Settings().batch_jobs):
         some = places[start : start + Settings().batch_jobs]
-        for place, answer in zip(some, device.held_out(job, some), strict=True):
-            assert isinstance(answer, np.ndarray)
-            answers[place] = answer
-    return card.probabilities(answers)
+        for place, found in zip(some, device.held_out(job, some), strict=True):
+            assert isinstance(found, HeldOut)
+            answers[place], familiar[place] = found
+    return card.probabilities(answers), familiar
 
 
 def predicted(card: Card, source: Source, job: AdaptJob, queries: Tensor) -> Array:
@@ -184,7 +186,7 @@ def found_errors(card: Card, device: Device, job: AdaptJob, rng: np.random.Gener
     targets = job.support.targets.copy()
     targets[wrong] = (targets[wrong] + rng.integers(1, WAYS, len(wrong))) % WAYS
     changed = job._replace(support=job.support._replace(targets=targets))
-    held_out = left_out(card, device, changed)
+    held_out, _ = left_out(card, device, changed)
     found = [each.place for each in suspects(held_out, targets, count)]
     hits = len(set(found) & set(wrong.tolist()))
     return hits / len(wrong), hits / len(found) if found else 1.0
@@ -205,7 +207,7 @@ def honesty(clients: list[Client]) -> list[str]:
 
 def rejection(clients: list[Client]) -> list[str]:
     """The shares of queries that are kept, of the classes and of none, and the area under the ROC curve, in %."""
-    means = (fmean(getattr(each, name) for each in clients) for name in ("kept", "accepted", "area"))
+    means = (fmean(getattr(each, name) for each in clients) for name in ("kept", "accepted", "area", "plain"))
     return [f"{100 * mean:.1f}" for mean in means]
 
 

@@ -53,10 +53,11 @@ class Teaching(NamedTuple):
 
 
 class Answered(NamedTuple):
-    """Logits (q, ways) or values (q, outputs), and the client's record that they come from."""
+    """Logits (q, ways) or values (q, outputs) of queries (q, *input), and the client's record that they come from."""
 
     record: Record
     card: Card
+    queries: Array
     answers: Array
     warnings: list[InputWarning]
     timings_ms: dict[str, float]
@@ -190,7 +191,7 @@ class Adaptation:
             state = await self._states.get(key, card, record, past=past)
             answers = await self._engine.predict(card.name, record.write, queries, state, share=client)
         clock.lap("predict")
-        return Answered(record, card, answers, warnings, clock.laps_ms)
+        return Answered(record, card, queries, answers, warnings, clock.laps_ms)
 
     async def show(self, client: ClientKey) -> Record:
         """The record of a client. Raises UnknownClient."""

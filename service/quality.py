@@ -7,8 +7,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 from pydantic import BaseModel, Field
 
-from service.arrays import Array, Arrays
+from service.arrays import Array, Arrays, SupportSet
 from service.cards import Card
+from service.engine.base import StateNotCached
 from service.errors import Contended, Diverged, HandfulError, TooCostly, TooFewExamples
 from service.inputs.labels import Label
 from service.inputs.prepare import prepare
@@ -36,6 +37,8 @@ DEFAULT_FACTOR = 2.0
 """Without examples to calibrate on, an answer is unknown if it is less probable than so many times a guess."""
 
 ClassLabel = str | int
+Score = Literal["probability", "familiarity"]
+Source = Literal["request", "client", "default"]
 
 
 class Confusion(BaseModel):
@@ -104,18 +107,34 @@ class Quality(BaseModel):
 class Threshold(BaseModel):
     """Where `unknown` begins."""
 
-    min_probability: float = Field(description="An answer that is less probable is `unknown`.")
-    source: Literal["request", "client", "default"] = Field(
+    score: Score = Field(
+        description="What is compared: the probability of the answer, or how much the input resembles the client's "
+        "examples at all, for models on shared features."
+    )
+    at_least: float = Field(description="An answer with a lower score is `unknown`.")
+    source: Source = Field(
         description="request: as sent. client: from the client's own examples, each left out once. default: there are "
         "too few of them; twice the probability of a guess."
     )
 
 
 class Judged(NamedTuple):
-    """The quality of a version, and the largest probability (n,) of each judged example; empty for regression."""
+    """The quality of a version, and of each judged example the largest probability (n,) and the familiarity (n,).
+    Empty for regression; NaN where the model cannot tell."""
 
     quality: Quality
-    confidence: Array
+    probability: Array = np.zeros(0)
+    familiar: Array = np.zeros(0)
+
+
+class Asked(NamedTuple):
+    """Queries (q, *input) to a version, the logits (q, ways) of their answers, and the share that is to be kept."""
+
+    record: Record
+    card: Card
+    queries: Array
+    answers: Array
+    coverage: float
 
 
 class Judging:
@@ -135,14 +154,27 @@ class Judging:
         _, record = await self._store.version(client, version)
         return (await self.judged(client, record)).quality
 
-    async def threshold(self, client: ClientKey, record: Record, coverage: float) -> Threshold:
-        """The threshold under which about a share `coverage` of the queries of the client's classes are answered."""
-        found = lowest_kept((await self.judged(client, record)).confidence, coverage)
-        if found is not None:
-            return Threshold(min_probability=found, source="client")
-        return Threshold(
-            min_probability=DEFAULT_FACTOR / max(DEFAULT_FACTOR, len(record.classes or ())), source="default"
+    async def unknown(self, client: ClientKey, asked: Asked) -> tuple[Threshold, list[bool]]:
+        """Which queries are probably of no class of the client, so that a share `coverage` of the others is kept."""
+        record, probability = asked.record, asked.card.probabilities(asked.answers).max(-1)
+        judged = await self.judged(client, record)
+        least = lowest_kept(judged.familiar, asked.coverage)
+        if least is not None and np.isfinite(judged.familiar).all():
+            return _compared("familiarity", least, "client", await self._familiar(client, asked))
+        least = lowest_kept(judged.probability, asked.coverage)
+        if least is not None:
+            return _compared("probability", least, "client", probability)
+        return _compared(
+            "probability", DEFAULT_FACTOR / max(DEFAULT_FACTOR, len(record.classes or ())), "default", probability
         )
+
+    async def _familiar(self, client: ClientKey, asked: Asked) -> Array:
+        record, model = asked.record, asked.card.name
+        try:
+            return await self._engine.familiar(model, record.write, asked.queries, share=client)
+        except StateNotCached:
+            support = await self._support(asked.card, await self._contents(client, record))
+            return await self._engine.familiar(model, record.write, asked.queries, support, share=client)
 
     async def after_adapt(self, client: ClientKey, record: Record) -> Quality:
         """The quality of a version that was just stored. The adapt is done, so a failure here is only reported."""
@@ -172,23 +204,33 @@ class Judging:
             self._known.popitem(last=False)
 
     async def _judge(self, client: ClientKey, record: Record) -> Judged:
-        contents = await self._store.contents(client, record.version)
-        if contents.record.write != record.write:
-            raise Contended("The client was replaced in the meantime. Try again.")
+        contents = await self._contents(client, record)
         card = self._learning.served(contents.record)
         try:
             found = await self._held_out(client, contents, card)
         except (Diverged, TooCostly, TooFewExamples) as error:
-            return Judged(_quality(contents, None, 0, error.detail), np.zeros(0))
+            return Judged(_quality(contents, None, 0, error.detail))
         return _judged(contents, card, found)
+
+    async def _contents(self, client: ClientKey, record: Record) -> Contents:
+        contents = await self._store.contents(client, record.version)
+        if contents.record.write != record.write:
+            raise Contended("The client was replaced in the meantime. Try again.")
+        return contents
+
+    async def _support(self, card: Card, contents: Contents) -> SupportSet:
+        support = contents.support()
+        return support._replace(inputs=await prepare(card.input, support.inputs, contents.record.columns))
 
     async def _held_out(self, client: ClientKey, contents: Contents, card: Card) -> Arrays:
         record = contents.record
         if not record.ready:
             raise TooFewExamples("The client needs examples of at least two classes, or one point of a regression.")
-        support = contents.support()
-        prepared = support._replace(inputs=await prepare(card.input, support.inputs, record.columns))
-        return await self._engine.held_out(card.name, record.write, prepared, share=client)
+        return await self._engine.held_out(card.name, record.write, await self._support(card, contents), share=client)
+
+
+def _compared(score: Score, at_least: float, source: Source, scores: Array) -> tuple[Threshold, list[bool]]:
+    return Threshold(score=score, at_least=at_least, source=source), (scores < at_least).tolist()
 
 
 def _judged(contents: Contents, card: Card, found: Arrays) -> Judged:
@@ -196,16 +238,16 @@ def _judged(contents: Contents, card: Card, found: Arrays) -> Judged:
     skipped = len(found["fold"]) - len(places)
     if not len(places):
         reason = "No example can be left out: each class has only one, or copies of one."
-        return Judged(_quality(contents, None, skipped, reason), np.zeros(0))
+        return Judged(_quality(contents, None, skipped, reason))
     answers, method = found["answers"][places], _method(contents, found["fold"])
     if contents.record.classes is None:
         errors = answers - np.array(contents.targets, np.float32)[places]
         mse, mae = float(np.square(errors).mean()), float(np.abs(errors).mean())
         estimate = Estimate(method=method, judged=len(places), mse=mse, mae=mae)
-        return Judged(_quality(contents, estimate, skipped), np.zeros(0))
+        return Judged(_quality(contents, estimate, skipped))
     probabilities = card.probabilities(answers)
     estimate = _estimate(contents, probabilities, places, method)
-    return Judged(_quality(contents, estimate, skipped), probabilities.max(-1))
+    return Judged(_quality(contents, estimate, skipped), probabilities.max(-1), found["familiar"][places])
 
 
 def _method(contents: Contents, fold: Array) -> str:

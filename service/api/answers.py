@@ -1,6 +1,6 @@
 """The answers of /predict: their probabilities, their maximum size and their JSON."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -74,11 +74,11 @@ def _label_bytes(classes: Classes, top_k: int) -> int:
 
 
 def classified(
-    probabilities: Array, classes: Classes, top_k: int, min_probability: float | None = None
+    probabilities: Array, classes: Classes, top_k: int, unknown: Sequence[bool] | None = None
 ) -> list[Classified]:
     """Answers from probabilities (q, ways). If `top_k` is below the number of classes, the most probable come first.
 
-    With `min_probability`, each says whether it is less probable.
+    With `unknown` (q,), each says whether it is.
     """
     best = probabilities.argmax(-1).tolist()
     if top_k < len(classes):
@@ -91,10 +91,10 @@ def classified(
         Classified(
             label=classes[first],
             probability=number(top),
-            unknown=None if min_probability is None else number(top) < min_probability,
+            unknown=None if unknown is None else unknown[place],
             probabilities={str(classes[i]): number(value) for i, value in zip(indices, values, strict=True)},
         )
-        for first, top, indices, values in zip(best, highest, chosen.tolist(), kept, strict=True)
+        for place, (first, top, indices, values) in enumerate(zip(best, highest, chosen.tolist(), kept, strict=True))
     ]
 
 

@@ -169,7 +169,7 @@ class PredictRequest(Body):
     abstain: bool = Field(
         False,
         strict=True,
-        description="Whether each answer says if it is `unknown`: too improbable to be relied on. For classes only.",
+        description="Whether each answer says if it is `unknown`: probably of no class of the client. Classes only.",
     )
     coverage: float = Field(
         0.95,
@@ -215,7 +215,7 @@ class Classified(BaseModel):
     unknown: Annotated[
         bool | None,
         Field(
-            description="Whether the answer is too improbable. Absent unless it was asked for.",
+            description="Whether the input is probably of no class of the client. Absent unless it was asked for.",
             exclude_if=lambda given: given is None,
         ),
     ] = None

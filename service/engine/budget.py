@@ -84,6 +84,18 @@ class Budget:
             )
         return Cost(seconds, seconds)
 
+    def encode(self, model: str, count: int) -> Cost:
+        """The cost of encoding so many inputs. Raises TooCostly."""
+        adapts = self._adapts[model]
+        each_s = adapts.total(adapt_terms(1, 1, 1)) - adapts.total(adapt_terms(0, 1, 1))
+        seconds = max(0.0, count * each_s)
+        if seconds > self._limit_s:
+            raise TooCostly(
+                f"Encoding {count} inputs of {model} takes about {seconds:.3g} s here; a job may take "
+                f"{self._limit_s:.3g} s (HANDFUL_MAX_JOB_S). Send fewer inputs."
+            )
+        return Cost(seconds, seconds)
+
     def fit_together(self, job: AdaptJob, most: int) -> int:
         """How many adapts of a support set, at most `most`, fit into the memory of a job at a time; at least one."""
         size = self._memory[job.model].total(_terms_of(job))

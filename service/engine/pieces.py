@@ -11,7 +11,7 @@ from service.arrays import Array, Arrays
 from service.engine.costs import PIECE_S, Cost
 from service.engine.device import Device
 from service.engine.folds import parts
-from service.engine.jobs import Adapted, AdaptJob, PredictJob
+from service.engine.jobs import Adapted, AdaptJob, HeldOut, PredictJob
 from service.errors import Diverged
 
 SHORT_S = 0.1
@@ -83,7 +83,7 @@ class LargeHeldOut:
         self._features: list[Tensor] = [] if job.features is None else [job.features]
         self._size = piece_size(len(self._left), cost)
         self._together = min(together, piece_size(len(self._folds), cost))
-        self._answers: list[tuple[Array, Array]] = []
+        self._answers: list[tuple[Array, HeldOut]] = []
         pieces = ceil(len(self._left) / self._size) + ceil(len(self._folds) / self._together)
         self.piece_s = cost.seconds / max(1, pieces)
 
@@ -104,12 +104,14 @@ class LargeHeldOut:
         return None if self._folds else self._whole()
 
     def _whole(self) -> Arrays:
-        """The fold of each example, and its answer; NaN for one that is never left out."""
-        outputs = self._answers[0][1].shape[-1] if self._answers else 0
+        """The fold of each example, its answer, and how familiar it is; NaN for one that is never left out."""
+        outputs = self._answers[0][1].answers.shape[-1] if self._answers else 0
         whole = np.full((len(self._fold), outputs), np.nan, np.float32)
-        for fold, answers in self._answers:
-            whole[fold] = answers
-        return {"fold": self._fold, "answers": whole}
+        familiar = np.full(len(self._fold), np.nan, np.float32)
+        for fold, found in self._answers:
+            whole[fold] = found.answers
+            familiar[fold] = np.nan if found.familiar is None else found.familiar
+        return {"fold": self._fold, "answers": whole, "familiar": familiar}
 
     def next_is_short(self) -> bool:
         """A single fold of a slow learner may take long."""
@@ -123,6 +125,45 @@ class LargeHeldOut:
         else:
             self._together = max(1, self._together // 2)
         return before != (self._size, self._together)
+
+
+class LargeFamiliar:
+    """How familiar queries are to a support set. What is not encoded yet is encoded piece by piece.
+
+    Args:
+        job: The support set.
+        queries: The queries (q, *input).
+        cost: The estimated cost.
+        finish: Keeps the features of the support set.
+    """
+
+    def __init__(self, job: AdaptJob, queries: Array, cost: Cost, finish: Callable[[Tensor], None]) -> None:
+        self._job, self._finish = job, finish
+        self._left = np.concatenate([job.new_inputs(), queries])
+        self._count = len(job.support.targets)
+        self._features: list[Tensor] = [] if job.features is None else [job.features]
+        self._size = piece_size(len(self._left), cost)
+        self.piece_s = cost.seconds / ceil(len(self._left) / self._size)
+
+    def advance(self, device: Device) -> Array | None:
+        """Encode some inputs; when all are encoded, compare them."""
+        self._features += device.encode(self._job.model, [self._left[: self._size]], [self._job.tenant])
+        self._left = self._left[self._size :]
+        if len(self._left):
+            return None
+        examples, query = torch.cat(self._features).tensor_split([self._count])
+        self._finish(examples.clone())
+        found = device.familiar(self._job._replace(features=examples), query)
+        return np.full(len(query), np.nan, np.float32) if found is None else found
+
+    def next_is_short(self) -> bool:
+        """Every piece is short."""
+        return True
+
+    def shrink(self) -> bool:
+        """Encode half as many inputs at a time."""
+        self._size, before = max(1, self._size // 2), self._size
+        return self._size < before
 
 
 class LargePredict:

@@ -87,6 +87,16 @@ class WorkerClient:
         found: Arrays = await self._request(lambda number: messages.HoldOut(number, model, key, support, share))
         return found
 
+    async def familiar(
+        self, model: str, key: str, queries: Array, support: SupportSet | None = None, *, share: Share = NOBODY
+    ) -> Array:
+        """How familiar queries are to a support set. Raises StateNotCached if its features are not cached."""
+        self._check_loaded(model)
+        found: Array = await self._request(
+            lambda number: messages.Familiar(number, model, key, queries, support, share)
+        )
+        return found
+
     def evict(self, key: str) -> None:
         """Remove a state from the worker's cache."""
         self._send(messages.Evict(key))

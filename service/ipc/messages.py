@@ -68,6 +68,17 @@ class HoldOut(Message):
     share: Share = NOBODY
 
 
+class Familiar(Message):
+    """Tell how familiar queries are to a support set. The fields are the arguments of `Engine.familiar`."""
+
+    id: int
+    model: str
+    key: str
+    queries: Array
+    support: SupportSet | None
+    share: Share = NOBODY
+
+
 class Evict(Message):
     """Remove a state from the cache."""
 
@@ -115,7 +126,7 @@ class Failed(Message):
     detail: str
 
 
-ToWorker = Adapt | Predict | HoldOut | Evict | Cancel
+ToWorker = Adapt | Predict | HoldOut | Familiar | Evict | Cancel
 ToApi = Hello | Heartbeat | Adapted | Answered | HeldOut | NotCached | Failed
 
 ERRORS: dict[str, type[HandfulError]] = {

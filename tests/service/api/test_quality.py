@@ -71,7 +71,7 @@ def test_a_wrong_label_is_suspected(api, worker, monkeypatch):
 
     def hold_out(*_) -> asyncio.Future:
         found = asyncio.get_running_loop().create_future()
-        found.set_result({"fold": np.arange(6), "answers": logits})
+        found.set_result({"fold": np.arange(6), "answers": logits, "familiar": np.zeros(6)})
         return found
 
     monkeypatch.setattr(worker, "submit_held_out", hold_out)

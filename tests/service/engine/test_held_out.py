@@ -9,6 +9,7 @@ import pytest
 from service.arrays import SupportSet, text_array
 from service.cards import Catalogue
 from service.engine import worker as worker_module
+from service.engine.base import StateNotCached
 from service.engine.folds import NEVER
 from service.engine.worker import Worker
 from service.errors import TooCostly
@@ -58,6 +59,47 @@ async def test_the_answers_equal_those_of_adapting_without_the_example(one, name
         expected = await one.predict(name, "by hand", whole.inputs[[place]])
         np.testing.assert_allclose(found["answers"][place], expected[0], rtol=2e-3, atol=2e-3)
     assert np.isnan(found["answers"][never]).all()
+
+
+async def test_queries_are_as_familiar_with_cached_features_as_without(zoo):
+    taught, queries = support(3, 3, 0), np.concatenate([support(3, 3, 0).inputs[:2], images(3, 9)])
+    with working(Settings(models=zoo, deadline_s=600)) as worker:
+        with pytest.raises(StateNotCached):
+            await worker.familiar("glyphs", "alice", queries)
+        without = await worker.familiar("glyphs", "alice", queries, taught)
+        await worker.adapt("glyphs", "alice", taught)
+        cached = await worker.familiar("glyphs", "alice", queries)
+    np.testing.assert_allclose(without, cached, rtol=1e-4, atol=1e-4)
+    assert without.shape == (5,)
+
+
+async def test_features_that_were_sent_again_are_kept_beside_the_state(zoo):
+    taught, queries = support(3, 3, 0), images(3, 9)
+    with working(Settings(models=zoo, deadline_s=600)) as worker:
+        state = await worker.adapt("glyphs", "alice", taught)
+        worker.evict("alice")
+        await worker.predict("glyphs", "alice", queries, state)
+        with pytest.raises(StateNotCached):
+            await worker.familiar("glyphs", "alice", queries)
+        first = await worker.familiar("glyphs", "alice", queries, taught)
+        np.testing.assert_allclose(await worker.familiar("glyphs", "alice", queries), first, rtol=1e-4, atol=1e-4)
+
+
+async def test_a_left_out_example_is_as_familiar_as_a_query(zoo):
+    taught = support(3, 3, 0)
+    with working(Settings(models=zoo, deadline_s=600)) as worker:
+        found = await worker.held_out("glyphs", "alice", taught)
+        others = np.arange(1, 9)
+        part = SupportSet(taught.inputs[others], taught.targets[others], 3)
+        expected = await worker.familiar("glyphs", "bob", taught.inputs[:1], part)
+    np.testing.assert_allclose(found["familiar"][0], expected[0], rtol=1e-4, atol=1e-4)
+
+
+async def test_a_model_without_shared_features_cannot_tell_what_is_familiar(zoo):
+    with working(Settings(models=zoo, deadline_s=600)) as worker:
+        found = await worker.held_out("glyphs-maml", "alice", support(2, 2, 0))
+        assert np.isnan(found["familiar"]).all()
+        assert np.isnan(await worker.familiar("glyphs-maml", "alice", images(2, 0), support(2, 2, 0))).all()
 
 
 @pytest.mark.parametrize("model", ["glyphs", "glyphs-maml"])
