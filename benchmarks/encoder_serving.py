@@ -34,8 +34,6 @@ CALLS = (("predict", 1), ("predict", 15), ("adapt", WAYS * SHOTS))
 SECONDS = {TEXTS: 4.0, PHOTOS: 8.0}
 LONGER = 3
 """Many requests of many inputs take longer, and Handful runs those of all clients at the same speed."""
-SETTLES = 12
-"""A worker measures its costs for a while after its start."""
 BATCHED = 16
 """Requests whose inputs the limit encodes together, at most."""
 UNCACHED = {"SERVE": "texts,photos", "DEFAULT_MODEL": TEXTS, "FEATURE_CACHE_BYTES": "0"}
@@ -110,10 +108,18 @@ def measure_service(name: str, kinds: list[str], factor: float) -> None:
     with stage() as given, running(peer.service, ZOO, given.redis_url, **peer.settings) as one:
         for kind in kinds:
             adapt_all(one, kind)
-            for _ in range(SETTLES):
-                one.settle()
+            wait_until_idle(one)
             for scene in scenes([kind]):
                 record(scene, name, drive(one, load_of(one, scene, factor * scene.seconds())))
+
+
+def wait_until_idle(one: Running) -> None:
+    """A worker measures its costs for a while after its start, on a busy machine for minutes."""
+    for _ in range(180):
+        before = one.processor_seconds()
+        time.sleep(1)
+        if one.processor_seconds() - before < 0.05:
+            return
 
 
 def adapt_all(one: Running, kind: str) -> None:

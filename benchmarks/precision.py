@@ -9,6 +9,7 @@ default only if all top answers are the same and no probability differs by more 
 import argparse
 from collections.abc import Callable
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,18 @@ from rich.console import Console
 from torch import Tensor
 
 from benchmarks import features
+from benchmarks.encoder_serving import rate_of
 from benchmarks.learners_on_features import answer_of, published_texts, shipped_photos
 from benchmarks.results import keep
 from models.datasets.episode import EpisodeSampler, Shape, rng_of
 from models.functional import encode_many
 from models.learner import Episode
+from models.recipes.photos import PHOTO
 from service.cards import Card
 from service.settings import ZOO
 
 QUERIES, PER_CLASS = 10_000, 10
+PHOTOS_AT_ONCE, SECONDS = 16, 2.0
 SETTINGS = {"texts": ((5, 1), (5, 5), (45, 1), (45, 5)), "photos": ((5, 1), (5, 5), (20, 1), (20, 5))}
 
 Encode = Callable[[Any], Tensor]
@@ -45,7 +49,25 @@ def main() -> None:
             shape = Shape(ways, shots, PER_CLASS)
             found[f"{kind}, {shape.title()}"] = difference(kind, exact, reduced, shape)
             Console().print(kind, shape.title(), found[f"{kind}, {shape.title()}"])
-    keep(precision=found)
+    keep(precision=found, memory_formats=memory_formats())
+
+
+def memory_formats() -> dict[str, float]:
+    """Milliseconds of processor time a photo, of the encoder of `photos` in both memory formats and precisions.
+
+    The encoder changes the format to `channels_last` in `eval()` mode only. The modes differ in nothing else.
+    """
+    encoder, pixels = shipped_photos().encoder, torch.rand(PHOTOS_AT_ONCE, 3, PHOTO["size"], PHOTO["size"])
+    found = {}
+    for training, reduced in product((False, True), repeat=2):
+        encoder.train(training)
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=reduced):
+            rate = rate_of(partial(encoder, pixels), SECONDS)
+        name = f"{'contiguous' if training else 'channels_last'}, {'bfloat16' if reduced else 'float32'}"
+        found[name] = round(1000 / rate / PHOTOS_AT_ONCE, 1)
+        Console().print(name, found[name], "ms")
+    encoder.eval()
+    return found
 
 
 def samplers(kind: str, data: Path, folder: Path) -> tuple[EpisodeSampler, EpisodeSampler]:

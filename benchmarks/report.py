@@ -42,6 +42,7 @@ def parts(found: dict[str, Any]) -> dict[str, str]:
         "peak": report_limits.peak(found["peak"]),
         "encoder-rates": report_encoders.rates(found.get("encoders", {})),
         "encoder-ratios": report_encoders.ratios(found.get("encoders", {})),
+        "memory-formats": report_encoders.memory_formats(found.get("memory_formats", {})),
         "precision": report_encoders.precision(found.get("precision", {})),
     }
 

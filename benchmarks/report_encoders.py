@@ -45,6 +45,13 @@ def precision(found: Mapping[str, Mapping[str, float]]) -> str:
     return table(header, rows)
 
 
+def memory_formats(found: Mapping[str, float]) -> str:
+    """Milliseconds of processor time a photo."""
+    return table(
+        ["memory format and precision", "ms a photo"], [[name, f"{value:.1f}"] for name, value in found.items()]
+    )
+
+
 def _ratio(by: Mapping[str, Mapping[str, Any]], own: str, other: str) -> float | None:
     ours, theirs = (by.get(name, {}).get("per_cpu") for name in (own, other))
     return ours / theirs if ours and theirs else None

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
+from service import client_commands
 from service.cards import Card, Catalogue
 from service.environment import PREFIX
 from service.errors import HandfulError
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Teach a model from a handful of examples, per client, over REST.", no_args_is_help=True, add_completion=False
 )
-
-CLIENT_TIMEOUT_S = 600
 
 Data = Annotated[
     Path | None,
@@ -219,56 +218,6 @@ def _card(model: str, folder: Path) -> Card:
     return Card.read(path)
 
 
-Url = Annotated[str, typer.Option(help="Address of the service.", envvar="HANDFUL_URL")]
-Key = Annotated[str | None, typer.Option(help="API key of the tenant.", envvar="HANDFUL_KEY")]
-Names = Annotated[list[str] | None, typer.Argument(help="Ids of clients; by default all of the tenant.")]
-
-
-@app.command("export")
-def export_clients(
-    clients: Names = None,
-    out: Annotated[Path, typer.Option(help="Folder for the files, ID.safetensors each.")] = Path("clients"),
-    url: Url = "http://127.0.0.1:8000",
-    key: Key = None,
-) -> None:
-    """Write clients of a running service to files: examples, labels and ids."""
-    from service.client import Handful  # noqa: PLC0415
-    from service.commands.transfer import export_clients  # noqa: PLC0415
-
-    with Handful(url, api_key=key, timeout_s=CLIENT_TIMEOUT_S) as handful:
-        export_clients(handful, clients or [], out)
-
-
-@app.command("import")
-def import_clients(
-    files: Annotated[list[Path], typer.Argument(help="Files, or folders of files, as written by handful export.")],
-    client: Annotated[str | None, typer.Option(help="Id of the client; by default that of the file name.")] = None,
-    url: Url = "http://127.0.0.1:8000",
-    key: Key = None,
-) -> None:
-    """Create or replace clients of a running service from files. They are adapted to their examples again."""
-    from service.client import Handful  # noqa: PLC0415
-    from service.commands.transfer import import_clients  # noqa: PLC0415
-
-    with Handful(url, api_key=key, timeout_s=CLIENT_TIMEOUT_S) as handful:
-        import_clients(handful, files, client)
-
-
-@app.command()
-def readapt(
-    clients: Names = None,
-    model: Annotated[str | None, typer.Option(help="Move the clients to this model.")] = None,
-    url: Url = "http://127.0.0.1:8000",
-    key: Key = None,
-) -> None:
-    """Adapt clients of a running service again whose checkpoint was replaced, or move them to another model."""
-    from service.client import Handful  # noqa: PLC0415
-    from service.commands.transfer import readapt_clients  # noqa: PLC0415
-
-    with Handful(url, api_key=key, timeout_s=CLIENT_TIMEOUT_S) as handful:
-        readapt_clients(handful, clients or [], model)
-
-
 @app.command()
 def models(as_json: Annotated[bool, typer.Option("--json", help="Print all cards as JSON.")] = False) -> None:
     """List the models that are served, with their measured scores."""
@@ -282,6 +231,9 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="Print all cards
         figures = "\n".join(f"{f.setting}: {f.metric} {f.value()}" for f in card.figures)
         table.add_row(card.name, card.algorithm, str(card.max_ways or "any"), figures)
     Console().print(table)
+
+
+client_commands.add_to(app)
 
 
 def main() -> None:

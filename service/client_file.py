@@ -105,6 +105,8 @@ def from_parts(fields: Mapping[str, Any], tensors: Arrays) -> ClientFile:
     try:
         header = Header.model_validate(known)
         inputs = _unpacked(tensors) if header.ids else None
+        if tensors["targets"].min(initial=0) < 0 and header.classes is not None:
+            raise IndexError
         labels = labels_of(header.classes, tensors["targets"].tolist())
     except (ValidationError, ValueError, KeyError, IndexError, TypeError) as error:
         raise Unprocessable(f"The file of the client is of another form: {type(error).__name__}.") from None

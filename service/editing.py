@@ -6,11 +6,14 @@ from typing import Any, NamedTuple
 from service.cards import Card
 from service.clock import Clock
 from service.errors import Conflict, UnknownClass, UnknownExample, Unprocessable
+from service.executor import Executor
 from service.learning import Learning, Lesson, check_expected, retried
 from service.store.examples import Example
 from service.store.reading import Contents
 from service.store.records import Adapted, ClientKey, Record
 from service.support_sets import checked_new_labels
+
+THREADS = Executor("show")
 
 
 class Edit(NamedTuple):
@@ -75,7 +78,8 @@ class Editing:
 
         contents = await self._store.contents(client, record.version, choose)
         more = len(found) > limit
-        return Page(contents.record, self._shown(contents, inputs=wanted.inputs), found[limit - 1] if more else None)
+        shown = await self._shown(contents, inputs=wanted.inputs)
+        return Page(contents.record, shown, found[limit - 1] if more else None)
 
     def _limit(self, record: Record, wanted: Wanted) -> int:
         """The examples of one page, so that it is not over the limit for answers."""
@@ -84,10 +88,11 @@ class Editing:
         most = self._learning.settings.max_answer_bytes // (JSON_BYTES * max(1, record.form.numbers()))
         return max(1, min(wanted.limit, most))
 
-    def _shown(self, contents: Contents, *, inputs: bool) -> list[Shown]:
+    async def _shown(self, contents: Contents, *, inputs: bool) -> list[Shown]:
         raw: list[Any] = [None] * len(contents.examples)
         if inputs and contents.examples:
-            raw = self._learning.served(contents.record).input.show(contents.support().inputs)
+            kind, decoded = self._learning.served(contents.record).input, contents.support().inputs
+            raw = await THREADS.run(lambda: kind.show(decoded), decoded.nbytes)
         labels = contents.labels()
         return [Shown(*each) for each in zip(contents.examples, labels, raw, strict=True)]
 
@@ -96,7 +101,8 @@ class Editing:
         contents = await self._store.contents(client)
         place = place_of(contents, name)
         one = contents.chosen(lambda *_: [place])
-        return contents.record, self._shown(one, inputs=inputs)[0]
+        [shown] = await self._shown(one, inputs=inputs)
+        return contents.record, shown
 
     async def relabel(
         self, client: ClientKey, name: str, label: Any, expected: Collection[str] | None = None

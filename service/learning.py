@@ -71,7 +71,8 @@ class Learning:
         """The card of a client's model. Raises Conflict."""
         if record.model not in self.catalogue:
             raise Conflict(
-                f"The client's model {record.model!r} is no longer served here. Adapt the client with another model."
+                f"The client's model {record.model!r} is no longer served here. Adapt the client with another model, "
+                f"or move it to one of the same inputs: POST /clients/{record.client_id}/model."
             )
         return self.catalogue[record.model]
 

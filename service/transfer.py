@@ -11,12 +11,15 @@ from service.cards import Card
 from service.client_file import ClientFile, to_file
 from service.clock import Clock
 from service.errors import Conflict, Unprocessable
+from service.executor import Executor
 from service.gathering import NOTHING, Gathered, gather, known_of
 from service.inputs.decoder import Decoder
 from service.learning import Learning, Lesson, check_expected, retried
 from service.store.examples import NAME, form_of
 from service.store.records import Adapted, ClientKey, Record
 from service.support_sets import checked_new_labels
+
+THREADS = Executor("file")
 
 
 class Transfer:
@@ -28,7 +31,8 @@ class Transfer:
     async def export(self, client: ClientKey, version: int | None = None) -> tuple[Record, bytes]:
         """The record and the file of a version. Raises UnknownClient, UnknownVersion, VersionGone, CorruptRecord."""
         contents = await self._store.contents(client, version)
-        return contents.record, to_file(contents)
+        size = sum(len(example.raw) for example in contents.examples)
+        return contents.record, await THREADS.run(lambda: to_file(contents), size)
 
     async def load(
         self, client: ClientKey, file: ClientFile, *, append: bool = False, expected: Collection[str] | None = None

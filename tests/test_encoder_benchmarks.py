@@ -11,6 +11,7 @@ from benchmarks import encoder_serving, report_encoders
 from benchmarks.encoder_bodies import LABELS, SHOTS, WAYS, adapt_body, inputs, predict_body
 from benchmarks.encoder_serving import Scene, scenes
 from benchmarks.features import stored
+from benchmarks.methods import head_table
 from benchmarks.peers.encoders import PHOTOS, TEXTS, photos
 
 
@@ -77,3 +78,10 @@ def test_features_are_encoded_once_and_then_read(tmp_path: Path):
     assert torch.equal(stored(tmp_path / "a.npy", 600, encode), first)
     assert first.flatten().tolist() == list(range(600))
     assert sum(calls) == 600
+
+
+@pytest.mark.parametrize("kind", [TEXTS, PHOTOS])
+def test_the_table_of_learners_has_the_baseline_on_top_and_the_model_at_the_end(kind):
+    rows = head_table(kind).splitlines()[2:]
+    assert rows[0].startswith("| baseline: scikit-learn, LogisticRegression |")
+    assert rows[-1].startswith(f"| the model `{kind}` |")

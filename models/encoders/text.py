@@ -1,5 +1,6 @@
 """A pre-trained text encoder: Reimers, Gurevych 2019, "Sentence-BERT", arXiv:1908.10084, for its pooling."""
 
+import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,9 @@ BATCH_TEXTS = 32
 """Texts of about one length that are encoded as one batch."""
 MOST_TOKENS = 512
 """Tokens of a text where a model folder does not say how many it takes."""
+
+MODULES = {"Transformer", "Pooling", "Normalize"}
+"""Modules of a sentence-transformers folder that are supported."""
 
 
 class TextEncoder(Encoder):
@@ -88,8 +92,18 @@ def _max_tokens(folder: Path, config: Any) -> int:
     return int(known or min(getattr(config, "max_position_embeddings", MOST_TOKENS), MOST_TOKENS))
 
 
+def _check_modules(folder: Path) -> None:
+    """Raise ValueError for a sentence-transformers folder with a module that is not supported."""
+    path = folder / "modules.json"
+    modules = json.loads(path.read_text()) if path.is_file() else []
+    others = {str(each["type"]).rpartition(".")[2] for each in modules} - MODULES
+    if others:
+        raise ValueError(f"{folder} has the module {', '.join(sorted(others))}; supported are {', '.join(MODULES)}")
+
+
 def _pooling(folder: Path) -> str:
     """`cls` or `mean`, as the folder's pooling module says. Raises ValueError for another."""
+    _check_modules(folder)
     config = json_of(folder / "1_Pooling" / "config.json")
     if config.get("pooling_mode_cls_token"):
         return "cls"

@@ -14,15 +14,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
-from service.api.schemas import (
-    AdaptRequest,
-    CopyRequest,
-    MoveRequest,
-    NewLabel,
-    PredictRequest,
-    Problem,
-    RollbackRequest,
-)
+from service.api.client_schemas import CopyRequest, MoveRequest, NewLabel, RollbackRequest
+from service.api.schemas import AdaptRequest, PredictRequest, Problem
 from service.errors import BadRequest, Forbidden, HandfulError, HeadTooLarge, TooSlow, Unauthorized, Unprocessable
 from service.store.records import Receipt
 

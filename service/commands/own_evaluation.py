@@ -179,13 +179,14 @@ def _shapes(measured: Measured, shape: Shape) -> list[Shape]:
 
 def _print(measured: Measured, figures: dict[Shape, list[Figure]], *, as_json: bool) -> None:
     if as_json:
-        found = [one.model_dump() for each in figures.values() for one in each]
-        print(json.dumps({"model": measured.name, "data": measured.own.path.name, "figures": found}, indent=2))
+        dumped = [one.model_dump() for each in figures.values() for one in each]
+        print(json.dumps({"model": measured.name, "data": measured.own.path.name, "figures": dumped}, indent=2))
         return
     metrics = [one.metric for one in next(iter(figures.values()))]
-    table = Table("setting", *(metric.replace("_", " ") for metric in metrics))
-    for each in figures.values():
-        table.add_row(each[0].setting, *(one.value() for one in each))
+    title = f"{measured.name} on {measured.own.path.name}, {measured.split}"
+    table = Table("setting", *(metric.replace("_", " ") for metric in metrics), title=title)
+    for shape, found in figures.items():
+        table.add_row(shape.title(), *(one.value() for one in found))
     Console().print(table)
 
 

@@ -151,7 +151,11 @@ class Reader:
         except ResponseError as error:
             raise _named(error, "support set") from None
         inputs, targets = parse_old_support(record, blob)
-        labels, taken = labels_of(record.classes, targets.tolist()), set[str]()
+        taken: set[str] = set()
+        try:
+            labels = labels_of(record.classes, targets.tolist())
+        except IndexError:
+            raise corrupt("support set") from None
         examples = []
         for raw, label in zip(to_raw(inputs), labels, strict=True):
             name = free_id(content_id(digest(raw), label), taken)

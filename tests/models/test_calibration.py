@@ -41,6 +41,18 @@ def test_the_temperature_is_finite_when_all_answers_are_right():
     assert temperature > 0
 
 
+def test_few_answers_that_are_all_right_leave_the_temperature_near_the_usual_one():
+    right = [Predictions(3 * torch.eye(3), torch.arange(3))] * 200
+    assert fit_temperature(right) < 0.01
+    assert 0.5 < fit_temperature(right, examples=20) < fit_temperature(right, examples=20, usual=2.0) < 1
+
+
+def test_many_answers_outweigh_the_usual_temperature():
+    logits, targets = honest(20_000, 5)
+    fitted = fit_temperature([Predictions(logits * 30, targets)], examples=20_000)
+    assert fitted == pytest.approx(30, rel=0.06)
+
+
 def test_calibrated_probabilities_have_a_small_error_and_overconfident_ones_a_large_one():
     logits, targets = honest(20_000, 5)
     assert calibration_error([Predictions(logits, targets)], 1.0) < 0.01

@@ -81,7 +81,7 @@ def gate(learner, views: torch.Tensor) -> float:
 
 def test_a_client_is_adapted_in_float32_under_autocast():
     learner, _ = prepared()
-    support = Support(pool().all_examples()[:4], torch.tensor([0, 1, 0, 1]), torch.ones(4, dtype=torch.bool), 2)
+    support = Support(pool().labelled()[0][:4], torch.tensor([0, 1, 0, 1]), torch.ones(4, dtype=torch.bool), 2)
     encoded = learner.eval().encode_support(support)
     plain = learner.adapt(encoded)["weights"]
     with torch.autocast("cpu", torch.bfloat16):

@@ -81,8 +81,9 @@ def test_rows_without_text_or_label_are_reported_by_line(tmp_path):
 
 def test_repeated_texts_are_left_out_and_two_labels_of_one_text_counted(tmp_path):
     more = [{"text": "TEXT 0  0", "label": f"class {c}", "split": "train"} for c in range(2)]
+    more.append({"text": "another", "label": "class 0", "split": "val"})
     read = own(jsonl(tmp_path, rows(2, 3, split="train") + more))
-    assert (read.rows, len(read.examples), read.duplicates, read.conflicts) == (8, 7, 1, 1)
+    assert (read.rows, len(read.examples), read.duplicates, read.conflicts) == (9, 8, 1, 1)
 
 
 def test_a_class_of_one_example_is_left_out(tmp_path):
@@ -153,6 +154,17 @@ def test_a_column_of_splits_is_followed_under_its_usual_names(tmp_path):
     assert Counter(each.split for each in read.examples) == {"train": 4, "val": 4, "test": 2}
     assert read.divided == "split"
     assert read.rejects.lines()[0] == "line 11: 'holdout' in the column 'split'; it takes train, val and test"
+
+
+def test_validation_is_held_out_of_training_where_the_column_of_splits_has_none(tmp_path):
+    made = rows(20, 3, split="train") + [
+        {"text": f"new {c}", "label": f"class {c}", "split": "test"} for c in range(20)
+    ]
+    read = own(jsonl(tmp_path, made))
+    by_split = {split: {e.label for e in read.examples if e.split == split} for split in ("train", "val", "test")}
+    assert [len(classes) for classes in by_split.values()] == [16, 4, 20]
+    assert not by_split["train"] & by_split["val"]
+    assert read.divided == "split; of the training split, classes are held out for validation"
 
 
 def test_an_input_in_two_splits_stays_in_the_later_one_only(tmp_path):

@@ -77,6 +77,11 @@ def test_a_csv_file_that_cannot_be_read_is_refused(tmp_path, content, said):
         read(csv(tmp_path, content))
 
 
+def test_names_of_columns_may_be_quoted(tmp_path):
+    found, _ = read(csv(tmp_path, '"text, as sent","label"\none,a\n'))
+    assert found[0].values == {"text, as sent": "one", "label": "a"}
+
+
 def test_a_csv_file_of_a_header_alone_has_no_rows(tmp_path):
     assert read(csv(tmp_path, "text,label\n")) == ([], [])
 

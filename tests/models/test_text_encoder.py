@@ -1,6 +1,7 @@
 """Text encoders from model folders: the library's own features, pinned weights, and nothing but safetensors."""
 
 import json
+import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -76,6 +77,15 @@ def test_pooling_by_the_first_token_is_read_from_the_folder(folder, tmp_path):
     assert (first - TextEncoder(str(folder)).eval()(TEXTS)).abs().max() > 1e-3
     pooling.write_text(json.dumps({"pooling_mode_max_tokens": True}))
     with pytest.raises(ValueError, match="pooling_mode_max_tokens"):
+        TextEncoder(str(copy))
+
+
+def test_a_folder_with_a_module_of_another_kind_is_refused(folder, tmp_path):
+    copy = tmp_path / "dense"
+    shutil.copytree(folder, copy)
+    kinds = ("models.Transformer", "models.Pooling", "models.Dense")
+    (copy / "modules.json").write_text(json.dumps([{"type": f"sentence_transformers.{kind}"} for kind in kinds]))
+    with pytest.raises(ValueError, match="has the module Dense"):
         TextEncoder(str(copy))
 
 

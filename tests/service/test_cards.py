@@ -20,6 +20,19 @@ def test_every_card_of_the_folder_is_served(models):
     assert set(Catalogue(models)) == {"glyphs", "sinusoid"}
 
 
+def test_own_models_are_served_too_and_cannot_take_the_name_of_another(models, tmp_path):
+    own = tmp_path / "own"
+    own.mkdir()
+    for name, source in (("tickets", "sinusoid"), ("glyphs", "sinusoid")):
+        for kind in ("json", "safetensors"):
+            shutil.copy(models / f"{source}.{kind}", own / f"{name}.{kind}")
+    served = Catalogue(models, "*", own)
+    assert set(served) == {"glyphs", "sinusoid", "tickets"}
+    assert served["glyphs"].kind == "classification"
+    assert set(Catalogue(models, "tick*", own)) == {"tickets"}
+    assert set(Catalogue(models, "*", tmp_path / "nowhere")) == {"glyphs", "sinusoid"}
+
+
 def test_hidden_files_are_ignored_without_a_log_message(models, caplog):
     (models / "._glyphs.json").write_bytes(b"\x00\x05\x16\x07 what macOS writes")
     (models / ".hidden.json").write_text("{}")

@@ -1,5 +1,6 @@
 """CSV files, read by pyarrow. Each bad row is reported by its line, and the others are read."""
 
+import csv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,9 +35,9 @@ def read(path: Path, rejects: Rejects) -> Iterator[Record]:
 
 
 def _names(path: Path, header: str, delimiter: str) -> list[str]:
-    names = [name.strip().strip('"') for name in header.split(delimiter)]
     if not header.strip():
         raise ValueError(f"{path} is empty, or its first line is: it needs a header")
+    names = [name.strip() for name in next(csv.reader([header.rstrip("\r")], delimiter=delimiter))]
     if NOT_UTF8 in header:
         raise ValueError(f"the header of {path} is not UTF-8: save it as CSV in UTF-8")
     if twice := [name for name in names if names.count(name) > 1]:
@@ -69,19 +70,22 @@ def _rows(path: Path, rest: bytes, names: list[str], delimiter: str, rejects: Re
 
 def _table(rest: bytes, names: list[str], delimiter: str, bad: dict[int, Any]) -> Any:
     """The rows as a table, every value as text. Ragged rows go to `bad`, by number."""
-    from pyarrow import BufferReader, csv, string  # noqa: PLC0415
+    from pyarrow import BufferReader, string  # noqa: PLC0415
+    from pyarrow import csv as arrow_csv  # noqa: PLC0415
 
     def note(row: Any) -> str:
         bad[row.number] = row
         return "skip"
 
-    return csv.read_csv(
+    return arrow_csv.read_csv(
         BufferReader(rest),
-        read_options=csv.ReadOptions(use_threads=False, block_size=len(rest) + 1, column_names=names),
-        parse_options=csv.ParseOptions(
+        read_options=arrow_csv.ReadOptions(use_threads=False, block_size=len(rest) + 1, column_names=names),
+        parse_options=arrow_csv.ParseOptions(
             delimiter=delimiter, newlines_in_values=True, ignore_empty_lines=False, invalid_row_handler=note
         ),
-        convert_options=csv.ConvertOptions(column_types=dict.fromkeys(names, string()), strings_can_be_null=False),
+        convert_options=arrow_csv.ConvertOptions(
+            column_types=dict.fromkeys(names, string()), strings_can_be_null=False
+        ),
     )
 
 

@@ -110,8 +110,7 @@ def collect(path: Path, type: str, given: Columns, seed: int, progress: Callable
             own.duplicates += 1
     _leave_lone_classes_out(own)
     _check(own)
-    if columns.split is None:
-        _divide(own, seed)
+    _divide(own, seed)
     if type == "table":
         own.examples = _one_type(own.examples)
     own.examples = list(_without_leaks(own, kind))
@@ -205,10 +204,19 @@ def _check(own: Own) -> None:
 
 
 def _divide(own: Own, seed: int) -> None:
-    tasks, labels = [each.task for each in own.examples], [each.label for each in own.examples]
-    division = splits.divide(tasks, labels, seed)
-    own.divided = division.by
-    own.examples = [one._replace(split=where) for one, where in zip(own.examples, division.splits, strict=True)]
+    """Divide the examples into splits; with a column of splits, hold some of training out if it has no validation."""
+    if own.columns.split is None:
+        division = splits.divide([each.task for each in own.examples], [each.label for each in own.examples], seed)
+        own.divided = division.by
+        own.examples = [one._replace(split=where) for one, where in zip(own.examples, division.splits, strict=True)]
+    elif not any(each.split == splits.VALIDATION for each in own.examples):
+        training = [i for i, each in enumerate(own.examples) if each.split == splits.TRAIN]
+        held = [own.examples[i] for i in training]
+        division = splits.divide([each.task for each in held], [each.label for each in held], seed)
+        own.divided = f"{own.columns.split}; of the training split, {division.by} are held out for validation"
+        for i, where in zip(training, division.splits, strict=True):
+            if where == splits.VALIDATION:
+                own.examples[i] = own.examples[i]._replace(split=where)
 
 
 def _one_type(examples: Sequence[Example]) -> list[Example]:

@@ -6,11 +6,12 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from service import errors
 from service.api.answers import adapted_response
+from service.api.client_schemas import ExampleInfo, ExamplePage, NewLabel
 from service.api.dependencies import KEY_SCHEMES, Client, Edits, editing
 from service.api.preconditions import IF_MATCH, if_match
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, client_of, documented_json, named, read
-from service.api.schemas import CLIENT_ID, AdaptResponse, ExampleInfo, ExamplePage, NewLabel
+from service.api.schemas import CLIENT_ID, AdaptResponse
 from service.editing import Shown, Wanted
 
 router = APIRouter(prefix="/clients/{client_id}", tags=["examples"], dependencies=KEY_SCHEMES)

@@ -94,7 +94,9 @@ def test_openapi_names_every_operation_and_resolves_every_reference(api):
     document = api.get("/openapi.json").json()
     names = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
     clients = ["adapt", "forget_client", "get_client", "list_clients", "predict"]
-    assert sorted(names) == sorted([*clients, "list_models", "get_model", "healthz", "readyz"])
+    examples = ["list_examples", "get_example", "relabel_example", "remove_example", "rename_class", "remove_class"]
+    versions = ["list_versions", "rollback", "copy_client", "move_client", "readapt", "export_client", "import_client"]
+    assert sorted(names) == sorted([*clients, *examples, *versions, "list_models", "get_model", "healthz", "readyz"])
     schemas = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
     assert {part["$ref"] for part in parts(document) if isinstance(part.get("$ref"), str)} <= schemas
 

@@ -211,6 +211,14 @@ def test_a_change_is_refused_after_another_one(api):
     assert api.delete("/clients/alice", headers={"If-Match": "*"}).status_code == 204
 
 
+def test_a_retry_of_a_change_gets_the_first_answer_although_the_tag_is_old(api):
+    tag = adapt(api, letters("LV")).headers["etag"]
+    body = {"client_id": "alice", "support": letters("Z"), "mode": "append"}
+    headers = {"If-Match": tag, "Idempotency-Key": "one"}
+    first, again = (api.post("/adapt", json=body, headers=headers) for _ in range(2))
+    assert (first.status_code, again.content, again.headers["etag"]) == (200, first.content, first.headers["etag"])
+
+
 def test_a_header_that_is_no_entity_tag_is_refused(api):
     adapt(api, letters("LV"))
     assert api.delete("/clients/alice", headers={"If-Match": "3"}).json()["field"] == "If-Match"

@@ -35,6 +35,14 @@ def test_predict_and_append_are_409_with_the_way_out(api):
     assert all("glyphs-maml" in refusal.json()["detail"] for refusal in refusals)
 
 
+def test_it_can_be_moved_to_another_model(api):
+    moved = api.post("/clients/alice/model", json={"model": "glyphs"}).json()
+    assert (moved["model"], moved["version"], moved["classes"]) == ("glyphs", 2, ["L", "V"])
+    assert api.post("/predict", json={"client_id": "alice", "inputs": [png("L")]}).status_code == 200
+    asked = api.post("/predict", json={"client_id": "alice", "inputs": [png("L")], "version": 1})
+    assert (asked.status_code, asked.json()["code"]) == (409, "conflict")
+
+
 def test_it_can_be_listed_adapted_again_and_removed(api):
     assert api.get("/clients").json()["clients"][0]["model"] == "glyphs-maml"
     assert api.get("/clients/alice").status_code == 200

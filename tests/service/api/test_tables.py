@@ -219,3 +219,25 @@ def test_a_row_of_more_columns_than_a_request_has_fields_is_answered(api):
     adapted = adapt(api, [{"input": one, "label": j % 2} for j, one in enumerate(wide)])
     assert adapted.status_code == 200, adapted.text
     assert labels(predict(api, wide[:2])) == [0, 1]
+
+
+def test_rows_are_shown_as_objects_and_moved_as_a_file(api):
+    adapt(api)
+    shown = api.get("/clients/acme/examples", params={"inputs": True}).json()["examples"]
+    assert [each["input"] for each in shown] == ROWS
+    file = api.get("/clients/acme/export").content
+    answer = api.post("/clients/copy/import", content=file, headers={"content-type": "application/safetensors"})
+    assert answer.status_code == 200, answer.text
+    copied = api.get("/clients/copy/examples", params={"inputs": True}).json()["examples"]
+    assert copied == shown
+    assert labels(api.post("/predict", json={"client_id": "copy", "inputs": ASKED})) == labels(predict(api))
+
+
+def test_columns_of_removed_rows_are_forgotten(api):
+    adapt(api)
+    more = [{"input": ROWS[0] | {"secret": "x"}, "label": "stays", "id": "secret"}]
+    adapt(api, more, mode="append")
+    asked = [ASKED[0] | {"secret": "y"}]
+    assert ("unknown_column", "secret") not in codes(predict(api, asked))
+    api.delete("/clients/acme/examples/secret").raise_for_status()
+    assert ("unknown_column", "secret") in codes(predict(api, asked))

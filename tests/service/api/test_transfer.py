@@ -3,9 +3,12 @@
 import json
 import random
 
+import numpy as np
 import pytest
 from safetensors.numpy import load, save
 
+from service import client_file
+from service.api.parsing import parse_client_file
 from service.settings import Settings
 from tests.service.drawings import letters, png, wave
 from tests.service.serving import serving, working
@@ -132,6 +135,52 @@ def test_an_import_is_refused_after_another_change(api):
     for mode in ("replace", "append"):
         lost = load_file(api, exported(api), headers={"If-Match": tag}, mode=mode)
         assert (lost.status_code, lost.json()["code"]) == (412, "precondition_failed")
+
+
+def made(changes: dict, tensors: dict | None = None, base: bytes = b"") -> bytes:
+    """The file of a client with other fields or tensors, and a digest that fits."""
+    fields, whole = parse_client_file(base, 100)
+    whole |= tensors or {}
+    fields = {name: value for name, value in fields.items() if name != "digest"} | changes
+    fields["digest"] = client_file._digest(fields, whole)
+    return save(whole, {name: client_file._text(name, value) for name, value in fields.items()})
+
+
+WRONG = {
+    "a negative target": ({}, {"targets": np.array([-1, 0, 1, 1])}),
+    "a target without a class": ({}, {"targets": np.array([0, 0, 1, 2])}),
+    "targets that are numbers": ({}, {"targets": np.zeros(4, np.float32)}),
+    "too few targets": ({}, {"targets": np.array([0, 1])}),
+    "inputs of another size": (
+        {"form": {"dtype": "uint8", "shape": [1, 8, 8]}},
+        {"inputs": np.zeros((4, 1, 8, 8), "u1")},
+    ),
+    "inputs of another form": ({}, {"inputs": np.zeros((4, 1, 28, 28), np.float32)}),
+    "inputs without examples": ({}, {"inputs": np.zeros((4, 0), np.uint8)}),
+    "one id twice": ({"ids": ["a", "a", "b", "c"]}, {}),
+    "an id that is no name": ({"ids": ["a b", "a", "b", "c"]}, {}),
+    "too few ids": ({"ids": ["a"]}, {}),
+    "a time that is none": ({"times": ["now"] * 4}, {}),
+    "a class that is no label": ({"classes": ["L", " V"]}, {}),
+    "classes of two kinds": ({"classes": ["L", 1]}, {}),
+    "no classes": ({"classes": None}, {}),
+    "another kind of input": ({"input": {"type": "vector", "length": 1}}, {}),
+    "another format": ({"file": "handful-client-9"}, {}),
+    "a field of another type": ({"label_names": [1]}, {}),
+}
+
+
+@pytest.mark.parametrize(("changes", "tensors"), WRONG.values(), ids=WRONG)
+def test_a_file_that_contradicts_itself_is_refused(api, changes, tensors):
+    adapt(api, letters("LV"))
+    answer = load_file(api, made(changes, tensors, exported(api)))
+    assert answer.status_code in (409, 422), answer.text
+    assert api.get("/clients/bob").status_code == 404
+
+
+def test_a_made_file_is_accepted(api):
+    adapt(api, letters("LV"))
+    assert load_file(api, made({"ids": list("abcd")}, {}, exported(api))).json()["ids"] == list("abcd")
 
 
 def test_json_is_no_file(api):

@@ -1,0 +1,90 @@
+"""The bodies of requests and answers on the examples and versions of a client."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.api.schemas import Body, ClientId, LabelIn
+from service.store.records import Receipt
+
+
+class NewLabel(Body):
+    """Another label for an example, or another name for a class."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"label": "refund"}]})
+
+    label: LabelIn
+
+
+class ExampleInfo(BaseModel):
+    """An example of a client."""
+
+    id: str = Field(examples=["photo-17"])
+    label: str | int | float | list[float] = Field(examples=["refund"])
+    created_at: datetime
+    input: Annotated[
+        Any,
+        Field(description="The decoded input, if it was asked for.", exclude_if=lambda given: given is None),
+    ] = None
+
+
+class ExamplePage(BaseModel):
+    """A page of examples."""
+
+    version: int
+    examples: list[ExampleInfo]
+    next_cursor: int | None = Field(description="The `cursor` of the next page; null at the end.")
+
+
+class RollbackRequest(Body):
+    """The version to go back to."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"version": 3}]})
+
+    version: int = Field(strict=True, ge=1)
+
+
+class MoveRequest(Body):
+    """The model to move to."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"model": "glyphs-maml"}]})
+
+    model: str = Field(description="The name of a model, as in GET /models.")
+
+
+class CopyRequest(Body):
+    """The client to make."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"client_id": "alice-trial"}]})
+
+    client_id: ClientId
+    version: int | None = Field(None, strict=True, ge=1, description="The version to copy. Default: the current one.")
+
+
+class Readapted(BaseModel):
+    """What adapting again has done."""
+
+    client_id: str
+    model: str
+    version: int
+    readapted: bool = Field(description="Whether the state was made again.")
+
+
+class VersionInfo(BaseModel):
+    """A version of a client; of one that a removal took, only the receipt."""
+
+    version: int
+    change: str | None = Field(None, description="What made it: replace, append, relabel, rename, remove, ...")
+    model: str | None = None
+    classes: list[str] | list[int] | None = None
+    examples: int | None = None
+    created_at: datetime | None = None
+    receipt: Receipt | None = Field(None, description="What this version removed.")
+    gone: Receipt | None = Field(None, description="The removal that took this version.")
+
+
+class VersionList(BaseModel):
+    """The versions of a client, the latest first."""
+
+    versions: list[VersionInfo]
