@@ -60,7 +60,7 @@ def wilson(right: int, count: int) -> tuple[float, float]:
     share, squared = right / count, Z95**2 / count
     middle = (share + squared / 2) / (1 + squared)
     half = Z95 / (1 + squared) * math.sqrt(share * (1 - share) / count + squared / (4 * count))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    return max(0.0, middle - half) if right else 0.0, min(1.0, middle + half) if right < count else 1.0
 
 
 def confusion(answers: Array, targets: Array, ways: int) -> Array:
