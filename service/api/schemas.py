@@ -187,22 +187,6 @@ class PredictRequest(Body):
     )
 
 
-class Query(Body):
-    """A labelled query."""
-
-    input: RequestInput
-    label: LabelIn = Field(description="The right label; null for a query of no class of the client.")
-
-
-class EvaluateRequest(Body):
-    """Compare the answers to queries with their labels."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"queries": [{"input": 1, "label": 0.84}]}]})
-
-    queries: list[Query] = Field(min_length=1)
-    version: int | None = Field(None, strict=True, ge=1, description="The version to ask. Default: the current one.")
-
-
 class Classified(BaseModel):
     """The answer of a classifier to one input."""
 

@@ -7,11 +7,11 @@ from fastapi import APIRouter, Query, Request, Response
 
 from service import errors
 from service.api.answers import written
+from service.api.client_schemas import EvaluateRequest
 from service.api.dependencies import KEY_SCHEMES, Client, Judges, use_cases
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, client_of, documented_json, read
 from service.api.routes.examples import BODY, READS
-from service.api.schemas import EvaluateRequest
 from service.arrays import Array
 from service.cards import Card
 from service.evaluation import Evaluation, evaluation, targets_of
