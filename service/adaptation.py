@@ -53,10 +53,11 @@ class Teaching(NamedTuple):
 
 
 class Answered(NamedTuple):
-    """Logits (q, ways) or values (q, outputs), and the client's record that they come from."""
+    """Logits (q, ways) or values (q, outputs) of queries (q, *input), and the client's record that they come from."""
 
     record: Record
     card: Card
+    queries: Array
     answers: Array
     warnings: list[InputWarning]
     timings_ms: dict[str, float]
@@ -145,7 +146,12 @@ class Adaptation:
         return gathered._replace(warnings=decoded.warnings + gathered.warnings)
 
     async def predict(
-        self, client: ClientKey, raw: Sequence[Any], admit: Admit = _anything, version: int | None = None
+        self,
+        client: ClientKey,
+        raw: Sequence[Any],
+        admit: Admit = _anything,
+        version: int | None = None,
+        field: str = "inputs[{}]",
     ) -> Answered:
         """Answer inputs from a client's state, by default that of the current version.
 
@@ -154,21 +160,24 @@ class Adaptation:
             raw: The inputs as they were sent.
             admit: May refuse the request before any work.
             version: The version to ask.
+            field: The place of an input in the request, by its number.
 
         Raises:
             UnknownClient, UnknownVersion, VersionGone: There is nothing to ask.
             TooFewExamples: The version has too few examples.
         """
-        check_count(len(raw), self._settings.max_queries, "inputs")
-        return await retried(lambda: self._answer(client, raw, admit, version))
+        check_count(len(raw), self._settings.max_queries, field.partition("[")[0])
+        fields = [field.format(i) for i in range(len(raw))]
+        return await retried(lambda: self._answer(client, raw, fields, admit, version))
 
-    async def _answer(self, client: ClientKey, raw: Sequence[Any], admit: Admit, version: int | None) -> Answered:
+    async def _answer(
+        self, client: ClientKey, raw: Sequence[Any], fields: Sequence[str], admit: Admit, version: int | None
+    ) -> Answered:
         clock = Clock()
         current, record = await self._store.version(client, version)
         card = self._learning.served(record)
         _check_ready(record)
         admit(record, card)
-        fields = [f"inputs[{i}]" for i in range(len(raw))]
         decoded = await self._decoder.decode(card.input, raw, fields, client.tenant)
         warnings = decoded.warnings + await check(card.input, decoded.array(), record.columns)
         queries = await prepare(card.input, decoded.array(), record.columns)
@@ -182,7 +191,7 @@ class Adaptation:
             state = await self._states.get(key, card, record, past=past)
             answers = await self._engine.predict(card.name, record.write, queries, state, share=client)
         clock.lap("predict")
-        return Answered(record, card, answers, warnings, clock.laps_ms)
+        return Answered(record, card, queries, answers, warnings, clock.laps_ms)
 
     async def show(self, client: ClientKey) -> Record:
         """The record of a client. Raises UnknownClient."""

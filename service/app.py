@@ -18,13 +18,14 @@ from service.api.memory_budget import MemoryBudget, ReleaseMemory
 from service.api.middleware import Normalize, RequestMetrics, SendInPieces
 from service.api.origins import OriginGuard
 from service.api.readiness import Readiness
-from service.api.routes import adapt, clients, examples, health, models, predict, transfer, versions
+from service.api.routes import adapt, clients, examples, health, models, predict, quality, transfer, versions
 from service.cards import Catalogue
 from service.editing import Editing
 from service.engine.base import Engine
 from service.errors import Unavailable
 from service.inputs.decoder import Decoder
 from service.learning import Learning
+from service.quality import Judging
 from service.settings import Settings
 from service.store.store import Store
 from service.transfer import Transfer
@@ -38,6 +39,8 @@ ROUTERS = (
     examples.bodies,
     versions.router,
     versions.bodies,
+    quality.router,
+    quality.bodies,
     transfer.router,
     transfer.bodies,
     models.router,
@@ -77,6 +80,7 @@ def create_app(
             learning = Learning(catalogue, entered, store, settings)
             app.state.clients, app.state.editing = Adaptation(learning, decoder), Editing(learning)
             app.state.versioning, app.state.transfer = Versioning(learning), Transfer(learning, decoder)
+            app.state.judging = Judging(learning)
             app.state.readiness = Readiness(store, entered, default, decoder)
             await _wait_for_worker(entered)
             yield

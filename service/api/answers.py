@@ -1,6 +1,6 @@
 """The answers of /predict: their probabilities, their maximum size and their JSON."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +13,7 @@ from service.api.schemas import AdaptResponse, Classified, PredictRequest, Regre
 from service.arrays import Array
 from service.errors import AnswerTooLarge
 from service.inputs.labels import Classes
+from service.quality import Quality
 from service.store.records import Adapted
 
 FEW_CLASSES, TOP_K = 20, 5
@@ -72,8 +73,13 @@ def _label_bytes(classes: Classes, top_k: int) -> int:
     return sizes[0] + sum(sizes[:top_k]) + NUMBER_BYTES * (top_k + 1)
 
 
-def classified(probabilities: Array, classes: Classes, top_k: int) -> list[Classified]:
-    """Answers from probabilities (q, ways). If `top_k` is below the number of classes, the most probable come first."""
+def classified(
+    probabilities: Array, classes: Classes, top_k: int, unknown: Sequence[bool] | None = None
+) -> list[Classified]:
+    """Answers from probabilities (q, ways). If `top_k` is below the number of classes, the most probable come first.
+
+    With `unknown` (q,), each says whether it is.
+    """
     best = probabilities.argmax(-1).tolist()
     if top_k < len(classes):
         chosen = np.argsort(-probabilities, axis=-1, kind="stable")[:, :top_k]
@@ -85,9 +91,10 @@ def classified(probabilities: Array, classes: Classes, top_k: int) -> list[Class
         Classified(
             label=classes[first],
             probability=number(top),
+            unknown=None if unknown is None else unknown[place],
             probabilities={str(classes[i]): number(value) for i, value in zip(indices, values, strict=True)},
         )
-        for first, top, indices, values in zip(best, highest, chosen.tolist(), kept, strict=True)
+        for place, (first, top, indices, values) in enumerate(zip(best, highest, chosen.tolist(), kept, strict=True))
     ]
 
 
@@ -106,13 +113,14 @@ async def written(make: Callable[[], BaseModel], size: int) -> Response:
     return Response(await THREADS.run(lambda: make().model_dump_json(), size), media_type=JSON)
 
 
-async def adapted_response(adapted: Adapted) -> Response:
-    """The answer to a change of a client, with the entity tag of its new version."""
+async def adapted_response(adapted: Adapted, quality: Quality | None = None) -> Response:
+    """The answer to a change of a client, with the entity tag of its new version and, if asked, its quality."""
     record = adapted.record
     answer = AdaptResponse(
         **record.model_dump(include=set(AdaptResponse.model_fields)),
         **adapted.model_dump(include={"ids", "state_bytes", "names_used", "timings_ms"}),
         warnings=adapted.warnings,
+        quality=quality,
     )
     response = await written(lambda: answer, 0)
     response.headers["ETag"] = record.etag

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.api.schemas import Body, ClientId, LabelIn
+from service.inputs.registry import RequestInput
 from service.store.records import Receipt
 
 
@@ -35,6 +36,22 @@ class ExamplePage(BaseModel):
     version: int
     examples: list[ExampleInfo]
     next_cursor: int | None = Field(description="The `cursor` of the next page; null at the end.")
+
+
+class Query(Body):
+    """A labelled query."""
+
+    input: RequestInput
+    label: LabelIn | None = Field(description="The right label; null for a query of no class of the client.")
+
+
+class EvaluateRequest(Body):
+    """Compare the answers to queries with their labels."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"queries": [{"input": 1, "label": 0.84}]}]})
+
+    queries: list[Query] = Field(min_length=1)
+    version: int | None = Field(None, strict=True, ge=1, description="The version to ask. Default: the current one.")
 
 
 class RollbackRequest(Body):

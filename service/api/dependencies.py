@@ -14,6 +14,7 @@ from service.api.auth import tenant_of
 from service.api.schemas import CLIENT_ID
 from service.cards import Catalogue
 from service.editing import Editing
+from service.quality import Judging
 from service.settings import Settings
 from service.store.records import ClientKey
 from service.transfer import Transfer
@@ -44,6 +45,12 @@ async def transfer(request: Request) -> Transfer:
     return moves
 
 
+async def judging(request: Request) -> Judging:
+    """The use case of judging clients."""
+    judges: Judging = request.app.state.judging
+    return judges
+
+
 async def _catalogue(request: Request) -> Catalogue:
     catalogue: Catalogue = request.app.state.catalogue
     return catalogue
@@ -59,6 +66,7 @@ UseCases = Annotated[Adaptation, Depends(use_cases)]
 Edits = Annotated[Editing, Depends(editing)]
 Versions = Annotated[Versioning, Depends(versioning)]
 Transfers = Annotated[Transfer, Depends(transfer)]
+Judges = Annotated[Judging, Depends(judging)]
 Models = Annotated[Catalogue, Depends(_catalogue)]
 Tenant = Annotated[str, Depends(tenant)]
 

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
-from service.api.client_schemas import CopyRequest, MoveRequest, NewLabel, RollbackRequest
+from service.api.client_schemas import CopyRequest, EvaluateRequest, MoveRequest, NewLabel, RollbackRequest
 from service.api.schemas import AdaptRequest, PredictRequest, Problem
 from service.errors import BadRequest, Forbidden, HandfulError, HeadTooLarge, TooSlow, Unauthorized, Unprocessable
 from service.store.records import Receipt
@@ -33,6 +33,7 @@ DOCUMENTED: list[tuple[type[BaseModel], JsonSchemaMode]] = [
     (RollbackRequest, "validation"),
     (MoveRequest, "validation"),
     (CopyRequest, "validation"),
+    (EvaluateRequest, "validation"),
     (Problem, "serialization"),
 ]
 """Schemas that are missing in the signatures of the routes."""

@@ -52,8 +52,9 @@ async def read(request: Request, model: type[Body]) -> Body:
     settings: Settings = request.app.state.settings
     parse, raw = request.state.parser, request.state.body
     del request.state.body  # frees its memory once it is parsed
+    asks = "queries" if "queries" in model.model_fields else "inputs"
     teaches = "support" in model.model_fields
-    listed = ("support", settings.max_examples) if teaches else ("inputs", settings.max_queries)
+    listed = ("support", settings.max_examples) if teaches else (asks, settings.max_queries)
     try:
         return await THREADS.run(lambda: model.model_validate(parse(raw, *listed)), len(raw))
     except ValidationError as error:

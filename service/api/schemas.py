@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from service.inputs.kind import InputWarning
 from service.inputs.registry import RequestInput
+from service.quality import Quality, Threshold
 from service.store.examples import NAME
 from service.store.records import Receipt
 
@@ -101,6 +102,12 @@ class AdaptRequest(Body):
         description="Whether an example that the client has is stored again when it is sent again. An `id` of its own "
         "makes it another example in any case.",
     )
+    quality: bool = Field(
+        False,
+        strict=True,
+        description="Whether the answer has `quality`, as in GET /clients/{client_id}/quality. It takes many adapts: "
+        "left out by default, so that an adapt stays fast.",
+    )
 
 
 Warnings = Annotated[
@@ -134,6 +141,10 @@ class AdaptResponse(BaseModel):
         Receipt | None,
         Field(description="What was removed. Absent if nothing was.", exclude_if=lambda given: given is None),
     ] = None
+    quality: Annotated[
+        Quality | None,
+        Field(description="How good the client is, if it was asked.", exclude_if=lambda given: given is None),
+    ] = None
     warnings: Warnings = []
     timings_ms: dict[str, float] = Field(
         description="Milliseconds of each stage: decode, adapt (with waiting) and store (not with an Idempotency-Key)."
@@ -155,6 +166,25 @@ class PredictRequest(Body):
         "classes, otherwise 5.",
     )
     version: int | None = Field(None, strict=True, ge=1, description="The version to ask. Default: the current one.")
+    abstain: bool = Field(
+        False,
+        strict=True,
+        description="Whether each answer says if it is `unknown`: probably of no class of the client. Classes only.",
+    )
+    coverage: float = Field(
+        0.95,
+        strict=True,
+        ge=0.5,
+        le=0.999,
+        description="With `abstain`, the share of the queries of the client's classes that shall not be `unknown`.",
+    )
+    min_probability: float | None = Field(
+        None,
+        strict=True,
+        ge=0,
+        le=1,
+        description="Answers that are less probable are `unknown`. Implies `abstain`, with this threshold.",
+    )
 
 
 class Classified(BaseModel):
@@ -165,6 +195,14 @@ class Classified(BaseModel):
     probabilities: dict[str, float] = Field(
         description="Probabilities by label, as a string. With `top_k`, the most probable classes come first."
     )
+
+    unknown: Annotated[
+        bool | None,
+        Field(
+            description="Whether the input is probably of no class of the client. Absent unless it was asked for.",
+            exclude_if=lambda given: given is None,
+        ),
+    ] = None
 
 
 class Regressed(BaseModel):
@@ -184,6 +222,13 @@ class PredictResponse(BaseModel):
         "other inputs of the request. Every model answers fewer inputs than classes inductively."
     )
     predictions: list[Classified] | list[Regressed]
+    threshold: Annotated[
+        Threshold | None,
+        Field(
+            description="Where `unknown` begins. Absent unless it was asked for.",
+            exclude_if=lambda given: given is None,
+        ),
+    ] = None
     warnings: Warnings = []
     timings_ms: dict[str, float] = Field(
         description="Milliseconds of each stage: decode and predict (with waiting and loading the state)."

@@ -1,11 +1,12 @@
 """The calls on a client's examples and versions, for both clients: each method makes a request and sends it."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
 
 import httpx
 
-from service.client.requests import Http, number, path_of, request_of
+from service.client.requests import Http, evaluate_request, number, path_of, request_of
 
 Reply = TypeVar("Reply")
 """An answer, or an awaitable of one."""
@@ -71,6 +72,14 @@ class Calls(ABC, Generic[Reply]):
         """Remove a class and its examples. The answer has a `receipt`."""
         path, query = path_of(client_id, "classes", str(label)), {"keep_history": keep_history}
         return self._send(request_of(self._http, "DELETE", path, query=query, if_match=if_match))
+
+    def quality(self, client_id: str, *, version: int | None = None) -> Reply:
+        """How good a client is, by its own examples: `estimate`, suspected errors, duplicates, and more."""
+        return self._send(request_of(self._http, "GET", path_of(client_id, "quality"), query={"version": version}))
+
+    def evaluate(self, client_id: str, queries: Iterable[tuple[Any, Any]], *, version: int | None = None) -> Reply:
+        """The figures of the answers to (input, label) pairs; the label None: of no class."""
+        return self._send(evaluate_request(self._http, client_id, queries, version))
 
     def versions(self, client_id: str) -> Reply:
         """The kept versions, the latest first."""

@@ -47,12 +47,16 @@ class Handful(Calls[Answer]):
     def adapt(self, client_id: str, support: Iterable[tuple[Any, ...]], **options: Any) -> Answer:
         """Adapt a client's model to (input, label) pairs, or (input, label, id).
 
-        Options: model, mode ("replace" or "append"), ttl_s, keep_duplicates, use_label_names, if_match.
+        Options: model, mode ("replace" or "append"), ttl_s, keep_duplicates, use_label_names, quality,
+        if_match.
         """
         return self._send(adapt_request(self._http, client_id, support, options))
 
     def predict(self, client_id: str, inputs: Sequence[Any], **options: Any) -> list[Answer]:
-        """The answer to each input: `label`, `probability` and `probabilities`, or `value`. Options: top_k, version."""
+        """The answer to each input: `label`, `probability` and `probabilities`, or `value`; with `abstain`, `unknown`.
+
+        Options: top_k, version, abstain, coverage, min_probability.
+        """
         return _predictions(self._send(predict_request(self._http, client_id, inputs, options)))
 
     def forget(self, client_id: str) -> None:

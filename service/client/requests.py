@@ -40,6 +40,14 @@ def predict_request(http: Http, client_id: str, inputs: Sequence[Any], options: 
     return http.build_request("POST", "/predict", json=body)
 
 
+def evaluate_request(
+    http: Http, client_id: str, queries: Iterable[tuple[Any, Any]], version: int | None
+) -> httpx.Request:
+    """POST /clients/{client_id}/evaluate."""
+    body = {"queries": [_example(*one) for one in queries]} | ({} if version is None else {"version": version})
+    return http.build_request("POST", path_of(client_id, "evaluate"), json=body)
+
+
 def forget_request(http: Http, client_id: str) -> httpx.Request:
     """DELETE /clients/{client_id}."""
     return http.build_request("DELETE", path_of(client_id))

@@ -67,6 +67,42 @@ class Engine(Protocol):
         """
         ...
 
+    async def held_out(self, model: str, key: str, support: SupportSet, *, share: Share = NOBODY) -> Arrays:
+        """Answer each example of a support set as if it had not been learned.
+
+        Args:
+            model: Name of the model.
+            key: Key of the state of the support set. If its features are still cached, nothing is encoded.
+            support: The support set.
+            share: The tenant and the client.
+
+        Returns:
+            `fold` (n,): examples with one number were left out together; -1 for one that was not left out, because its
+            class would have had no examples. `answers`: logits (n, ways) or values (n, outputs), NaN for such a one.
+            `familiar` (n,): how familiar it was, as of `familiar`.
+        """
+        ...
+
+    async def familiar(
+        self, model: str, key: str, queries: Array, support: SupportSet | None = None, *, share: Share = NOBODY
+    ) -> Array:
+        """How familiar queries are to a support set.
+
+        Args:
+            model: Name of the model.
+            key: Key of the state of the support set.
+            queries: Inputs (q, *input).
+            support: The support set. None: its features are cached.
+            share: The tenant and the client.
+
+        Returns:
+            Scores (q,), low for queries of no class; NaN if the model cannot tell.
+
+        Raises:
+            StateNotCached: The features are not cached, and `support` is None.
+        """
+        ...
+
     def evict(self, key: str) -> None:
         """Remove a state from the cache."""
         ...

@@ -58,6 +58,49 @@ class Budget:
         _check(seconds, count, self._limit_s, what, "s", "HANDFUL_MAX_JOB_S", "inputs")
         return curve.cost(self._predict_terms(job, count))
 
+    def held_out(self, job: AdaptJob, folds: int, numbers: int) -> Cost:
+        """The cost of answering each example from the state of adapting without its fold.
+
+        Args:
+            job: The support set.
+            folds: Number of folds.
+            numbers: Numbers in the state; 0 if they are not known.
+
+        Raises:
+            TooCostly: It takes too long.
+        """
+        adapts, predicts, learner = self._adapts[job.model], self._predicts[job.model], self._learners[job.model]
+        count, ways = len(job.support.inputs), job.support.ways
+        adapt_s, encode_s = adapts.total(adapt_terms(0, count, ways)), adapts.total(adapt_terms(1, count, ways))
+        encode_s = max(0.0, encode_s - adapt_s)
+        crowded, asked = learner.max_examples is not None, -(-count // max(folds, 1))
+        answer_s = predicts.total(predict_terms(asked, numbers, together=learner.transductive, crowded=crowded))
+        each_s = adapt_s + max(0.0, answer_s - asked * encode_s)  # a predict is measured with its encoding
+        seconds = len(job.new_inputs()) * encode_s + folds * each_s
+        if seconds > self._limit_s:
+            raise TooCostly(
+                f"Leaving out {count} examples of {job.model} in {folds} folds takes about {seconds:.3g} s here; a job "
+                f"may take {self._limit_s:.3g} s (HANDFUL_MAX_JOB_S)."
+            )
+        return Cost(seconds, seconds)
+
+    def encode(self, model: str, count: int) -> Cost:
+        """The cost of encoding so many inputs. Raises TooCostly."""
+        adapts = self._adapts[model]
+        each_s = adapts.total(adapt_terms(1, 1, 1)) - adapts.total(adapt_terms(0, 1, 1))
+        seconds = max(0.0, count * each_s)
+        if seconds > self._limit_s:
+            raise TooCostly(
+                f"Encoding {count} inputs of {model} takes about {seconds:.3g} s here; a job may take "
+                f"{self._limit_s:.3g} s (HANDFUL_MAX_JOB_S). Send fewer inputs."
+            )
+        return Cost(seconds, seconds)
+
+    def fit_together(self, job: AdaptJob, most: int) -> int:
+        """How many adapts of a support set, at most `most`, fit into the memory of a job at a time; at least one."""
+        size = self._memory[job.model].total(_terms_of(job))
+        return max(1, int(min(most, self._limit_bytes / size))) if size > 0 else max(1, most)
+
     def measure_adapt(self, job: AdaptJob, seconds: float) -> None:
         """Learn from an adapt that ran alone."""
         if self.measuring:

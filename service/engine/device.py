@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from models.class_names import plain_words
 from models.encoders.precision import encoding
+from models.familiarity import familiarity
 from models.functional import adapt_many, encode_many, predict_many
 from models.learner import Kind, Learner, State, Support
 from service.arrays import TEXT, Array, Arrays, all_finite, text_array
@@ -19,7 +21,7 @@ from service.engine.batching import bucket, mask, pad_and_stack, run_in_groups
 from service.engine.compile import per_model
 from service.engine.delta_encoding import DeltaEncoding
 from service.engine.feature_cache import FeatureCache, keys_of
-from service.engine.jobs import Adapted, AdaptJob, Kept, PredictJob
+from service.engine.jobs import Adapted, AdaptJob, HeldOut, Kept, PredictJob
 from service.engine.memory import peak_bytes
 from service.errors import Diverged
 from service.settings import Settings
@@ -79,6 +81,55 @@ class Device:
         features = self.encode(model, [job.queries for job in jobs], [job.tenant for job in jobs])
         asked = list(zip(jobs, features, strict=True))
         return run_in_groups(partial(self._predict_group, model), asked, key)
+
+    @torch.no_grad()
+    def held_out(self, job: AdaptJob, folds: Sequence[Array]) -> list[HeldOut | Diverged]:
+        """Answer examples of a support set from the states of adapting to the others.
+
+        Args:
+            job: The support set.
+            folds: The places of the examples that are left out together.
+
+        Returns:
+            For each fold the answers to its examples, and how familiar they are.
+        """
+        model, [whole] = job.model, self._supported([job])
+        kept = [np.setdiff1d(np.arange(len(whole.features)), fold) for fold in folds]
+        adapted = run_in_groups(partial(self._adapt_group, model), [_slice(whole, each) for each in kept], _adapt_key)
+        asked: list[Asked] = [
+            (PredictJob(model, one.kept.state, job.support.inputs[:0]), whole.features[torch.from_numpy(fold)])
+            for one, fold in zip(adapted, folds, strict=True)
+            if isinstance(one, Adapted)
+        ]
+        key = _alone if self.transductive(model) else _predict_key
+        answers = iter(run_in_groups(partial(self._predict_group, model), asked, key))
+        found = [next(answers) if isinstance(one, Adapted) else one for one in adapted]
+        return [
+            one
+            if isinstance(one, Diverged)
+            else HeldOut(one, self._familiar(_slice(whole, rest), whole.features[fold]))
+            for one, rest, fold in zip(found, kept, folds, strict=True)
+        ]
+
+    @torch.no_grad()
+    def familiar(self, job: AdaptJob, query: Tensor) -> Array | None:
+        """How familiar queries, as features (q, d), are to a support set with features, (q,). None: the model cannot
+        tell."""
+        [whole] = self._supported([job])
+        return self._familiar(whole, query)
+
+    def judges_familiarity(self, model: str) -> bool:
+        """Whether a model may tell how familiar queries are: it classifies feature vectors that all clients share."""
+        return self.encodes(model) and self._learners[model].kind is Kind.CLASSIFICATION
+
+    def _familiar(self, known: Supported, query: Tensor) -> Array | None:
+        if not self.judges_familiarity(known.job.model) or query.ndim != 2:
+            return None
+        targets = self._to_device(_tensor(known.job.support.targets))
+        weights = F.one_hot(targets, known.job.support.ways).to(query.dtype)
+        scores = familiarity(F.normalize(known.features, dim=-1), weights, F.normalize(query, dim=-1))
+        found: Array = scores.float().cpu().numpy()
+        return found
 
     def place(self, state: Arrays) -> State:
         """Copy a state to the device. On the CPU it is shared if torch may write to it."""
@@ -168,7 +219,7 @@ class Device:
             adapted = self._adapt_many[model](self._learners[model], batch)
         states = self._rounded(model, adapted)
         encodes = self.encodes(model)
-        return [_adapted(states, i, each.features if encodes else None) for i, each in enumerate(group)]
+        return [_adapted(states, i, each, keeps=encodes) for i, each in enumerate(group)]
 
     def _predict_group(self, model: str, group: Sequence[Asked]) -> list[Array | Diverged]:
         """Answer jobs with equally shaped states in one computation."""
@@ -219,6 +270,13 @@ def _joined(known: Tensor | None, new: Tensor | None) -> Tensor:
     return torch.cat(parts) if len(parts) > 1 else parts[0].clone()
 
 
+def _slice(whole: Supported, places: Array) -> Supported:
+    """Some examples of a support set, of the same classes."""
+    support = whole.job.support
+    part = support._replace(inputs=support.inputs[:0], targets=support.targets[places])
+    return Supported(whole.job._replace(support=part), whole.features[torch.from_numpy(places)], whole.names)
+
+
 def _adapt_key(supported: Supported) -> Hashable:
     """Jobs with as many classes, with or without names, about as many examples and features of one shape stack."""
     job, features, names = supported
@@ -237,12 +295,13 @@ def _alone(asked: Asked) -> Hashable:
     return id(asked[0])
 
 
-def _adapted(states: State, index: int, features: Tensor | None) -> Adapted | Diverged:
+def _adapted(states: State, index: int, known: Supported, *, keeps: bool) -> Adapted | Diverged:
     """One job's part of stacked states, in memory of its own, and a copy of it on the host."""
     state = {name: value[index].clone(memory_format=torch.contiguous_format) for name, value in states.items()}
     host = {name: value.cpu().numpy() for name, value in state.items()}
     diverged = next((bad for value in host.values() if isinstance(bad := _finite(value), Diverged)), None)
-    return diverged or Adapted(host, Kept(state, features))
+    kept = Kept(state, known.features, known.job.support.targets) if keeps else Kept(state)
+    return diverged or Adapted(host, kept)
 
 
 def _finite(values: Array) -> Array | Diverged:

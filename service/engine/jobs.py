@@ -34,16 +34,24 @@ class PredictJob(NamedTuple):
 class Kept(NamedTuple):
     """A client's entry in the cache of the device: its state and the features of its support set.
 
-    Features are None if the model does not encode, or if the state was loaded from the store.
+    Features are None if the model does not encode, or if the state was loaded from the store. `targets` belong to them.
     """
 
     state: State
     features: Tensor | None = None
+    targets: Array | None = None
 
     def nbytes(self) -> int:
         """Size in bytes."""
         tensors = [*self.state.values(), *([] if self.features is None else [self.features])]
         return sum(tensor.nbytes for tensor in tensors)
+
+
+class HeldOut(NamedTuple):
+    """Answers to examples that were left out, and how familiar they are, (n,); None: the model cannot tell."""
+
+    answers: Array
+    familiar: Array | None
 
 
 class Adapted(NamedTuple):

@@ -2,22 +2,27 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
+
+from torch import Tensor
 
 from service import metrics
 from service.arrays import Array, Arrays, SupportSet
 from service.engine.base import NOBODY, Share, StateNotCached
 from service.engine.batch_queue import BatchQueue, Limits
 from service.engine.budget import LARGE_ADAPT_S, LARGE_PREDICT_S, Budget
+from service.engine.costs import Cost
 from service.engine.deadline import within
 from service.engine.device import Device
 from service.engine.feature_cache import FeatureCache
+from service.engine.folds import choices, folds, same_inputs
 from service.engine.jobs import Adapted, AdaptJob, Kept, PredictJob
 from service.engine.large_queue import LargeQueue
 from service.engine.learners import load, twins
-from service.engine.pieces import LargeAdapt, LargePredict
+from service.engine.pieces import LargeAdapt, LargeFamiliar, LargeHeldOut, LargePredict
 from service.engine.state_cache import StateCache
 from service.engine.turns import Turns
-from service.errors import Diverged
+from service.errors import Diverged, TooCostly
 from service.settings import Settings
 
 LARGE_JOBS = 2
@@ -90,6 +95,60 @@ class Worker:
         if state is not None:
             self.put(key, state)
         return await within(self._settings.deadline_s, self.submit_predict(model, key, queries, share))
+
+    async def held_out(self, model: str, key: str, support: SupportSet, *, share: Share = NOBODY) -> Arrays:
+        """The answer to each example from the state of adapting without it. See `Engine.held_out`."""
+        return await within(self._settings.deadline_s, self.submit_held_out(model, key, support, share))
+
+    def submit_held_out(
+        self, model: str, key: str, support: SupportSet, share: Share = NOBODY
+    ) -> "asyncio.Future[Arrays]":
+        """Queue the folds of a support set, as many as take an acceptable time. Raises TooCostly, Busy, Unavailable."""
+        kept = self._cache.get(key)
+        job = AdaptJob(model, key, support, None if kept is None else kept.features, share[0])
+        fold, cost = self._folds(job, sum(value.numel() for value in kept.state.values()) if kept else 0)
+        most = min(self._settings.batch_jobs, self._settings.batch_examples // max(1, len(support.targets)))
+        together, encodes = self.budget.fit_together(job, most), self._adapting.encodes(model)
+        large = LargeHeldOut(job, fold, cost, encodes=encodes, together=together)
+        return self._large_adapts.submit(large, model, len(job.new_inputs()), cost, share)
+
+    async def familiar(
+        self, model: str, key: str, queries: Array, support: SupportSet | None = None, *, share: Share = NOBODY
+    ) -> Array:
+        """How familiar queries are to a support set. See `Engine.familiar`."""
+        return await within(self._settings.deadline_s, self.submit_familiar(model, key, queries, support, share))
+
+    def submit_familiar(
+        self, model: str, key: str, queries: Array, support: SupportSet | None, share: Share = NOBODY
+    ) -> "asyncio.Future[Array]":
+        """Queue queries to the features of a support set. Raises StateNotCached, TooCostly, Busy, Unavailable."""
+        kept = self._cache.get(key)
+        if kept is not None and kept.features is not None and kept.targets is not None:
+            names = SupportSet(queries[:0], kept.targets, int(kept.targets.max()) + 1)
+            job = AdaptJob(model, key, names, kept.features, share[0])
+        elif support is not None:
+            job = AdaptJob(model, key, support._replace(names=None), None, share[0])
+        else:
+            raise StateNotCached
+        cost = self.budget.encode(model, len(job.new_inputs()) + len(queries))
+
+        def keep(features: Tensor) -> None:
+            if (now := self._cache.get(key)) is not None and now.features is None:
+                self._keep(key, now._replace(features=features, targets=job.support.targets))
+
+        large = LargeFamiliar(job, queries, cost, keep)
+        return self._large_predicts.submit(large, model, len(queries), cost, share)
+
+    def _folds(self, job: AdaptJob, numbers: int) -> tuple[Array, Cost]:
+        """The most folds that take an acceptable time, and their cost. Raises TooCostly."""
+        same, support = same_inputs(job.support.inputs), job.support
+        *many, fewest = choices(int(same.max(initial=0)) + 1)
+        for count in many:
+            with suppress(TooCostly):
+                cost = self.budget.held_out(job, count, numbers)
+                return folds(same, support.targets, support.ways, count), cost
+        cost = self.budget.held_out(job, fewest, numbers)
+        return folds(same, support.targets, support.ways, fewest), cost
 
     def submit_adapt(
         self,

@@ -81,6 +81,22 @@ class WorkerClient:
         answers: Array = await self._request(lambda number: messages.Predict(number, model, key, queries, state, share))
         return answers
 
+    async def held_out(self, model: str, key: str, support: SupportSet, *, share: Share = NOBODY) -> Arrays:
+        """The fold of each example, and its answer without having been learned."""
+        self._check_loaded(model)
+        found: Arrays = await self._request(lambda number: messages.HoldOut(number, model, key, support, share))
+        return found
+
+    async def familiar(
+        self, model: str, key: str, queries: Array, support: SupportSet | None = None, *, share: Share = NOBODY
+    ) -> Array:
+        """How familiar queries are to a support set. Raises StateNotCached if its features are not cached."""
+        self._check_loaded(model)
+        found: Array = await self._request(
+            lambda number: messages.Familiar(number, model, key, queries, support, share)
+        )
+        return found
+
     def evict(self, key: str) -> None:
         """Remove a state from the worker's cache."""
         self._send(messages.Evict(key))
@@ -168,6 +184,8 @@ class WorkerClient:
                 self._settle(message.id, message.state)
             case messages.Answered():
                 self._settle(message.id, message.answers)
+            case messages.HeldOut():
+                self._settle(message.id, message.found)
             case messages.NotCached():
                 self._settle(message.id, StateNotCached())
             case messages.Failed():

@@ -10,7 +10,7 @@ from service.arrays import TEXT, Array, Arrays, SupportSet, pack_texts, unpack_t
 from service.engine.base import NOBODY, Share
 from service.errors import BadRequest, Busy, DeadlineExceeded, Diverged, HandfulError, TooCostly, Unavailable
 
-VERSION = 5
+VERSION = 6
 """Version of this protocol. Both ends must have the same version."""
 
 DTYPES = ("float32", "float64", "float16", "uint8", "int64", "bool")
@@ -58,6 +58,27 @@ class Predict(Message):
     share: Share = NOBODY
 
 
+class HoldOut(Message):
+    """Answer each example of a support set as if it had not been learned. See `Engine.held_out`."""
+
+    id: int
+    model: str
+    key: str
+    support: SupportSet
+    share: Share = NOBODY
+
+
+class Familiar(Message):
+    """Tell how familiar queries are to a support set. The fields are the arguments of `Engine.familiar`."""
+
+    id: int
+    model: str
+    key: str
+    queries: Array
+    support: SupportSet | None
+    share: Share = NOBODY
+
+
 class Evict(Message):
     """Remove a state from the cache."""
 
@@ -84,6 +105,13 @@ class Answered(Message):
     answers: Array
 
 
+class HeldOut(Message):
+    """The folds of examples, and the answers to them."""
+
+    id: int
+    found: Arrays
+
+
 class NotCached(Message):
     """The state is not cached. The API process must send it along."""
 
@@ -98,8 +126,8 @@ class Failed(Message):
     detail: str
 
 
-ToWorker = Adapt | Predict | Evict | Cancel
-ToApi = Hello | Heartbeat | Adapted | Answered | NotCached | Failed
+ToWorker = Adapt | Predict | HoldOut | Familiar | Evict | Cancel
+ToApi = Hello | Heartbeat | Adapted | Answered | HeldOut | NotCached | Failed
 
 ERRORS: dict[str, type[HandfulError]] = {
     kind.code: kind for kind in (BadRequest, Busy, DeadlineExceeded, Diverged, TooCostly, Unavailable)

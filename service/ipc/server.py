@@ -80,6 +80,12 @@ class Session:
             case messages.Predict():
                 with self._errors_to_reply(message.id):
                     self._predict(message)
+            case messages.HoldOut():
+                with self._errors_to_reply(message.id):
+                    self._hold_out(message)
+            case messages.Familiar():
+                with self._errors_to_reply(message.id):
+                    self._familiar(message)
             case messages.Evict():
                 self._worker.evict(message.key)
             case messages.Cancel() if message.id in self._pending:
@@ -102,6 +108,20 @@ class Session:
 
         answer = self._worker.submit_predict(request.model, request.key, request.queries, request.share)
         self._reply_when_done(request.id, answer, reply)
+
+    def _hold_out(self, request: messages.HoldOut) -> None:
+        def reply(found: Arrays) -> messages.Message:
+            return messages.HeldOut(request.id, found)
+
+        answer = self._worker.submit_held_out(request.model, request.key, request.support, request.share)
+        self._reply_when_done(request.id, answer, reply)
+
+    def _familiar(self, request: messages.Familiar) -> None:
+        def reply(answers: Array) -> messages.Message:
+            return messages.Answered(request.id, answers)
+
+        how = request.queries, request.support, request.share
+        self._reply_when_done(request.id, self._worker.submit_familiar(request.model, request.key, *how), reply)
 
     def _reply_when_done(
         self, request_id: int, answer: "asyncio.Future[Any]", reply: Callable[[Any], messages.Message]

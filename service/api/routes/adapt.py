@@ -5,7 +5,7 @@ from fastapi import APIRouter, Request, Response
 from service import errors
 from service.adaptation import Teaching
 from service.api.answers import adapted_response
-from service.api.dependencies import use_cases
+from service.api.dependencies import judging, use_cases
 from service.api.idempotency_key import HEADER, request_key
 from service.api.parsing import THREADS
 from service.api.preconditions import IF_MATCH, if_match
@@ -67,7 +67,10 @@ async def adapt(request: Request) -> Response:
     given = [Given(example.input, example.label, example.id) for example in body.support]
     teach = clients.append if body.mode == "append" else clients.adapt
     teaching = Teaching(body.model, given, body.ttl_s, key, body.use_label_names, body.keep_duplicates, expected)
-    return await adapted_response(await teach(ClientKey(request.state.tenant, body.client_id), teaching))
+    client = ClientKey(request.state.tenant, body.client_id)
+    adapted = await teach(client, teaching)
+    quality = await (await judging(request)).after_adapt(client, adapted.record) if body.quality else None
+    return await adapted_response(adapted, quality)
 
 
 async def _key(request: Request) -> RequestKey | None:

@@ -5,11 +5,12 @@ from fastapi import APIRouter, Request, Response
 from service import errors
 from service.adaptation import Answered
 from service.api.answers import AnswerShape, classified, regressed, shape_of, written
-from service.api.dependencies import use_cases
+from service.api.dependencies import judging, use_cases
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, documented, read
 from service.api.schemas import Classified, PredictRequest, PredictResponse, Regressed
 from service.cards import Card
+from service.quality import Asked, Threshold
 from service.settings import Settings
 from service.store.records import ClientKey, Record
 
@@ -55,29 +56,54 @@ async def predict(request: Request) -> Response:
 
     def admit(record: Record, card: Card) -> None:
         nonlocal shape
+        if _abstains(body) and record.classes is None:
+            raise errors.Unprocessable(
+                "abstain: this client is a regression; only classes can be unknown.", field="abstain"
+            )
         before, shape = shape, shape_of(body, record.classes, card.outputs or 1, settings.max_answer_bytes)
         request.state.reservation.take(shape.size - before.size)
 
     client = ClientKey(request.state.tenant, body.client_id)
     answered = await clients.predict(client, body.inputs, admit, body.version)
-    return await written(lambda: _response(answered, shape.top_k), shape.size)
+    threshold, unknown = await _unknown(request, client, body, answered)
+    return await written(lambda: _response(answered, shape.top_k, threshold, unknown), shape.size)
 
 
-def _response(answered: Answered, top_k: int) -> PredictResponse:
+def _abstains(body: PredictRequest) -> bool:
+    return body.abstain or body.min_probability is not None
+
+
+async def _unknown(
+    request: Request, client: ClientKey, body: PredictRequest, answered: Answered
+) -> tuple[Threshold | None, list[bool] | None]:
+    """The threshold, of the request or of the version that answers, and which answers are unknown."""
+    if not _abstains(body):
+        return None, None
+    if (least := body.min_probability) is not None:
+        top = answered.card.probabilities(answered.answers).max(-1)
+        return Threshold(score="probability", at_least=least, source="request"), (top < least).tolist()
+    asked = Asked(answered.record, answered.card, answered.queries, answered.answers, body.coverage)
+    return await (await judging(request)).unknown(client, asked)
+
+
+def _response(
+    answered: Answered, top_k: int, threshold: Threshold | None, unknown: list[bool] | None
+) -> PredictResponse:
     record = answered.record
     return PredictResponse(
         client_id=record.client_id,
         model=record.model,
         version=record.version,
         inference=answered.inference(),
-        predictions=_predictions(answered, top_k),
+        predictions=_predictions(answered, top_k, unknown),
+        threshold=threshold,
         warnings=answered.warnings,
         timings_ms=answered.timings_ms,
     )
 
 
-def _predictions(answered: Answered, top_k: int) -> list[Classified] | list[Regressed]:
+def _predictions(answered: Answered, top_k: int, unknown: list[bool] | None) -> list[Classified] | list[Regressed]:
     classes = answered.record.classes
     if classes is None:
         return [regressed(values) for values in answered.answers.tolist()]
-    return classified(answered.card.probabilities(answered.answers), classes, top_k)
+    return classified(answered.card.probabilities(answered.answers), classes, top_k, unknown)

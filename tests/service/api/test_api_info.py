@@ -96,7 +96,10 @@ def test_openapi_names_every_operation_and_resolves_every_reference(api):
     clients = ["adapt", "forget_client", "get_client", "list_clients", "predict"]
     examples = ["list_examples", "get_example", "relabel_example", "remove_example", "rename_class", "remove_class"]
     versions = ["list_versions", "rollback", "copy_client", "move_client", "readapt", "export_client", "import_client"]
-    assert sorted(names) == sorted([*clients, *examples, *versions, "list_models", "get_model", "healthz", "readyz"])
+    quality = ["get_quality", "evaluate"]
+    assert sorted(names) == sorted(
+        [*clients, *examples, *versions, *quality, "list_models", "get_model", "healthz", "readyz"]
+    )
     schemas = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
     assert {part["$ref"] for part in parts(document) if isinstance(part.get("$ref"), str)} <= schemas
 

@@ -104,6 +104,17 @@ async def test_an_adapted_state_is_cached_until_it_is_evicted(socket, worker, di
             await engine.predict("glyphs", "alice/1", images(1, 0))
 
 
+async def test_examples_are_left_out_and_compared_over_the_socket(socket, worker, digests):
+    async with listening(socket, worker, digests), connected(socket, digests) as engine:
+        taught = SupportSet(images(4, 0), np.array([0, 0, 1, 1]), 2)
+        found = await engine.held_out("glyphs", "nobody", taught)
+        assert found["fold"].tolist() == [0, 1, 2, 3]
+        assert found["answers"].shape == (4, 2)
+        with pytest.raises(StateNotCached):
+            await engine.familiar("glyphs", "nobody", images(1, 1))
+        assert (await engine.familiar("glyphs", "nobody", images(1, 1), taught)).shape == (1,)
+
+
 async def test_a_job_that_fails_says_why_and_fails_alone(socket, worker, digests):
     wave = SupportSet(np.full((3, 1), 1e18, np.float32), np.full((3, 1), 1e18, np.float32), 0)
     async with listening(socket, worker, digests), connected(socket, digests) as engine:

@@ -1,0 +1,138 @@
+"""Figures of a client's answers to labelled queries."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, Field
+
+from service.arrays import Array
+from service.cards import Card
+from service.errors import Unprocessable
+from service.inputs.labels import checked_labels, regression_targets
+from service.judgement import calibration_error, confusion, macro_f1, per_class, threshold_curve, wilson
+from service.store.records import Record
+
+NO_CLASS = -1
+"""The target of a query that belongs to no class."""
+
+ClassLabel = str | int
+
+
+class ClassFigures(BaseModel):
+    """The figures of one class."""
+
+    label: ClassLabel
+    precision: float
+    recall: float
+    f1: float
+    queries: int
+
+
+class Answers(BaseModel):
+    """How often queries of a class were answered with a class."""
+
+    label: ClassLabel
+    answer: ClassLabel
+    count: int
+
+
+class CurvePoint(BaseModel):
+    """What a threshold does, as `min_probability` of a predict."""
+
+    min_probability: float
+    kept: float = Field(description="Share of the queries of the classes that are not `unknown`.")
+    accuracy: float | None = Field(description="Share of right answers among these.")
+    unknown_kept: float | None = Field(
+        description="Share of the queries of no class that are not `unknown`; null without such queries."
+    )
+
+
+class Evaluation(BaseModel):
+    """How well a version of a client answers labelled queries."""
+
+    client_id: str
+    model: str
+    version: int
+    queries: int = Field(description="Queries with a label.")
+    unknown: int = Field(0, description="Queries of no class; they count in `thresholds` only.")
+    accuracy: float | None = Field(None, description="null for regression.")
+    interval: tuple[float, float] | None = Field(None, description="The 95 % Wilson interval of the accuracy.")
+    macro_f1: float | None = Field(None, description="Mean F1 of the classes that occur.")
+    calibration_error: float | None = Field(None, description="Expected calibration error, over ten bins.")
+    classes: list[ClassFigures] = []
+    confusion: list[Answers] = Field([], description="All counts above 0 of the confusion matrix.")
+    thresholds: list[CurvePoint] = []
+    mse: float | None = Field(None, description="Mean squared error; null for classes.")
+    mae: float | None = Field(None, description="Mean absolute error; null for classes.")
+
+
+def targets_of(record: Record, card: Card, labels: Sequence[Any]) -> Array:
+    """The targets of labelled queries: class indices, `NO_CLASS` for null; or values. Raises Unprocessable."""
+    if record.classes is None:
+        try:
+            return regression_targets(labels, card.outputs or 1)
+        except Unprocessable as error:
+            field = None if error.field is None else error.field.replace("support", "queries")
+            raise Unprocessable(error.detail.replace("support", "queries"), field=field) from None
+    places = {label: place for place, label in enumerate(record.classes)}
+    return np.array([_target(places, i, label) for i, label in enumerate(labels)], np.int64)
+
+
+def _target(places: dict[Any, int], number: int, label: Any) -> int:
+    if label is None:
+        return NO_CLASS
+    field = f"queries[{number}].label"
+    try:
+        [checked] = checked_labels([label])
+    except Unprocessable as error:
+        raise Unprocessable(error.detail.replace("support[0].label", field), field=field) from None
+    if checked not in places:
+        raise Unprocessable(
+            f"{field}: the client has no class {checked!r}. Send a label that it has, or null for a query of no class.",
+            field=field,
+        )
+    return places[checked]
+
+
+def evaluation(record: Record, card: Card, answers: Array, targets: Array) -> Evaluation:
+    """The figures of logits (q, ways) or values (q, outputs). Raises Unprocessable if no query has a class."""
+    known = {"client_id": record.client_id, "model": record.model, "version": record.version}
+    if record.classes is None:
+        errors = answers - targets
+        mse, mae = float(np.square(errors).mean()), float(np.abs(errors).mean())
+        return Evaluation(**known, queries=len(targets), mse=mse, mae=mae)
+    inside = targets != NO_CLASS
+    if not inside.any():
+        raise Unprocessable("queries: none has a label. Send at least one query of a class.", field="queries")
+    probabilities, own = card.probabilities(answers), targets[inside]
+    best, top = probabilities.argmax(-1)[inside], probabilities.max(-1)
+    right, counts = best == own, confusion(best, own, len(record.classes))
+    curve = threshold_curve(top[inside], right, top[~inside])
+    return Evaluation(
+        **known,
+        queries=len(own),
+        unknown=int((~inside).sum()),
+        accuracy=float(right.mean()),
+        interval=wilson(int(right.sum()), len(own)),
+        macro_f1=macro_f1(counts),
+        calibration_error=calibration_error(probabilities[inside], own),
+        classes=_classes(record, counts),
+        confusion=_confusion(record, counts),
+        thresholds=[CurvePoint(**point._asdict()) for point in curve],
+    )
+
+
+def _classes(record: Record, counts: Array) -> list[ClassFigures]:
+    return [
+        ClassFigures(label=label, precision=each.precision, recall=each.recall, f1=each.f1, queries=each.examples)
+        for label, each in zip(record.classes or [], per_class(counts), strict=True)
+    ]
+
+
+def _confusion(record: Record, counts: Array) -> list[Answers]:
+    classes = record.classes or []
+    return [
+        Answers(label=classes[row], answer=classes[column], count=int(counts[row, column]))
+        for row, column in np.argwhere(counts).tolist()
+    ]
