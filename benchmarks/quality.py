@@ -31,8 +31,8 @@ from service.cards import Card, Catalogue
 from service.engine.device import Device
 from service.engine.folds import folds, parts
 from service.engine.jobs import AdaptJob, HeldOut
-from service.judgement import lowest_kept, suspects, wilson
 from service.settings import ZOO, Settings
+from service.use_cases.judgement import lowest_kept, suspects, wilson
 
 PAGE = ROOT / "docs/clients.md"
 WAYS = 10

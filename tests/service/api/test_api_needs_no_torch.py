@@ -15,7 +15,7 @@ LOADED = "import sys, {module}; print(*[name for name in sys.modules if name == 
         "service.process.serve",
         "service.app",
         "service.api.readiness",
-        "service.adaptation",
+        "service.use_cases.adaptation",
         "service.ipc.client",
     ],
 )

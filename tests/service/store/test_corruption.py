@@ -9,7 +9,6 @@ import pytest
 from prometheus_client import REGISTRY
 from safetensors.numpy import save
 
-from service.adaptation import Adaptation
 from service.errors import CorruptRecord, UnknownClient, VersionGone
 from service.inputs.decoder import Decoder
 from service.settings import Settings
@@ -27,6 +26,7 @@ from service.store.keys import (
 )
 from service.store.records import ClientKey, Record
 from service.store.store import Store
+from service.use_cases.adaptation import Adaptation
 from tests.service.redises import EITHER
 from tests.service.store.fake_engine import CATALOGUE, FakeEngine
 from tests.service.supports import ALICE, draft, teaching, use_cases

@@ -8,19 +8,19 @@ import pytest
 from torch import Tensor
 
 from models.learner import Learner
-from service.adaptation import Adaptation
 from service.arrays import Array
 from service.cards import Card, Catalogue
-from service.editing import Editing
 from service.engine import device
 from service.engine.worker import Worker
 from service.inputs.decoder import Decoder
 from service.inputs.kind import Decoded, InputKind
 from service.inputs.prepare import prepare
-from service.learning import Learning
 from service.settings import ZOO, Settings
 from service.store.records import StateKey
 from service.store.store import Store
+from service.use_cases.adaptation import Adaptation
+from service.use_cases.editing import Editing
+from service.use_cases.learning import Learning
 from tests.service.supports import ALICE, teaching
 
 pytestmark = pytest.mark.anyio

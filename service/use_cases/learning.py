@@ -16,7 +16,7 @@ from service.settings import Settings
 from service.store.examples import Example, Form, from_raw
 from service.store.records import MIN_WAYS, Adapted, ClientKey, Draft, Record, RequestKey, names_used, state_bytes
 from service.store.store import Store, VersionMoved
-from service.support_sets import SupportSets
+from service.use_cases.support_sets import SupportSets
 
 Result = TypeVar("Result")
 
