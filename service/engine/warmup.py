@@ -46,8 +46,9 @@ async def measure_costs(engine: Engine, card: Card, shapes: Sequence[tuple[int, 
 
 async def adapt_again(engine: Engine, card: Card, ways: int, shots: int) -> None:
     """Adapt to examples whose features are cached, so that the cost of encoding is told from that of adapting."""
-    key = f"probe/{card.name}"
-    await engine.adapt(card.name, key, random_support(card, ways, shots), extends=key)
+    support, key = random_support(card, ways, shots), f"probe/{card.name}"
+    await engine.adapt(card.name, key, support)
+    await engine.adapt(card.name, key, support, extends=key)
 
 
 def random_supports(card: Card, shapes: Sequence[tuple[int, int]]) -> list[SupportSet]:
