@@ -79,7 +79,7 @@ class Scene(NamedTuple):
 def scenes(kinds: list[str]) -> Iterator[Scene]:
     """All scenes of these kinds."""
     for kind, (call, count), clients in product(kinds, CALLS, CLIENTS):
-        if kind == TEXTS or count == 1 or clients < max(CLIENTS):  # many photos of many clients take minutes
+        if kind == TEXTS or count == 1 or clients == 1:  # many photos of many clients take minutes
             yield Scene(kind, call, count, clients)
 
 
@@ -114,8 +114,8 @@ def measure_service(name: str, kinds: list[str], factor: float) -> None:
 
 
 def wait_until_idle(one: Running) -> None:
-    """A worker measures its costs for a while after its start, on a busy machine for minutes."""
-    for _ in range(180):
+    """A worker measures its costs for a while after its start. Some services are never idle."""
+    for _ in range(60):
         before = one.processor_seconds()
         time.sleep(1)
         if one.processor_seconds() - before < 0.05:

@@ -31,9 +31,9 @@ from service.cards import Card, Catalogue
 from service.engine.device import Device
 from service.engine.folds import folds, parts
 from service.engine.jobs import AdaptJob, HeldOut
-from service.judgement import lowest_kept, suspects, wilson
-from service.quality import default_threshold
 from service.settings import ZOO, Settings
+from service.use_cases.judgement import lowest_kept, suspects, wilson
+from service.use_cases.quality import default_threshold
 
 PAGE = ROOT / "docs/clients.md"
 WAYS = 10

@@ -11,7 +11,6 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from service import metrics
-from service.adaptation import Adaptation
 from service.api import docs_page, problem_details
 from service.api.auth import tenants
 from service.api.memory_budget import MemoryBudget, ReleaseMemory
@@ -20,16 +19,17 @@ from service.api.origins import OriginGuard
 from service.api.readiness import Readiness
 from service.api.routes import adapt, clients, examples, health, models, predict, quality, transfer, versions
 from service.cards import Catalogue
-from service.editing import Editing
 from service.engine.base import Engine
 from service.errors import Unavailable
 from service.inputs.decoder import Decoder
-from service.learning import Learning
-from service.quality import Judging
 from service.settings import Settings
 from service.store.store import Store
-from service.transfer import Transfer
-from service.versioning import Versioning
+from service.use_cases.adaptation import Adaptation
+from service.use_cases.editing import Editing
+from service.use_cases.learning import Learning
+from service.use_cases.quality import Judging
+from service.use_cases.transfer import Transfer
+from service.use_cases.versioning import Versioning
 
 ROUTERS = (
     adapt.router,

@@ -13,8 +13,8 @@ from service.api.schemas import AdaptResponse, Classified, PredictRequest, Regre
 from service.arrays import Array
 from service.errors import AnswerTooLarge
 from service.inputs.labels import Classes
-from service.quality import Quality
 from service.store.records import Adapted
+from service.use_cases.quality import Quality
 
 FEW_CLASSES, TOP_K = 20, 5
 """By default, an answer has the probabilities of all of up to 20 classes, or of the 5 most probable ones."""

@@ -9,16 +9,16 @@ from typing import Annotated
 from fastapi import Depends, Path, Request
 from fastapi.security import APIKeyHeader, HTTPBearer
 
-from service.adaptation import Adaptation
 from service.api.auth import tenant_of
 from service.api.schemas import CLIENT_ID
 from service.cards import Catalogue
-from service.editing import Editing
-from service.quality import Judging
 from service.settings import Settings
 from service.store.records import ClientKey
-from service.transfer import Transfer
-from service.versioning import Versioning
+from service.use_cases.adaptation import Adaptation
+from service.use_cases.editing import Editing
+from service.use_cases.quality import Judging
+from service.use_cases.transfer import Transfer
+from service.use_cases.versioning import Versioning
 
 
 async def use_cases(request: Request) -> Adaptation:

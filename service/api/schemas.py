@@ -7,9 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from service.inputs.kind import InputWarning
 from service.inputs.registry import RequestInput
-from service.quality import Quality, Threshold
 from service.store.examples import NAME
 from service.store.records import Receipt
+from service.use_cases.quality import Quality, Threshold
 
 CLIENT_ID = NAME
 

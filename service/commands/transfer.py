@@ -8,8 +8,8 @@ from rich.console import Console
 
 from service.api.parsing import parse_client_file
 from service.client import Handful, RefusedError
-from service.client_file import from_parts
 from service.commands.progress import progress_bar
+from service.use_cases.client_file import from_parts
 
 SUFFIX = ".safetensors"
 PAGE = 200

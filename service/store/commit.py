@@ -134,7 +134,8 @@ class Commits:
         listed = [] if self._lists.elsewhere else listings(client, record.expires_at)
         places = [value for each in listed for value in (each.score, each.member)]
         keys = [*client_keys(client), *(each.key for each in listed)]
-        values = text, seal(record), record.version, seal(change.snapshot), int(change.fresh), version.state
+        lean = record.model_copy(update={"receipt": None})  # every predict reads it, and a receipt may be long
+        values = text, seal(lean), record.version, seal(change.snapshot), int(change.fresh), version.state
         arguments: list[Any] = [*values, record.seconds_left(self._state_ttl_s)]
         for several in (places, *change.arguments()):
             arguments += [len(several), *several]

@@ -96,8 +96,7 @@ class Reader:
         except ResponseError as error:
             raise _named(error, "version") from None
         kept = [parse_version(text, int(number)) for number, text in found.items() if int(number) <= record.version]
-        versions = [each for each in kept if each.version != record.version]
-        return [record, *sorted(versions, key=lambda each: -each.version)]
+        return sorted(kept, key=lambda each: -each.version) if record.next_row is not None else [record]
 
     async def _contents(self, client: ClientKey, record: Record, number: int | None, choose: Choose) -> Contents:
         if number in (None, record.version) and record.next_row is None:

@@ -1,5 +1,6 @@
 """The path of a newcomer with own data: the commands of the README, then curl."""
 
+import json
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from models.datasets.own.columns import Columns
 from models.datasets.own.dataset import read_own
 from tests.e2e.server import Server
+from tests.models.model_folders import make_image_folder
 
 ROOT = Path(__file__).parents[2]
 DATA = "examples/own-data/tickets.csv"
@@ -72,3 +74,19 @@ def test_the_trained_model_is_served_beside_the_shipped_ones_and_learns_new_clas
     answers = httpx.post(f"{server.url}/predict", json=ask, timeout=60).json()
     assert answers["model"] == "tickets"
     assert [each["label"] for each in answers["predictions"]] == ["delivery", "account"]
+
+
+def test_an_image_model_folder_is_added_and_answers_about_photos(tmp_path):
+    make_image_folder(tmp_path / "vit", "vit")
+    command = [sys.executable, "-P", "-m", "service", "add", "photos2", "--encoder", "vit"]
+    subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
+    running = Server(tmp_path / "data", cwd=tmp_path, serve="photos2", default_model="photos2")
+    running.start()
+    try:
+        learn, ask = (json.loads((ROOT / f"examples/photos/{name}.json").read_text()) for name in ("adapt", "predict"))
+        adapted = httpx.post(f"{running.url}/adapt", json=learn | {"model": "photos2"}, timeout=60)
+        assert adapted.status_code == 200, adapted.text
+        answers = httpx.post(f"{running.url}/predict", json=ask, timeout=60).json()
+        assert {each["label"] for each in answers["predictions"]} <= set(adapted.json()["classes"])
+    finally:
+        running.stop()

@@ -10,18 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from service.adaptation import Adaptation, Teaching
 from service.arrays import Array
 from service.cards import Card
 from service.engine.base import Engine
-from service.gathering import Given
 from service.inputs.decoder import Decoder
-from service.learning import Learning
 from service.settings import Settings
 from service.store.examples import Example, digest, form_of, to_raw
 from service.store.reading import Contents
 from service.store.records import ClientKey, Draft, Record, StateKey
 from service.store.store import Store
+from service.use_cases.adaptation import Adaptation, Teaching
+from service.use_cases.gathering import Given
+from service.use_cases.learning import Learning
 
 CHECKPOINT = "0123456789abcdef"
 ALICE = ClientKey("acme", "alice")

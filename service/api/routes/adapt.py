@@ -3,7 +3,6 @@
 from fastapi import APIRouter, Request, Response
 
 from service import errors
-from service.adaptation import Teaching
 from service.api.answers import adapted_response
 from service.api.dependencies import judging, use_cases
 from service.api.idempotency_key import HEADER, request_key
@@ -12,8 +11,9 @@ from service.api.preconditions import IF_MATCH, if_match
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, documented, read
 from service.api.schemas import AdaptRequest, AdaptResponse
-from service.gathering import Given
 from service.store.records import ClientKey, RequestKey
+from service.use_cases.adaptation import Teaching
+from service.use_cases.gathering import Given
 
 router = APIRouter(tags=["clients"], route_class=BodyRoute)
 

@@ -12,7 +12,7 @@ from service.api.preconditions import IF_MATCH, if_match
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, client_of, documented_json, named, read
 from service.api.schemas import CLIENT_ID, AdaptResponse
-from service.editing import Shown, Wanted
+from service.use_cases.editing import Shown, Wanted
 
 router = APIRouter(prefix="/clients/{client_id}", tags=["examples"], dependencies=KEY_SCHEMES)
 bodies = APIRouter(prefix="/clients/{client_id}", tags=["examples"], route_class=BodyRoute)

@@ -3,16 +3,16 @@
 from fastapi import APIRouter, Request, Response
 
 from service import errors
-from service.adaptation import Answered
 from service.api.answers import AnswerShape, classified, regressed, shape_of, written
 from service.api.dependencies import judging, use_cases
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, documented, read
 from service.api.schemas import Classified, PredictRequest, PredictResponse, Regressed
 from service.cards import Card
-from service.quality import Asked, Threshold
 from service.settings import Settings
 from service.store.records import ClientKey, Record
+from service.use_cases.adaptation import Answered
+from service.use_cases.quality import Asked, Threshold
 
 router = APIRouter(tags=["clients"], route_class=BodyRoute)
 

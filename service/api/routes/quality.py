@@ -14,9 +14,9 @@ from service.api.request_body import BodyRoute, client_of, documented_json, read
 from service.api.routes.examples import BODY, READS
 from service.arrays import Array
 from service.cards import Card
-from service.evaluation import Evaluation, evaluation, targets_of
-from service.quality import Quality
 from service.store.records import Record
+from service.use_cases.evaluation import Evaluation, evaluation, targets_of
+from service.use_cases.quality import Quality
 
 router = APIRouter(prefix="/clients/{client_id}", tags=["quality"], dependencies=KEY_SCHEMES)
 bodies = APIRouter(prefix="/clients/{client_id}", tags=["quality"], route_class=BodyRoute)

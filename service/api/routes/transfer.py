@@ -14,9 +14,9 @@ from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, client_of, security
 from service.api.routes.examples import BODY, CHANGES, READS
 from service.api.schemas import CLIENT_ID, AdaptResponse
-from service.client_file import from_parts
 from service.errors import Unprocessable, UnsupportedMediaType
 from service.settings import Settings
+from service.use_cases.client_file import from_parts
 
 router = APIRouter(prefix="/clients/{client_id}", tags=["files"], dependencies=KEY_SCHEMES)
 bodies = APIRouter(prefix="/clients/{client_id}", tags=["files"], route_class=BodyRoute)

@@ -15,7 +15,7 @@ LOADED = "import sys, {module}; print(*[name for name in sys.modules if name == 
         "service.process.serve",
         "service.app",
         "service.api.readiness",
-        "service.adaptation",
+        "service.use_cases.adaptation",
         "service.ipc.client",
     ],
 )
@@ -23,4 +23,4 @@ def test_the_api_imports_no_torch_and_of_the_models_only_what_needs_none(module)
     done = subprocess.run(
         [sys.executable, "-c", LOADED.format(module=module)], capture_output=True, text=True, check=True
     )
-    assert set(done.stdout.split()) <= {"models.columns", "models.registry"}
+    assert set(done.stdout.split()) <= {"models.columns", "models.photo_pixels", "models.registry"}

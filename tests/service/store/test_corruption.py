@@ -9,8 +9,7 @@ import pytest
 from prometheus_client import REGISTRY
 from safetensors.numpy import save
 
-from service.adaptation import Adaptation
-from service.errors import CorruptRecord, UnknownClient
+from service.errors import CorruptRecord, UnknownClient, VersionGone
 from service.inputs.decoder import Decoder
 from service.settings import Settings
 from service.store.checksums import parse_record
@@ -27,6 +26,7 @@ from service.store.keys import (
 )
 from service.store.records import ClientKey, Record
 from service.store.store import Store
+from service.use_cases.adaptation import Adaptation
 from tests.service.redises import EITHER
 from tests.service.store.fake_engine import CATALOGUE, FakeEngine
 from tests.service.supports import ALICE, draft, teaching, use_cases
@@ -241,6 +241,17 @@ async def test_clients_that_0_1_wrote_are_read(store, redis):
     assert contents.examples == (await store.contents(ALICE)).examples
     assert [each.version for each in await store.clients("acme", after="", limit=1)] == [1]
     assert [each.version for each in await store.versions(ALICE)] == [1]
+
+
+@EITHER
+async def test_a_removal_takes_the_version_of_0_1(store, redis):
+    await write_as_of_0_1(store, redis)
+    before = await store.contents(ALICE)
+    fewer = draft(2)._replace(examples=before.examples[1:], targets=[1, 1], removed=before.examples[:1])
+    await store.commit(ALICE, fewer._replace(form=before.record.form), after=before.record)
+    with pytest.raises(VersionGone):
+        await store.contents(ALICE, 1)
+    assert len((await store.contents(ALICE)).examples) == 2
 
 
 @EITHER

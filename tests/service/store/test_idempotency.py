@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from service.adaptation import Adaptation
 from service.api.idempotency_key import request_key
 from service.errors import Busy, KeyReused, RequestInProgress, UnknownClient, Unprocessable
 from service.inputs.decoder import Decoder
@@ -17,6 +16,7 @@ from service.store.answers import Answers
 from service.store.keys import answer_times_key, answers_key
 from service.store.records import ClientKey, RequestKey
 from service.store.store import Store
+from service.use_cases.adaptation import Adaptation
 from tests.service.redises import EITHER
 from tests.service.store.fake_engine import CATALOGUE, FakeEngine
 from tests.service.supports import ALICE, teaching, use_cases

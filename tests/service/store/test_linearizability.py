@@ -11,17 +11,17 @@ from itertools import count
 
 import pytest
 
-from service.adaptation import Adaptation
-from service.editing import Editing
 from service.errors import Contended, TooFewExamples, UnknownClient, UnknownExample, UnknownVersion, VersionGone
 from service.inputs.decoder import Decoder
-from service.learning import Learning
 from service.settings import Settings
 from service.store.checksums import parse_record
 from service.store.keys import client_keys, record_key, state_key
 from service.store.records import Adapted, ClientKey, Record, RequestKey
 from service.store.store import Store
-from service.versioning import Versioning
+from service.use_cases.adaptation import Adaptation
+from service.use_cases.editing import Editing
+from service.use_cases.learning import Learning
+from service.use_cases.versioning import Versioning
 from tests.service.redises import EITHER
 from tests.service.store.fake_engine import CATALOGUE, FakeEngine
 from tests.service.store.histories import KEPT, RELABELLED, Operation, linearizable

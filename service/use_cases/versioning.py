@@ -5,11 +5,11 @@ from collections.abc import Collection
 from service.cards import Card
 from service.clock import Clock
 from service.errors import Conflict
-from service.learning import Learning, Lesson, check_expected, retried
-from service.states import States
 from service.store.reading import Contents
 from service.store.records import Adapted, ClientKey, Gone, Record, StateKey
 from service.store.store import AlreadyThere
+from service.use_cases.learning import Learning, Lesson, check_expected, retried
+from service.use_cases.states import States
 
 
 class Versioning:

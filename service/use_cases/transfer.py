@@ -8,16 +8,16 @@ import numpy as np
 
 from service.arrays import Array
 from service.cards import Card
-from service.client_file import ClientFile, to_file
 from service.clock import Clock
 from service.errors import Conflict, Unprocessable
 from service.executor import Executor
-from service.gathering import NOTHING, Gathered, gather, known_of
 from service.inputs.decoder import Decoder
-from service.learning import Learning, Lesson, check_expected, retried
 from service.store.examples import NAME, form_of
 from service.store.records import Adapted, ClientKey, Record
-from service.support_sets import checked_new_labels
+from service.use_cases.client_file import ClientFile, to_file
+from service.use_cases.gathering import NOTHING, Gathered, gather, known_of
+from service.use_cases.learning import Learning, Lesson, check_expected, retried
+from service.use_cases.support_sets import checked_new_labels
 
 THREADS = Executor("file")
 

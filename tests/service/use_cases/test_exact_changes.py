@@ -5,19 +5,22 @@ from typing import Any
 
 import numpy as np
 import pytest
+from torch import Tensor
 
-from service.adaptation import Adaptation
+from models.learner import Learner
 from service.arrays import Array
 from service.cards import Card, Catalogue
-from service.editing import Editing
+from service.engine import device
 from service.engine.worker import Worker
 from service.inputs.decoder import Decoder
 from service.inputs.kind import Decoded, InputKind
 from service.inputs.prepare import prepare
-from service.learning import Learning
 from service.settings import ZOO, Settings
 from service.store.records import StateKey
 from service.store.store import Store
+from service.use_cases.adaptation import Adaptation
+from service.use_cases.editing import Editing
+from service.use_cases.learning import Learning
 from tests.service.supports import ALICE, teaching
 
 pytestmark = pytest.mark.anyio
@@ -95,19 +98,19 @@ async def test_the_state_equals_adapting_to_what_remains(client):
 
 
 async def test_only_new_examples_are_encoded(zoo, redis_url, redis, monkeypatch):
-    """The features of the others are those that the device has cached."""
+    """The features of the others are those that the device keeps with the state."""
     redis.flushall()
     encoded: list[int] = []
-    settings, store = Settings(models=zoo), Store(redis_url, timeout_s=20, state_ttl_s=1000)
-    worker = Worker(["glyphs"], settings)
+    encode_many = device.encode_many
+
+    def counted(learner: Learner, inputs: Tensor) -> Tensor:
+        encoded.append(len(inputs))
+        return encode_many(learner, inputs)
+
+    monkeypatch.setattr(device, "encode_many", counted)
+    store = Store(redis_url, timeout_s=20, state_ttl_s=1000)
+    worker = Worker(["glyphs"], Settings(models=zoo, feature_cache_bytes=0))
     worker.start()
-    encode = worker._adapting.encode
-
-    def counted(model: str, inputs: Sequence[Array], tenants: Sequence[str]) -> Any:
-        encoded.append(sum(map(len, inputs)))
-        return encode(model, inputs, tenants)
-
-    monkeypatch.setattr(worker._adapting, "encode", counted)
     client = Client(Catalogue(zoo)["glyphs"], worker, store)
     await client.clients.adapt(ALICE, teaching("glyphs", client.pairs(range(FIRST))))
     await client.clients.append(ALICE, teaching(None, client.pairs(range(FIRST, FIRST + MORE))))
@@ -116,4 +119,4 @@ async def test_only_new_examples_are_encoded(zoo, redis_url, redis, monkeypatch)
     await client.edits.remove_class(ALICE, "cat")
     worker.close()
     await store.close()
-    assert encoded == [FIRST, MORE, 0, 0, 0]
+    assert encoded == [FIRST, MORE]

@@ -12,16 +12,16 @@ from service.cards import Card
 from service.clock import Clock
 from service.engine.base import StateNotCached
 from service.errors import Conflict, TooFewExamples
-from service.gathering import NOTHING, Gathered, Given, gather, known_of
 from service.inputs.decoder import Decoder
 from service.inputs.kind import InputWarning
 from service.inputs.limits import check_count
 from service.inputs.prepare import check, prepare
-from service.learning import Learning, Lesson, check_expected, retried
-from service.states import States
 from service.store.idempotency import Idempotency
 from service.store.records import MIN_WAYS, Adapted, ClientKey, Record, RequestKey, StateKey
-from service.support_sets import checked_new_labels
+from service.use_cases.gathering import NOTHING, Gathered, Given, gather, known_of
+from service.use_cases.learning import Learning, Lesson, check_expected, retried
+from service.use_cases.states import States
+from service.use_cases.support_sets import checked_new_labels
 
 Admit = Callable[[Record, Card], None]
 """Checks a request against the client's record and the model's card before any work."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix, f1_score
 
-from service.judgement import (
+from service.use_cases.judgement import (
     calibration_error,
     confusion,
     lowest_kept,

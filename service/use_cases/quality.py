@@ -13,7 +13,9 @@ from service.engine.base import StateNotCached
 from service.errors import Contended, Diverged, HandfulError, TooCostly, TooFewExamples
 from service.inputs.labels import Label
 from service.inputs.prepare import prepare
-from service.judgement import (
+from service.store.reading import Contents
+from service.store.records import ClientKey, Record
+from service.use_cases.judgement import (
     confusion,
     lowest_kept,
     macro_f1,
@@ -22,9 +24,7 @@ from service.judgement import (
     tally,
     wilson,
 )
-from service.learning import Learning
-from service.store.reading import Contents
-from service.store.records import ClientKey, Record
+from service.use_cases.learning import Learning
 
 FEW_EXAMPLES = 3
 """A class with fewer examples has too few."""

@@ -10,8 +10,8 @@ from service.arrays import Array
 from service.cards import Card
 from service.errors import Unprocessable
 from service.inputs.labels import checked_labels, regression_targets
-from service.judgement import calibration_error, confusion, macro_f1, per_class, threshold_curve, wilson
 from service.store.records import Record
+from service.use_cases.judgement import calibration_error, confusion, macro_f1, per_class, threshold_curve, wilson
 
 NO_CLASS = -1
 """The target of a query that belongs to no class."""

@@ -14,9 +14,9 @@ from service.inputs.kind import InputWarning
 from service.inputs.prepare import fit, prepare
 from service.settings import Settings
 from service.store.examples import Example, Form, from_raw
-from service.store.records import Adapted, ClientKey, Draft, Record, RequestKey, names_used, state_bytes
+from service.store.records import MIN_WAYS, Adapted, ClientKey, Draft, Record, RequestKey, names_used, state_bytes
 from service.store.store import Store, VersionMoved
-from service.support_sets import SupportSets
+from service.use_cases.support_sets import SupportSets
 
 Result = TypeVar("Result")
 
@@ -126,7 +126,7 @@ class Learning:
         classes, support = self.support_sets.make(card, inputs, lesson.labels, named=lesson.named)
         columns, warnings = (None, []) if inputs is None else await fit(card.input, inputs)
         state: Arrays | None = None
-        if len(lesson.examples) and (classes is None or len(classes) > 1):
+        if lesson.examples and (classes is None or len(classes) >= MIN_WAYS):
             state = await self._adapt(client, lesson, write, columns, support)
         clock.lap("adapt")
         return Draft(

@@ -7,11 +7,11 @@ from service.cards import Card
 from service.clock import Clock
 from service.errors import Conflict, UnknownClass, UnknownExample, Unprocessable
 from service.executor import Executor
-from service.learning import Learning, Lesson, check_expected, retried
 from service.store.examples import Example
 from service.store.reading import Contents
 from service.store.records import Adapted, ClientKey, Record
-from service.support_sets import checked_new_labels
+from service.use_cases.learning import Learning, Lesson, check_expected, retried
+from service.use_cases.support_sets import checked_new_labels
 
 THREADS = Executor("show")
 
