@@ -33,6 +33,7 @@ from service.engine.folds import folds, parts
 from service.engine.jobs import AdaptJob, HeldOut
 from service.settings import ZOO, Settings
 from service.use_cases.judgement import lowest_kept, suspects, wilson
+from service.use_cases.quality import default_threshold
 
 PAGE = ROOT / "docs/clients.md"
 WAYS = 10
@@ -84,6 +85,7 @@ def main() -> None:
     torch.set_num_threads(1)
     honest, unknown = list[list[str]](), list[list[str]]()
     for source in (drawings(given.data), photos(given.data, given.features), texts(given.data, given.features)):
+        unknown.append([source.title, f"{WAYS}-way 1-shot", *by_default(source, given.episodes)])
         for shots in given.shots:
             shape = Shape(2 * WAYS, shots, source.queries)
             clients = [measured(source, shape, seed) for seed in range(given.episodes)]
@@ -148,6 +150,22 @@ def measured(source: Source, shape: Shape, seed: int) -> Client:
         float((others >= threshold).mean()),
         *(float(roc_auc_score(inside.numpy(), each)) for each in (scores, probabilities.max(-1))),
     )
+
+
+@torch.no_grad()
+def by_default(source: Source, episodes: int) -> list[str]:
+    """The same as of `rejection` for clients with one example a class, whose threshold is the default."""
+    kept, accepted, areas = list[float](), list[float](), list[float]()
+    for seed in range(episodes):
+        episode = source.sampler.episode(np.random.default_rng(seed), Shape(2 * WAYS, 1, source.queries))
+        top = predicted(Catalogue(ZOO)[source.model], source, job_of(source, episode), source.views(episode.query)).max(
+            -1
+        )
+        inside = (episode.targets < WAYS).numpy()
+        kept.append((top[inside] >= default_threshold(WAYS)).mean())
+        accepted.append((top[~inside] >= default_threshold(WAYS)).mean())
+        areas.append(roc_auc_score(inside, top))
+    return [f"{100 * fmean(kept):.1f}", f"{100 * fmean(accepted):.1f}", "", f"{100 * fmean(areas):.1f}"]
 
 
 def job_of(source: Source, episode: Episode) -> AdaptJob:

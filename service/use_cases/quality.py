@@ -33,8 +33,8 @@ LISTED = 20
 REMEMBERED = 256
 """Versions whose quality an API process remembers."""
 
-DEFAULT_FACTOR = 2.0
-"""Without examples to calibrate on, an answer is unknown if it is less probable than so many times a guess."""
+DEFAULT_ODDS = 3.0
+"""Without examples to calibrate on, an answer is unknown if its odds are less than so many times those of a guess."""
 
 ClassLabel = str | int
 Score = Literal["probability", "familiarity"]
@@ -114,7 +114,7 @@ class Threshold(BaseModel):
     at_least: float = Field(description="An answer with a lower score is `unknown`.")
     source: Source = Field(
         description="request: as sent. client: from the client's own examples, each left out once. default: there are "
-        "too few of them; twice the probability of a guess."
+        "too few of them; three times the odds of a guess."
     )
 
 
@@ -164,9 +164,7 @@ class Judging:
         least = lowest_kept(judged.probability, asked.coverage)
         if least is not None:
             return _compared("probability", least, "client", probability)
-        return _compared(
-            "probability", DEFAULT_FACTOR / max(DEFAULT_FACTOR, len(record.classes or ())), "default", probability
-        )
+        return _compared("probability", default_threshold(len(record.classes or ())), "default", probability)
 
     async def _familiar(self, client: ClientKey, asked: Asked) -> Array:
         record, model = asked.record, asked.card.name
@@ -227,6 +225,11 @@ class Judging:
         if not record.ready:
             raise TooFewExamples("The client needs examples of at least two classes, or one point of a regression.")
         return await self._engine.held_out(card.name, record.write, await self._support(card, contents), share=client)
+
+
+def default_threshold(ways: int) -> float:
+    """The least probability of an answer of a client of which nothing more is known."""
+    return DEFAULT_ODDS / (DEFAULT_ODDS + ways - 1)
 
 
 def _compared(score: Score, at_least: float, source: Source, scores: Array) -> tuple[Threshold, list[bool]]:

@@ -35,7 +35,7 @@ def test_a_given_threshold_divides_the_answers(api):
 def test_few_examples_give_the_default_threshold(api):
     adapt(api, letters("LVZ", 2))
     answer = predict(api, abstain=True).json()
-    assert answer["threshold"] == {"score": "probability", "at_least": pytest.approx(2 / 3), "source": "default"}
+    assert answer["threshold"] == {"score": "probability", "at_least": pytest.approx(3 / 5), "source": "default"}
 
 
 def test_enough_examples_give_a_threshold_of_the_client(api):

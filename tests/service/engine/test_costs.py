@@ -9,9 +9,11 @@ import torch
 
 from models import checkpoint
 from service.arrays import SupportSet
+from service.cards import Catalogue
 from service.engine.budget import Budget
 from service.engine.costs import FREE, Curve, adapt_terms, fit, most_that_fits, predict_terms
 from service.engine.jobs import AdaptJob, PredictJob
+from service.engine.warmup import measure_costs
 from service.engine.worker import Worker
 from service.errors import TooCostly
 from service.settings import Settings
@@ -101,6 +103,36 @@ def test_a_job_over_the_budget_is_refused_with_the_number_that_fits(budget):
 def test_an_append_pays_for_the_new_examples_alone(budget):
     job = AdaptJob("glyphs", "", support(2, 10, 0), features=torch.zeros(19, 64))
     assert budget.adapt(job).seconds < budget.adapt(job._replace(features=None)).seconds
+
+
+async def test_the_cost_of_encoding_is_told_from_that_of_adapting(zoo):
+    """Leaving out each example encodes it once and adapts many times."""
+    card = Catalogue(zoo)["glyphs"]
+    with working(Settings(models=zoo, feature_cache_bytes=0, deadline_s=600)) as worker:
+        worker.budget.measuring = True
+        await measure_costs(worker, card)
+        terms = worker.budget._adapts["glyphs"]._measured
+    assert {new for _, new, *_ in terms} == {0, 2, 8}
+    assert {examples for _, new, examples, *_ in terms if new == 0} == {2, 8}
+
+
+def test_the_cost_of_leaving_out_grows_with_the_folds_and_is_limited(budget):
+    job = AdaptJob("glyphs", "", support(2, 10, 0))
+    few, many = (budget.held_out(job, folds, 128).seconds for folds in (2, 5))
+    assert 0 < few < many < 1
+    known = job._replace(features=torch.zeros(20, 64))
+    assert budget.held_out(known, 2, 128).seconds <= few
+    with pytest.raises(TooCostly, match=r"20 examples of glyphs in 1000 folds .* 1 s \(HANDFUL_MAX_JOB_S\)"):
+        budget.held_out(job, 1000, 128)
+
+
+def test_as_many_adapts_run_together_as_fit_into_memory(budget):
+    job = AdaptJob("glyphs", "", support(2, 4, 0))
+    assert budget.fit_together(job, 16) == 16
+    budget.measure_memory(job, 4 * 10**6)
+    assert budget.fit_together(job, 16) == 2
+    budget.measure_memory(job, 10**9)
+    assert budget.fit_together(AdaptJob("glyphs", "", support(2, 100, 0)), 16) == 1
 
 
 async def test_a_refused_job_never_reaches_the_queue(zoo):
