@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load, save
 
-from service import client_file
 from service.api.parsing import parse_client_file
 from service.settings import Settings
+from service.use_cases import client_file
 from tests.service.drawings import letters, png, wave
 from tests.service.serving import serving, working
 from tests.service.zoo import make_zoo
