@@ -17,6 +17,8 @@ LONGEST = 100_000
 """Characters of a text that is read at all. Anything longer is a document and must be split."""
 IMAGES = ("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR", "data:image")
 """How base64 image files begin."""
+SMALLEST_IMAGE = 16
+"""A shorter text may begin like an image file."""
 WORDS = ("order", "refund", "delivery", "broken", "thanks", "invoice", "account", "late")
 
 
@@ -62,7 +64,7 @@ def _joined(raw: Any, field: str) -> str:
             raise Unprocessable(
                 f"{field}: takes a text, or an object whose values are texts; here is {json_type(part)}.", field=field
             )
-        if part.startswith(IMAGES):
+        if len(part) >= SMALLEST_IMAGE and part.startswith(IMAGES):
             raise Unprocessable(f"{field}: this is an image file in base64, and the model takes texts.", field=field)
     length = sum(len(part) for part in parts)
     if length > LONGEST:
