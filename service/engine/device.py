@@ -2,9 +2,9 @@
 
 import math
 import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,27 +16,27 @@ from models.encoders.precision import encoding
 from models.familiarity import familiarity
 from models.functional import adapt_many, encode_many, predict_many
 from models.learner import Kind, Learner, State, Support
-from service.arrays import TEXT, Array, Arrays, all_finite, text_array
-from service.engine.batching import bucket, mask, pad_and_stack, run_in_groups
+from service.arrays import TEXT, Array, Arrays, text_array
+from service.engine.batching import mask, pad_and_stack, run_in_groups
 from service.engine.compile import per_model
 from service.engine.delta_encoding import DeltaEncoding
 from service.engine.feature_cache import FeatureCache, keys_of
-from service.engine.jobs import Adapted, AdaptJob, HeldOut, Kept, PredictJob
+from service.engine.grouping import (
+    Asked,
+    Supported,
+    adapt_key,
+    alone,
+    chosen,
+    finite,
+    joined,
+    predict_key,
+    to_tensor,
+    unstacked,
+)
+from service.engine.jobs import Adapted, AdaptJob, HeldOut, PredictJob
 from service.engine.memory import peak_bytes
 from service.errors import Diverged
 from service.settings import Settings
-
-
-class Supported(NamedTuple):
-    """An adapt, the features (n, *features) of its support set, and those of the names of its classes, if used."""
-
-    job: AdaptJob
-    features: Tensor
-    names: Tensor | None
-
-
-Asked = tuple[PredictJob, Tensor]
-"""A predict, and the features (q, *features) of its queries."""
 
 
 class Device:
@@ -71,13 +71,13 @@ class Device:
     def adapt(self, jobs: Sequence[AdaptJob]) -> list[Adapted | Diverged]:
         """Adapt to the support sets of a batch of jobs. Returns a result for each."""
         model = jobs[0].model
-        return run_in_groups(partial(self._adapt_group, model), self._supported(jobs), _adapt_key)
+        return run_in_groups(partial(self._adapt_group, model), self._supported(jobs), adapt_key)
 
     @torch.no_grad()
     def predict(self, jobs: Sequence[PredictJob]) -> list[Array | Diverged]:
         """Answer the queries of a batch of jobs. Returns logits (q, ways) or values (q, outputs) for each."""
         model = jobs[0].model
-        key = _alone if self.transductive(model) else _predict_key
+        key = alone if self.transductive(model) else predict_key
         features = self.encode(model, [job.queries for job in jobs], [job.tenant for job in jobs])
         asked = list(zip(jobs, features, strict=True))
         return run_in_groups(partial(self._predict_group, model), asked, key)
@@ -95,19 +95,19 @@ class Device:
         """
         model, [whole] = job.model, self._supported([job])
         kept = [np.setdiff1d(np.arange(len(whole.features)), fold) for fold in folds]
-        adapted = run_in_groups(partial(self._adapt_group, model), [_slice(whole, each) for each in kept], _adapt_key)
+        adapted = run_in_groups(partial(self._adapt_group, model), [chosen(whole, each) for each in kept], adapt_key)
         asked: list[Asked] = [
             (PredictJob(model, one.kept.state, job.support.inputs[:0]), whole.features[torch.from_numpy(fold)])
             for one, fold in zip(adapted, folds, strict=True)
             if isinstance(one, Adapted)
         ]
-        key = _alone if self.transductive(model) else _predict_key
+        key = alone if self.transductive(model) else predict_key
         answers = iter(run_in_groups(partial(self._predict_group, model), asked, key))
         found = [next(answers) if isinstance(one, Adapted) else one for one in adapted]
         return [
             one
             if isinstance(one, Diverged)
-            else HeldOut(one, self._familiar(_slice(whole, rest), whole.features[fold]))
+            else HeldOut(one, self._familiar(chosen(whole, rest), whole.features[fold]))
             for one, rest, fold in zip(found, kept, folds, strict=True)
         ]
 
@@ -125,7 +125,7 @@ class Device:
     def _familiar(self, known: Supported, query: Tensor) -> Array | None:
         if not self.judges_familiarity(known.job.model) or query.ndim != 2:
             return None
-        targets = self._to_device(_tensor(known.job.support.targets))
+        targets = self._to_device(to_tensor(known.job.support.targets))
         weights = F.one_hot(targets, known.job.support.ways).to(query.dtype)
         scores = familiarity(F.normalize(known.features, dim=-1), weights, F.normalize(query, dim=-1))
         found: Array = scores.float().cpu().numpy()
@@ -133,7 +133,7 @@ class Device:
 
     def place(self, state: Arrays) -> State:
         """Copy a state to the device. On the CPU it is shared if torch may write to it."""
-        return {name: self._to_device(_tensor(each)) for name, each in state.items()}
+        return {name: self._to_device(to_tensor(each)) for name, each in state.items()}
 
     def encodes(self, model: str) -> bool:
         """Whether a model encodes inputs, in a way that all clients share."""
@@ -196,7 +196,7 @@ class Device:
         encoded = self.encode(model, [inputs for _, inputs in wanted], [job.tenant for job, _ in wanted])
         new = {id(job): features for (job, _), features in zip(unknown, encoded, strict=False)}
         names = {id(job): features for (job, _), features in zip(named, encoded[len(unknown) :], strict=True)}
-        return [Supported(job, _joined(job.features, new.get(id(job))), names.get(id(job))) for job in jobs]
+        return [Supported(job, joined(job.features, new.get(id(job))), names.get(id(job))) for job in jobs]
 
     def _words(self, job: AdaptJob) -> Array | None:
         """The names of a job's classes as words, where they are used."""
@@ -210,8 +210,8 @@ class Device:
         names = [each.names for each in group if each.names is not None]
         batch = Support(
             pad_and_stack([each.features for each in group]),
-            self._to_device(pad_and_stack([_tensor(each.targets) for each in supports])),
-            self._to_device(_tensor(mask([len(each.targets) for each in supports]))),
+            self._to_device(pad_and_stack([to_tensor(each.targets) for each in supports])),
+            self._to_device(to_tensor(mask([len(each.targets) for each in supports]))),
             supports[0].ways,
             torch.stack(names) if names else None,
         )
@@ -219,7 +219,7 @@ class Device:
             adapted = self._adapt_many[model](self._learners[model], batch)
         states = self._rounded(model, adapted)
         encodes = self.encodes(model)
-        return [_adapted(states, i, each, keeps=encodes) for i, each in enumerate(group)]
+        return [unstacked(states, i, each, keeps=encodes) for i, each in enumerate(group)]
 
     def _predict_group(self, model: str, group: Sequence[Asked]) -> list[Array | Diverged]:
         """Answer jobs with equally shaped states in one computation."""
@@ -229,7 +229,7 @@ class Device:
         with self._autocast():  # autocast cannot stack states of 16 bits
             logits = self._predict_many[model](self._learners[model], states, queries)
         answers = logits.float().cpu().numpy()
-        return [_finite(np.array(own[: len(features)])) for own, (_, features) in zip(answers, group, strict=True)]
+        return [finite(np.array(own[: len(features)])) for own, (_, features) in zip(answers, group, strict=True)]
 
     def _rounded(self, model: str, states: State) -> State:
         """States in the precision in which they are kept. Regressions keep theirs: their values have no fixed scale."""
@@ -241,7 +241,7 @@ class Device:
         """Inputs as learners take them: pixels of 0 to 255 as 0 to 1, texts as a list, numbers as they are."""
         if inputs.dtype == TEXT:
             return inputs.tolist()
-        moved = self._to_device(_tensor(inputs))
+        moved = self._to_device(to_tensor(inputs))
         return moved.float() / 255 if moved.dtype is torch.uint8 else moved
 
     def _to_device(self, tensor: Tensor) -> Tensor:
@@ -257,55 +257,3 @@ class Device:
         if self._precision == "auto":
             return encoding(getattr(self._learners[model], "encoder", None), self._device)
         return self._autocast()
-
-
-def _tensor(array: Array) -> Tensor:
-    """The array as a tensor; a copy if it is read-only, which torch does not know."""
-    return torch.from_numpy(np.require(array, requirements="W"))
-
-
-def _joined(known: Tensor | None, new: Tensor | None) -> Tensor:
-    """The features of a whole support set."""
-    parts = [part for part in (known, new) if part is not None]
-    return torch.cat(parts) if len(parts) > 1 else parts[0].clone()
-
-
-def _slice(whole: Supported, places: Array) -> Supported:
-    """Some examples of a support set, of the same classes."""
-    support = whole.job.support
-    part = support._replace(inputs=support.inputs[:0], targets=support.targets[places])
-    return Supported(whole.job._replace(support=part), whole.features[torch.from_numpy(places)], whole.names)
-
-
-def _adapt_key(supported: Supported) -> Hashable:
-    """Jobs with as many classes, with or without names, about as many examples and features of one shape stack."""
-    job, features, names = supported
-    return job.support.ways, bucket(len(features)), features.shape[1:], names is None
-
-
-def _predict_key(asked: Asked) -> Hashable:
-    """Jobs with states of the same shapes, about as many queries, and features of one shape stack."""
-    job, features = asked
-    shapes = tuple((name, value.shape, value.dtype) for name, value in job.state.items())
-    return shapes, bucket(len(features)), features.shape[1:]
-
-
-def _alone(asked: Asked) -> Hashable:
-    """A transductive request runs alone and unpadded."""
-    return id(asked[0])
-
-
-def _adapted(states: State, index: int, known: Supported, *, keeps: bool) -> Adapted | Diverged:
-    """One job's part of stacked states, in memory of its own, and a copy of it on the host."""
-    state = {name: value[index].clone(memory_format=torch.contiguous_format) for name, value in states.items()}
-    host = {name: value.cpu().numpy() for name, value in state.items()}
-    diverged = next((bad for value in host.values() if isinstance(bad := _finite(value), Diverged)), None)
-    kept = Kept(state, known.features, known.job.support.targets) if keeps else Kept(state)
-    return diverged or Adapted(host, kept)
-
-
-def _finite(values: Array) -> Array | Diverged:
-    """The values, or the error for values that are infinite or undefined."""
-    if all_finite(values):
-        return values
-    return Diverged("These numbers lead beyond the range of arithmetic: are they of a usual size?")

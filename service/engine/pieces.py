@@ -39,7 +39,6 @@ class LargeAdapt:
         self._size = piece_size(len(self._left), cost)
         self._seconds = 0.0
         self.piece_s = cost.seconds / (1 + ceil(len(self._left) / self._size))
-        self._is_short = cost.seconds <= SHORT_S
 
     def advance(self, device: Device) -> Arrays | Diverged | None:
         """Encode some examples; adapt when all are encoded."""

@@ -7,9 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.learner import Learner
 from service.arrays import Array, SupportSet, text_array
-from service.engine import device
 from service.engine.feature_cache import ENTRY_BYTES, FeatureCache, keys_of
 from service.settings import Settings
 from tests.service.serving import working
@@ -143,20 +141,6 @@ def test_threads_share_a_cache():
         thread.join()
     assert not wrong
     assert cache.bytes == len(cache) * (4 + ENTRY_BYTES) <= 20 * (4 + ENTRY_BYTES)
-
-
-@pytest.fixture
-def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The number of examples of each pass through the encoder."""
-    counts: list[int] = []
-    original = device.encode_many
-
-    def counted(learner: Learner, inputs: Tensor) -> Tensor:
-        counts.append(len(inputs))
-        return original(learner, inputs)
-
-    monkeypatch.setattr(device, "encode_many", counted)
-    return counts
 
 
 def photos(count: int, seed: int) -> Array:

@@ -6,11 +6,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
-from models.learner import Learner
 from service.arrays import SupportSet
-from service.engine import device
 from service.engine.device import Device
 from service.settings import Settings
 from tests.service.drawings import letters
@@ -20,20 +17,6 @@ from tests.service.serving import serving, working
 pytestmark = pytest.mark.anyio
 
 MODEL = "glyphs"
-
-
-@pytest.fixture
-def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The number of examples of each pass through the encoder."""
-    counts: list[int] = []
-    original = device.encode_many
-
-    def counted(learner: Learner, inputs: Tensor) -> Tensor:
-        counts.append(len(inputs))
-        return original(learner, inputs)
-
-    monkeypatch.setattr(device, "encode_many", counted)
-    return counts
 
 
 @pytest.fixture
