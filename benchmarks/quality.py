@@ -33,7 +33,7 @@ from service.engine.folds import folds, parts
 from service.engine.jobs import AdaptJob, HeldOut
 from service.settings import ZOO, Settings
 from service.use_cases.judgement import lowest_kept, suspects, wilson
-from service.use_cases.quality import default_threshold
+from service.use_cases.judging import default_threshold
 
 PAGE = ROOT / "docs/clients.md"
 WAYS = 10

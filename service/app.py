@@ -13,6 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from service import metrics
 from service.api import docs_page, problem_details
 from service.api.auth import tenants
+from service.api.dependencies import UseCases
 from service.api.memory_budget import MemoryBudget, ReleaseMemory
 from service.api.middleware import Normalize, RequestMetrics, SendInPieces
 from service.api.origins import OriginGuard
@@ -26,8 +27,8 @@ from service.settings import Settings
 from service.store.store import Store
 from service.use_cases.adaptation import Adaptation
 from service.use_cases.editing import Editing
+from service.use_cases.judging import Judging
 from service.use_cases.learning import Learning
-from service.use_cases.quality import Judging
 from service.use_cases.transfer import Transfer
 from service.use_cases.versioning import Versioning
 
@@ -78,9 +79,13 @@ def create_app(
             sweeping = asyncio.create_task(_sweep(store, tenants(settings.api_keys)))
             stack.callback(sweeping.cancel)
             learning = Learning(catalogue, entered, store, settings)
-            app.state.clients, app.state.editing = Adaptation(learning, decoder), Editing(learning)
-            app.state.versioning, app.state.transfer = Versioning(learning), Transfer(learning, decoder)
-            app.state.judging = Judging(learning)
+            app.state.use_cases = UseCases(
+                Adaptation(learning, decoder),
+                Editing(learning),
+                Versioning(learning),
+                Transfer(learning, decoder),
+                Judging(learning),
+            )
             app.state.readiness = Readiness(store, entered, default, decoder)
             await _wait_for_worker(entered)
             yield

@@ -4,7 +4,7 @@ All functions are `async`, because FastAPI runs other functions in threads, whic
 and `/predict` call them directly: resolving FastAPI dependencies took much of the time of a predict.
 """
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from fastapi import Depends, Path, Request
 from fastapi.security import APIKeyHeader, HTTPBearer
@@ -16,39 +16,25 @@ from service.settings import Settings
 from service.store.records import ClientKey
 from service.use_cases.adaptation import Adaptation
 from service.use_cases.editing import Editing
-from service.use_cases.quality import Judging
+from service.use_cases.judging import Judging
 from service.use_cases.transfer import Transfer
 from service.use_cases.versioning import Versioning
 
 
-async def use_cases(request: Request) -> Adaptation:
+class UseCases(NamedTuple):
+    """The use cases, for the clients of all tenants."""
+
+    adaptation: Adaptation
+    editing: Editing
+    versioning: Versioning
+    transfer: Transfer
+    judging: Judging
+
+
+async def use_cases(request: Request) -> UseCases:
     """The use cases."""
-    clients: Adaptation = request.app.state.clients
-    return clients
-
-
-async def editing(request: Request) -> Editing:
-    """The use cases on examples."""
-    edits: Editing = request.app.state.editing
-    return edits
-
-
-async def versioning(request: Request) -> Versioning:
-    """The use cases on versions."""
-    versions: Versioning = request.app.state.versioning
-    return versions
-
-
-async def transfer(request: Request) -> Transfer:
-    """The use cases that move clients between services."""
-    moves: Transfer = request.app.state.transfer
-    return moves
-
-
-async def judging(request: Request) -> Judging:
-    """The use case of judging clients."""
-    judges: Judging = request.app.state.judging
-    return judges
+    found: UseCases = request.app.state.use_cases
+    return found
 
 
 async def _catalogue(request: Request) -> Catalogue:
@@ -62,11 +48,7 @@ async def tenant(request: Request) -> str:
     return tenant_of(request, settings.api_keys)
 
 
-UseCases = Annotated[Adaptation, Depends(use_cases)]
-Edits = Annotated[Editing, Depends(editing)]
-Versions = Annotated[Versioning, Depends(versioning)]
-Transfers = Annotated[Transfer, Depends(transfer)]
-Judges = Annotated[Judging, Depends(judging)]
+Cases = Annotated[UseCases, Depends(use_cases)]
 Models = Annotated[Catalogue, Depends(_catalogue)]
 Tenant = Annotated[str, Depends(tenant)]
 

@@ -9,7 +9,8 @@ from service.inputs.kind import InputWarning
 from service.inputs.registry import RequestInput
 from service.store.examples import NAME
 from service.store.records import Receipt
-from service.use_cases.quality import Quality, Threshold
+from service.use_cases.judging import Threshold
+from service.use_cases.quality import Quality
 
 CLIENT_ID = NAME
 

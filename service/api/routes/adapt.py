@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from service import errors
 from service.api.answers import adapted_response
-from service.api.dependencies import judging, use_cases
+from service.api.dependencies import use_cases
 from service.api.idempotency_key import HEADER, request_key
 from service.api.parsing import THREADS
 from service.api.preconditions import IF_MATCH, if_match
@@ -62,14 +62,14 @@ IDEMPOTENCY_KEY = {
 )
 async def adapt(request: Request) -> Response:
     """Create, replace or extend a client's model from labelled examples. An answer of 200 means that it is stored."""
-    clients, key, expected = await use_cases(request), await _key(request), if_match(request)
+    cases, key, expected = await use_cases(request), await _key(request), if_match(request)
     body = await read(request, AdaptRequest)
     given = [Given(example.input, example.label, example.id) for example in body.support]
-    teach = clients.append if body.mode == "append" else clients.adapt
+    teach = cases.adaptation.append if body.mode == "append" else cases.adaptation.adapt
     teaching = Teaching(body.model, given, body.ttl_s, key, body.use_label_names, body.keep_duplicates, expected)
     client = ClientKey(request.state.tenant, body.client_id)
     adapted = await teach(client, teaching)
-    quality = await (await judging(request)).after_adapt(client, adapted.record) if body.quality else None
+    quality = await cases.judging.after_adapt(client, adapted.record) if body.quality else None
     return await adapted_response(adapted, quality)
 
 

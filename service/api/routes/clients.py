@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from service import errors
-from service.api.dependencies import KEY_SCHEMES, Client, Tenant, UseCases
+from service.api.dependencies import KEY_SCHEMES, Cases, Client, Tenant
 from service.api.preconditions import IF_MATCH, if_match
 from service.api.problem_details import responses
 from service.api.schemas import CLIENT_ID, ClientInfo, ClientPage
@@ -24,7 +24,7 @@ FAILURES_OF_SHOWN = FAILURES_OF_ONE | responses(errors.CorruptRecord)
 @router.get("", operation_id="list_clients", responses=FAILURES)
 async def list_clients(
     request: Request,
-    clients: UseCases,
+    cases: Cases,
     tenant: Tenant,
     cursor: Annotated[
         str, Query(pattern=CLIENT_ID + "|^$", description="The `next_cursor` of the previous page.")
@@ -37,7 +37,7 @@ async def list_clients(
     size, more = 0, True
     while more and size < most and len(page) < limit:
         wanted = min(PART, limit - len(page))
-        records = await clients.page(tenant, after=page[-1].client_id if page else cursor, limit=wanted)
+        records = await cases.adaptation.page(tenant, after=page[-1].client_id if page else cursor, limit=wanted)
         page += [_info(record) for record in records]
         size += sum(_size(record) for record in records)
         more = len(records) == wanted
@@ -45,9 +45,9 @@ async def list_clients(
 
 
 @router.get("/{client_id}", operation_id="get_client", responses=FAILURES_OF_SHOWN)
-async def get_client(response: Response, client: Client, clients: UseCases) -> ClientInfo:
+async def get_client(response: Response, client: Client, cases: Cases) -> ClientInfo:
     """One client, with the entity tag of its current version."""
-    record = await clients.show(client)
+    record = await cases.adaptation.show(client)
     response.headers["ETag"] = record.etag
     return _info(record)
 
@@ -59,9 +59,9 @@ async def get_client(response: Response, client: Client, clients: UseCases) -> C
     responses=FAILURES_OF_SHOWN | responses(errors.PreconditionFailed),
     openapi_extra={"parameters": [IF_MATCH]},
 )
-async def forget_client(request: Request, client: Client, clients: UseCases) -> None:
+async def forget_client(request: Request, client: Client, cases: Cases) -> None:
     """Forget a client: its examples, its versions and its states."""
-    await clients.forget(client, if_match(request))
+    await cases.adaptation.forget(client, if_match(request))
 
 
 def _size(record: Record) -> int:

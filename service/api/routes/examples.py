@@ -6,8 +6,9 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from service import errors
 from service.api.answers import adapted_response
+from service.api.client_failures import BODY, CHANGES, READS
 from service.api.client_schemas import ExampleInfo, ExamplePage, NewLabel
-from service.api.dependencies import KEY_SCHEMES, Client, Edits, editing
+from service.api.dependencies import KEY_SCHEMES, Cases, Client, use_cases
 from service.api.preconditions import IF_MATCH, if_match
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, client_of, documented_json, named, read
@@ -18,30 +19,6 @@ router = APIRouter(prefix="/clients/{client_id}", tags=["examples"], dependencie
 bodies = APIRouter(prefix="/clients/{client_id}", tags=["examples"], route_class=BodyRoute)
 """Routes that read a body."""
 
-READS = (
-    errors.Unauthorized,
-    errors.UnknownClient,
-    errors.CorruptRecord,
-    errors.Conflict,
-    errors.Unprocessable,
-    errors.Unavailable,
-)
-CHANGES = (
-    *READS,
-    errors.Contended,
-    errors.PreconditionFailed,
-    errors.TooManyWays,
-    errors.Diverged,
-    errors.Busy,
-    errors.StoreFull,
-    errors.DeadlineExceeded,
-)
-BODY = (
-    errors.TooSlow,
-    errors.TooLarge,
-    errors.UnsupportedMediaType,
-    errors.Overloaded,
-)
 LABEL_IN_PATH = documented_json(NewLabel, "client_id")
 LABEL_IN_PATH["parameters"].append({"name": "label", "in": "path", "required": True, "schema": {"type": "string"}})
 
@@ -65,7 +42,7 @@ Label = Annotated[str, Path(description="The label of the class; an integer in d
 async def list_examples(
     response: Response,
     client: Client,
-    edits: Edits,
+    cases: Cases,
     label: Annotated[str | None, Query(description="Only examples of this class.")] = None,
     cursor: Annotated[int, Query(ge=0, le=2**53, description="The `next_cursor` of the previous page.")] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
@@ -74,7 +51,7 @@ async def list_examples(
 ) -> ExamplePage:
     """The examples of a client, in the order in which they were stored. With inputs, a page may be shorter than
     `limit`."""
-    page = await edits.page(client, Wanted(cursor - 1, limit, label, version, inputs))
+    page = await cases.editing.page(client, Wanted(cursor - 1, limit, label, version, inputs))
     response.headers["ETag"] = page.record.etag
     following = None if page.cursor is None else page.cursor + 1
     return ExamplePage(
@@ -84,10 +61,10 @@ async def list_examples(
 
 @router.get("/examples/{example}", operation_id="get_example", responses=responses(*READS, errors.UnknownExample))
 async def get_example(
-    response: Response, client: Client, edits: Edits, example: Name, inputs: Inputs = False
+    response: Response, client: Client, cases: Cases, example: Name, inputs: Inputs = False
 ) -> ExampleInfo:
     """One example of a client."""
-    record, shown = await edits.example(client, example, inputs=inputs)
+    record, shown = await cases.editing.example(client, example, inputs=inputs)
     response.headers["ETag"] = record.etag
     return _info(shown)
 
@@ -100,10 +77,11 @@ async def get_example(
     openapi_extra={"parameters": [IF_MATCH]},
 )
 async def remove_example(
-    request: Request, client: Client, edits: Edits, example: Name, keep_history: KeepHistory = False
+    request: Request, client: Client, cases: Cases, example: Name, keep_history: KeepHistory = False
 ) -> Response:
     """Remove an example, as if it had never been sent. The answer has a receipt."""
-    return await adapted_response(await edits.remove(client, example, if_match(request), keep_history=keep_history))
+    removed = await cases.editing.remove(client, example, if_match(request), keep_history=keep_history)
+    return await adapted_response(removed)
 
 
 @router.delete(
@@ -114,10 +92,10 @@ async def remove_example(
     openapi_extra={"parameters": [IF_MATCH]},
 )
 async def remove_class(
-    request: Request, client: Client, edits: Edits, label: Label, keep_history: KeepHistory = False
+    request: Request, client: Client, cases: Cases, label: Label, keep_history: KeepHistory = False
 ) -> Response:
     """Remove a class and all its examples. The answer has a receipt."""
-    removed = await edits.remove_class(client, label, if_match(request), keep_history=keep_history)
+    removed = await cases.editing.remove_class(client, label, if_match(request), keep_history=keep_history)
     return await adapted_response(removed)
 
 
@@ -130,9 +108,9 @@ async def remove_class(
 )
 async def relabel_example(request: Request) -> Response:
     """Give an example another label."""
-    edits, client, name = await editing(request), client_of(request), named(request, "example")
+    cases, client, name = await use_cases(request), client_of(request), named(request, "example")
     expected, body = if_match(request), await read(request, NewLabel)
-    return await adapted_response(await edits.relabel(client, name, body.label, expected))
+    return await adapted_response(await cases.editing.relabel(client, name, body.label, expected))
 
 
 @bodies.patch(
@@ -144,9 +122,9 @@ async def relabel_example(request: Request) -> Response:
 )
 async def rename_class(request: Request) -> Response:
     """Give a class another name."""
-    edits, client, label = await editing(request), client_of(request), request.path_params["label"]
+    cases, client, label = await use_cases(request), client_of(request), request.path_params["label"]
     expected, body = if_match(request), await read(request, NewLabel)
-    return await adapted_response(await edits.rename(client, label, body.label, expected))
+    return await adapted_response(await cases.editing.rename(client, label, body.label, expected))
 
 
 def _info(shown: Shown) -> ExampleInfo:

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from service import errors
 from service.api.answers import AnswerShape, classified, regressed, shape_of, written
-from service.api.dependencies import judging, use_cases
+from service.api.dependencies import use_cases
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, documented, read
 from service.api.schemas import Classified, PredictRequest, PredictResponse, Regressed
@@ -12,7 +12,7 @@ from service.cards import Card
 from service.settings import Settings
 from service.store.records import ClientKey, Record
 from service.use_cases.adaptation import Answered
-from service.use_cases.quality import Asked, Threshold
+from service.use_cases.judging import Threshold
 
 router = APIRouter(tags=["clients"], route_class=BodyRoute)
 
@@ -50,8 +50,7 @@ FAILURES = responses(
 async def predict(request: Request) -> Response:
     """Answer inputs from the client's adapted model."""
     settings: Settings = request.app.state.settings
-    clients, body = await use_cases(request), await read(request, PredictRequest)
-
+    cases, body = await use_cases(request), await read(request, PredictRequest)
     shape = AnswerShape(0, 0, 0)
 
     def admit(record: Record, card: Card) -> None:
@@ -64,26 +63,15 @@ async def predict(request: Request) -> Response:
         request.state.reservation.take(shape.size - before.size)
 
     client = ClientKey(request.state.tenant, body.client_id)
-    answered = await clients.predict(client, body.inputs, admit, body.version)
-    threshold, unknown = await _unknown(request, client, body, answered)
+    answered = await cases.adaptation.predict(client, body.inputs, admit, body.version)
+    threshold, unknown = None, None
+    if _abstains(body):
+        threshold, unknown = await cases.judging.unknown(client, answered, body.coverage, body.min_probability)
     return await written(lambda: _response(answered, shape.top_k, threshold, unknown), shape.size)
 
 
 def _abstains(body: PredictRequest) -> bool:
     return body.abstain or body.min_probability is not None
-
-
-async def _unknown(
-    request: Request, client: ClientKey, body: PredictRequest, answered: Answered
-) -> tuple[Threshold | None, list[bool] | None]:
-    """The threshold, of the request or of the version that answers, and which answers are unknown."""
-    if not _abstains(body):
-        return None, None
-    if (least := body.min_probability) is not None:
-        top = answered.card.probabilities(answered.answers).max(-1)
-        return Threshold(score="probability", at_least=least, source="request"), (top < least).tolist()
-    asked = Asked(answered.record, answered.card, answered.queries, answered.answers, body.coverage)
-    return await (await judging(request)).unknown(client, asked)
 
 
 def _response(

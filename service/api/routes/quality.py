@@ -7,11 +7,11 @@ from fastapi import APIRouter, Query, Request, Response
 
 from service import errors
 from service.api.answers import written
+from service.api.client_failures import BODY, READS
 from service.api.client_schemas import EvaluateRequest
-from service.api.dependencies import KEY_SCHEMES, Client, Judges, use_cases
+from service.api.dependencies import KEY_SCHEMES, Cases, Client, use_cases
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, client_of, documented_json, read
-from service.api.routes.examples import BODY, READS
 from service.arrays import Array
 from service.cards import Card
 from service.store.records import Record
@@ -30,11 +30,11 @@ FAILURES = responses(
 @router.get("/quality", operation_id="get_quality", responses=FAILURES)
 async def get_quality(
     client: Client,
-    judges: Judges,
+    cases: Cases,
     version: Annotated[int | None, Query(ge=1, le=2**53, description="Default: the current version.")] = None,
 ) -> Quality:
     """How good a client is, by its own examples: each is left out, the model adapts to the others and answers it."""
-    return await judges.quality(client, version)
+    return await cases.judging.quality(client, version)
 
 
 @bodies.post(
@@ -49,7 +49,7 @@ async def get_quality(
 )
 async def evaluate(request: Request) -> Response:
     """Compare a client's answers to labelled queries with the labels. Nothing is stored."""
-    clients, client, body = await use_cases(request), client_of(request), await read(request, EvaluateRequest)
+    cases, client, body = await use_cases(request), client_of(request), await read(request, EvaluateRequest)
     targets: Array = np.zeros(0)
 
     def admit(record: Record, card: Card) -> None:
@@ -57,6 +57,6 @@ async def evaluate(request: Request) -> Response:
         targets = targets_of(record, card, [query.label for query in body.queries])
 
     inputs = [query.input for query in body.queries]
-    answered = await clients.predict(client, inputs, admit, body.version, "queries[{}].input")
+    answered = await cases.adaptation.predict(client, inputs, admit, body.version, "queries[{}].input")
     found = evaluation(answered.record, answered.card, answered.answers, targets)
     return await written(lambda: found, 0)

@@ -7,12 +7,12 @@ from fastapi import APIRouter, Query, Request, Response
 
 from service import errors
 from service.api.answers import adapted_response
-from service.api.dependencies import KEY_SCHEMES, Client, Transfers, transfer
+from service.api.client_failures import BODY, CHANGES, READS
+from service.api.dependencies import KEY_SCHEMES, Cases, Client, use_cases
 from service.api.parsing import SAFETENSORS, THREADS, parse_client_file
 from service.api.preconditions import IF_MATCH, if_match
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, client_of, security
-from service.api.routes.examples import BODY, CHANGES, READS
 from service.api.schemas import CLIENT_ID, AdaptResponse
 from service.errors import Unprocessable, UnsupportedMediaType
 from service.settings import Settings
@@ -36,11 +36,11 @@ MODES = ("replace", "append")
 async def export(
     request: Request,
     client: Client,
-    transfers: Transfers,
+    cases: Cases,
     version: Annotated[int | None, Query(ge=1, le=2**53, description="Default: the current version.")] = None,
 ) -> Response:
     """The examples of a client with their ids and labels, as one safetensors file."""
-    record, file = await transfers.export(client, version)
+    record, file = await cases.transfer.export(client, version)
     request.state.reservation.take(len(file))
     headers = {"ETag": record.etag, "Content-Disposition": f'attachment; filename="{record.client_id}.safetensors"'}
     return Response(file, media_type=SAFETENSORS, headers=headers)
@@ -71,7 +71,7 @@ def _parameters() -> Sequence[dict[str, Any]]:
 )
 async def load(request: Request) -> Response:
     """Create or replace a client from a file that GET /clients/{client_id}/export has made, here or elsewhere."""
-    transfers, client, expected, mode = await transfer(request), client_of(request), if_match(request), _mode(request)
+    cases, client, expected, mode = await use_cases(request), client_of(request), if_match(request), _mode(request)
     settings: Settings = request.app.state.settings
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != SAFETENSORS:
@@ -79,7 +79,7 @@ async def load(request: Request) -> Response:
     body = request.state.body
     del request.state.body  # frees its memory once it is parsed
     file = await THREADS.run(lambda: from_parts(*parse_client_file(body, settings.max_examples)), len(body))
-    return await adapted_response(await transfers.load(client, file, append=mode == "append", expected=expected))
+    return await adapted_response(await cases.transfer.load(client, file, append=mode == "append", expected=expected))
 
 
 def _mode(request: Request) -> str:

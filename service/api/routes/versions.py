@@ -4,12 +4,12 @@ from fastapi import APIRouter, Request, Response
 
 from service import errors
 from service.api.answers import adapted_response
+from service.api.client_failures import BODY, CHANGES, PAST, READS
 from service.api.client_schemas import CopyRequest, MoveRequest, Readapted, RollbackRequest, VersionInfo, VersionList
-from service.api.dependencies import KEY_SCHEMES, Client, Versions, versioning
+from service.api.dependencies import KEY_SCHEMES, Cases, Client, use_cases
 from service.api.preconditions import if_match
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, client_of, documented_json, read
-from service.api.routes.examples import BODY, CHANGES, READS
 from service.api.schemas import AdaptResponse
 from service.store.records import Gone, Record
 
@@ -17,13 +17,11 @@ router = APIRouter(prefix="/clients/{client_id}", tags=["versions"], dependencie
 bodies = APIRouter(prefix="/clients/{client_id}", tags=["versions"], route_class=BodyRoute)
 """Routes that read a body."""
 
-PAST = (errors.UnknownVersion, errors.VersionGone)
-
 
 @router.get("/versions", operation_id="list_versions", responses=responses(*READS))
-async def list_versions(client: Client, versions: Versions) -> VersionList:
+async def list_versions(client: Client, cases: Cases) -> VersionList:
     """The versions that are kept, the latest first."""
-    return VersionList(versions=[_info(each) for each in await versions.versions(client)])
+    return VersionList(versions=[_info(each) for each in await cases.versioning.versions(client)])
 
 
 @router.post(
@@ -31,9 +29,9 @@ async def list_versions(client: Client, versions: Versions) -> VersionList:
     operation_id="readapt",
     responses=responses(*CHANGES),
 )
-async def readapt(client: Client, versions: Versions) -> Readapted:
+async def readapt(client: Client, cases: Cases) -> Readapted:
     """Adapt again if the checkpoint of the model was replaced. Otherwise this happens at the next predict."""
-    record, done = await versions.readapt(client)
+    record, done = await cases.versioning.readapt(client)
     return Readapted(client_id=record.client_id, model=record.model, version=record.version, readapted=done)
 
 
@@ -46,9 +44,9 @@ async def readapt(client: Client, versions: Versions) -> Readapted:
 )
 async def rollback(request: Request) -> Response:
     """Make a new version with the model and the examples of an earlier one."""
-    versions, client, expected = await versioning(request), client_of(request), if_match(request)
+    cases, client, expected = await use_cases(request), client_of(request), if_match(request)
     body = await read(request, RollbackRequest)
-    return await adapted_response(await versions.rollback(client, body.version, expected))
+    return await adapted_response(await cases.versioning.rollback(client, body.version, expected))
 
 
 @bodies.post(
@@ -60,9 +58,9 @@ async def rollback(request: Request) -> Response:
 )
 async def move(request: Request) -> Response:
     """Adapt another model to the examples of the client. It must take the same inputs."""
-    versions, client, expected = await versioning(request), client_of(request), if_match(request)
+    cases, client, expected = await use_cases(request), client_of(request), if_match(request)
     body = await read(request, MoveRequest)
-    return await adapted_response(await versions.move(client, body.model, expected))
+    return await adapted_response(await cases.versioning.move(client, body.model, expected))
 
 
 @bodies.post(
@@ -74,8 +72,8 @@ async def move(request: Request) -> Response:
 )
 async def copy(request: Request) -> Response:
     """Make another client of the same examples, for instance to try a change."""
-    versions, client, body = await versioning(request), client_of(request), await read(request, CopyRequest)
-    return await adapted_response(await versions.copy(client, body.client_id, body.version))
+    cases, client, body = await use_cases(request), client_of(request), await read(request, CopyRequest)
+    return await adapted_response(await cases.versioning.copy(client, body.client_id, body.version))
 
 
 def _info(version: Record | Gone) -> VersionInfo:
