@@ -40,6 +40,29 @@ class Figure(BaseModel):
         return f"{self.mean:.4f}" if self.ci95 is None else f"{self.mean:.4f} ± {self.ci95:.4f}"
 
 
+class ErrorScale(BaseModel):
+    """How far the answers of a regression are from the truth: quantiles over validation tasks, by number of examples.
+
+    They are half widths of intervals for clients with too few examples of their own.
+    """
+
+    unit: Literal["value", "range"] = Field(
+        description="value: in units of the labels. range: in ranges of the client's labels, largest less smallest."
+    )
+    levels: tuple[float, ...] = Field(description="Shares of the errors, ascending.")
+    examples: list[int] = Field(description="Numbers of examples, ascending.")
+    quantiles: list[list[float]] = Field(description="For each number of examples, the error at each level.")
+
+    def at(self, examples: int, level: float) -> float | None:
+        """The error that a share `level` does not exceed; None with too few examples.
+
+        Of numbers of examples between those measured, the smaller counts. Between levels the line counts, which lies
+        above a convex curve.
+        """
+        rows = [row for size, row in zip(self.examples, self.quantiles, strict=True) if size <= examples]
+        return float(np.interp(level, self.levels, rows[-1])) if rows else None
+
+
 class Card(BaseModel):
     """A model, for clients and operators."""
 
@@ -61,6 +84,9 @@ class Card(BaseModel):
     order_sensitive: bool = Field(False, description="Whether the order of the support may change the answers.")
     temperature: float = Field(
         1.0, gt=0, description="Divides the logits, so that probabilities are calibrated. Fitted on validation classes."
+    )
+    errors: ErrorScale | None = Field(
+        None, description="The errors of a regression on validation tasks; null for classes, or if not measured."
     )
     training: dict[str, Any] = Field(description="Data, split, command, seed, time and machine.")
     figures: list[Figure] = Field(default_factory=list)

@@ -58,3 +58,12 @@ def test_the_probabilities_of_a_classifier_are_calibrated(name):
 def test_the_page_of_the_methods_shows_the_figures_of_the_cards():
     page = methods.PAGE.read_text()
     assert methods.page(CATALOGUE, page) == page
+
+
+@over_models
+def test_a_regression_says_how_far_it_errs_with_few_examples(name):
+    card = CATALOGUE[name]
+    assert (card.errors is None) == (card.kind != Kind.REGRESSION)
+    if card.errors is not None:
+        assert card.errors.examples[-1] >= 99
+        assert card.errors.levels[-1] == 0.99

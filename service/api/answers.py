@@ -1,7 +1,7 @@
 """The answers of /predict: their probabilities, their maximum size and their JSON."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -50,7 +50,8 @@ def shape_of(request: PredictRequest, classes: Classes | None, outputs: int, lim
         AnswerTooLarge: The answer would be over the limit.
     """
     top_k = top_k_of(request, len(classes or ()))
-    each = ANSWER_BYTES + (NUMBER_BYTES * outputs if classes is None else _label_bytes(classes, top_k))
+    numbers = outputs if request.interval is None else 3 * outputs
+    each = ANSWER_BYTES + (NUMBER_BYTES * numbers if classes is None else _label_bytes(classes, top_k))
     shape = AnswerShape(len(request.inputs), top_k, each)
     if shape.size > limit:
         raise AnswerTooLarge(
@@ -98,9 +99,13 @@ def classified(
     ]
 
 
-def regressed(values: list[float]) -> Regressed:
-    """The answer of a regressor."""
-    return Regressed(value=number(values[0]) if len(values) == 1 else [number(value) for value in values])
+def regressed(values: list[float], ends: list[list[float]] | None = None) -> Regressed:
+    """The answer of a regressor, with the ends of an interval around each value."""
+    known: dict[str, Any] = {}
+    if ends is not None:
+        pairs = [(number(low), number(high)) for low, high in ends]
+        known["interval"] = pairs[0] if len(pairs) == 1 else pairs
+    return Regressed(value=number(values[0]) if len(values) == 1 else [number(value) for value in values], **known)
 
 
 def number(value: float) -> float:

@@ -9,6 +9,7 @@ from service.inputs.kind import InputWarning
 from service.inputs.registry import RequestInput
 from service.store.examples import NAME
 from service.store.records import Receipt
+from service.use_cases.intervals import IntervalInfo
 from service.use_cases.judging import Threshold
 from service.use_cases.quality import Quality
 
@@ -155,7 +156,11 @@ class AdaptResponse(BaseModel):
 class PredictRequest(Body):
     """Ask the client's adapted model for predictions."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"client_id": "bob", "inputs": [-1, 1]}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"client_id": "bob", "inputs": [-1, 1]}, {"client_id": "bob", "inputs": [1], "interval": 0.9}]
+        }
+    )
 
     client_id: ClientId
     inputs: list[RequestInput] = Field(min_length=1)
@@ -186,6 +191,14 @@ class PredictRequest(Body):
         le=1,
         description="Answers that are less probable are `unknown`. Implies `abstain`, with this threshold.",
     )
+    interval: float | None = Field(
+        None,
+        strict=True,
+        ge=0.5,
+        le=0.99,
+        description="Each answer has an `interval` that contains the right value with this probability. Regression "
+        "only.",
+    )
 
 
 class Classified(BaseModel):
@@ -210,6 +223,14 @@ class Regressed(BaseModel):
     """The answer of a regressor to one input."""
 
     value: float | list[float]
+    interval: Annotated[
+        tuple[float, float] | list[tuple[float, float]] | None,
+        Field(
+            description="The ends of an interval around the value, or around each of its numbers. Absent unless it was "
+            "asked for.",
+            exclude_if=lambda given: given is None,
+        ),
+    ] = None
 
 
 class PredictResponse(BaseModel):
@@ -227,6 +248,13 @@ class PredictResponse(BaseModel):
         Threshold | None,
         Field(
             description="Where `unknown` begins. Absent unless it was asked for.",
+            exclude_if=lambda given: given is None,
+        ),
+    ] = None
+    interval: Annotated[
+        IntervalInfo | None,
+        Field(
+            description="What the intervals rest on. Absent unless they were asked for.",
             exclude_if=lambda given: given is None,
         ),
     ] = None

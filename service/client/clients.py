@@ -55,7 +55,7 @@ class Handful(Calls[Answer]):
     def predict(self, client_id: str, inputs: Sequence[Any], **options: Any) -> list[Answer]:
         """The answer to each input: `label`, `probability` and `probabilities`, or `value`; with `abstain`, `unknown`.
 
-        Options: top_k, version, abstain, coverage, min_probability.
+        Options: top_k, version, abstain, coverage, min_probability; interval, for regression.
         """
         return _predictions(self._send(predict_request(self._http, client_id, inputs, options)))
 

@@ -17,7 +17,7 @@ from service.store.records import ClientKey, Record
 from service.use_cases.adaptation import Answered
 from service.use_cases.judgement import lowest_kept
 from service.use_cases.learning import Learning
-from service.use_cases.quality import Judged, Quality, judge, quality_of
+from service.use_cases.quality import Judged, Quality, judge, not_judged
 
 REMEMBERED = 256
 """Versions whose quality an API process remembers."""
@@ -123,7 +123,7 @@ class Judging:
         try:
             found = await self._held_out(client, contents, card)
         except (Diverged, TooCostly, TooFewExamples) as error:
-            return Judged(quality_of(contents, None, 0, error.detail))
+            return not_judged(contents, 0, error.detail)
         return judge(contents, card, found)
 
     async def _contents(self, client: ClientKey, record: Record) -> Contents:

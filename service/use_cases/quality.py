@@ -89,12 +89,19 @@ class Quality(BaseModel):
 
 
 class Judged(NamedTuple):
-    """The quality of a version, and of each judged example the largest probability (n,) and the familiarity (n,).
-    Empty for regression; NaN where the model cannot tell."""
+    """The quality of a version, and what is known of each judged example.
+
+    probability  the largest probability (n,); empty for regression
+    familiar     the familiarity (n,), NaN where the model cannot tell; empty for regression
+    errors       the absolute errors (n, outputs) of a regression
+    spread       the largest label less the smallest (outputs,), of all examples of a regression
+    """
 
     quality: Quality
     probability: Array = np.zeros(0)
     familiar: Array = np.zeros(0)
+    errors: Array = np.zeros((0, 1))
+    spread: Array = np.zeros(1)
 
 
 def judge(contents: Contents, card: Card, found: Arrays) -> Judged:
@@ -103,16 +110,29 @@ def judge(contents: Contents, card: Card, found: Arrays) -> Judged:
     skipped = len(found["fold"]) - len(places)
     if not len(places):
         reason = "No example can be left out: each class has only one, or copies of one."
-        return Judged(quality_of(contents, None, skipped, reason))
+        return not_judged(contents, skipped, reason)
     answers, method = found["answers"][places], _method(contents, found["fold"])
     if contents.record.classes is None:
-        errors = answers - np.array(contents.targets, np.float32)[places]
-        mse, mae = float(np.square(errors).mean()), float(np.abs(errors).mean())
+        errors = np.abs(answers - np.array(contents.targets, np.float32)[places])
+        mse, mae = float(np.square(errors).mean()), float(errors.mean())
         estimate = Estimate(method=method, judged=len(places), mse=mse, mae=mae)
-        return Judged(quality_of(contents, estimate, skipped))
+        return Judged(quality_of(contents, estimate, skipped), errors=errors, spread=spread(contents))
     probabilities = card.probabilities(answers)
     estimate = _estimate(contents, probabilities, places, method)
     return Judged(quality_of(contents, estimate, skipped), probabilities.max(-1), found["familiar"][places])
+
+
+def not_judged(contents: Contents, skipped: int, reason: str) -> Judged:
+    """What is known of a version without an estimate."""
+    return Judged(quality_of(contents, None, skipped, reason), spread=spread(contents))
+
+
+def spread(contents: Contents) -> Array:
+    """The largest label less the smallest, (outputs,); zeros without examples or for classes."""
+    if contents.record.classes is not None or not contents.targets:
+        return np.zeros(1)
+    found: Array = np.ptp(np.array(contents.targets, np.float64), axis=0)
+    return found
 
 
 def _method(contents: Contents, fold: Array) -> str:

@@ -12,6 +12,7 @@ from service.cards import Card
 from service.settings import Settings
 from service.store.records import ClientKey, Record
 from service.use_cases.adaptation import Answered
+from service.use_cases.intervals import Intervals, intervals
 from service.use_cases.judging import Threshold
 
 router = APIRouter(tags=["clients"], route_class=BodyRoute)
@@ -59,6 +60,11 @@ async def predict(request: Request) -> Response:
             raise errors.Unprocessable(
                 "abstain: this client is a regression; only classes can be unknown.", field="abstain"
             )
+        if body.interval is not None and record.classes is not None:
+            raise errors.Unprocessable(
+                "interval: this client has classes; only a regression has intervals. The answers have `probabilities`.",
+                field="interval",
+            )
         before, shape = shape, shape_of(body, record.classes, card.outputs or 1, settings.max_answer_bytes)
         request.state.reservation.take(shape.size - before.size)
 
@@ -67,7 +73,8 @@ async def predict(request: Request) -> Response:
     threshold, unknown = None, None
     if _abstains(body):
         threshold, unknown = await cases.judging.unknown(client, answered, body.coverage, body.min_probability)
-    return await written(lambda: _response(answered, shape.top_k, threshold, unknown), shape.size)
+    around = None if body.interval is None else await intervals(cases.judging, client, answered, body.interval)
+    return await written(lambda: _response(answered, shape.top_k, threshold, unknown, around), shape.size)
 
 
 def _abstains(body: PredictRequest) -> bool:
@@ -75,7 +82,11 @@ def _abstains(body: PredictRequest) -> bool:
 
 
 def _response(
-    answered: Answered, top_k: int, threshold: Threshold | None, unknown: list[bool] | None
+    answered: Answered,
+    top_k: int,
+    threshold: Threshold | None,
+    unknown: list[bool] | None,
+    around: Intervals | None,
 ) -> PredictResponse:
     record = answered.record
     return PredictResponse(
@@ -83,15 +94,20 @@ def _response(
         model=record.model,
         version=record.version,
         inference=answered.inference(),
-        predictions=_predictions(answered, top_k, unknown),
+        predictions=_predictions(answered, top_k, unknown, around),
         threshold=threshold,
+        interval=None if around is None else around.info,
         warnings=answered.warnings,
         timings_ms=answered.timings_ms,
     )
 
 
-def _predictions(answered: Answered, top_k: int, unknown: list[bool] | None) -> list[Classified] | list[Regressed]:
+def _predictions(
+    answered: Answered, top_k: int, unknown: list[bool] | None, around: Intervals | None
+) -> list[Classified] | list[Regressed]:
     classes = answered.record.classes
     if classes is None:
-        return [regressed(values) for values in answered.answers.tolist()]
+        values = answered.answers.tolist()
+        ends = [None] * len(values) if around is None else around.ends.tolist()
+        return [regressed(*each) for each in zip(values, ends, strict=True)]
     return classified(answered.card.probabilities(answered.answers), classes, top_k, unknown)
