@@ -77,6 +77,7 @@ class Card(BaseModel):
     outputs: int | None = Field(None, description="Numbers in one answer, for regression.")
     max_ways: int | None = Field(None, description="Maximum classes; null: any number.")
     max_examples: int | None = Field(None, description="Maximum examples; null: any number.")
+    several_labels: bool = Field(False, description="Whether an example may have several labels, or none.")
     transductive: bool = Field(
         False,
         description="Whether the answers to a request with at least as many queries as classes depend on each other.",

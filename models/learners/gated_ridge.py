@@ -47,6 +47,7 @@ class GatedRidge(Learner):
 
     algorithm = "Gated ridge regression"
     paper = "Bertinetto, Henriques, Torr, Vedaldi 2019, arXiv:1805.08136 (the head)"
+    several_labels = True
 
     def __init__(
         self,

@@ -31,6 +31,7 @@ class Logistic(Learner):
 
     algorithm = "Logistic regression on frozen features"
     paper = "Tian, Wang, Krishnan, Tenenbaum, Isola 2020, arXiv:2003.11539"
+    several_labels = True
 
     def __init__(self, encoder: Encoder, penalty: float = 1.0, iterations: int = 100) -> None:
         super().__init__()

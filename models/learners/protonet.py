@@ -21,6 +21,7 @@ class ProtoNet(Learner):
 
     algorithm = "Prototypical networks"
     paper = "Snell, Swersky, Zemel 2017, arXiv:1703.05175"
+    several_labels = True
 
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()

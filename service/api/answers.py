@@ -9,11 +9,12 @@ from fastapi import Response
 from pydantic import BaseModel
 
 from service.api.parsing import JSON, THREADS
-from service.api.schemas import AdaptResponse, Classified, PredictRequest, Regressed
+from service.api.schemas import AdaptResponse, Classified, Labelled, PredictRequest, Regressed
 from service.arrays import Array
 from service.errors import AnswerTooLarge
 from service.inputs.labels import Classes
 from service.store.records import Adapted
+from service.use_cases.label_sets import LabelThreshold
 from service.use_cases.quality import Quality
 
 FEW_CLASSES, TOP_K = 20, 5
@@ -37,7 +38,9 @@ class AnswerShape(NamedTuple):
         return self.queries * self.bytes_each
 
 
-def shape_of(request: PredictRequest, classes: Classes | None, outputs: int, limit: int) -> AnswerShape:
+def shape_of(
+    request: PredictRequest, classes: Classes | None, outputs: int, limit: int, *, several: bool = False
+) -> AnswerShape:
     """The shape of the answer to a request.
 
     Args:
@@ -45,6 +48,7 @@ def shape_of(request: PredictRequest, classes: Classes | None, outputs: int, lim
         classes: The classes of the client; None for regression.
         outputs: Numbers in one answer, for regression.
         limit: Maximum bytes of all answers.
+        several: Whether an answer may have all labels.
 
     Raises:
         AnswerTooLarge: The answer would be over the limit.
@@ -52,6 +56,7 @@ def shape_of(request: PredictRequest, classes: Classes | None, outputs: int, lim
     top_k = top_k_of(request, len(classes or ()))
     numbers = outputs if request.interval is None else 3 * outputs
     each = ANSWER_BYTES + (NUMBER_BYTES * numbers if classes is None else _label_bytes(classes, top_k))
+    each += _label_bytes(classes, len(classes)) if several and classes else 0
     shape = AnswerShape(len(request.inputs), top_k, each)
     if shape.size > limit:
         raise AnswerTooLarge(
@@ -96,6 +101,24 @@ def classified(
             probabilities={str(classes[i]): number(value) for i, value in zip(indices, values, strict=True)},
         )
         for place, (first, top, indices, values) in enumerate(zip(best, highest, chosen.tolist(), kept, strict=True))
+    ]
+
+
+def labelled(
+    probabilities: Array, classes: Classes, top_k: int, thresholds: Sequence[LabelThreshold]
+) -> list[Labelled]:
+    """Answers of several labels from independent probabilities (q, ways)."""
+    least = np.array([each.at_least for each in thresholds])
+    order = np.argsort(-probabilities, axis=-1, kind="stable")[:, :top_k] if top_k < len(classes) else None
+    return [
+        Labelled(
+            labels=[classes[place] for place in np.flatnonzero(own >= least)],
+            probabilities={
+                str(classes[place]): number(own[place])
+                for place in (range(len(classes)) if order is None else order[i].tolist())
+            },
+        )
+        for i, own in enumerate(probabilities)
     ]
 
 

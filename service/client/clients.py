@@ -47,13 +47,16 @@ class Handful(Calls[Answer]):
     def adapt(self, client_id: str, support: Iterable[tuple[Any, ...]], **options: Any) -> Answer:
         """Adapt a client's model to (input, label) pairs, or (input, label, id).
 
+        A set of labels, or a list of texts, is several labels.
+
         Options: model, mode ("replace" or "append"), ttl_s, keep_duplicates, use_label_names, quality,
         if_match.
         """
         return self._send(adapt_request(self._http, client_id, support, options))
 
     def predict(self, client_id: str, inputs: Sequence[Any], **options: Any) -> list[Answer]:
-        """The answer to each input: `label`, `probability` and `probabilities`, or `value`; with `abstain`, `unknown`.
+        """The answer to each input: `label`, `probability` and `probabilities`, or `value`; with `abstain`, `unknown`;
+        where an example may have several labels, `labels` and `probabilities`.
 
         Options: top_k, version, abstain, coverage, min_probability; interval, for regression.
         """

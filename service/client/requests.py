@@ -75,8 +75,18 @@ def request_of(
 
 
 def _example(one: Any, label: Any, name: str | None = None) -> dict[str, Any]:
-    example = {"input": _plain(one), "label": number(label)}
+    example = {"input": _plain(one)} | label_fields(label)
     return example if name is None else example | {"id": name}
+
+
+def label_fields(label: Any) -> dict[str, Any]:
+    """`label`; or `labels` for a set, or for a list that is empty or of texts. A list of numbers is one label of a
+    regression."""
+    if isinstance(label, set | frozenset):
+        return {"labels": sorted(label)}
+    if isinstance(label, list | tuple) and all(isinstance(each, str) for each in label):
+        return {"labels": list(label)}
+    return {"label": number(label)}
 
 
 def _plain(value: Any) -> Any:

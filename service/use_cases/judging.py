@@ -16,6 +16,7 @@ from service.store.reading import Contents
 from service.store.records import ClientKey, Record
 from service.use_cases.adaptation import Answered
 from service.use_cases.judgement import lowest_kept
+from service.use_cases.label_sets import LabelThreshold, thresholds_of
 from service.use_cases.learning import Learning
 from service.use_cases.quality import Judged, Quality, judge, not_judged
 
@@ -81,6 +82,23 @@ class Judging:
         if least is not None:
             return _compared("probability", least, "client", probability)
         return _compared("probability", default_threshold(len(record.classes or ())), "default", probability)
+
+    async def label_thresholds(
+        self, client: ClientKey, answered: Answered, coverage: float | None, given: float | None = None
+    ) -> list[LabelThreshold]:
+        """From which probability on an answer has a label, for a client whose examples may have several.
+
+        Args:
+            client: The client.
+            answered: The queries and their answers.
+            coverage: The share of the queries of a label that shall get it; None: the default threshold.
+            given: The threshold to use for all labels instead.
+        """
+        classes = answered.record.classes or []
+        if coverage is None or given is not None:
+            return thresholds_of(classes, None, given, np.zeros((0, 0)), np.zeros((0, 0)))
+        judged = await self.judged(client, answered.record)
+        return thresholds_of(classes, coverage, None, judged.sets, judged.truth)
 
     async def _familiar(self, client: ClientKey, answered: Answered) -> Array:
         record, card, queries = answered.record, answered.card, answered.queries

@@ -1,19 +1,22 @@
 """POST /predict."""
 
+from typing import NamedTuple
+
 from fastapi import APIRouter, Request, Response
 
 from service import errors
-from service.api.answers import AnswerShape, classified, regressed, shape_of, written
-from service.api.dependencies import use_cases
+from service.api.answers import AnswerShape, classified, labelled, regressed, shape_of, written
+from service.api.dependencies import UseCases, use_cases
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, documented, read
-from service.api.schemas import Classified, PredictRequest, PredictResponse, Regressed
+from service.api.schemas import Classified, Labelled, PredictRequest, PredictResponse, Regressed
 from service.cards import Card
 from service.settings import Settings
 from service.store.records import ClientKey, Record
 from service.use_cases.adaptation import Answered
 from service.use_cases.intervals import Intervals, intervals
 from service.use_cases.judging import Threshold
+from service.use_cases.label_sets import LabelThreshold, independent
 
 router = APIRouter(tags=["clients"], route_class=BodyRoute)
 
@@ -60,54 +63,72 @@ async def predict(request: Request) -> Response:
             raise errors.Unprocessable(
                 "abstain: this client is a regression; only classes can be unknown.", field="abstain"
             )
+        if body.abstain and record.several:
+            raise errors.Unprocessable(
+                "abstain: an answer of this client may have no label. Leave `abstain` out.", field="abstain"
+            )
         if body.interval is not None and record.classes is not None:
             raise errors.Unprocessable(
                 "interval: this client has classes; only a regression has intervals. The answers have `probabilities`.",
                 field="interval",
             )
-        before, shape = shape, shape_of(body, record.classes, card.outputs or 1, settings.max_answer_bytes)
+        limit, outputs = settings.max_answer_bytes, card.outputs or 1
+        before, shape = shape, shape_of(body, record.classes, outputs, limit, several=record.several)
         request.state.reservation.take(shape.size - before.size)
 
     client = ClientKey(request.state.tenant, body.client_id)
     answered = await cases.adaptation.predict(client, body.inputs, admit, body.version)
-    threshold, unknown = None, None
+    beside = await _beside(cases, client, answered, body)
+    return await written(lambda: _response(answered, shape.top_k, beside), shape.size)
+
+
+class Beside(NamedTuple):
+    """What an answer has beside its predictions, where it was asked for or needed."""
+
+    threshold: Threshold | None = None
+    unknown: list[bool] | None = None
+    thresholds: list[LabelThreshold] | None = None
+    around: Intervals | None = None
+
+
+async def _beside(cases: UseCases, client: ClientKey, answered: Answered, body: PredictRequest) -> Beside:
+    if answered.record.several:
+        coverage = body.coverage if "coverage" in body.model_fields_set else None
+        thresholds = await cases.judging.label_thresholds(client, answered, coverage, body.min_probability)
+        return Beside(thresholds=thresholds)
     if _abstains(body):
-        threshold, unknown = await cases.judging.unknown(client, answered, body.coverage, body.min_probability)
-    around = None if body.interval is None else await intervals(cases.judging, client, answered, body.interval)
-    return await written(lambda: _response(answered, shape.top_k, threshold, unknown, around), shape.size)
+        return Beside(*await cases.judging.unknown(client, answered, body.coverage, body.min_probability))
+    if body.interval is not None:
+        return Beside(around=await intervals(cases.judging, client, answered, body.interval))
+    return Beside()
 
 
 def _abstains(body: PredictRequest) -> bool:
     return body.abstain or body.min_probability is not None
 
 
-def _response(
-    answered: Answered,
-    top_k: int,
-    threshold: Threshold | None,
-    unknown: list[bool] | None,
-    around: Intervals | None,
-) -> PredictResponse:
+def _response(answered: Answered, top_k: int, beside: Beside) -> PredictResponse:
     record = answered.record
     return PredictResponse(
         client_id=record.client_id,
         model=record.model,
         version=record.version,
         inference=answered.inference(),
-        predictions=_predictions(answered, top_k, unknown, around),
-        threshold=threshold,
-        interval=None if around is None else around.info,
+        predictions=_predictions(answered, top_k, beside),
+        threshold=beside.threshold,
+        thresholds=beside.thresholds,
+        interval=None if beside.around is None else beside.around.info,
         warnings=answered.warnings,
         timings_ms=answered.timings_ms,
     )
 
 
-def _predictions(
-    answered: Answered, top_k: int, unknown: list[bool] | None, around: Intervals | None
-) -> list[Classified] | list[Regressed]:
+def _predictions(answered: Answered, top_k: int, beside: Beside) -> list[Classified] | list[Labelled] | list[Regressed]:
     classes = answered.record.classes
     if classes is None:
         values = answered.answers.tolist()
-        ends = [None] * len(values) if around is None else around.ends.tolist()
+        ends = [None] * len(values) if beside.around is None else beside.around.ends.tolist()
         return [regressed(*each) for each in zip(values, ends, strict=True)]
-    return classified(answered.card.probabilities(answered.answers), classes, top_k, unknown)
+    if beside.thresholds is not None:
+        return labelled(independent(answered.answers), classes, top_k, beside.thresholds)
+    return classified(answered.card.probabilities(answered.answers), classes, top_k, beside.unknown)
