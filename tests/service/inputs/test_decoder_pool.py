@@ -151,7 +151,7 @@ def test_the_first_request_starts_all_processes():
     async def test(pool: DecoderPool) -> None:
         await decode(pool, png("L"))
         async with asyncio.timeout(LATER):
-            while len(pids(pool)) < 2:
+            while len(pids(pool)) < 2:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
     running(test, pool(count=2))
