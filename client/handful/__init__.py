@@ -11,7 +11,7 @@ PIL image, or rows of numbers (a list or an array). A `str` is a text or base64,
 (.png, .jpg, .jpeg, .webp, .gif, .tif, .tiff, .bmp, .avif) that exists. Read other files through `Path`.
 """
 
-from service.client.clients import AsyncHandful, Handful
-from service.client.refusals import RefusedError
+from handful.clients import AsyncHandful, Handful
+from handful.refusals import RefusedError
 
 __all__ = ["AsyncHandful", "Handful", "RefusedError"]

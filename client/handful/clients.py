@@ -2,16 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 
-from service.client.calls import Calls
-from service.client.refusals import Answer, RefusedError, answer_of, pause_s
-from service.client.requests import adapt_request, forget_request, headers, path_of, predict_request
+from handful.calls import Calls
+from handful.refusals import Answer, RefusedError, answer_of, pause_s
+from handful.requests import adapt_request, forget_request, headers, path_of, predict_request
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 
@@ -75,6 +75,15 @@ class Handful(Calls[Answer]):
                     file.write(piece)
         part.replace(path)
 
+    def iter_clients(self) -> Iterator[Answer]:
+        """All clients, page by page."""
+        cursor: str | None = None
+        while True:
+            page = self.clients(cursor=cursor)
+            yield from page["clients"]
+            if (cursor := page["next_cursor"]) is None:
+                return
+
     def _send(self, request: httpx.Request) -> Answer:
         for attempt in range(self._retries):
             response = self._http.send(request)
@@ -124,6 +133,16 @@ class AsyncHandful(Calls[Awaitable[Answer]]):
         if not response.is_success:
             raise RefusedError(response)
         return response.content
+
+    async def iter_clients(self) -> AsyncIterator[Answer]:
+        """See `Handful.iter_clients`."""
+        cursor: str | None = None
+        while True:
+            page = await self.clients(cursor=cursor)
+            for client in page["clients"]:
+                yield client
+            if (cursor := page["next_cursor"]) is None:
+                return
 
     async def _send(self, request: httpx.Request) -> Answer:
         for attempt in range(self._retries):

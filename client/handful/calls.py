@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 import httpx
 
-from service.client.requests import Http, evaluate_request, number, path_of, request_of
+from handful.requests import Http, evaluate_request, number, path_of, request_of
 
 Reply = TypeVar("Reply")
 """An answer, or an awaitable of one."""

@@ -15,9 +15,9 @@ import httpx
 import numpy as np
 import pytest
 
-from service.client import AsyncHandful, Handful, RefusedError
-from service.client import clients as client_module
-from service.client.requests import adapt_request
+from handful import AsyncHandful, Handful, RefusedError
+from handful import clients as client_module
+from handful.requests import adapt_request
 from tests.service.drawings import draw, letters, png
 
 PAIRS = [(example["input"], example["label"]) for example in letters("LV")]
