@@ -2,37 +2,61 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import httpx
 
+from handful.address import DEFAULT_URL, address
+from handful.batches import (
+    Part,
+    Predictions,
+    adapt_parts,
+    halves,
+    is_too_much,
+    joined,
+    options_of,
+    predict_parts,
+    shifted_answer,
+)
 from handful.calls import Calls
-from handful.refusals import Answer, RefusedError, answer_of, pause_s
-from handful.requests import adapt_request, forget_request, headers, path_of, predict_request
+from handful.options import AdaptOptions, PredictOptions
+from handful.progress import Progress, progress_of
+from handful.refusals import Answer, RefusedError, answer_of, list_of, pause_after, pause_s
+from handful.requests import adapt_request, forget_request, headers, path_of, predict_request, request_of
 
-DEFAULT_URL = "http://127.0.0.1:8000"
+__all__ = ["DEFAULT_URL", "AsyncHandful", "Handful"]
 
 
 class Handful(Calls[Answer]):
-    """A blocking client.
+    """A blocking client. Threads may share it.
 
     Args:
-        url: Address of the service.
-        api_key: The API key of the tenant, if the service needs one.
+        url: Address of the service. Default: HANDFUL_URL, otherwise http://127.0.0.1:8000.
+        api_key: The API key of the tenant, if the service needs one. Default: HANDFUL_KEY, for the default address.
         timeout_s: Seconds to wait for each answer.
-        retries: Maximum retries of a request after 429 or 503.
+        retries: Maximum retries of a request after 429, 503 or a lost connection.
+        parallel: Maximum requests at a time when a list is sent in several parts.
     """
 
     _http: httpx.Client
 
     def __init__(
-        self, url: str = DEFAULT_URL, *, api_key: str | None = None, timeout_s: float = 60, retries: int = 4
+        self,
+        url: str | None = None,
+        *,
+        api_key: str | None = None,
+        timeout_s: float = 60,
+        retries: int = 4,
+        parallel: int = 4,
     ) -> None:
+        url, api_key = address(url, api_key)
         self._http = httpx.Client(base_url=url, headers=headers(api_key), timeout=timeout_s)
-        self._retries = retries
+        self._retries, self._parallel = retries, parallel
 
     def __enter__(self) -> Self:
         return self
@@ -44,24 +68,72 @@ class Handful(Calls[Answer]):
         """Close all connections."""
         self._http.close()
 
-    def adapt(self, client_id: str, support: Iterable[tuple[Any, ...]], **options: Any) -> Answer:
-        """Adapt a client's model to (input, label) pairs, or (input, label, id).
+    def adapt(
+        self,
+        client_id: str,
+        support: Any,
+        labels: Any = None,
+        *,
+        progress: Progress = False,
+        **options: Unpack[AdaptOptions],
+    ) -> Answer:
+        """Adapt a client's model to labelled examples.
 
-        Options: model, mode ("replace" or "append"), ttl_s, keep_duplicates, use_label_names, quality,
-        if_match.
+        Args:
+            client_id: Names the client.
+            support: Pairs (input, label) or triples (input, label, id); or the inputs of each label, by label; or,
+                with `labels`, inputs such as a list, an array or a data frame.
+            labels: The label of each input.
+            progress: True for a bar, or a function of the number of examples that are done and of all.
+            **options: See `AdaptOptions`.
+
+        Returns:
+            The answer of the service. More examples than fit into one request are appended in further requests.
+
+        Raises:
+            RefusedError: The service has refused a request.
         """
-        return self._send(adapt_request(self._http, client_id, support, options))
+        parts = list(adapt_parts(support, labels))
+        answers: list[Answer] = []
+        with progress_of(progress, sum(len(part) for _, part in parts)) as advance:
+            for index, (offset, part) in enumerate(parts):
+                tag = answers[-1].get("etag") if answers else None
+                sent = options_of(dict(options), index, len(parts), tag)
+                answers.append(self._at(offset, adapt_request(self._http, client_id, part, sent)))
+                advance(len(part))
+        return joined(answers)
 
-    def predict(self, client_id: str, inputs: Sequence[Any], **options: Any) -> list[Answer]:
+    def predict(
+        self,
+        client_id: str,
+        inputs: Any,
+        *,
+        batch: int | None = None,
+        progress: Progress = False,
+        **options: Unpack[PredictOptions],
+    ) -> Predictions:
         """The answer to each input: `label`, `probability` and `probabilities`, or `value`; with `abstain`, `unknown`.
 
-        Options: top_k, version, abstain, coverage, min_probability.
-        """
-        return _predictions(self._send(predict_request(self._http, client_id, inputs, options)))
+        Args:
+            client_id: Names the client.
+            inputs: A list, an iterator, an array (n, ...), or a data frame.
+            batch: Maximum inputs of one request. All requests ask the same version of the client.
+            progress: True for a bar, or a function of the number of inputs that are done and of all.
+            **options: See `PredictOptions`.
 
-    def forget(self, client_id: str) -> None:
+        Raises:
+            RefusedError: The service has refused a request.
+        """
+        with progress_of(progress, inputs) as advance:
+            return Predictions(self._predicted(client_id, predict_parts(inputs, batch), dict(options), advance))
+
+    def forget(self, client_id: str, *, if_match: str | None = None) -> None:
         """Remove a client."""
-        self._send(forget_request(self._http, client_id))
+        self._send(forget_request(self._http, client_id, if_match))
+
+    def models(self) -> list[Answer]:
+        """The cards of all models."""
+        return list_of(self._answered(request_of(self._http, "GET", "/models")))
 
     def export(self, client_id: str, path: Path) -> None:
         """Write a client to a file, for `restore`. The file is there once it is whole."""
@@ -84,14 +156,56 @@ class Handful(Calls[Answer]):
             if (cursor := page["next_cursor"]) is None:
                 return
 
+    def _predicted(
+        self, client_id: str, parts: Iterator[Part], options: dict[str, Any], advance: Callable[[int], None]
+    ) -> Iterator[Answer]:
+        """The answers to the parts, in order. The first one tells which version the others ask."""
+        waiting: deque[Future[list[Answer]]] = deque()
+        pool = ThreadPoolExecutor(self._parallel)
+        try:
+            for part in parts:
+                waiting.append(pool.submit(self._predict_part, client_id, part, options))
+                if len(waiting) > self._parallel or part[0] == 0:
+                    answers = waiting.popleft().result()
+                    options = options | {"version": options.get("version") or answers[0].get("version")}
+                    yield from _counted(answers, advance)
+            while waiting:
+                yield from _counted(waiting.popleft().result(), advance)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _predict_part(self, client_id: str, part: Part, options: dict[str, Any]) -> list[Answer]:
+        offset, inputs = part
+        try:
+            return [self._at(offset, predict_request(self._http, client_id, inputs, options))]
+        except RefusedError as error:
+            if not is_too_much(error, inputs):
+                raise
+        return [answer for half in halves(part) for answer in self._predict_part(client_id, half, options)]
+
+    def _at(self, offset: int, request: httpx.Request) -> Answer:
+        """The answer to a part of a list that begins at `offset`."""
+        try:
+            return shifted_answer(self._send(request), offset)
+        except RefusedError as error:
+            raise error.at(offset) from None
+
     def _send(self, request: httpx.Request) -> Answer:
+        return answer_of(self._answered(request))
+
+    def _answered(self, request: httpx.Request) -> httpx.Response:
         for attempt in range(self._retries):
-            response = self._http.send(request)
-            pause = pause_s(response, attempt)
-            if pause is None:
-                return answer_of(response)
+            pause: float | None
+            try:
+                response = self._http.send(request)
+            except httpx.TransportError as error:
+                if (pause := pause_after(error, request, attempt)) is None:
+                    raise
+            else:
+                if (pause := pause_s(response, attempt)) is None:
+                    return response
             time.sleep(pause)
-        return answer_of(self._http.send(request))
+        return self._http.send(request)
 
 
 class AsyncHandful(Calls[Awaitable[Answer]]):
@@ -100,10 +214,17 @@ class AsyncHandful(Calls[Awaitable[Answer]]):
     _http: httpx.AsyncClient
 
     def __init__(
-        self, url: str = DEFAULT_URL, *, api_key: str | None = None, timeout_s: float = 60, retries: int = 4
+        self,
+        url: str | None = None,
+        *,
+        api_key: str | None = None,
+        timeout_s: float = 60,
+        retries: int = 4,
+        parallel: int = 4,
     ) -> None:
+        url, api_key = address(url, api_key)
         self._http = httpx.AsyncClient(base_url=url, headers=headers(api_key), timeout=timeout_s)
-        self._retries = retries
+        self._retries, self._parallel = retries, parallel
 
     async def __aenter__(self) -> Self:
         return self
@@ -115,17 +236,47 @@ class AsyncHandful(Calls[Awaitable[Answer]]):
         """Close all connections."""
         await self._http.aclose()
 
-    async def adapt(self, client_id: str, support: Iterable[tuple[Any, ...]], **options: Any) -> Answer:
+    async def adapt(
+        self,
+        client_id: str,
+        support: Any,
+        labels: Any = None,
+        *,
+        progress: Progress = False,
+        **options: Unpack[AdaptOptions],
+    ) -> Answer:
         """See `Handful.adapt`."""
-        return await self._send(adapt_request(self._http, client_id, support, options))
+        parts = await asyncio.to_thread(lambda: list(adapt_parts(support, labels)))
+        answers: list[Answer] = []
+        with progress_of(progress, sum(len(part) for _, part in parts)) as advance:
+            for index, (offset, part) in enumerate(parts):
+                tag = answers[-1].get("etag") if answers else None
+                sent = options_of(dict(options), index, len(parts), tag)
+                answers.append(await self._at(offset, adapt_request(self._http, client_id, part, sent)))
+                advance(len(part))
+        return joined(answers)
 
-    async def predict(self, client_id: str, inputs: Sequence[Any], **options: Any) -> list[Answer]:
+    async def predict(
+        self,
+        client_id: str,
+        inputs: Any,
+        *,
+        batch: int | None = None,
+        progress: Progress = False,
+        **options: Unpack[PredictOptions],
+    ) -> Predictions:
         """See `Handful.predict`."""
-        return _predictions(await self._send(predict_request(self._http, client_id, inputs, options)))
+        with progress_of(progress, inputs) as advance:
+            found = self._predicted(client_id, predict_parts(inputs, batch), dict(options), advance)
+            return Predictions([answer async for answer in found])
 
-    async def forget(self, client_id: str) -> None:
+    async def forget(self, client_id: str, *, if_match: str | None = None) -> None:
         """See `Handful.forget`."""
-        await self._send(forget_request(self._http, client_id))
+        await self._send(forget_request(self._http, client_id, if_match))
+
+    async def models(self) -> list[Answer]:
+        """See `Handful.models`."""
+        return list_of(await self._answered(request_of(self._http, "GET", "/models")))
 
     async def export(self, client_id: str) -> bytes:
         """The file of a client, for `restore`."""
@@ -144,16 +295,59 @@ class AsyncHandful(Calls[Awaitable[Answer]]):
             if (cursor := page["next_cursor"]) is None:
                 return
 
+    async def _predicted(
+        self, client_id: str, parts: Iterator[Part], options: dict[str, Any], advance: Callable[[int], None]
+    ) -> AsyncIterator[Answer]:
+        waiting: deque[asyncio.Task[list[Answer]]] = deque()
+        try:
+            while (part := await asyncio.to_thread(next, parts, None)) is not None:
+                waiting.append(asyncio.create_task(self._predict_part(client_id, part, options)))
+                if len(waiting) > self._parallel or part[0] == 0:
+                    answers = await waiting.popleft()
+                    options = options | {"version": options.get("version") or answers[0].get("version")}
+                    for answer in _counted(answers, advance):
+                        yield answer
+            while waiting:
+                for answer in _counted(await waiting.popleft(), advance):
+                    yield answer
+        finally:
+            for task in waiting:
+                task.cancel()
+
+    async def _predict_part(self, client_id: str, part: Part, options: dict[str, Any]) -> list[Answer]:
+        offset, inputs = part
+        try:
+            return [await self._at(offset, predict_request(self._http, client_id, inputs, options))]
+        except RefusedError as error:
+            if not is_too_much(error, inputs):
+                raise
+        return [answer for half in halves(part) for answer in await self._predict_part(client_id, half, options)]
+
+    async def _at(self, offset: int, request: httpx.Request) -> Answer:
+        try:
+            return shifted_answer(await self._send(request), offset)
+        except RefusedError as error:
+            raise error.at(offset) from None
+
     async def _send(self, request: httpx.Request) -> Answer:
+        return answer_of(await self._answered(request))
+
+    async def _answered(self, request: httpx.Request) -> httpx.Response:
         for attempt in range(self._retries):
-            response = await self._http.send(request)
-            pause = pause_s(response, attempt)
-            if pause is None:
-                return answer_of(response)
+            pause: float | None
+            try:
+                response = await self._http.send(request)
+            except httpx.TransportError as error:
+                if (pause := pause_after(error, request, attempt)) is None:
+                    raise
+            else:
+                if (pause := pause_s(response, attempt)) is None:
+                    return response
             await asyncio.sleep(pause)
-        return answer_of(await self._http.send(request))
+        return await self._http.send(request)
 
 
-def _predictions(answer: Answer) -> list[Answer]:
-    predictions: list[Answer] = answer["predictions"]
-    return predictions
+def _counted(answers: list[Answer], advance: Callable[[int], None]) -> Iterator[Answer]:
+    for answer in answers:
+        advance(len(answer["predictions"]))
+        yield answer
