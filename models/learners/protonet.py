@@ -7,8 +7,9 @@ from torch import Tensor
 
 from models import native
 from models.encoders import Encoder
+from models.explanations import shares
 from models.functional import all_pairs_loss, class_means, examples_by_class, squared_distances
-from models.learner import Episode, Learner, State, Support
+from models.learner import Contributions, Episode, Learner, State, Support
 
 
 class ProtoNet(Learner):
@@ -21,6 +22,7 @@ class ProtoNet(Learner):
 
     algorithm = "Prototypical networks"
     paper = "Snell, Swersky, Zemel 2017, arXiv:1703.05175"
+    explains = "logits"
 
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()
@@ -37,6 +39,19 @@ class ProtoNet(Learner):
     def predict(self, state: State, query: Tensor) -> Tensor:
         """Minus the squared Euclidean distances to the prototypes, (q, ways)."""
         return -squared_distances(query, state["prototypes"])
+
+    def explain(self, support: Support, query: Tensor, contrast: Tensor) -> Contributions:
+        """What each example contributes to the difference of two logits: 2 (q - o) . (x - o) over the number of
+        examples of its class, where o is the midpoint of the two prototypes.
+
+        From the midpoint both prototypes are equally far, so their squared lengths cancel, and that of the query
+        does too: what remains is linear in the prototypes, which are means of examples. The base is 0.
+        """
+        origins = contrast.abs() @ class_means(support.inputs, support) / 2
+        inner = query @ support.inputs.T - origins @ support.inputs.T
+        inner = inner - ((query - origins) * origins).sum(-1, keepdim=True)
+        weights = 2 * inner * (contrast @ shares(support, query).T)
+        return Contributions(weights, weights.new_zeros(len(query)))
 
     def outer_loss(self, episode: Episode, progress: float) -> Tensor:
         """The loss of all pairs of the episode's examples."""
