@@ -1,4 +1,4 @@
-"""The table "explanations" of docs/explain.md: whether the example with the largest weight decides.
+"""The table of docs/explain.md: whether the example with the largest weight decides.
 
     python -m benchmarks.explanations --data FOLDER --features FOLDER   # the data sets; for encoded texts and photos
 
@@ -25,21 +25,22 @@ from service.settings import ZOO
 from service.use_cases.explanation import explained
 
 PAGE = ROOT / "docs/explain.md"
-QUERIES = 2
+HEAD = ["queries", "client", "largest weight for", "listed first", "of its class", "random", "margin"]
+QUERIES = 10
 """Queries of each class."""
 
 
 class Changes(NamedTuple):
     """Shares of the answers of one client that change when an example is removed.
 
-    first      the example with the largest weight, either sign: the first of the explanation
     strongest  the example that speaks most for the answer
+    first      the first example of the explanation, which speaks most for or against it
     same       any example of the class of the answer, on average
     random     any example, on average
     """
 
-    first: float
     strongest: float
+    first: float
     same: float
     random: float
 
@@ -49,7 +50,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--features", type=Path, required=True)
-    parser.add_argument("--episodes", type=int, default=25)
+    parser.add_argument("--episodes", type=int, default=20)
     given = parser.parse_args()
     torch.set_num_threads(1)
     rows = []
@@ -59,8 +60,7 @@ def main() -> None:
             changes = [measured(source, shape, seed) for seed in range(given.episodes)]
             rows.append([source.title, f"{WAYS}-way {shots}-shot", *shown(changes)])
             Console().print(rows[-1])
-            head = ["queries", "client", "largest weight", "largest for the answer", "same class", "random", "margin"]
-            PAGE.write_text(filled(PAGE.read_text(), {"removed": table(head, rows)}))
+            PAGE.write_text(filled(PAGE.read_text(), {"removed": table(HEAD, rows)}))
 
 
 @torch.no_grad()
@@ -77,8 +77,8 @@ def measured(source: Source, shape: Shape, seed: int) -> Changes:
     changed = changed != asked.top[:, None]
     rows, same = np.arange(len(query)), support.targets.numpy() == asked.top[:, None]
     return Changes(
-        first=float(changed[rows, np.abs(weights).argmax(-1)].mean()),
         strongest=float(changed[rows, weights.argmax(-1)].mean()),
+        first=float(changed[rows, np.abs(weights).argmax(-1)].mean()),
         same=float(np.average(changed, weights=same / same.sum(-1, keepdims=True))),
         random=float(changed.mean()),
     )
@@ -94,9 +94,9 @@ def without(source: Source, support: Support, query: torch.Tensor, place: int) -
 
 
 def shown(changes: list[Changes]) -> list[str]:
-    """The means in %, and how much more often than by chance the first change the answer, with a 95 % interval."""
+    """The means in %, and how much more often the strongest changes the answer than chance, with a 95 % interval."""
     means = [f"{100 * fmean(each):.1f}" for each in zip(*changes, strict=True)]
-    margins = [each.first - each.random for each in changes]
+    margins = [each.strongest - each.random for each in changes]
     half = 1.96 * stdev(margins) / len(margins) ** 0.5
     return [*means, f"+{100 * fmean(margins):.1f} ± {100 * half:.1f}"]
 

@@ -33,6 +33,15 @@ def of_combination(query: Tensor, points: Tensor, duals: Tensor, contrast: Tenso
     return Contributions(weights, weights.new_zeros(len(query)))
 
 
+def of_affine(query: Tensor, points: Tensor, duals: Tensor, contrast: Tensor) -> Contributions:
+    """The same for points (n, d + 1) whose last number is a constant, and queries (q, d): the base is the intercept.
+
+    The intercept is made of examples too, but by how many each class has, whatever the query.
+    """
+    found = of_combination(query, points[:, :-1], duals, contrast)
+    return found._replace(base=contrast @ (points[:, -1] @ duals))
+
+
 def shares(support: Support, like: Tensor) -> Tensor:
     """The share of each example in the mean of its class, (n, ways)."""
     member = F.one_hot(support.targets, support.ways).to(like) * support.mask.unsqueeze(-1)

@@ -17,7 +17,7 @@ from models.datasets.episode import EpisodeSampler
 from models.datasets.pool import EncodableSampler
 from models.encoders import Encoder
 from models.encoders.precision import encode_as_served
-from models.explanations import of_combination
+from models.explanations import of_affine
 from models.functional import class_means
 from models.learner import Contributions, Episode, Learner, State, Support, full_mask
 from models.learners.ridge import ridge_coefficients, ridge_regression, with_constant
@@ -94,12 +94,13 @@ class GatedRidge(Learner):
     def explain(self, support: Support, query: Tensor, contrast: Tensor) -> Contributions:
         """What each example contributes: the kernel of the query and the example, times the example's coefficient.
 
-        Adds up to the logit like ridge regression, with the gate as the support set has opened it. The base is 0.
+        Adds up to the logit like ridge regression, with the gate as the support set has opened it. The base is the
+        intercept.
         """
         scale = self._scale(self.gate(support))
         system = self._system(support, scale)
         duals = ridge_coefficients(*system) * self.log_scale.exp()
-        return of_combination(with_constant(query * scale), system[0], duals, contrast)
+        return of_affine(query * scale, system[0], duals, contrast)
 
     def _system(self, support: Support, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The scaled points (n, 2 * feature_dim + 1), their labels (n, ways), and the ridge."""

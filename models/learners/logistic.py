@@ -13,7 +13,7 @@ from torch import Tensor
 
 from models import native
 from models.encoders import Encoder
-from models.explanations import of_combination
+from models.explanations import of_affine
 from models.learner import Contributions, Learner, State, Support
 from models.learners.ridge import with_constant
 
@@ -58,11 +58,11 @@ class Logistic(Learner):
         """What each example contributes: its product with the query, times its coefficient in the weights.
 
         The solver starts at zero and adds multiples of the examples, so the weights are a combination of them after
-        any number of steps. The intercept is the weight of a constant that every example has. The base is 0.
+        any number of steps. The base is the intercept.
         """
         points, labels = _labelled(support)
         duals = logistic_coefficients(points, labels, self.penalty, self.iterations)
-        return of_combination(with_constant(query), points, duals, contrast)
+        return of_affine(query, points, duals, contrast)
 
 
 def _labelled(support: Support) -> tuple[Tensor, Tensor]:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from models import native
 from models.encoders import Encoder
-from models.explanations import of_combination
+from models.explanations import of_affine
 from models.functional import all_pairs_loss, class_means
 from models.learner import Contributions, Episode, State, Support
 from models.learners.logistic import Logistic, logistic_coefficients, logistic_regression
@@ -88,12 +88,12 @@ class NamedLogistic(Logistic):
         """What each example and each name contributes: its product with the query, times its coefficient.
 
         As for logistic regression, with names as further examples. The scale of the logits depends on the client's
-        examples too; it is kept as it is. The base is 0.
+        examples too; it is kept as it is. The base is the intercept.
         """
         state, count = self.adapt(support), len(support.inputs)
         points, labels = self._points(support, support.mask.unsqueeze(0), state["names"])
         duals = logistic_coefficients(points, labels, self.penalty, self.iterations)[0] * state["scale"]
-        found = of_combination(with_constant(query), points[0], duals, contrast)
+        found = of_affine(query, points[0], duals, contrast)
         names = None if support.names is None else found.examples[:, count:]
         return Contributions(found.examples[:, :count], found.base, names)
 

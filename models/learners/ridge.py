@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from models import native
 from models.encoders import Encoder
-from models.explanations import of_combination
+from models.explanations import of_affine
 from models.learner import Contributions, Kind, Learner, State, Support
 
 
@@ -71,12 +71,12 @@ class Ridge(Learner):
     def explain(self, support: Support, query: Tensor, contrast: Tensor) -> Contributions:
         """What each example contributes: its product with the query, times its coefficient in the weights.
 
-        The weights are a combination of the examples (representer theorem), and the intercept is the weight of a
-        constant that every example has. So the answer is the sum over the examples, and the base is 0.
+        The weights are a combination of the examples (representer theorem), so the answer is a sum over the examples
+        and an intercept, which is the base.
         """
         system = self._system(support)
         duals = ridge_coefficients(*system) * self.log_scale.exp()
-        return of_combination(with_constant(query), system[0], duals, contrast)
+        return of_affine(query, system[0], duals, contrast)
 
 
 def with_constant(features: Tensor) -> Tensor:

@@ -53,9 +53,10 @@ class Handful(Calls[Answer]):
         return self._send(adapt_request(self._http, client_id, support, options))
 
     def predict(self, client_id: str, inputs: Sequence[Any], **options: Any) -> list[Answer]:
-        """The answer to each input: `label`, `probability` and `probabilities`, or `value`; with `abstain`, `unknown`.
+        """The answer to each input: `label`, `probability` and `probabilities`, or `value`; with `abstain`, `unknown`;
+        with `explain`, `explanation`.
 
-        Options: top_k, version, abstain, coverage, min_probability.
+        Options: top_k, version, explain, abstain, coverage, min_probability.
         """
         return _predictions(self._send(predict_request(self._http, client_id, inputs, options)))
 
