@@ -144,7 +144,7 @@ class Adaptation:
         fields = [f"support[{i}].input" for i in range(len(given))]
         decoded = await self._decoder.decode(card.input, [one.input for one in given], fields, client.tenant)
         classes, ids = card.kind == "classification", [one.id for one in given]
-        gathered = gather(known, decoded.array(), labels, ids, classes=classes, twice=teaching.twice)
+        gathered = await gather(known, decoded.array(), labels, ids, classes=classes, twice=teaching.twice)
         return gathered._replace(warnings=decoded.warnings + gathered.warnings)
 
     async def predict(
