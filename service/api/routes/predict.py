@@ -1,5 +1,7 @@
 """POST /predict."""
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter, Request, Response
 
 from service import errors
@@ -88,7 +90,8 @@ def _response(
     why: list[Explanation] | None,
 ) -> PredictResponse:
     record, predictions = answered.record, _predictions(answered, top_k, unknown)
-    for prediction, each in zip(predictions, why or (), strict=False):
+    explained: Sequence[Classified | Regressed] = predictions if why else ()
+    for prediction, each in zip(explained, why or (), strict=True):
         prediction.explanation = each
     return PredictResponse(
         client_id=record.client_id,
