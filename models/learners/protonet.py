@@ -7,7 +7,7 @@ from torch import Tensor
 
 from models import native
 from models.encoders import Encoder
-from models.explanations import shares
+from models.explanations import of_combination, shares
 from models.functional import all_pairs_loss, class_means, examples_by_class, squared_distances
 from models.learner import Contributions, Episode, Learner, State, Support
 
@@ -41,17 +41,16 @@ class ProtoNet(Learner):
         return -squared_distances(query, state["prototypes"])
 
     def explain(self, support: Support, query: Tensor, contrast: Tensor) -> Contributions:
-        """What each example contributes to the difference of two logits: 2 (q - o) . (x - o) over the number of
-        examples of its class, where o is the midpoint of the two prototypes.
+        """What each example contributes: 2 (q - m) . (x - m) over the number of examples of its class.
 
-        From the midpoint both prototypes are equally far, so their squared lengths cancel, and that of the query
-        does too: what remains is linear in the prototypes, which are means of examples. The base is 0.
+        The classifier is linear (section 2.4): the weights of a class are twice its prototype, a mean of examples, and
+        its bias is minus the squared length of the prototype. The biases are the base. m, the mean of the prototypes,
+        is taken as the origin, so that moving all features changes nothing.
         """
-        origins = contrast.abs() @ class_means(support.inputs, support) / 2
-        inner = query @ support.inputs.T - origins @ support.inputs.T
-        inner = inner - ((query - origins) * origins).sum(-1, keepdim=True)
-        weights = 2 * inner * (contrast @ shares(support, query).T)
-        return Contributions(weights, weights.new_zeros(len(query)))
+        means = class_means(support.inputs, support)
+        origin = means.mean(0)
+        found = of_combination(query - origin, support.inputs - origin, 2 * shares(support, query), contrast)
+        return found._replace(base=-contrast @ (means - origin).square().sum(-1))
 
     def outer_loss(self, episode: Episode, progress: float) -> Tensor:
         """The loss of all pairs of the episode's examples."""

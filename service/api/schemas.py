@@ -156,7 +156,14 @@ class AdaptResponse(BaseModel):
 class PredictRequest(Body):
     """Ask the client's adapted model for predictions."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"client_id": "bob", "inputs": [-1, 1]}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"client_id": "bob", "inputs": [-1, 1]},
+                {"client_id": "bob", "inputs": [1], "explain": True},
+            ]
+        }
+    )
 
     client_id: ClientId
     inputs: list[RequestInput] = Field(min_length=1)
