@@ -39,7 +39,13 @@ class AnswerShape(NamedTuple):
 
 
 def shape_of(
-    request: PredictRequest, classes: Classes | None, outputs: int, limit: int, *, several: bool = False
+    request: PredictRequest,
+    classes: Classes | None,
+    outputs: int,
+    limit: int,
+    explanation: int = 0,
+    *,
+    several: bool = False,
 ) -> AnswerShape:
     """The shape of the answer to a request.
 
@@ -48,6 +54,7 @@ def shape_of(
         classes: The classes of the client; None for regression.
         outputs: Numbers in one answer, for regression.
         limit: Maximum bytes of all answers.
+        explanation: Maximum bytes of the explanation of one answer.
         several: Whether an answer may have all labels.
 
     Raises:
@@ -55,7 +62,8 @@ def shape_of(
     """
     top_k = top_k_of(request, len(classes or ()))
     numbers = outputs if request.interval is None else 3 * outputs
-    each = ANSWER_BYTES + (NUMBER_BYTES * numbers if classes is None else _label_bytes(classes, top_k))
+    each = ANSWER_BYTES + explanation
+    each += NUMBER_BYTES * numbers if classes is None else _label_bytes(classes, top_k)
     each += _label_bytes(classes, len(classes)) if several and classes else 0
     shape = AnswerShape(len(request.inputs), top_k, each)
     if shape.size > limit:

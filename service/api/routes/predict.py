@@ -1,5 +1,6 @@
 """POST /predict."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from fastapi import APIRouter, Request, Response
@@ -14,6 +15,8 @@ from service.cards import Card
 from service.settings import Settings
 from service.store.records import ClientKey, Record
 from service.use_cases.adaptation import Answered
+from service.use_cases.explaining import explanation_bytes
+from service.use_cases.explanation import Explanation
 from service.use_cases.intervals import Intervals, intervals
 from service.use_cases.judging import Threshold
 from service.use_cases.label_sets import LabelThreshold, independent
@@ -67,18 +70,27 @@ async def predict(request: Request) -> Response:
             raise errors.Unprocessable(
                 "abstain: an answer of this client may have no label. Leave `abstain` out.", field="abstain"
             )
+        if body.explain and record.several:
+            raise errors.Unprocessable(
+                "explain: answers of several labels are not explained. Leave `explain` out.", field="explain"
+            )
         if body.interval is not None and record.classes is not None:
             raise errors.Unprocessable(
                 "interval: this client has classes; only a regression has intervals. The answers have `probabilities`.",
                 field="interval",
             )
+        if body.explain:
+            cases.explaining.check(card, len(body.inputs))
+        each = explanation_bytes(card, record.classes or ()) if body.explain else 0
         limit, outputs = settings.max_answer_bytes, card.outputs or 1
-        before, shape = shape, shape_of(body, record.classes, outputs, limit, several=record.several)
+        before, shape = shape, shape_of(body, record.classes, outputs, limit, each, several=record.several)
         request.state.reservation.take(shape.size - before.size)
 
     client = ClientKey(request.state.tenant, body.client_id)
     answered = await cases.adaptation.predict(client, body.inputs, admit, body.version)
     beside = await _beside(cases, client, answered, body)
+    if body.explain:
+        beside = beside._replace(why=await cases.explaining.explain(client, answered))
     return await written(lambda: _response(answered, shape.top_k, beside), shape.size)
 
 
@@ -89,6 +101,7 @@ class Beside(NamedTuple):
     unknown: list[bool] | None = None
     thresholds: list[LabelThreshold] | None = None
     around: Intervals | None = None
+    why: list[Explanation] | None = None
 
 
 async def _beside(cases: UseCases, client: ClientKey, answered: Answered, body: PredictRequest) -> Beside:
@@ -108,13 +121,17 @@ def _abstains(body: PredictRequest) -> bool:
 
 
 def _response(answered: Answered, top_k: int, beside: Beside) -> PredictResponse:
-    record = answered.record
+    record, predictions = answered.record, _predictions(answered, top_k, beside)
+    explained: Sequence[Classified | Labelled | Regressed] = predictions if beside.why else ()
+    for prediction, each in zip(explained, beside.why or (), strict=True):
+        if not isinstance(prediction, Labelled):  # those are never explained
+            prediction.explanation = each
     return PredictResponse(
         client_id=record.client_id,
         model=record.model,
         version=record.version,
         inference=answered.inference(),
-        predictions=_predictions(answered, top_k, beside),
+        predictions=predictions,
         threshold=beside.threshold,
         thresholds=beside.thresholds,
         interval=None if beside.around is None else beside.around.info,
