@@ -148,13 +148,17 @@ def served(task: Task, places: Array, *, names: bool = True) -> Array:
 
 
 def scikit(task: Task, places: Array, **options: object) -> Array:
-    """scikit-learn's logistic regression, one against the rest, on features of length 1."""
+    """scikit-learn's logistic regression, one against the rest, on features of length 1.
+
+    In coordinates of the space that the examples span: the best weights lie in it, and there are fewer of them.
+    """
     model = OneVsRestClassifier(LogisticRegression(max_iter=1000, **options))
-    rows = F.normalize(task.support[torch.from_numpy(places)], dim=-1).numpy()
+    rows = F.normalize(task.support[torch.from_numpy(places)], dim=-1)
+    span = torch.linalg.qr(rows.T).Q
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a class that no example has
-        model.fit(rows, task.labels[places])
-        found: Array = model.predict_proba(F.normalize(task.query, dim=-1).numpy())
+        model.fit((rows @ span).numpy(), task.labels[places])
+        found: Array = model.predict_proba((F.normalize(task.query, dim=-1) @ span).numpy())
     return found
 
 

@@ -2,7 +2,7 @@
 
 import typer
 
-from handful.commands import transfer
+from handful.commands import quality, transfer
 from handful.commands.running import Commands
 
 app = typer.Typer(
@@ -11,6 +11,7 @@ app = typer.Typer(
 app.command("export")(transfer.export_clients)
 app.command("import")(transfer.import_clients)
 app.command()(transfer.readapt)
+app.command()(quality.quality)
 
 
 def main() -> None:
