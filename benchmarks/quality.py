@@ -33,7 +33,6 @@ from service.engine.folds import folds, parts
 from service.engine.jobs import AdaptJob, HeldOut
 from service.settings import ZOO, Settings
 from service.use_cases.judgement import lowest_kept, suspects, wilson
-from service.use_cases.judging import default_threshold
 
 PAGE = ROOT / "docs/clients.md"
 WAYS = 10
@@ -154,18 +153,23 @@ def measured(source: Source, shape: Shape, seed: int) -> Client:
 
 @torch.no_grad()
 def by_default(source: Source, episodes: int) -> list[str]:
-    """The same as of `rejection` for clients with one example a class, whose threshold is the default."""
-    kept, accepted, areas = list[float](), list[float](), list[float]()
+    """The same as of `rejection` for clients with one example a class, whose threshold is that of the card."""
+    kept, accepted, areas, plain = list[float](), list[float](), list[float](), list[float]()
+    card = Catalogue(ZOO)[source.model]
+    threshold = card.familiar_at(WAYS, WAYS, COVERAGE)
+    assert threshold is not None
+    device = Device({source.model: source.learner}, Settings(), compiling=False)
     for seed in range(episodes):
         episode = source.sampler.episode(np.random.default_rng(seed), Shape(2 * WAYS, 1, source.queries))
-        top = predicted(Catalogue(ZOO)[source.model], source, job_of(source, episode), source.views(episode.query)).max(
-            -1
-        )
+        job, query = job_of(source, episode), source.views(episode.query)
+        scores, top = device.familiar(job, query), predicted(card, source, job, query).max(-1)
+        assert scores is not None
         inside = (episode.targets < WAYS).numpy()
-        kept.append((top[inside] >= default_threshold(WAYS)).mean())
-        accepted.append((top[~inside] >= default_threshold(WAYS)).mean())
-        areas.append(roc_auc_score(inside, top))
-    return [f"{100 * fmean(kept):.1f}", f"{100 * fmean(accepted):.1f}", "", f"{100 * fmean(areas):.1f}"]
+        kept.append((scores[inside] >= threshold).mean())
+        accepted.append((scores[~inside] >= threshold).mean())
+        areas.append(roc_auc_score(inside, scores))
+        plain.append(roc_auc_score(inside, top))
+    return [f"{100 * fmean(each):.1f}" for each in (kept, accepted, areas, plain)]
 
 
 def job_of(source: Source, episode: Episode) -> AdaptJob:

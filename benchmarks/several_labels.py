@@ -9,11 +9,14 @@ set have three labels each, the product, its kind and its department; photos of 
 
 import argparse
 import json
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import torch

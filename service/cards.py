@@ -63,6 +63,34 @@ class ErrorScale(BaseModel):
         return float(np.interp(level, self.levels, rows[-1])) if rows else None
 
 
+class TaskCalibration(BaseModel):
+    """What the answers of a classifier are worth for so many classes and examples of each, on validation classes."""
+
+    ways: int
+    shots: int
+    temperature: float = Field(gt=0, description="Divides the logits. Fitted on half of the episodes.")
+    calibration_error: float = Field(description="The expected calibration error with it, on the other half.")
+    familiar: list[float] | None = Field(
+        None,
+        description="The familiarity that a share `coverages` of the queries of the classes reaches; null for models "
+        "that cannot tell.",
+    )
+
+
+class Calibration(BaseModel):
+    """Temperatures and thresholds by task."""
+
+    split: str = Field(description="The validation split.")
+    coverages: tuple[float, ...] = Field(description="Ascending.")
+    tasks: list[TaskCalibration]
+
+    def of(self, ways: int, shots: int) -> TaskCalibration:
+        """The measured task with the most classes, then the most examples of each, that are not more than these; the
+        smallest if all are more. Familiarity grows with both, so a threshold from a smaller task keeps more."""
+        fitting = [each for each in self.tasks if each.ways <= ways and each.shots <= shots]
+        return max(fitting or self.tasks[:1], key=lambda each: (each.ways, each.shots))
+
+
 class Card(BaseModel):
     """A model, for clients and operators."""
 
@@ -86,6 +114,9 @@ class Card(BaseModel):
     temperature: float = Field(
         1.0, gt=0, description="Divides the logits, so that probabilities are calibrated. Fitted on validation classes."
     )
+    calibration: Calibration | None = Field(
+        None, description="Temperatures and thresholds by number of classes and examples; null if not measured."
+    )
     errors: ErrorScale | None = Field(
         None, description="The errors of a regression on validation tasks; null for classes, or if not measured."
     )
@@ -104,6 +135,20 @@ class Card(BaseModel):
     def write(self, path: Path) -> None:
         """Write the card to a JSON file, without `checkpoint`, which is computed from the weights."""
         path.write_text(self.model_dump_json(indent=2, exclude={"checkpoint"}) + "\n")
+
+    def for_task(self, ways: int, examples: int) -> Self:
+        """The card with the temperature of tasks of so many classes and examples in all."""
+        if self.calibration is None or not ways:
+            return self
+        task = self.calibration.of(ways, examples // ways)
+        return self.model_copy(update={"temperature": task.temperature})
+
+    def familiar_at(self, ways: int, examples: int, coverage: float) -> float | None:
+        """The familiarity that a share `coverage` of the queries of so many classes reaches; None if not measured."""
+        if self.calibration is None or not ways:
+            return None
+        found = self.calibration.of(ways, examples // ways).familiar
+        return None if found is None else float(np.interp(coverage, self.calibration.coverages, found))
 
     def probabilities(self, logits: Array) -> Array:
         """Calibrated class probabilities (q, ways), in double precision, from logits (q, ways)."""

@@ -12,7 +12,8 @@ from models.learner import Kind, Learner
 from models.training.calibration import fit_temperature
 from models.training.error_scale import FEWEST_FOR_RANGE, LEVELS, SIZES, error_quantiles
 from models.training.evaluation import Predictions, predict_episodes
-from service.cards import Card, ErrorScale
+from models.training.task_calibration import COVERAGES, shapes, task_calibration
+from service.cards import Calibration, Card, ErrorScale, TaskCalibration
 from service.commands.evaluate import load_learner
 from service.commands.progress import progress_bar
 
@@ -39,8 +40,28 @@ def calibrate(path: Path, data: Path | None, *, device: str, threads: int) -> No
     sampler, split = _validation(card, data)
     predicted = _predictions(learner, sampler, torch.device(device))
     temperature = fit_temperature(predicted, sampler.examples_count)
-    card.model_copy(update={"temperature": temperature}).write(path)
+    tasks = _tasks(learner, sampler, torch.device(device), split, temperature) if learner.several_labels else None
+    card.model_copy(update={"temperature": temperature, "calibration": tasks}).write(path)
     Console().print(f"{card.name}: temperature {temperature:.4g}, fitted on {split}.")
+
+
+def _tasks(
+    learner: Learner, sampler: EpisodeSampler, device: torch.device, split: str, usual: float
+) -> Calibration | None:
+    """Temperatures and thresholds by number of classes and examples, for learners on feature vectors."""
+    count = len(shapes(learner, sampler))
+    found = list(progress_bar(task_calibration(learner, sampler, SEED, device, usual), count, 0, lambda _: "tasks"))
+    tasks = [
+        TaskCalibration(
+            ways=each.shape.ways,
+            shots=each.shape.shots,
+            temperature=float(f"{each.temperature:.4g}"),
+            calibration_error=float(f"{each.error:.3g}"),
+            familiar=each.familiar,
+        )
+        for each in found
+    ]
+    return Calibration(split=split, coverages=COVERAGES, tasks=tasks) if tasks else None
 
 
 def _calibrate_errors(path: Path, card: Card, learner: Learner, data: Path | None) -> None:

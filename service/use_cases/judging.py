@@ -26,7 +26,7 @@ DEFAULT_ODDS = 3.0
 """Without examples to calibrate on, an answer is unknown if its odds are less than so many times those of a guess."""
 
 Score = Literal["probability", "familiarity"]
-Source = Literal["request", "client", "default"]
+Source = Literal["request", "client", "model", "default"]
 
 
 class Threshold(BaseModel):
@@ -38,8 +38,9 @@ class Threshold(BaseModel):
     )
     at_least: float = Field(description="An answer with a lower score is `unknown`.")
     source: Source = Field(
-        description="request: as sent. client: from the client's own examples, each left out once. default: there are "
-        "too few of them; three times the odds of a guess."
+        description="request: as sent. client: from the client's own examples, each left out once. model: there are "
+        "too few of them; from validation classes, by the number of classes and examples. default: these were not "
+        "measured; three times the odds of a guess."
     )
 
 
@@ -81,7 +82,11 @@ class Judging:
         least = lowest_kept(judged.probability, coverage)
         if least is not None:
             return _compared("probability", least, "client", probability)
-        return _compared("probability", default_threshold(len(record.classes or ())), "default", probability)
+        ways = len(record.classes or ())
+        least = answered.card.familiar_at(ways, record.examples, coverage)
+        if least is not None:
+            return _compared("familiarity", least, "model", await self._familiar(client, answered))
+        return _compared("probability", default_threshold(ways), "default", probability)
 
     async def label_thresholds(
         self, client: ClientKey, answered: Answered, coverage: float | None, given: float | None = None
@@ -142,7 +147,7 @@ class Judging:
             found = await self._held_out(client, contents, card)
         except (Diverged, TooCostly, TooFewExamples) as error:
             return not_judged(contents, 0, error.detail)
-        return judge(contents, card, found)
+        return judge(contents, card.for_task(len(contents.record.classes or ()), contents.record.examples), found)
 
     async def _held_out(self, client: ClientKey, contents: Contents, card: Card) -> Arrays:
         record = contents.record
