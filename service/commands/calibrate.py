@@ -25,9 +25,12 @@ SEED = 2_000_003
 """Differs from the seed of the episodes that selected the weights."""
 
 
-def calibrate(path: Path, data: Path | None, *, device: str, threads: int) -> None:
+def calibrate(path: Path, data: Path | None, *, device: str, threads: int, by_task: bool = False) -> None:
     """Fit what a model's answers are worth on its validation split, and write it into the card at `path`: the
     temperature of a classifier, the error scale of a regression.
+
+    With `by_task`, also the temperatures and thresholds of a classifier on features by number of classes and examples.
+    Without, those of the card go: they may be of other weights.
 
     Raises ValueError for a classifier without a validation split, because a model is overconfident on its training
     classes.
@@ -40,7 +43,8 @@ def calibrate(path: Path, data: Path | None, *, device: str, threads: int) -> No
     sampler, split = _validation(card, data)
     predicted = _predictions(learner, sampler, torch.device(device))
     temperature = fit_temperature(predicted, sampler.examples_count)
-    tasks = _tasks(learner, sampler, torch.device(device), split, temperature) if learner.several_labels else None
+    wanted = by_task and learner.several_labels
+    tasks = _tasks(learner, sampler, torch.device(device), split, temperature) if wanted else None
     card.model_copy(update={"temperature": temperature, "calibration": tasks}).write(path)
     Console().print(f"{card.name}: temperature {temperature:.4g}, fitted on {split}.")
 
