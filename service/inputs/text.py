@@ -12,6 +12,7 @@ from service.errors import Unprocessable
 from service.inputs.kind import Decoded, InputKind, InputWarning
 from service.inputs.limits import Limits
 from service.inputs.pixel_arrays import json_type
+from service.inputs.sent import Row, joined_text
 
 LONGEST = 100_000
 """Characters of a text that is read at all. Anything longer is a document and must be split."""
@@ -42,6 +43,10 @@ class Text(InputKind):
         return Decoded(
             text_array([text[: self.max_characters] for text in texts]), [self._cut(field) for field in long]
         )
+
+    def of_row(self, row: Row) -> str:
+        """The text of a row."""
+        return joined_text(row)
 
     def examples(self, count: int, rng: np.random.Generator) -> Array:
         """A few words each."""

@@ -16,6 +16,7 @@ from service.inputs.decoder import Decoder
 from service.inputs.kind import InputWarning
 from service.inputs.limits import check_count
 from service.inputs.prepare import check, prepare
+from service.inputs.sent import place_of
 from service.store.idempotency import Idempotency
 from service.store.records import MIN_WAYS, Adapted, ClientKey, Record, RequestKey, StateKey
 from service.use_cases.gathering import NOTHING, Gathered, Given, gather, known_of
@@ -139,7 +140,7 @@ class Adaptation:
         labels = checked_new_labels(card, record, [one.label for one in given])
         if not given:
             return known
-        fields = [f"support[{i}].input" for i in range(len(given))]
+        fields = [place_of(one.input, f"support[{i}].input") for i, one in enumerate(given)]
         decoded = await self._decoder.decode(card.input, [one.input for one in given], fields, client.tenant)
         classes, ids = card.kind == "classification", [one.id for one in given]
         gathered = gather(known, decoded.array(), labels, ids, classes=classes, twice=teaching.twice)
@@ -167,7 +168,7 @@ class Adaptation:
             TooFewExamples: The version has too few examples.
         """
         check_count(len(raw), self._settings.max_queries, field.partition("[")[0])
-        fields = [field.format(i) for i in range(len(raw))]
+        fields = [place_of(one, field.format(i)) for i, one in enumerate(raw)]
         return await retried(lambda: self._answer(client, raw, fields, admit, version))
 
     async def _answer(

@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from service import errors
 from service.api.answers import AnswerShape, classified, regressed, shape_of, written
+from service.api.bodies.uploads import documented_query
 from service.api.dependencies import use_cases
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, documented, read
@@ -45,7 +46,7 @@ FAILURES = responses(
     operation_id="predict",
     response_model=PredictResponse,
     responses=FAILURES,
-    openapi_extra=documented(PredictRequest),
+    openapi_extra=documented(PredictRequest) | {"parameters": documented_query(PredictRequest, "inputs")},
 )
 async def predict(request: Request) -> Response:
     """Answer inputs from the client's adapted model."""
