@@ -143,7 +143,7 @@ class Adaptation:
         fields = [place_of(one.input, f"support[{i}].input") for i, one in enumerate(given)]
         decoded = await self._decoder.decode(card.input, [one.input for one in given], fields, client.tenant)
         classes, ids = card.kind == "classification", [one.id for one in given]
-        gathered = gather(known, decoded.array(), labels, ids, classes=classes, twice=teaching.twice)
+        gathered = await gather(known, decoded.array(), labels, ids, classes=classes, twice=teaching.twice)
         return gathered._replace(warnings=decoded.warnings + gathered.warnings)
 
     async def predict(
