@@ -34,12 +34,7 @@ Parse = Callable[[Bytes, str, int], Any]
 
 def parser_of(headers: Headers) -> Parse | None:
     """The parser for a body with these headers; None for an upload. Raises UnsupportedMediaType."""
-    transfer = headers.get("transfer-encoding", "chunked").strip().lower()
-    if transfer != "chunked":
-        raise UnsupportedMediaType(f"Send the body without the transfer encoding {transfer[:80]}; chunked is accepted.")
-    encoding = headers.get("content-encoding", "identity").strip().lower()
-    if encoding != "identity":
-        raise UnsupportedMediaType(f"Send the body without the content encoding {encoding[:80]}.")
+    check_encoding(headers)
     kind = headers.get("content-type", JSON).partition(";")[0].strip().lower()
     if kind in PARSERS:
         return None
@@ -49,6 +44,16 @@ def parser_of(headers: Headers) -> Parse | None:
         return parse_json
     known = ", ".join((JSON, SAFETENSORS, *UPLOADS))
     raise UnsupportedMediaType(f"Send one of {known}, not {kind[:80] or 'an empty content type'}.")
+
+
+def check_encoding(headers: Headers) -> None:
+    """Refuse a compressed body. Raises UnsupportedMediaType."""
+    transfer = headers.get("transfer-encoding", "chunked").strip().lower()
+    if transfer != "chunked":
+        raise UnsupportedMediaType(f"Send the body without the transfer encoding {transfer[:80]}; chunked is accepted.")
+    encoding = headers.get("content-encoding", "identity").strip().lower()
+    if encoding != "identity":
+        raise UnsupportedMediaType(f"Send the body without the content encoding {encoding[:80]}.")
 
 
 def parse_json(body: Bytes, field: str, limit: int) -> Any:

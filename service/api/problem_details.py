@@ -73,8 +73,8 @@ def responses(*errors: type[HandfulError]) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def problem(error: HandfulError) -> Response:
-    """The response for an error."""
+def described(error: HandfulError) -> dict[str, Any]:
+    """An error as a problem."""
     body = Problem(
         type=f"urn:handful:problem:{error.code}",
         title=error.title,
@@ -84,6 +84,11 @@ def problem(error: HandfulError) -> Response:
         field=error.field,
         receipt=None if error.receipt is None else Receipt.model_validate(error.receipt),
     )
+    return body.model_dump(mode="json", exclude_none=True)
+
+
+def problem(error: HandfulError) -> Response:
+    """The response for an error."""
     headers = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
     if error.status in (TooSlow.status, HandfulError.status):
         headers["Connection"] = (
@@ -91,8 +96,7 @@ def problem(error: HandfulError) -> Response:
         )
     if error.status == Unauthorized.status:
         headers["WWW-Authenticate"] = "Bearer"
-    content = body.model_dump(mode="json", exclude_none=True)
-    return JSONResponse(content, error.status, headers, media_type=MEDIA_TYPE)
+    return JSONResponse(described(error), error.status, headers, media_type=MEDIA_TYPE)
 
 
 def raw_response(error: HandfulError) -> bytes:

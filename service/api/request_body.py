@@ -106,8 +106,8 @@ def documented_json(model: type[BaseModel], *names: str) -> dict[str, Any]:
     return documents | {"parameters": [*parameters, IF_MATCH]}
 
 
-def documented(model: type[BaseModel]) -> dict[str, Any]:
-    """The OpenAPI of a route that needs a key and reads its body as `model`. FastAPI cannot derive it."""
+def documented(model: type[BaseModel], more: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The OpenAPI of a route that needs a key and reads its body as `model`, or as `more`. FastAPI cannot derive it."""
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
     binary = {
         "type": "string",
@@ -115,7 +115,7 @@ def documented(model: type[BaseModel]) -> dict[str, Any]:
         "description": "A safetensors file: the tensor `inputs` (n, ...), and the other fields as JSON in its "
         "metadata; `labels`, a list, in place of `support`.",
     }
-    content = {JSON: {"schema": schema}, SAFETENSORS: {"schema": binary}} | documented_uploads()
+    content = {JSON: {"schema": schema}, SAFETENSORS: {"schema": binary}} | documented_uploads() | (more or {})
     return {"requestBody": {"required": True, "content": content}, "security": security()}
 
 

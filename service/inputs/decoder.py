@@ -8,7 +8,7 @@ from service.inputs.decoder_pool import DecoderPool
 from service.inputs.drawing import Drawing
 from service.inputs.kind import Decoded, InputKind
 from service.inputs.limits import Limits
-from service.inputs.sent import Part, Row, size_of
+from service.inputs.sent import Part, Placed, Row, size_of
 from service.settings import Settings
 
 THREADS = Executor("decode")
@@ -46,6 +46,8 @@ class Decoder:
 
 def _as_json(kind: InputKind, one: Any) -> Any:
     """An input as a JSON body would hold it. Raises Unprocessable."""
+    if isinstance(one, Placed):
+        return one.value
     if isinstance(one, Part):
         return kind.of_part(one)
     return kind.of_row(one) if isinstance(one, Row) else one

@@ -37,17 +37,26 @@ class Row(NamedTuple):
     """Whether the request names the columns."""
 
 
+class Placed(NamedTuple):
+    """A JSON value with its place in the request."""
+
+    value: Any
+    place: str
+
+
 class Written(str):
     """A label that was sent as text. It stands for a number where the client's labels are numbers."""
 
 
 def place_of(one: Any, otherwise: str) -> str:
     """The place of an input in the request."""
-    return one.place if isinstance(one, (Part, Row)) else otherwise
+    return one.place if isinstance(one, (Part, Row, Placed)) else otherwise
 
 
 def size_of(one: Any) -> int:
-    """The bytes of an input that was sent outside of JSON; 0 for others."""
+    """The bytes of an input that was sent outside of JSON; little for a JSON value with a place; 0 for others."""
+    if isinstance(one, Placed):
+        return 1
     if isinstance(one, Part):
         return len(one.content)
     return sum(map(len, one.values.values())) if isinstance(one, Row) else 0

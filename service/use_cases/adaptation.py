@@ -146,6 +146,13 @@ class Adaptation:
         gathered = await gather(known, decoded.array(), labels, ids, classes=classes, twice=teaching.twice)
         return gathered._replace(warnings=decoded.warnings + gathered.warnings)
 
+    async def asked(self, client: ClientKey, version: int | None = None) -> tuple[Record, Card]:
+        """The version that a predict would ask now. Raises what `predict` raises if there is nothing to ask."""
+        _, record = await self._store.version(client, version)
+        card = self._learning.served(record)
+        _check_ready(record)
+        return record, card
+
     async def predict(
         self,
         client: ClientKey,
