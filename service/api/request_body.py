@@ -13,7 +13,7 @@ from service.api.bodies.uploads import PARSERS, ZIP, documented_uploads, media_t
 from service.api.bodies.zip_folders import unpacked_bytes
 from service.api.dependencies import KEY_SCHEMES, tenant
 from service.api.memory_budget import Reservation
-from service.api.parsing import JSON, SAFETENSORS, THREADS, parser_of
+from service.api.parsing import JSON, SAFETENSORS, THREADS, Parse, parser_of
 from service.api.preconditions import IF_MATCH
 from service.api.receive import receive_body, while_connected
 from service.api.schemas import CLIENT_ID
@@ -38,11 +38,15 @@ class BodyRoute(APIRoute):
             settings: Settings = request.app.state.settings
             reservation: Reservation = request.state.reservation
             request.state.tenant = reservation.tenant = await tenant(request)
-            request.state.parser = parser_of(request.headers)
+            request.state.parser = self.parser(request)
             request.state.body = await receive_body(request, settings.max_body_bytes, settings.receive_timeout_s)
             return await while_connected(request, endpoint(request))
 
         return handle
+
+    def parser(self, request: Request) -> Parse | None:
+        """The parser of the body; None if it is parsed otherwise. Raises UnsupportedMediaType."""
+        return parser_of(request.headers)
 
 
 async def read(request: Request, model: type[Body]) -> Body:

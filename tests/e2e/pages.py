@@ -5,7 +5,6 @@ import re
 from typing import Any, NamedTuple
 
 BLOCK = re.compile(r"^```\n(\$ .*?)^```$", re.MULTILINE | re.DOTALL)
-COMMAND = re.compile(r"^\$ ((?:.*\\\n)*.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
 LEFT_OUT = "..."
 """Stands on a page for what is left out."""
 
@@ -19,7 +18,23 @@ class Shown(NamedTuple):
 
 def commands(page: str) -> list[Shown]:
     """The lines of a page that begin with `$`, with what is shown below each."""
-    return [Shown(*found) for block in BLOCK.findall(page) for found in COMMAND.findall(block)]
+    return [shown for block in BLOCK.findall(page) for shown in session(block)]
+
+
+def session(block: str) -> list[Shown]:
+    """The commands of one block."""
+    return [_shown(part) for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]]
+
+
+def _shown(part: str) -> Shown:
+    """A command goes on after a backslash and within quotes."""
+    lines = part.splitlines(keepends=True)
+    end = next(i for i in range(1, len(lines) + 1) if _is_whole("".join(lines[:i])))
+    return Shown("".join(lines[:end]).rstrip("\n"), "".join(lines[end:]))
+
+
+def _is_whole(command: str) -> bool:
+    return not command.endswith("\\\n") and command.count("'") % 2 == 0
 
 
 def documents(text: str) -> list[Any]:

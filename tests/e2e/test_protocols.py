@@ -1,5 +1,7 @@
 """The page on files, streams and protocols: its commands give the answers that it shows."""
 
+import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -36,6 +38,18 @@ def test_the_commands_give_the_answers_shown(server, folder):
             assert differences(documents(output), documents(got)) == [], command
         else:
             assert got.strip() == output.strip(), command
+
+
+def test_the_python_lines_run_and_give_the_label_shown(server, folder, monkeypatch):
+    """They ask the client that the commands have taught."""
+    monkeypatch.chdir(folder)
+    blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    for code in blocks:
+        (shown,) = re.findall(r"^label = .*  # (.*)$", code, re.MULTILINE)
+        names: dict = {}
+        exec(code.replace("localhost:8000", f"127.0.0.1:{server.port}"), names)
+        assert names["label"] == json.loads(shown)
+    assert blocks
 
 
 def test_each_command_of_the_page_is_run():
