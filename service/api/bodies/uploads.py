@@ -83,6 +83,14 @@ def documented_uploads() -> dict[str, Any]:
     }
 
 
+def with_uploads(documents: dict[str, Any], model: type[BaseModel], field: str) -> dict[str, Any]:
+    """The OpenAPI of a route that takes uploads too."""
+    body = documents["requestBody"]
+    body = body | {"content": body["content"] | documented_uploads()}
+    parameters = [*documents["parameters"], *documented_query(model, field)]
+    return documents | {"requestBody": body, "parameters": parameters}
+
+
 def documented_query(model: type[BaseModel], field: str) -> list[dict[str, Any]]:
     """The query parameters, for OpenAPI."""
     parameters = parameters_of(model, field)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 Parameters = dict[str, Any]
 Size = Annotated[int, Field(ge=0, le=2**31, strict=True)]
@@ -28,6 +28,18 @@ class OutputAsked(BaseModel):
 
 class InferRequest(BaseModel):
     """Inputs for a client's adapted model."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "42",
+                    "parameters": {"client_id": "bob"},
+                    "inputs": [{"name": "input", "datatype": "FP32", "shape": [2, 1], "data": [-1, 1]}],
+                }
+            ]
+        }
+    )
 
     id: str | None = Field(None, max_length=1024, description="Comes back in the answer.")
     parameters: Parameters = Field(
