@@ -1,9 +1,13 @@
 """The Open Inference Protocol, as the users of tritonclient call it, and by hand."""
 
 import json
+import os
 import re
 import struct
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -17,11 +21,12 @@ from service.api.inference_protocol.tensors import inputs_of
 from service.errors import Unprocessable
 from service.settings import Settings
 from tests.fuzz.judge import HASHES, KEY
-from tests.service.drawings import ink, letters, png, wave
+from tests.service.drawings import draw, ink, letters, png, wave
 from tests.service.serving import serving, working
 from tests.service.uploads import drawing
 from tests.service.zoo import make_model
 
+KSERVE_CLIENT = Path(__file__).parents[1] / "kserve_client.py"
 ALICE, BOB = {"client_id": "alice"}, {"client_id": "bob"}
 
 
@@ -255,3 +260,18 @@ def test_rows_of_a_table_are_json(tmp_path, redis_url):
             sent = np.array([json.dumps(row).encode() for row in rows[:2]], object)
             found = client.infer("tables", [tensor(sent, "BYTES")], parameters={"client_id": "gym"})
     assert found.as_numpy("label").tolist() == [b"free", b"pro"]
+
+
+def test_the_client_of_kserve_gets_the_answers_of_predict(clients, tmp_path):
+    """KServe needs older packages than the service: give its Python in KSERVE_PYTHON."""
+    python = os.environ.get("KSERVE_PYTHON", sys.executable)
+    if subprocess.run([python, "-c", "import kserve"], capture_output=True, check=False).returncode:
+        pytest.skip("kserve is not installed; KSERVE_PYTHON names a Python that has it")
+    draw("L").save(tmp_path / "l.png")
+    url = str(clients.base_url).rstrip("/")
+    command = [python, str(KSERVE_CLIENT), url, str(tmp_path / "l.png")]
+    found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    expected = [each["value"] for each in predictions(clients, BOB, [-1, 1])]
+    assert found["ready"] == [True] * 3
+    assert found["values"] == [pytest.approx(expected, rel=1e-4, abs=1e-6)] * 2
+    assert found["label"] == ["L"]
