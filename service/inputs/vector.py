@@ -6,9 +6,11 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from service.arrays import Array
 from service.errors import Unprocessable
-from service.inputs.kind import Decoded, InputKind
+from service.inputs.kind import Columns, Decoded, InputKind
 from service.inputs.limits import Limits
+from service.inputs.parts import Parts, of_numbers
 from service.inputs.sent import Part, Row, cells_of, numbers_of
 
 LARGEST = 1e30
@@ -36,6 +38,10 @@ class Vector(InputKind):
     def of_row(self, row: Row) -> list[Any]:
         """The numbers of a row."""
         return list(cells_of(row.values).values())
+
+    def parts(self, one: Array, columns: Columns | None, known: Array) -> Parts | None:
+        """The numbers."""
+        return of_numbers(one, known)
 
     def examples(self, count: int, rng: np.random.Generator) -> NDArray[np.float32]:
         """Uniform numbers (count, length) between -1 and 1."""
