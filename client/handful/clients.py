@@ -112,7 +112,8 @@ class Handful(Calls[Answer]):
         progress: Progress = False,
         **options: Unpack[PredictOptions],
     ) -> Predictions:
-        """The answer to each input: `label`, `probability` and `probabilities`, or `value`; with `abstain`, `unknown`.
+        """The answer to each input: `label`, `probability` and `probabilities`, or `value`; with `abstain`, `unknown`;
+        with `explain`, `explanation`.
 
         Args:
             client_id: Names the client.

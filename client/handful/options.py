@@ -31,6 +31,7 @@ class PredictOptions(TypedDict, total=False):
     Attributes:
         top_k: The number of classes in each answer.
         version: The version to ask.
+        explain: Whether each answer has an `explanation`.
         abstain: Whether each answer says if it is `unknown`.
         coverage: With `abstain`, the share of known inputs that shall not be `unknown`.
         min_probability: Answers that are less probable are `unknown`.
@@ -38,6 +39,7 @@ class PredictOptions(TypedDict, total=False):
 
     top_k: int | None
     version: int | None
+    explain: bool
     abstain: bool
     coverage: float
     min_probability: float | None
