@@ -12,6 +12,7 @@ from service.inputs.label_sets import LabelSet, checked_sets, class_sets
 from service.inputs.labels import Classes, checked_labels, class_indices, class_names, regression_targets
 from service.inputs.limits import check_count
 from service.inputs.prepare import prepare
+from service.inputs.sent import typed_labels
 from service.settings import Settings
 from service.store.reading import Contents
 from service.store.records import ClientKey, Record
@@ -86,6 +87,9 @@ async def prepared(card: Card, contents: Contents) -> SupportSet:
 def checked_new_labels(card: Card, record: Record | None, new: Sequence[Any]) -> list[Any]:
     """New labels of a client in their normal form: lists where an example may have several, lists of numbers for
     regression. A single label for a client of several counts as a list of one. Raises Unprocessable."""
+    known = record.classes if record else None
+    numbers = card.kind == "regression" or bool(known and isinstance(known[0], int))
+    new = typed_labels(new, numbers=numbers)
     if card.kind == "regression":
         _check_no_sets(card, new)
         targets: list[Any] = regression_targets(new, card.outputs or 1).tolist()
