@@ -148,7 +148,16 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "X-API-Key", "X-Client-Id"],
+            allow_headers=[
+                "Authorization",
+                "Content-Type",
+                "Idempotency-Key",
+                "If-Match",
+                "X-API-Key",
+                "X-Client-Id",
+                "X-Request-Id",
+                "traceparent",
+            ],
             expose_headers=["ETag", "Retry-After", "X-Request-Id"],
         )
     app.add_middleware(SendInPieces)
