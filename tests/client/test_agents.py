@@ -1,8 +1,10 @@
 """The MCP server, asked by the client of the package mcp."""
 
 import os
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -105,11 +107,18 @@ def agents_over_http(api):
     """The address of the server of a process of its own."""
     port = free_port()
     command = [sys.executable, "-m", "handful", "mcp", "--http", "--port", str(port), "--url", str(api.base_url)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
-        while "Uvicorn running" not in (line := running.stderr.readline()):
-            assert line
-        yield f"http://127.0.0.1:{port}/mcp"
-        running.kill()
+    with subprocess.Popen(command) as running:
+        try:
+            while running.poll() is None and not listens(port):
+                time.sleep(0.05)
+            yield f"http://127.0.0.1:{port}/mcp"
+        finally:
+            running.kill()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 async def test_over_http_no_file_can_be_named(agents_over_http):
