@@ -9,7 +9,7 @@ from PIL import Image
 
 from models import columns as table_columns
 from service.inputs import saliency
-from service.inputs.parts import MOST_NUMBERS, MOST_WORDS, of_columns, of_numbers, of_text
+from service.inputs.parts import MOST_CHARACTERS, MOST_NUMBERS, MOST_WORDS, of_columns, of_numbers, of_text
 
 
 def heat_of(parts, weights):
@@ -33,6 +33,13 @@ def test_a_long_text_has_no_more_parts(count):
     assert parts.count == len(parts.hide()) <= MOST_WORDS
     words = parts.show(np.zeros(parts.count)).words
     assert " ".join(word.text for word in words) == text
+
+
+def test_a_long_text_has_fewer_parts_so_that_the_work_is_bounded():
+    text = "parcel " * 285
+    parts = of_text(text)
+    assert parts.count == 8
+    assert sum(map(len, parts.hide().tolist())) <= MOST_CHARACTERS
 
 
 def test_scripts_without_spaces_are_divided_into_characters():
