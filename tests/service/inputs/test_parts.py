@@ -74,9 +74,9 @@ def test_a_square_of_a_photo_is_blurred_and_the_rest_stays():
     photo = np.random.default_rng(0).integers(0, 256, (3, 56, 56), dtype=np.uint8)
     parts = saliency.of_photo(photo)
     first = parts.hide()[0]
-    assert parts.count == 36
-    assert first[:, :16, :16].std() < photo[:, :16, :16].std() / 4
-    assert (first[:, 16:] == photo[:, 16:]).all()
+    assert parts.count == 25
+    assert first[:, :24, :24].std() < photo[:, :24, :24].std() / 4
+    assert (first[:, 24:] == photo[:, 24:]).all()
 
 
 def test_even_areas_of_a_photo_have_no_heat():
@@ -84,7 +84,7 @@ def test_even_areas_of_a_photo_have_no_heat():
     photo[:, 20:36, 20:36] = np.random.default_rng(0).integers(0, 256, (3, 16, 16))
     parts = saliency.of_photo(photo)
     heat = heat_of(parts, np.ones(parts.count))[..., 3].astype(float)
-    assert heat[24:32, 24:32].mean() > 10 * heat[:4].mean()
+    assert heat[24:32, 24:32].mean() > 4 * heat[:4].mean()
 
 
 @pytest.mark.parametrize("size", [1, 3, 28])
