@@ -141,7 +141,9 @@ class HandfulClassifier(ClassifierMixin, _Remote):
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """The probabilities (n, classes), in the order of `classes_`."""
         found = [answer["probabilities"] for answer in self._ask(X, top_k=None)]
-        return np.array([[each[label] for label in self._sent] for each in found]).reshape(-1, len(self._sent))
+        sent = np.array([[each[label] for label in self._sent] for each in found]).reshape(-1, len(self._sent))
+        probabilities: NDArray[np.float64] = sent / sent.sum(1, keepdims=True)  # they are sent with seven digits
+        return probabilities
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The most probable label of each input (n,)."""
