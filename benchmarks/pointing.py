@@ -11,6 +11,7 @@ import argparse
 import base64
 import io
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
@@ -25,7 +26,7 @@ from benchmarks.methods import filled, table
 from models import checkpoint
 from models.class_names import plain_words
 from models.datasets import dataset_of
-from models.datasets.episode import Shape
+from models.datasets.episode import EpisodeSampler, Shape
 from models.functional import encode_many
 from models.learner import Episode, Learner, Support
 from service.arrays import Array
@@ -51,7 +52,7 @@ def main() -> None:
     """Measure and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--episodes", type=int, default=20)
+    parser.add_argument("--episodes", type=int, default=30)
     given = parser.parse_args()
     torch.set_num_threads(1)
     rows = []
@@ -68,13 +69,7 @@ def measured(
     model: str, data: Path, join: Callable[[Any, list[Any], np.random.Generator], Joined], seed: int
 ) -> list[tuple[bool, float]]:
     """The joined inputs of one client that are answered with their class."""
-    rng, card, learner = (
-        np.random.default_rng(seed),
-        Catalogue(ZOO)[model],
-        checkpoint.load(ZOO / f"{model}.safetensors"),
-    )
-    dataset = dataset_of(model)
-    sampler = dataset.episodes(data, dataset.test_split, card.input.model_dump())
+    rng, (card, learner, sampler) = np.random.default_rng(seed), opened(model, data)
     episode = sampler.episode(rng, Shape(2 * WAYS, SHOTS, 1))
     support = client_of(learner, episode)
     state, order = learner.adapt(support), episode.targets.tolist()
@@ -87,6 +82,14 @@ def measured(
         if answers.argmax() == target:
             found.append(joined.judge(weights_of(card, learner, state, joined.inputs, answers)))
     return found
+
+
+@cache
+def opened(model: str, data: Path) -> tuple[Card, Learner, EpisodeSampler]:
+    """A model and its test episodes."""
+    card, dataset = Catalogue(ZOO)[model], dataset_of(model)
+    sampler = dataset.episodes(data, dataset.test_split, card.input.model_dump())
+    return card, checkpoint.load(ZOO / f"{model}.safetensors"), sampler
 
 
 def client_of(learner: Learner, episode: Episode) -> Support:
