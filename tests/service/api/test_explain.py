@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import math
 
 import numpy as np
@@ -219,6 +220,17 @@ def test_what_takes_too_long_is_refused_with_the_number_that_fits(api, worker, m
     answer = predict(api, [png("L", shift) for shift in range(20)])
     assert (answer.status_code, answer.json()["code"]) == (422, "too_costly")
     assert "Send at most " in answer.json()["detail"]
+
+
+def test_a_stream_of_any_length_is_explained_in_pieces_that_fit(api, worker, monkeypatch):
+    adapt(api, letters("LV", 2))
+    monkeypatch.setattr(worker.budget, "_limit_s", 1.0)
+    monkeypatch.setattr(worker.budget._predicts["glyphs"], "total", lambda terms: 0.004 * terms[1])
+    body = {"client_id": "alice", "inputs": [png("L", shift % 3) for shift in range(45)], "explain": True}
+    answer = api.post("/predict", json=body, headers={"Accept": "application/x-ndjson"})
+    lines = [json.loads(line) for line in answer.text.splitlines()]
+    assert len(lines) == 45
+    assert all(each["explanation"]["label"] == "L" for each in lines)
 
 
 @pytest.mark.parametrize("value", [1, "yes", None])
