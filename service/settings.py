@@ -162,7 +162,9 @@ class Settings(BaseSettings):
         description="Maximum memory that one adapt may take on the device, as estimated; larger jobs are refused.",
     )
 
-    playground: bool = Field(True, description="Serve the playground, a page to try the service in a browser, at GET /.")
+    playground: bool = Field(
+        True, description="Serve the playground, a page to try the service in a browser, at GET /."
+    )
     root_path: Annotated[str, StringConstraints(pattern=r"^(/[A-Za-z0-9._~-]+)*$")] = Field(
         "", description="Path prefix that a proxy serves the API under, such as /handful."
     )

@@ -19,7 +19,11 @@ function nameOf({ method, path }) {
 
 /** The lines of a call {method, path, body} by language. Long texts are kept whole. */
 export function codeOf(call, url, hasKey) {
-  return { curl: curl(call, url, hasKey), Python: python(call, url, hasKey), JavaScript: javascript(call, url, hasKey) };
+  return {
+    curl: curl(call, url, hasKey),
+    Python: python(call, url, hasKey),
+    JavaScript: javascript(call, url, hasKey),
+  };
 }
 
 /** The same lines with long texts, such as images, cut for the eye. */
@@ -38,13 +42,20 @@ function python({ method, path, body }, url, hasKey) {
   const given = [quoted(url + path)];
   if (body) given.push(`json=${literal(body)}`);
   if (hasKey) given.push(`headers={"Authorization": f"Bearer {os.environ['${KEY}']}"}`);
-  return [...lines, `answer = httpx.${call(method, body)}(${given.join(", ")}, timeout=60)`, "print(answer.json())"].join("\n");
+  return [
+    ...lines,
+    `answer = httpx.${call(method, body)}(${given.join(", ")}, timeout=60)`,
+    "print(answer.json())",
+  ].join("\n");
 }
 
 const call = (method) => method.toLowerCase();
 
 function javascript({ method, path, body }, url, hasKey) {
-  const headers = [...(hasKey ? [`authorization: \`Bearer \${process.env.${KEY}}\``] : []), ...(body ? ['"content-type": "application/json"'] : [])];
+  const headers = [
+    ...(hasKey ? [`authorization: \`Bearer \${process.env.${KEY}}\``] : []),
+    ...(body ? ['"content-type": "application/json"'] : []),
+  ];
   const options = [`method: "${method}"`];
   if (headers.length) options.push(`headers: { ${headers.join(", ")} }`);
   if (body) options.push(`body: JSON.stringify(${JSON.stringify(body)})`);
@@ -62,7 +73,9 @@ function literal(value) {
   if (typeof value === "number") return String(value);
   if (typeof value === "string") return pythonText(value);
   if (Array.isArray(value)) return `[${value.map(literal).join(", ")}]`;
-  return `{${Object.entries(value).map(([name, each]) => `${pythonText(name)}: ${literal(each)}`).join(", ")}}`;
+  return `{${Object.entries(value)
+    .map(([name, each]) => `${pythonText(name)}: ${literal(each)}`)
+    .join(", ")}}`;
 }
 
 /** JSON's escapes are Python's too, except for halves of characters beyond U+FFFF, which JSON.stringify leaves whole. */

@@ -19,14 +19,17 @@ export function labelColumn({ names }) {
 
 /** The column with the longest texts besides the labels. */
 export function textColumn({ names, rows }, label) {
-  const lengths = names.map((_, place) => (place === label ? -1 : rows.reduce((sum, row) => sum + row[place].length, 0)));
+  const lengths = names.map((_, place) =>
+    place === label ? -1 : rows.reduce((sum, row) => sum + row[place].length, 0),
+  );
   return lengths.indexOf(Math.max(...lengths));
 }
 
 /** Examples of a table: an object for each row, its label apart. Rows without a label are left out. */
 export function tableExamples({ names, rows }, label, labelOf = (text) => text) {
   const typed = names.map((_, place) => columnType(rows.map((row) => row[place])));
-  const input = (row) => Object.fromEntries(names.map((name, i) => [name, typed[i](row[i])]).filter((_, i) => i !== label));
+  const input = (row) =>
+    Object.fromEntries(names.map((name, i) => [name, typed[i](row[i])]).filter((_, i) => i !== label));
   return labelled(rows, label).map((row) => ({ input: input(row), label: labelOf(row[label]) }));
 }
 
@@ -40,7 +43,8 @@ export function textExamples({ rows }, label, text, labelOf = (given) => given) 
 export function columnType(values) {
   const given = values.map((value) => value.trim()).filter(Boolean);
   if (given.every(isNumber)) return (value) => (value.trim() ? Number(value) : null);
-  if (given.every((value) => /^(true|false)$/i.test(value))) return (value) => (value.trim() ? /^true$/i.test(value.trim()) : null);
+  if (given.every((value) => /^(true|false)$/i.test(value)))
+    return (value) => (value.trim() ? /^true$/i.test(value.trim()) : null);
   return (value) => value.trim() || null;
 }
 

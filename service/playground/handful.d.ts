@@ -12,7 +12,10 @@ export type Input =
   | readonly Input[]
   | { readonly [name: string]: Input };
 export type Label = string | number | readonly number[];
-export type Example = readonly [Input, Label] | readonly [Input, Label, string] | { input: Input; label: Label; id?: string };
+export type Example =
+  | readonly [Input, Label]
+  | readonly [Input, Label, string]
+  | { input: Input; label: Label; id?: string };
 /** A query of no class has the label null. */
 export type Query = readonly [Input, Label | null] | { input: Input; label: Label | null };
 
@@ -158,7 +161,13 @@ export interface Quality {
   client_id: string;
   examples: number;
   not_judged: number;
-  estimate: { method: string; judged: number; accuracy: number | null; interval: [number, number] | null; [more: string]: unknown } | null;
+  estimate: {
+    method: string;
+    judged: number;
+    accuracy: number | null;
+    interval: [number, number] | null;
+    [more: string]: unknown;
+  } | null;
   reason: string | null;
   [more: string]: unknown;
 }
@@ -193,7 +202,10 @@ export class Handful {
   append(clientId: string, examples: readonly Example[], options?: AdaptOptions): Promise<Adapted>;
   predict(clientId: string, inputs: readonly Input[], options?: PredictOptions): Promise<Prediction[]>;
   predictAll(clientId: string, inputs: readonly Input[], options?: PredictOptions): Promise<Predicted>;
-  clients(options?: { cursor?: string; limit?: number }): Promise<{ clients: ClientInfo[]; next_cursor: string | null }>;
+  clients(options?: {
+    cursor?: string;
+    limit?: number;
+  }): Promise<{ clients: ClientInfo[]; next_cursor: string | null }>;
   client(clientId: string): Promise<ClientInfo>;
   forget(clientId: string): Promise<unknown>;
   examples(

@@ -147,8 +147,9 @@ export class Handful {
     this.#options.onCall?.({ method, path: where, body: call.body });
     for (let attempt = 0; ; attempt++) {
       const response = await this.#fetch(method, where, call);
-      if (response.status === 401 && attempt === 0 && (await this.#newKey())) continue;
-      const pauseS = attempt < this.#options.retries && RETRIED.includes(response.status) ? pause(response, attempt) : null;
+      if (response.status === 401 && (await this.#newKey())) continue;
+      const pauseS =
+        attempt < this.#options.retries && RETRIED.includes(response.status) ? pause(response, attempt) : null;
       if (pauseS === null) return read(response);
       await new Promise((resume) => setTimeout(resume, 1000 * pauseS));
     }
@@ -166,10 +167,13 @@ export class Handful {
     return send(this.#url + where, { method, headers, signal, body: sent, redirect: "error", cache: "no-store" });
   }
 
+  /** Ask for another key. Whether there is one that was not refused just now. */
   async #newKey() {
-    const key = await this.#options.onUnauthorized?.(this.#options.apiKey);
-    if (key) this.#options.apiKey = key;
-    return Boolean(key);
+    const refused = this.#options.apiKey;
+    const key = await this.#options.onUnauthorized?.(refused);
+    if (!key || key === refused) return false;
+    this.#options.apiKey = key;
+    return true;
   }
 }
 

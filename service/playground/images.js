@@ -11,7 +11,11 @@ export async function readImage(file, side = SIDE) {
     throw new Error(`${file.name || "The image"} cannot be read here. Send a JPEG, PNG or WebP file.`);
   });
   const scale = Math.min(1, side / Math.max(bitmap.width, bitmap.height));
-  return base64Of(bitmap, Math.max(1, Math.round(bitmap.width * scale)), Math.max(1, Math.round(bitmap.height * scale)));
+  return base64Of(
+    bitmap,
+    Math.max(1, Math.round(bitmap.width * scale)),
+    Math.max(1, Math.round(bitmap.height * scale)),
+  );
 }
 
 /** A picture (an image, a canvas or a video) as base64 on white paper. */

@@ -1,7 +1,7 @@
 /** The state of the page, and all that it asks of the server. Knows nothing of how the page looks. */
 
-import { HandfulError } from "./handful.js";
-import { isRegression, modelsByKind, newLesson } from "./lesson.js";
+import { canAnswer, isRegression, modelsByKind, newLesson } from "./lesson.js";
+import { isAboutExplain, textOf, unlessUnknown } from "./problems.js";
 
 const PAGE = 200; // examples that are shown at first
 const UNWRITABLE = (label) => ["", ".", ".."].includes(String(label)) || String(label).endsWith("/");
@@ -66,13 +66,13 @@ export class Session {
   }
 
   begin() {
-    this.#replace(newLesson(this.lesson.models));
+    return this.#run("open", async () => this.#replace(newLesson(this.lesson.models)));
   }
 
   forget() {
     return this.#run("open", async () => {
       if (this.lesson.version) await this.#api.forget(this.lesson.clientId);
-      this.begin();
+      this.#replace(newLesson(this.lesson.models));
     });
   }
 
@@ -93,19 +93,25 @@ export class Session {
   }
 
   renameClass(label, to) {
-    return this.#each(label, (id) => this.#api.relabel(this.lesson.clientId, id, to), () =>
-      this.#api.renameClass(this.lesson.clientId, label, to));
+    return this.#each(
+      label,
+      (id) => this.#api.relabel(this.lesson.clientId, id, to),
+      () => this.#api.renameClass(this.lesson.clientId, label, to),
+    );
   }
 
   removeClass(label) {
     const keepHistory = true;
-    return this.#each(label, (id) => this.#api.remove(this.lesson.clientId, id, { keepHistory }), () =>
-      this.#api.removeClass(this.lesson.clientId, label, { keepHistory }));
+    return this.#each(
+      label,
+      (id) => this.#api.remove(this.lesson.clientId, id, { keepHistory }),
+      () => this.#api.removeClass(this.lesson.clientId, label, { keepHistory }),
+    );
   }
 
   /** Go back to the version before the last change. */
   undo() {
-    return this.#run("teach", async () => {
+    return this.#run("edit", async () => {
       const past = this.lesson.past.slice(0, -1);
       await this.#changed(this.#api.rollback(this.lesson.clientId, this.lesson.past.at(-1)));
       this.#update({ past });
@@ -113,8 +119,12 @@ export class Session {
   }
 
   more() {
-    return this.#run("teach", async () => {
-      const page = await this.#api.examples(this.lesson.clientId, { inputs: true, limit: PAGE, cursor: this.lesson.cursor });
+    return this.#run("edit", async () => {
+      const page = await this.#api.examples(this.lesson.clientId, {
+        inputs: true,
+        limit: PAGE,
+        cursor: this.lesson.cursor,
+      });
       this.#update({ examples: [...this.lesson.examples, ...page.examples], cursor: page.next_cursor });
     });
   }
@@ -126,7 +136,8 @@ export class Session {
     await this.#run("ask", async () => {
       if (number !== this.#asking || kind !== this.kind) return;
       const answer = await this.#predict(input);
-      this.#update({ asked: input, answer, warnings: answer.warnings ?? [] });
+      if (number === this.#asking && kind === this.kind)
+        this.#update({ asked: input, answer, warnings: answer.warnings ?? [] });
     });
   }
 
@@ -140,7 +151,8 @@ export class Session {
 
   evaluate() {
     return this.#run("quality", async () =>
-      this.#update({ evaluation: await this.#api.evaluate(this.lesson.clientId, this.lesson.tests) }));
+      this.#update({ evaluation: await this.#api.evaluate(this.lesson.clientId, this.lesson.tests) }),
+    );
   }
 
   judge() {
@@ -173,23 +185,26 @@ export class Session {
   }
 
   #change(call) {
-    return this.#run("teach", () => this.#changed(call(this.lesson.clientId)));
+    return this.#run("edit", () => this.#changed(call(this.lesson.clientId)));
   }
 
   /** Change a whole class; one by one where its label cannot be part of a URL. */
   #each(label, one, whole) {
-    return this.#run("teach", async () => {
+    return this.#run("edit", async () => {
       if (!UNWRITABLE(label)) return this.#changed(whole());
-      for (const { id } of this.lesson.examples.filter((example) => example.label === label)) await this.#changed(one(id));
+      for (const { id } of this.lesson.examples.filter((example) => example.label === label))
+        await this.#changed(one(id));
     });
   }
 
-  /** After a change, remember the version before it and show what the server has now. */
+  /** After a change, remember the version before it, show what the server has now, and ask the last question again. */
   async #changed(call) {
-    const before = this.lesson.version;
+    const { version: before, past, asked } = this.lesson;
     const adapted = await call;
-    this.#update({ past: before ? [...this.lesson.past, before] : [], warnings: adapted.warnings ?? [] });
+    if (before && before !== adapted.version) this.#update({ past: [...past, before] });
     await this.#refresh(adapted);
+    this.#update({ warnings: adapted.warnings ?? [] });
+    if (asked !== null && canAnswer(this.lesson)) this.#update({ asked, answer: await this.#predict(asked) });
   }
 
   async #refresh({ version, classes, examples: count, model: name }) {
@@ -229,19 +244,4 @@ export class Session {
   #tell() {
     for (const listener of this.#listeners) listener();
   }
-}
-
-function unlessUnknown(error) {
-  if (error instanceof HandfulError && error.code === "unknown_client") return null;
-  throw error;
-}
-
-const isAboutExplain = (error) =>
-  error instanceof HandfulError && [400, 422].includes(error.status) && /\bexplain\b/.test(`${error.field} ${error.detail}`);
-
-function textOf(error) {
-  if (error instanceof HandfulError) return error.detail;
-  if (error.name === "TimeoutError") return "The server did not answer in time. Try again.";
-  if (error instanceof TypeError) return `The server cannot be reached (${error.message}).`;
-  return error.message;
 }

@@ -24,7 +24,8 @@ export function Answer({ session }) {
 }
 
 function Verdict({ given }) {
-  if (given.value !== undefined) return html`<p class="verdict"><b>${[given.value].flat().map(amount).join(", ")}</b></p>`;
+  if (given.value !== undefined)
+    return html`<p class="verdict"><b>${[given.value].flat().map(amount).join(", ")}</b></p>`;
   if (given.unknown) {
     return html`<p class="verdict"><b class="unknown">unknown</b>
       <span class="quiet">Probably none of these. Closest: ${String(given.label)}.</span></p>`;
@@ -33,13 +34,17 @@ function Verdict({ given }) {
 }
 
 function Bars({ given }) {
-  const sorted = Object.entries(given.probabilities).sort(([, a], [, b]) => b - a).slice(0, SHOWN);
+  const sorted = Object.entries(given.probabilities)
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, SHOWN);
   return html`<ul class="bars" aria-label="Probabilities">
-    ${sorted.map(([label, share]) => html`<li class=${label === String(given.label) && !given.unknown ? "best" : ""}>
+    ${sorted.map(
+      ([label, share]) => html`<li class=${label === String(given.label) && !given.unknown ? "best" : ""}>
       <span class="name">${label}</span>
       <span class="track" aria-hidden="true"><span style=${{ width: `${100 * share}%` }}></span></span>
       <span class="share">${percent(share)}</span>
-    </li>`)}
+    </li>`,
+    )}
   </ul>`;
 }
 

@@ -26,7 +26,9 @@ export function App({ session, page }) {
       <h1>Teach a model from a handful of examples</h1>
       <${Problem} session=${session} where="start" />
       <${Problem} session=${session} where="open" />
-      ${lesson && html`<${KindChoice} session=${session} />
+      ${
+        lesson &&
+        html`<${KindChoice} session=${session} />
         <div class="bar"><${Sample} session=${session} /><${ModelChoice} session=${session} /></div>
         <div class="pair" key=${`${session.kind} ${lesson.clientId}`}>
           <${Teach} session=${session} />
@@ -34,7 +36,8 @@ export function App({ session, page }) {
           ${lesson.version > 0 && html`<${Examples} session=${session} />`}
         </div>
         <${Quality} session=${session} />
-        <${CodePanel} page=${page} />`}
+        <${CodePanel} page=${page} />`
+      }
       ${!lesson && !session.problem && html`<p class="quiet">Loading…</p>`}
     </main>
     <${KeyDialog} page=${page} />`;

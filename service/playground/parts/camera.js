@@ -18,23 +18,29 @@ export function Camera({ onTaken, onFiles }) {
 function Viewfinder({ onTaken, onClose }) {
   const [dialog, video] = [useRef(), useRef()];
   const [problem, setProblem] = useState("");
+  const [shows, setShows] = useState(false);
   useEffect(() => {
     const camera = navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
     dialog.current.showModal();
-    camera.then((stream) => (video.current.srcObject = stream)).catch((error) => setProblem(`No camera: ${error.message}.`));
-    return () => camera.then((stream) => stream.getTracks().forEach((track) => track.stop())).catch(() => {});
+    camera
+      .then((stream) => (video.current.srcObject = stream))
+      .catch((error) => setProblem(`No camera: ${error.message}.`));
+    return () => camera.then(stop).catch(() => {});
   }, []);
   const take = () => {
     const { videoWidth: width, videoHeight: height } = video.current;
-    if (!width) return;
     const scale = SIDE / Math.min(width, height);
     onTaken(base64Of(video.current, Math.round(width * scale), Math.round(height * scale)));
     onClose();
   };
   return html`<dialog ref=${dialog} class="camera" aria-label="Camera" onClose=${onClose}>
-    <video ref=${video} autoplay playsinline muted></video>
+    <video ref=${video} autoplay playsinline muted onLoadedData=${() => setShows(true)}></video>
     <p class="problem" role="alert">${problem}</p>
-    <div class="actions"><button type="button" class="main" onClick=${take}>Take the photo</button>
+    <div class="actions"><button type="button" class="main" disabled=${!shows} onClick=${take}>Take the photo</button>
       <button type="button" onClick=${onClose}>Close</button></div>
   </dialog>`;
+}
+
+function stop(stream) {
+  for (const track of stream.getTracks()) track.stop();
 }

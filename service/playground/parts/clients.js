@@ -9,9 +9,17 @@ export function Clients({ session }) {
   const open = async () => {
     dialog.current.showModal();
     setListed(null);
-    setListed(await session.clients().then(({ clients }) => clients, () => []));
+    setListed(
+      await session.clients().then(
+        ({ clients }) => clients,
+        () => [],
+      ),
+    );
   };
-  const then = (act) => () => (dialog.current.close(), act());
+  const then = (act) => () => {
+    dialog.current.close();
+    act();
+  };
   return html`<button type="button" class="client" onClick=${open}><span class="quiet">Client</span> ${session.lesson.clientId}</button>
     <dialog ref=${dialog} aria-labelledby="clients-title">
       <h2 id="clients-title">Clients</h2>
@@ -49,7 +57,11 @@ function Listed({ clients, onOpen }) {
   if (clients === null) return html`<p class="quiet">Loading…</p>`;
   if (!clients.length) return html`<p class="quiet">None yet.</p>`;
   return html`<ul class="client-list">
-    ${clients.map((each) => html`<li><button type="button" class="plain" onClick=${() => onOpen(each.client_id)}>${each.client_id}</button>
-      <span class="quiet">${each.model}, ${plural(each.examples, "example")}</span></li>`)}
+    ${clients.map(
+      (
+        each,
+      ) => html`<li><button type="button" class="plain" onClick=${() => onOpen(each.client_id)}>${each.client_id}</button>
+      <span class="quiet">${each.model}, ${plural(each.examples, "example")}</span></li>`,
+    )}
   </ul>`;
 }

@@ -16,8 +16,10 @@ export function CodePanel({ page }) {
       <h2 id="code-title">The same from your program</h2>
       <${Calls} calls=${page.calls} chosen=${call} onChoose=${want} />
       <fieldset class="segments"><legend class="hidden">Language</legend>
-        ${Object.keys(code).map((name) => html`<label><input type="radio" name="language" value=${name} checked=${name === language}
-          onChange=${() => choose(name)} /><span>${name}</span></label>`)}
+        ${Object.keys(code).map(
+          (name) => html`<label><input type="radio" name="language" value=${name} checked=${name === language}
+          onChange=${() => choose(name)} /><span>${name}</span></label>`,
+        )}
       </fieldset>
       <span class="quiet" role="status">${copied === code[language] ? "Copied." : ""}</span>
       <button type="button" onClick=${copy}>Copy</button>
@@ -27,12 +29,18 @@ export function CodePanel({ page }) {
 }
 
 const Calls = ({ calls, chosen, onChoose }) => html`<fieldset class="segments"><legend class="hidden">Call</legend>
-  ${calls.map((call) => html`<label key=${call.name}><input type="radio" name="call" checked=${call === chosen}
-    onChange=${() => onChoose(call.number)} /><span>${call.name}</span></label>`)}
+  ${calls.map(
+    (call) => html`<label key=${call.name}><input type="radio" name="call" checked=${call === chosen}
+    onChange=${() => onChoose(call.number)} /><span>${call.name}</span></label>`,
+  )}
 </fieldset>`;
 
 async function copyText(text) {
-  if (navigator.clipboard) return navigator.clipboard.writeText(text).then(() => true, () => false);
+  if (navigator.clipboard)
+    return navigator.clipboard.writeText(text).then(
+      () => true,
+      () => false,
+    );
   const area = Object.assign(document.createElement("textarea"), { value: text }); // without https there is no clipboard API
   document.body.append(area);
   area.select();

@@ -23,7 +23,8 @@ export function Field({ label, hint, children }) {
   </div>`;
 }
 
-export const percent = (share) => `${share > 0.995 && share < 1 ? ">99" : share < 0.005 && share > 0 ? "<1" : Math.round(100 * share)} %`;
+export const percent = (share) =>
+  `${share > 0.995 && share < 1 ? ">99" : share < 0.005 && share > 0 ? "<1" : Math.round(100 * share)} %`;
 
 export const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : /(s|x|ch|sh)$/.test(noun) ? "es" : "s"}`;
 

@@ -13,9 +13,11 @@ export function Confusion({ counts, classes = [...new Set(counts.map(({ label })
       <caption>Rows are the right labels, columns the answers.</caption>
       <thead><tr><td></td>${shown.map((answer) => html`<th scope="col">${String(answer)}</th>`)}</tr></thead>
       <tbody>
-        ${shown.map((label) => html`<tr><th scope="row">${String(label)}</th>
+        ${shown.map(
+          (label) => html`<tr><th scope="row">${String(label)}</th>
           ${shown.map((answer) => html`<${Cell} count=${count(label, answer)} right=${label === answer} largest=${largest} />`)}
-        </tr>`)}
+        </tr>`,
+        )}
       </tbody>
     </table>
   </div>`;

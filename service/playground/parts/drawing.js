@@ -18,7 +18,10 @@ export function DrawingEntry({ inputs, onInputs, purpose }) {
     pad.current = newPad(canvas.current);
     pad.current.addEventListener("endStroke", () => latest.current());
     const unplug = keyboardPen(canvas.current, pad.current, SIZE, () => latest.current());
-    return () => (unplug(), pad.current.off());
+    return () => {
+      unplug();
+      pad.current.off();
+    };
   }, []);
   useEffect(() => {
     if (!inputs.length) pad.current.clear();

@@ -1,7 +1,7 @@
 /** The examples of the client by class: look, relabel, rename, remove, undo. */
 
 import { byClass, labelOf } from "../lesson.js";
-import { amount, plural } from "./common.js";
+import { amount, Problem, plural } from "./common.js";
 import { html, useId, useState } from "./hooks.js";
 import { kindOf } from "./kinds.js";
 
@@ -11,14 +11,17 @@ export function Examples({ session }) {
   const classes = lesson.classes ? `, ${plural(lesson.classes.length, "class")}` : "";
   return html`<section class="card examples" aria-labelledby="examples-title">
     <div class="card-head">
-      <h2 id="examples-title">What it knows</h2>
+      <h2 id="examples-title" tabindex="-1">What it knows</h2>
       <span class="quiet" role="status">${plural(lesson.count, "example")}${classes}</span>
       <button type="button" class="small" disabled=${!lesson.past.length || session.busy} onClick=${() => session.undo()}>Undo</button>
     </div>
     <div class=${`groups ${session.kind}`}>
-      ${byClass(lesson).map(([label, examples]) => html`<${Group} key=${String(label)} session=${session} label=${label}
-        examples=${examples} picked=${picked} pick=${(what) => pick(what === picked ? null : what)} />`)}
+      ${byClass(lesson).map(
+        ([label, examples]) => html`<${Group} key=${String(label)} session=${session} label=${label}
+        examples=${examples} picked=${picked} pick=${(what) => pick(what === picked ? null : what)} />`,
+      )}
     </div>
+    <${Problem} session=${session} where="edit" />
     ${lesson.cursor !== null && html`<button type="button" class="small" onClick=${() => session.more()}>Show more examples</button>`}
     <${Warnings} lesson=${lesson} />
   </section>`;
@@ -26,16 +29,24 @@ export function Examples({ session }) {
 
 function Group({ session, label, examples, picked, pick }) {
   const [name, open] = [`class ${label}`, examples.find((example) => example.id === picked)];
-  const done = () => pick(picked);
+  const done = () => {
+    pick(picked); // closes it
+    document.getElementById("examples-title")?.focus();
+  };
   return html`<div class=${`group ${open || picked === name ? "open" : ""}`} role="group" aria-label=${label === null ? "Examples" : `Class ${label}`}>
-    ${label !== null && html`<button type="button" class="class-name" aria-expanded=${picked === name} title="Rename or remove"
-      onClick=${() => pick(name)}><b>${String(label)}</b> <span class="quiet">${examples.length}</span></button>`}
+    ${
+      label !== null &&
+      html`<button type="button" class="class-name" aria-expanded=${picked === name} title="Rename or remove"
+      onClick=${() => pick(name)}><b>${String(label)}</b> <span class="quiet">${examples.length}</span></button>`
+    }
     ${picked === name && html`<${Rename} session=${session} label=${label} onDone=${done} />`}
     <ul class="items">
-      ${examples.map((example, place) => html`<li key=${example.id}>
+      ${examples.map(
+        (example, place) => html`<li key=${example.id}>
         <${Item} kind=${kindOf(session.kind)} example=${example} place=${place} of=${examples.length} open=${example === open}
           onPick=${() => pick(example.id)} />
-      </li>`)}
+      </li>`,
+      )}
     </ul>
     ${open && html`<${Edit} key=${open.id} session=${session} example=${open} onDone=${done} />`}
   </div>`;

@@ -25,11 +25,13 @@ function Deciding({ session, why }) {
   const largest = Math.max(...found.map(({ weight }) => Math.abs(weight)), 1e-9);
   return html`<h3>Because of these examples</h3>
     <ul class="deciding">
-      ${found.map(({ id, label, weight }) => html`<li class=${weight < 0 ? "against" : "for"}>
+      ${found.map(
+        ({ id, label, weight }) => html`<li class=${weight < 0 ? "against" : "for"}>
         <${Stored} input=${known.get(id).input} alt=${`Example of ${label}`} />
         <span class="quiet">${String(label)}${weight < 0 ? ", against" : ""}</span>
         <span class="track" aria-hidden="true"><span style=${{ width: `${(100 * Math.abs(weight)) / largest}%` }}></span></span>
-      </li>`)}
+      </li>`,
+      )}
     </ul>`;
 }
 
@@ -60,10 +62,12 @@ function Columns({ columns, label }) {
   const total = sorted.reduce((sum, { weight }) => sum + Math.abs(weight), 0) || 1;
   return html`<h3>Columns that count${label === null ? "" : ` for ${label}`}</h3>
     <ul class="bars">
-      ${sorted.map(({ name, weight }) => html`<li class=${weight < 0 ? "against" : "for"}>
+      ${sorted.map(
+        ({ name, weight }) => html`<li class=${weight < 0 ? "against" : "for"}>
         <span class="name">${name}</span>
         <span class="track" aria-hidden="true"><span style=${{ width: `${(100 * Math.abs(weight)) / total}%` }}></span></span>
         <span class="share">${weight < 0 ? "−" : "+"}${percent(Math.abs(weight) / total)}</span>
-      </li>`)}
+      </li>`,
+      )}
     </ul>`;
 }

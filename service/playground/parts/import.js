@@ -13,19 +13,32 @@ export function Import({ kind, verb, lesson, onExamples, busy }) {
   const label = table && (chosen.label ?? labelColumn(table));
   const source = table && (chosen.source ?? textColumn(table, label));
   const named = (given) => labelOf(lesson, given);
-  const examples = !table ? [] : kind === "table" ? tableExamples(table, label, named) : textExamples(table, label, source, named);
-  const fill = (given) => (setText(given), setChosen({}));
+  const examples = !table
+    ? []
+    : kind === "table"
+      ? tableExamples(table, label, named)
+      : textExamples(table, label, source, named);
+  const fill = (given) => {
+    setText(given);
+    setChosen({});
+  };
   const send = async () => (await onExamples(examples)) !== false && fill("");
   return html`<div class="import">
     <${Paste} text=${text} onText=${fill} kind=${kind} />
     ${text.trim() && !table && html`<p class="problem" role="status">That needs a header and at least one row.</p>`}
-    ${table && html`<div class="fields">
+    ${
+      table &&
+      html`<div class="fields">
       <${Column} title="Column of the labels" names=${table.names} value=${label} onChange=${(place) => setChosen({ ...chosen, label: place })} />
-      ${kind === "text" && html`<${Column} title="Column of the texts" names=${table.names} value=${source}
-        onChange=${(place) => setChosen({ ...chosen, source: place })} />`}
+      ${
+        kind === "text" &&
+        html`<${Column} title="Column of the texts" names=${table.names} value=${source}
+        onChange=${(place) => setChosen({ ...chosen, source: place })} />`
+      }
     </div>
     <button type="button" class="main" disabled=${busy || !examples.length} onClick=${send}>
-      ${verb} ${plural(examples.length, kind === "table" ? "row" : "text")}</button>`}
+      ${verb} ${plural(examples.length, kind === "table" ? "row" : "text")}</button>`
+    }
   </div>`;
 }
 
@@ -37,9 +50,12 @@ function Paste({ text, onText, kind }) {
     event.preventDefault();
     read(event.dataTransfer.files);
   };
-  const hint = kind === "table" ? "age,plan,outcome\n22,free,leaves\n35,pro,stays" : "text,label\nWhere is my parcel?,delivery";
+  const hint =
+    kind === "table" ? "age,plan,outcome\n22,free,leaves\n35,pro,stays" : "text,label\nWhere is my parcel?,delivery";
   return html`<${Field} label="Paste or drop CSV" hint="with a header">
-      ${(field) => html`<textarea id=${field} rows="4" class="code" value=${text} placeholder=${hint} spellcheck=${false}
+      ${(
+        field,
+      ) => html`<textarea id=${field} rows="4" class="code" value=${text} placeholder=${hint} spellcheck=${false}
         onInput=${(event) => onText(event.target.value)} onDrop=${drop} onDragOver=${(event) => event.preventDefault()}></textarea>`}
     <//>
     <input id=${id} class="file" type="file" accept=".csv,.tsv,.txt,text/csv" onChange=${(event) => read(event.target.files)} />

@@ -30,7 +30,10 @@ export function keyboardPen(canvas, pad, size, onStroke) {
   };
   canvas.addEventListener("keydown", press);
   canvas.addEventListener("blur", lift);
-  return () => (canvas.removeEventListener("keydown", press), canvas.removeEventListener("blur", lift));
+  return () => {
+    canvas.removeEventListener("keydown", press);
+    canvas.removeEventListener("blur", lift);
+  };
 }
 
 const group = (pad, points) => ({

@@ -1,15 +1,17 @@
 /** Choose what to teach, and which model to use. */
 
-import { percent, Problem } from "./common.js";
+import { Problem, percent } from "./common.js";
 import { html, useId } from "./hooks.js";
 import { kindOf } from "./kinds.js";
 
 export function KindChoice({ session }) {
   return html`<fieldset class="kinds"><legend class="hidden">What to teach</legend>
-    ${[...session.kinds.keys()].map((name) => html`<label>
-      <input type="radio" name="kind" value=${name} checked=${name === session.kind} onChange=${() => session.chooseKind(name)} />
+    ${[...session.kinds.keys()].map(
+      (name) => html`<label>
+      <input type="radio" name="kind" value=${name} checked=${name === session.kind} disabled=${session.busy && session.busy !== "ask"} onChange=${() => session.chooseKind(name)} />
       <span class="kind"><b>${kindOf(name).title}</b> <span class="quiet">${kindOf(name).of}</span></span>
-    </label>`)}
+    </label>`,
+    )}
   </fieldset>`;
 }
 

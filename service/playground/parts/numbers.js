@@ -17,12 +17,16 @@ function Typed({ label, hint, read, inputs, onInputs, mode }) {
   <//>`;
 }
 
-export const NumberEntry = (props) => html`<${Typed} ...${props} label="Number" hint="several with commas" read=${numbers} />`;
+export const NumberEntry = (props) =>
+  html`<${Typed} ...${props} label="Number" hint="several with commas" read=${numbers} />`;
 
 export const JsonEntry = (props) => html`<${Typed} ...${props} label="Input" hint="as JSON" read=${json} />`;
 
 function numbers(text) {
-  const given = text.split(/[,;\s]+/).filter(Boolean).map(Number);
+  const given = text
+    .split(/[,;\s]+/)
+    .filter(Boolean)
+    .map(Number);
   if (!given.length || !given.every(Number.isFinite)) return undefined;
   return given.length === 1 ? given[0] : given;
 }

@@ -25,6 +25,10 @@ export function Images({ several, noun, inputs, onInputs, camera }) {
       setProblem(error.message);
     }
   };
+  const hover = (event) => {
+    event.preventDefault();
+    setOver(true);
+  };
   const drop = (event) => {
     event.preventDefault();
     setOver(false);
@@ -36,7 +40,7 @@ export function Images({ several, noun, inputs, onInputs, camera }) {
     event.target.value = "";
   };
   return html`<div id=${`${id}-zone`} class=${`drop ${over ? "over" : ""}`} onDrop=${drop}
-      onDragOver=${(event) => (event.preventDefault(), setOver(true))} onDragLeave=${() => setOver(false)}>
+      onDragOver=${hover} onDragLeave=${() => setOver(false)}>
     <p class="quiet">Drop or paste ${several ? `${noun}s` : `a ${noun}`} here</p>
     <div class="actions">
       <input id=${id} data-first class="file" type="file" accept="image/*" multiple=${several} onChange=${chosen} />
@@ -52,7 +56,8 @@ function usePaste(take, zone) {
   useEffect(() => {
     const paste = (event) => {
       if (!imagesOf(event.clipboardData).length) return;
-      const form = document.activeElement?.closest("form") ?? [...document.querySelectorAll(".drop")].at(-1).closest("form");
+      const form =
+        document.activeElement?.closest("form") ?? [...document.querySelectorAll(".drop")].at(-1).closest("form");
       if (form.contains(document.getElementById(zone))) take(event.clipboardData);
     };
     document.addEventListener("paste", paste);
@@ -63,9 +68,11 @@ function usePaste(take, zone) {
 function Chosen({ inputs, onInputs }) {
   const without = (place) => onInputs(inputs.filter((_, i) => i !== place));
   return html`<ul class="pictures">
-    ${inputs.map((input, place) => html`<li>
+    ${inputs.map(
+      (input, place) => html`<li>
       <${Picture} input=${input} alt=${`Chosen photo ${place + 1}`} />
       <button type="button" class="cross" aria-label=${`Leave out photo ${place + 1}`} onClick=${() => without(place)}>×</button>
-    </li>`)}
+    </li>`,
+    )}
   </ul>`;
 }

@@ -1,7 +1,7 @@
 /** How good the client is: by its own examples, and by tests. */
 
 import { canAnswer } from "../lesson.js";
-import { amount, percent, plural, Problem } from "./common.js";
+import { amount, Problem, percent, plural } from "./common.js";
 import { Confusion } from "./confusion.js";
 import { html } from "./hooks.js";
 import { Import } from "./import.js";
@@ -22,8 +22,11 @@ export function Quality({ session }) {
       <div>
         <p>Or ask it what it has not seen: keep answers as tests${imports ? ", or give labelled rows" : ""}.
           ${" "}<span class="quiet">${plural(lesson.tests.length, "test")} kept.</span></p>
-        ${imports && html`<details><summary>Tests from CSV</summary><${Import} kind=${imports} verb="Keep" lesson=${lesson}
-          onExamples=${(queries) => session.test(queries)} /></details>`}
+        ${
+          imports &&
+          html`<details><summary>Tests from CSV</summary><${Import} kind=${imports} verb="Keep" lesson=${lesson}
+          onExamples=${(queries) => session.test(queries)} /></details>`
+        }
         <div class="actions">
           <button type="button" class="main" disabled=${session.busy || !lesson.tests.length} onClick=${() => session.evaluate()}>Run the tests</button>
           <button type="button" disabled=${!lesson.tests.length} onClick=${() => session.clearTests()}>Clear</button>
@@ -48,7 +51,10 @@ function Own({ quality }) {
     </ul>`;
 }
 
-const Tested = ({ evaluation, classes }) => html`<${Score} figures=${evaluation} count=${evaluation.queries} of="test" />
+const Tested = ({
+  evaluation,
+  classes,
+}) => html`<${Score} figures=${evaluation} count=${evaluation.queries} of="test" />
   ${classes && html`<${Confusion} counts=${evaluation.confusion} classes=${classes} />`}`;
 
 function Score({ figures, count, of }) {

@@ -11,7 +11,8 @@ export const Picture = ({ input, alt = "" }) =>
 /** A drawing as the server keeps it: light ink on dark paper. */
 export const Ink = (props) => html`<span class="ink"><${Picture} ...${props} /></span>`;
 
-export const Text = ({ input }) => html`<span class="text">${typeof input === "string" ? input : JSON.stringify(input)}</span>`;
+export const Text = ({ input }) =>
+  html`<span class="text">${typeof input === "string" ? input : JSON.stringify(input)}</span>`;
 
 export const Row = ({ input }) => html`<span class="row">
   ${Object.entries(input ?? {}).map(([name, value]) => html`<span><i>${name}</i> ${value === null ? "–" : String(value)}</span> `)}

@@ -14,12 +14,15 @@ export function RowEntry({ inputs, onInputs, lesson, purpose }) {
     onInputs(values.every(([, value]) => value === null) ? [] : [Object.fromEntries(values)]);
   };
   const names = Object.keys(columns);
-  if (!names.length) return purpose === "teach" ? null : html`<p class="quiet">The columns appear here once there are rows.</p>`;
+  if (!names.length)
+    return purpose === "teach" ? null : html`<p class="quiet">The columns appear here once there are rows.</p>`;
   return html`<div class="columns-of-row">
-    ${names.map((name, place) => html`<${Field} label=${name}>
+    ${names.map(
+      (name, place) => html`<${Field} label=${name}>
       ${(id) => html`<input id=${id} data-first=${place === 0} value=${row[name] ?? ""} autocomplete="off"
         placeholder=${placeholder(lesson.examples, name)} onInput=${(event) => typed(name, event.target.value)} />`}
-    <//>`)}
+    <//>`,
+    )}
   </div>`;
 }
 
@@ -27,7 +30,8 @@ export function RowEntry({ inputs, onInputs, lesson, purpose }) {
 export function columnsOf(examples) {
   const columns = {};
   for (const { input } of examples) {
-    for (const [name, value] of Object.entries(input ?? {})) if (value !== null) columns[name] ??= readers[typeof value];
+    for (const [name, value] of Object.entries(input ?? {}))
+      if (value !== null) columns[name] ??= readers[typeof value];
   }
   return columns;
 }
@@ -38,4 +42,5 @@ const readers = {
   string: (text) => text.trim() || null,
 };
 
-const placeholder = (examples, name) => String(examples.find(({ input }) => (input?.[name] ?? null) !== null)?.input[name] ?? "");
+const placeholder = (examples, name) =>
+  String(examples.find(({ input }) => (input?.[name] ?? null) !== null)?.input[name] ?? "");

@@ -12,14 +12,22 @@ export function Teach({ session }) {
   return html`<section class="card teach" aria-labelledby="teach-title">
     <h2 id="teach-title"><span class="step" aria-hidden="true">1</span> Teach</h2>
     ${!lesson.count && html`<p class="start">${kind.start}</p>`}
-    ${kind.imports === "table" && html`<${Import} kind="table" verb="Teach" lesson=${lesson} busy=${session.busy}
-      onExamples=${(examples) => session.teach(examples)} />`}
-    ${kind.imports === "table" && lesson.count
-      ? html`<details><summary>Add one row</summary><${OneExample} session=${session} kind=${kind} /></details>`
-      : kind.imports !== "table" && html`<${OneExample} session=${session} kind=${kind} />`}
-    ${kind.imports === "text" && html`<details><summary>Many at once, from CSV</summary>
+    ${
+      kind.imports === "table" &&
+      html`<${Import} kind="table" verb="Teach" lesson=${lesson} busy=${session.busy}
+      onExamples=${(examples) => session.teach(examples)} />`
+    }
+    ${
+      kind.imports === "table" && lesson.count
+        ? html`<details><summary>Add one row</summary><${OneExample} session=${session} kind=${kind} /></details>`
+        : kind.imports !== "table" && html`<${OneExample} session=${session} kind=${kind} />`
+    }
+    ${
+      kind.imports === "text" &&
+      html`<details><summary>Many at once, from CSV</summary>
       <${Import} kind="text" verb="Teach" lesson=${lesson} busy=${session.busy} onExamples=${(examples) => session.teach(examples)} />
-    </details>`}
+    </details>`
+    }
     <${Problem} session=${session} where="teach" />
   </section>`;
 }
@@ -44,7 +52,7 @@ function OneExample({ session, kind }) {
     <${kind.Entry} purpose="teach" lesson=${lesson} inputs=${inputs} onInputs=${setInputs} />
     <${LabelField} lesson=${lesson} kind=${kind} label=${label} onLabel=${setLabel} ready=${ready} />
     <${KnownLabels} lesson=${lesson} disabled=${!inputs.length || session.busy}
-      onChoose=${(name) => (setLabel(String(name)), teach(name))} />
+      onChoose=${teach} />
   </form>`;
 }
 
@@ -63,7 +71,9 @@ function LabelField({ lesson, kind, label, onLabel, ready }) {
 function KnownLabels({ lesson, disabled, onChoose }) {
   if (!lesson.classes?.length) return null;
   return html`<div class="chips" role="group" aria-label="Teach as a class that there is">
-    ${lesson.classes.slice(0, 30).map((name) => html`<button type="button" class="chip" disabled=${disabled}
-      aria-label=${`Teach as ${name}`} onClick=${() => onChoose(name)}>${String(name)}</button>`)}
+    ${lesson.classes.slice(0, 30).map(
+      (name) => html`<button type="button" class="chip" disabled=${disabled}
+      aria-label=${`Teach as ${name}`} onClick=${() => onChoose(name)}>${String(name)}</button>`,
+    )}
   </div>`;
 }
