@@ -27,6 +27,7 @@ from service.settings import Settings
 from service.store.store import Store
 from service.use_cases.adaptation import Adaptation
 from service.use_cases.editing import Editing
+from service.use_cases.explaining import Explaining
 from service.use_cases.judging import Judging
 from service.use_cases.learning import Learning
 from service.use_cases.transfer import Transfer
@@ -79,12 +80,14 @@ def create_app(
             sweeping = asyncio.create_task(_sweep(store, tenants(settings.api_keys)))
             stack.callback(sweeping.cancel)
             learning = Learning(catalogue, entered, store, settings)
+            adaptation = Adaptation(learning, decoder)
             app.state.use_cases = UseCases(
-                Adaptation(learning, decoder),
+                adaptation,
                 Editing(learning),
                 Versioning(learning),
                 Transfer(learning, decoder),
                 Judging(learning),
+                Explaining(learning, adaptation),
             )
             app.state.readiness = Readiness(store, entered, default, decoder)
             await _wait_for_worker(entered)
