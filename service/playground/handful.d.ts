@@ -105,17 +105,22 @@ export interface Adapted {
   [more: string]: unknown;
 }
 export interface Explanation {
-  label: string | number;
-  method: string;
-  examples: { id: string; label: string | number; weight: number }[];
+  /** The answer, and the most probable other class; null for regression. */
+  label: string | number | null;
+  against: string | number | null;
+  measure: "log_odds" | "votes" | "value";
+  method: "exact" | "leave_one_out";
+  /** A name of a class that counts as an example has no id. */
+  examples: { id?: string; name?: true; label: string | number | number[]; weight: number | null }[];
   rest: number;
   base: number;
   total: number;
-  input: {
+  input?: {
     words?: { text: string; start: number; end: number; weight: number }[];
     saliency_png?: string;
     columns?: { name: string; weight: number }[];
-  } | null;
+    numbers?: number[];
+  };
 }
 export interface Prediction {
   label?: string | number;

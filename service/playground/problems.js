@@ -8,11 +8,10 @@ export function unlessUnknown(error) {
   throw error;
 }
 
-/** Whether a server refused a request because it cannot explain. */
+/** Whether a request was refused because of its explanation: the model has none, or it takes too long. */
 export const isAboutExplain = (error) =>
   error instanceof HandfulError &&
-  [400, 422].includes(error.status) &&
-  /\bexplain\b/.test(`${error.field} ${error.detail}`);
+  (error.code === "too_costly" || error.field === "explain" || /\bexplain\b/.test(error.detail));
 
 /** What went wrong in a sentence. */
 export function textOf(error) {

@@ -16,7 +16,7 @@ export class Session {
   #listeners = new Set();
   #work = Promise.resolve();
   #asking = 0;
-  #explains = true;
+  #unexplained = new Set(); // models that cannot explain
 
   constructor(api) {
     this.#api = api;
@@ -172,15 +172,17 @@ export class Session {
     await this.#refresh(known);
   }
 
+  /** The answer to an input, explained where that is possible and not too costly. */
   async #predict(input) {
+    const { clientId, model } = this.lesson;
     const options = isRegression(this.lesson) ? {} : { abstain: true };
-    const explain = this.#explains ? { explain: true } : {};
+    if (this.#unexplained.has(model.name)) return this.#api.predictAll(clientId, [input], options);
     try {
-      return await this.#api.predictAll(this.lesson.clientId, [input], { ...options, ...explain });
+      return await this.#api.predictAll(clientId, [input], { ...options, explain: true });
     } catch (error) {
-      if (!(this.#explains && isAboutExplain(error))) throw error;
-      this.#explains = false; // this server cannot explain
-      return this.#predict(input);
+      if (!isAboutExplain(error)) throw error;
+      if (error.code !== "too_costly") this.#unexplained.add(model.name);
+      return this.#api.predictAll(clientId, [input], options);
     }
   }
 

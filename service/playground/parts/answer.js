@@ -1,7 +1,7 @@
 /** An answer: the label, the probabilities as bars, why, and what to make of it. */
 
 import { labelOf } from "../lesson.js";
-import { amount, percent } from "./common.js";
+import { amount, percent, width } from "./common.js";
 import { Explanation } from "./explanation.js";
 import { html, useId, useState } from "./hooks.js";
 import { kindOf } from "./kinds.js";
@@ -41,7 +41,7 @@ function Bars({ given }) {
     ${sorted.map(
       ([label, share]) => html`<li class=${label === String(given.label) && !given.unknown ? "best" : ""}>
       <span class="name">${label}</span>
-      <span class="track" aria-hidden="true"><span style=${{ width: `${100 * share}%` }}></span></span>
+      <span class="track" aria-hidden="true"><span style=${width(share)}></span></span>
       <span class="share">${percent(share)}</span>
     </li>`,
     )}

@@ -26,6 +26,9 @@ export function Field({ label, hint, children }) {
 export const percent = (share) =>
   `${share > 0.995 && share < 1 ? ">99" : share < 0.005 && share > 0 ? "<1" : Math.round(100 * share)} %`;
 
+/** The style of a bar. */
+export const width = (share) => ({ width: `${100 * share}%` });
+
 export const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : /(s|x|ch|sh)$/.test(noun) ? "es" : "s"}`;
 
 export const amount = (number) => Number(number).toLocaleString("en", { maximumSignificantDigits: 4 });

@@ -1,73 +1,87 @@
-/** Why an answer: the examples that decided, and the parts of the input that count. Absent on servers that cannot tell. */
+/** Why an answer: the examples that decided, and the parts of the input that count. Absent where the model cannot tell. */
 
-import { percent } from "./common.js";
+import { width } from "./common.js";
 import { html } from "./hooks.js";
 import { kindOf } from "./kinds.js";
 
 const SHOWN = 4; // examples
+const COLUMNS = 8;
 
 export function Explanation({ session, given }) {
   const why = given.explanation;
   if (!why) return null;
+  const { words, saliency_png: map, columns, numbers } = why.input ?? {};
+  const { asked } = session.lesson;
   return html`<div class="why">
-    <${Deciding} session=${session} why=${why} />
-    ${why.input?.words && html`<${Words} text=${session.lesson.asked} words=${why.input.words} label=${why.label} />`}
-    ${why.input?.saliency_png && html`<${Saliency} input=${session.lesson.asked} map=${why.input.saliency_png} />`}
-    ${why.input?.columns && html`<${Columns} columns=${why.input.columns} label=${why.label} />`}
+    <h3>${why.label === null ? "Why this value?" : `Why ${why.label} and not ${why.against}?`}</h3>
+    <${Deciding} session=${session} examples=${why.examples} />
+    ${words && typeof asked === "string" && html`<${Words} text=${asked} words=${words} />`}
+    ${map && html`<${Saliency} input=${asked} map=${map} />`}
+    ${columns && html`<${Columns} columns=${columns} />`}
+    ${numbers?.length > 1 && html`<${Columns} columns=${numbers.map((weight, place) => ({ name: `number ${place + 1}`, weight }))} />`}
   </div>`;
 }
 
-function Deciding({ session, why }) {
-  const { Shown, Stored = Shown } = kindOf(session.kind);
+const sizeOf = ({ weight }) => Math.abs(weight ?? 0);
+const largestOf = (weighted) => Math.max(...weighted.map(sizeOf), 1e-9);
+const side = ({ weight }) => (weight < 0 ? "against" : "for");
+
+/** The examples with the largest weights, and the names of classes that count as examples. */
+function Deciding({ session, examples }) {
   const known = new Map(session.lesson.examples.map((example) => [example.id, example]));
-  const found = why.examples.filter(({ id }) => known.has(id)).slice(0, SHOWN);
+  const found = examples.filter(({ id, name }) => name || known.has(id)).slice(0, SHOWN);
   if (!found.length) return null;
-  const largest = Math.max(...found.map(({ weight }) => Math.abs(weight)), 1e-9);
-  return html`<h3>Because of these examples</h3>
-    <ul class="deciding">
-      ${found.map(
-        ({ id, label, weight }) => html`<li class=${weight < 0 ? "against" : "for"}>
-        <${Stored} input=${known.get(id).input} alt=${`Example of ${label}`} />
-        <span class="quiet">${String(label)}${weight < 0 ? ", against" : ""}</span>
-        <span class="track" aria-hidden="true"><span style=${{ width: `${(100 * Math.abs(weight)) / largest}%` }}></span></span>
+  const largest = largestOf(found);
+  return html`<ul class="deciding" aria-label="Examples that decided">
+    ${found.map(
+      (each) => html`<li class=${side(each)}>
+        <${Decider} session=${session} of=${each} example=${known.get(each.id)} />
+        <span class="track" aria-hidden="true"><span style=${width(sizeOf(each) / largest)}></span></span>
       </li>`,
-      )}
-    </ul>`;
+    )}
+  </ul>`;
+}
+
+function Decider({ session, of: { name, label, weight }, example }) {
+  const { Shown, Stored = Shown } = kindOf(session.kind);
+  const remark = `${label}${weight < 0 ? ", against" : ""}`;
+  if (name)
+    return html`<span class="text">the name “${String(label)}”</span> <span class="quiet">${weight < 0 ? "against" : "for"}</span>`;
+  return html`<${Stored} input=${example.input} alt=${`Example of ${label}`} /> <span class="quiet">${remark}</span>`;
 }
 
 /** The text itself; words that speak for the answer are marked, those against it underlined. */
-function Words({ text, words, label }) {
-  if (typeof text !== "string") return null;
-  const largest = Math.max(...words.map(({ weight }) => Math.abs(weight)), 1e-9);
+function Words({ text, words }) {
+  const largest = largestOf(words);
   const pieces = [];
   let end = 0;
-  for (const word of [...words].sort((a, b) => a.start - b.start)) {
-    if (word.start > end) pieces.push(text.slice(end, word.start));
-    const strength = Math.abs(word.weight) / largest;
-    pieces.push(html`<mark class=${word.weight < 0 ? "against" : "for"} title=${word.weight.toPrecision(2)}
-      style=${{ "--strength": `${Math.round(60 * strength)}%` }}>${text.slice(word.start, word.end)}</mark>`);
+  for (const word of words) {
+    pieces.push(text.slice(end, word.start));
+    const strength = { "--strength": `${Math.round((60 * sizeOf(word)) / largest)}%` };
+    pieces.push(html`<mark class=${side(word)} style=${strength}>${text.slice(word.start, word.end)}</mark>`);
     end = word.end;
   }
-  return html`<h3>Words that speak for ${String(label)}</h3><p class="words">${pieces}${text.slice(end)}</p>`;
+  return html`<p class="words"><span class="hidden">Words that count: </span>${pieces}${text.slice(end)}</p>
+    <p class="quiet small">Marked words speak for the answer, underlined ones against it.</p>`;
 }
 
-const Saliency = ({ input, map }) => html`<h3>Where it looks</h3>
-  <div class="saliency">
+/** A map of transparent colours over the image. */
+const Saliency = ({ input, map }) => html`<div class="saliency">
     <img src=${`data:image/png;base64,${input}`} alt="What was asked" />
-    <img class="map" src=${`data:image/png;base64,${map}`} alt="The brighter, the more a place speaks for the answer" />
-  </div>`;
+    <img class="map" src=${`data:image/png;base64,${map}`} alt="Where it looks" />
+  </div>
+  <p class="quiet small">Orange places speak for the answer, blue ones against it.</p>`;
 
-function Columns({ columns, label }) {
-  const sorted = [...columns].sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight)).slice(0, 8);
-  const total = sorted.reduce((sum, { weight }) => sum + Math.abs(weight), 0) || 1;
-  return html`<h3>Columns that count${label === null ? "" : ` for ${label}`}</h3>
-    <ul class="bars">
-      ${sorted.map(
-        ({ name, weight }) => html`<li class=${weight < 0 ? "against" : "for"}>
-        <span class="name">${name}</span>
-        <span class="track" aria-hidden="true"><span style=${{ width: `${(100 * Math.abs(weight)) / total}%` }}></span></span>
-        <span class="share">${weight < 0 ? "−" : "+"}${percent(Math.abs(weight) / total)}</span>
+function Columns({ columns }) {
+  const sorted = [...columns].sort((a, b) => sizeOf(b) - sizeOf(a)).slice(0, COLUMNS);
+  const largest = largestOf(sorted);
+  return html`<ul class="bars" aria-label="Columns that count">
+    ${sorted.map(
+      (each) => html`<li class=${side(each)}>
+        <span class="name">${each.name}</span>
+        <span class="track" aria-hidden="true"><span style=${width(sizeOf(each) / largest)}></span></span>
+        <span class="share quiet">${side(each)}</span>
       </li>`,
-      )}
-    </ul>`;
+    )}
+  </ul>`;
 }
