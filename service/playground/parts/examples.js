@@ -1,7 +1,7 @@
 /** The examples of the client by class: look, relabel, rename, remove, undo. */
 
 import { byClass, labelOf } from "../lesson.js";
-import { amount, Problem, plural } from "./common.js";
+import { named, Problem, plural } from "./common.js";
 import { html, useId, useState } from "./hooks.js";
 import { kindOf } from "./kinds.js";
 
@@ -54,14 +54,12 @@ function Group({ session, label, examples, picked, pick }) {
 
 function Item({ kind, example, place, of, open, onPick }) {
   const { Shown, Stored = Shown } = kind;
-  const name = `Change example ${place + 1} of ${of}: ${labelText(example.label)}`;
+  const name = `Change example ${place + 1} of ${of}: ${named(example.label)}`;
   return html`<button type="button" class="item" aria-expanded=${open} title="Relabel or remove" aria-label=${name} onClick=${onPick}>
     <${Stored} input=${example.input} />
-    ${typeof example.label === "string" ? "" : html` → <b>${labelText(example.label)}</b>`}
+    ${typeof example.label === "string" ? "" : html` → <b>${named(example.label)}</b>`}
   </button>`;
 }
-
-const labelText = (label) => (typeof label === "number" ? amount(label) : String(label));
 
 function Edit({ session, example, onDone }) {
   const id = useId();

@@ -1,6 +1,6 @@
 /** Why an answer: the examples that decided, and the parts of the input that count. Absent where the model cannot tell. */
 
-import { width } from "./common.js";
+import { named, width } from "./common.js";
 import { html } from "./hooks.js";
 import { kindOf } from "./kinds.js";
 
@@ -12,13 +12,14 @@ export function Explanation({ session, given }) {
   if (!why) return null;
   const { words, saliency_png: map, columns, numbers } = why.input ?? {};
   const { asked } = session.lesson;
+  const sides = why.label === null ? { for: "raises it", against: "lowers it" } : { for: "for it", against: "against" };
   return html`<div class="why">
     <h3>${why.label === null ? "Why this value?" : `Why ${why.label} and not ${why.against}?`}</h3>
-    <${Deciding} session=${session} examples=${why.examples} />
+    <${Deciding} session=${session} examples=${why.examples} sides=${sides} />
     ${words && typeof asked === "string" && html`<${Words} text=${asked} words=${words} />`}
     ${map && html`<${Saliency} input=${asked} map=${map} />`}
-    ${columns && html`<${Columns} columns=${columns} />`}
-    ${numbers?.length > 1 && html`<${Columns} columns=${numbers.map((weight, place) => ({ name: `number ${place + 1}`, weight }))} />`}
+    ${columns && html`<${Columns} columns=${columns} sides=${sides} />`}
+    ${numbers?.length > 1 && html`<${Columns} columns=${numbers.map((weight, place) => ({ name: `number ${place + 1}`, weight }))} sides=${sides} />`}
   </div>`;
 }
 
@@ -27,7 +28,7 @@ const largestOf = (weighted) => Math.max(...weighted.map(sizeOf), 1e-9);
 const side = ({ weight }) => (weight < 0 ? "against" : "for");
 
 /** The examples with the largest weights, and the names of classes that count as examples. */
-function Deciding({ session, examples }) {
+function Deciding({ session, examples, sides }) {
   const known = new Map(session.lesson.examples.map((example) => [example.id, example]));
   const found = examples.filter(({ id, name }) => name || known.has(id)).slice(0, SHOWN);
   if (!found.length) return null;
@@ -36,18 +37,17 @@ function Deciding({ session, examples }) {
     ${found.map(
       (each) => html`<li class=${side(each)}>
         <${Decider} session=${session} of=${each} example=${known.get(each.id)} />
+        <span class="quiet">${sides[side(each)]}</span>
         <span class="track" aria-hidden="true"><span style=${width(sizeOf(each) / largest)}></span></span>
       </li>`,
     )}
   </ul>`;
 }
 
-function Decider({ session, of: { name, label, weight }, example }) {
+function Decider({ session, of: { name, label }, example }) {
   const { Shown, Stored = Shown } = kindOf(session.kind);
-  const remark = `${label}${weight < 0 ? ", against" : ""}`;
-  if (name)
-    return html`<span class="text">the name “${String(label)}”</span> <span class="quiet">${weight < 0 ? "against" : "for"}</span>`;
-  return html`<${Stored} input=${example.input} alt=${`Example of ${label}`} /> <span class="quiet">${remark}</span>`;
+  if (name) return html`<span class="text">the name “${String(label)}”</span>`;
+  return html`<${Stored} input=${example.input} alt="" /><span class="name">${named(label)}</span>`;
 }
 
 /** The text itself; words that speak for the answer are marked, those against it underlined. */
@@ -72,7 +72,7 @@ const Saliency = ({ input, map }) => html`<div class="saliency">
   </div>
   <p class="quiet small">Orange places speak for the answer, blue ones against it.</p>`;
 
-function Columns({ columns }) {
+function Columns({ columns, sides }) {
   const sorted = [...columns].sort((a, b) => sizeOf(b) - sizeOf(a)).slice(0, COLUMNS);
   const largest = largestOf(sorted);
   return html`<ul class="bars" aria-label="Columns that count">
@@ -80,7 +80,7 @@ function Columns({ columns }) {
       (each) => html`<li class=${side(each)}>
         <span class="name">${each.name}</span>
         <span class="track" aria-hidden="true"><span style=${width(sizeOf(each) / largest)}></span></span>
-        <span class="share quiet">${side(each)}</span>
+        <span class="share quiet">${sides[side(each)]}</span>
       </li>`,
     )}
   </ul>`;

@@ -1,6 +1,6 @@
 /** How good the client is: by its own examples, and by tests. */
 
-import { canAnswer } from "../lesson.js";
+import { canAnswer, isRegression } from "../lesson.js";
 import { amount, Problem, percent, plural } from "./common.js";
 import { Confusion } from "./confusion.js";
 import { html } from "./hooks.js";
@@ -19,23 +19,28 @@ export function Quality({ session }) {
         <button type="button" class="main" disabled=${session.busy} onClick=${() => session.judge()}>Check its own examples</button>
         <div aria-live="polite">${lesson.quality && html`<${Own} quality=${lesson.quality} />`}</div>
       </div>
-      <div>
-        <p>Or ask it what it has not seen: keep answers as tests${imports ? ", or give labelled rows" : ""}.
-          ${" "}<span class="quiet">${plural(lesson.tests.length, "test")} kept.</span></p>
-        ${
-          imports &&
-          html`<details><summary>Tests from CSV</summary><${Import} kind=${imports} verb="Keep" lesson=${lesson}
-          onExamples=${(queries) => session.test(queries)} /></details>`
-        }
-        <div class="actions">
-          <button type="button" class="main" disabled=${session.busy || !lesson.tests.length} onClick=${() => session.evaluate()}>Run the tests</button>
-          <button type="button" disabled=${!lesson.tests.length} onClick=${() => session.clearTests()}>Clear</button>
-        </div>
-        <div aria-live="polite">${lesson.evaluation && html`<${Tested} evaluation=${lesson.evaluation} classes=${lesson.classes} />`}</div>
-      </div>
+      ${(imports || !isRegression(lesson)) && html`<${Tests} session=${session} imports=${imports} />`}
     </div>
     <${Problem} session=${session} where="quality" />
   </section>`;
+}
+
+function Tests({ session, imports }) {
+  const { lesson } = session;
+  return html`<div>
+    <p>Or ask it what it has not seen: keep answers as tests${imports ? ", or give labelled rows" : ""}.
+      ${" "}<span class="quiet">${plural(lesson.tests.length, "test")} kept.</span></p>
+    ${
+      imports &&
+      html`<details><summary>Tests from CSV</summary><${Import} kind=${imports} verb="Keep" lesson=${lesson}
+        onExamples=${(queries) => session.test(queries)} /></details>`
+    }
+    <div class="actions">
+      <button type="button" class="main" disabled=${session.busy || !lesson.tests.length} onClick=${() => session.evaluate()}>Run the tests</button>
+      <button type="button" disabled=${!lesson.tests.length} onClick=${() => session.clearTests()}>Clear</button>
+    </div>
+    <div aria-live="polite">${lesson.evaluation && html`<${Tested} evaluation=${lesson.evaluation} classes=${lesson.classes} />`}</div>
+  </div>`;
 }
 
 function Own({ quality }) {
