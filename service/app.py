@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from service import metrics
-from service.api import docs_page, problem_details
+from service.api import docs_page, playground, problem_details
 from service.api.auth import tenants
 from service.api.dependencies import UseCases
 from service.api.memory_budget import MemoryBudget, ReleaseMemory
@@ -121,6 +121,8 @@ def create_app(
     app.state.settings, app.state.catalogue = settings, catalogue
     for router in ROUTERS:
         app.include_router(router)
+    if settings.playground:
+        app.include_router(playground.router)
     problem_details.install(app)
     _add_middleware(app, settings)
     return app

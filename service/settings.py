@@ -172,6 +172,9 @@ class Settings(BaseSettings):
         description="Send OpenTelemetry traces of requests to `OTEL_EXPORTER_OTLP_ENDPOINT`. Needs the extra otel.",
     )
 
+    playground: bool = Field(
+        True, description="Serve the playground, a page to try the service in a browser, at GET /."
+    )
     root_path: Annotated[str, StringConstraints(pattern=r"^(/[A-Za-z0-9._~-]+)*$")] = Field(
         "", description="Path prefix that a proxy serves the API under, such as /handful."
     )
