@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
-from service.api.client_schemas import CopyRequest, EvaluateRequest, MoveRequest, NewLabel, RollbackRequest
+from service.api.client_schemas import CopyRequest, EvaluateRequest, MoveRequest, NewLabel, NewLabels, RollbackRequest
 from service.api.inference_protocol.schemas import InferenceError, InferRequest
 from service.api.schemas import AdaptRequest, PredictRequest, Problem
 from service.errors import BadRequest, Forbidden, HandfulError, HeadTooLarge, TooSlow, Unauthorized, Unprocessable
@@ -32,6 +32,7 @@ DOCUMENTED: list[tuple[type[BaseModel], JsonSchemaMode]] = [
     (AdaptRequest, "validation"),
     (PredictRequest, "validation"),
     (NewLabel, "validation"),
+    (NewLabels, "validation"),
     (RollbackRequest, "validation"),
     (MoveRequest, "validation"),
     (CopyRequest, "validation"),
