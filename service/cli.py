@@ -239,11 +239,22 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="Print all cards
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def client(context: typer.Context) -> None:
     """Teach and ask the clients of a running service: handful client --help. The same as handful-client."""
+    _run_client(context.args, "handful client")
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def mcp(context: typer.Context) -> None:
+    """Serve the tools of Handful to agents by the Model Context Protocol: handful mcp --help."""
+    _run_client(["mcp", *context.args], "handful")
+
+
+def _run_client(arguments: list[str], name: str) -> None:
+    """Run a command of the client, which is a distribution of its own."""
     try:
         from handful.commands.app import app as commands  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        raise ValueError(f"handful client needs {error.name}: pip install 'handful-client[cli]'") from None
-    commands(args=context.args, prog_name="handful client")
+        raise ValueError(f"{name} needs {error.name}: pip install 'handful-client[cli]'") from None
+    commands(args=arguments, prog_name=name)
 
 
 def main() -> None:

@@ -17,6 +17,12 @@ MISSING = ("NAType", "NaTType")
 """The types of pandas for a missing value."""
 
 
+class Text(str):
+    """A text that is sent as it is, also if it is the path of a file."""
+
+    __slots__ = ()
+
+
 def listed(inputs: Any) -> Iterable[Any]:
     """Many inputs, one by one: a list, an array, or the rows of a data frame. Raises TypeError for a single input."""
     if isinstance(inputs, str | bytes | bytearray | os.PathLike | Mapping):
@@ -113,7 +119,8 @@ def _json(value: Any) -> Any:
 
 def _names_image(value: Any) -> bool:
     """Whether a text is the path of an image file that is there."""
-    return isinstance(value, str) and Path(value[-8:]).suffix.lower() in IMAGE_SUFFIXES and os.path.isfile(value)
+    is_text = isinstance(value, str) and not isinstance(value, Text)
+    return is_text and Path(value[-8:]).suffix.lower() in IMAGE_SUFFIXES and os.path.isfile(value)
 
 
 def _png(image: Any) -> bytes:
