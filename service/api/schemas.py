@@ -73,6 +73,15 @@ class AdaptRequest(Body):
                     "model": "sinusoid",
                     "support": [{"input": -2, "label": -2.73}, {"input": 0, "label": 0}, {"input": 2, "label": 2.73}],
                 },
+                {
+                    "client_id": "carol",
+                    "model": "texts",
+                    "support": [
+                        {"input": "my card was charged twice and I am angry", "labels": ["billing", "complaint"]},
+                        {"input": "where is my invoice?", "labels": ["billing"]},
+                        {"input": "good morning", "labels": []},
+                    ],
+                },
             ]
         }
     )
