@@ -18,15 +18,17 @@ from service.api.memory_budget import MemoryBudget, ReleaseMemory
 from service.api.middleware import Normalize, RequestMetrics, SendInPieces
 from service.api.origins import OriginGuard
 from service.api.readiness import Readiness
-from service.api.routes import adapt, clients, examples, health, models, predict, quality, transfer, versions
+from service.api.routes import adapt, clients, examples, feedback, health, models, predict, quality, transfer, versions
 from service.cards import Catalogue
 from service.engine.base import Engine
 from service.errors import Unavailable
 from service.inputs.decoder import Decoder
 from service.settings import Settings
+from service.store.queries import Bounds
 from service.store.store import Store
 from service.use_cases.adaptation import Adaptation
 from service.use_cases.editing import Editing
+from service.use_cases.feedback import Feedback
 from service.use_cases.judging import Judging
 from service.use_cases.learning import Learning
 from service.use_cases.transfer import Transfer
@@ -40,6 +42,7 @@ ROUTERS = (
     examples.bodies,
     versions.router,
     versions.bodies,
+    feedback.bodies,
     quality.router,
     quality.bodies,
     transfer.router,
@@ -79,12 +82,14 @@ def create_app(
             sweeping = asyncio.create_task(_sweep(store, tenants(settings.api_keys)))
             stack.callback(sweeping.cancel)
             learning = Learning(catalogue, entered, store, settings)
+            adaptation = Adaptation(learning, decoder)
             app.state.use_cases = UseCases(
-                Adaptation(learning, decoder),
+                adaptation,
                 Editing(learning),
                 Versioning(learning),
                 Transfer(learning, decoder),
                 Judging(learning),
+                Feedback(adaptation, store),
             )
             app.state.readiness = Readiness(store, entered, default, decoder)
             await _wait_for_worker(entered)
@@ -116,6 +121,7 @@ def _store(url: str, settings: Settings) -> Store:
         answer_ttl_s=settings.answer_ttl_s,
         answer_bytes=settings.answer_bytes,
         mark_s=math.ceil(settings.deadline_s),
+        queries=Bounds(settings.keep_queries, settings.keep_queries_bytes),
     )
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.api.schemas import Body, ClientId, LabelIn
+from service.api.schemas import CLIENT_ID, Body, ClientId, LabelIn
 from service.inputs.registry import RequestInput
 from service.store.records import Receipt
 
@@ -15,6 +15,15 @@ class NewLabel(Body):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"label": "refund"}]})
 
+    label: LabelIn
+
+
+class FeedbackRequest(Body):
+    """The right label of a recent query."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"id": "9f86d081884c-0", "label": "refund"}]})
+
+    id: str = Field(pattern=CLIENT_ID, description="The `id` of the prediction.")
     label: LabelIn
 
 

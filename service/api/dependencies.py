@@ -16,6 +16,7 @@ from service.settings import Settings
 from service.store.records import ClientKey
 from service.use_cases.adaptation import Adaptation
 from service.use_cases.editing import Editing
+from service.use_cases.feedback import Feedback
 from service.use_cases.judging import Judging
 from service.use_cases.transfer import Transfer
 from service.use_cases.versioning import Versioning
@@ -29,6 +30,7 @@ class UseCases(NamedTuple):
     versioning: Versioning
     transfer: Transfer
     judging: Judging
+    feedback: Feedback
 
 
 async def use_cases(request: Request) -> UseCases:

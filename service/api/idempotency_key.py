@@ -7,11 +7,32 @@ import hashlib
 import re
 from collections.abc import Sequence
 
+from fastapi import Request
+
+from service.api.parsing import THREADS
 from service.errors import Unprocessable
 from service.store.records import RequestKey
 
 HEADER = "Idempotency-Key"
 FORM = re.compile(r'"([\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})')
+
+
+IDEMPOTENCY_KEY = {
+    "name": HEADER,
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    "description": "A key that is unique to this request, for instance a UUID. A retry with the same key and body gets "
+    "the first answer and changes nothing.",
+}
+"""The header, for OpenAPI."""
+
+
+async def key_of(request: Request, *names: str) -> RequestKey | None:
+    """The key of a request whose body was received. Its fingerprint includes the names. Raises Unprocessable."""
+    values, content_type = request.headers.getlist(HEADER), request.headers.get("content-type", "")
+    kind, body = "\0".join((content_type, *names)), request.state.body
+    return await THREADS.run(lambda: request_key(values, kind, body), len(body)) if values else None
 
 
 def request_key(values: Sequence[str], content_type: str, body: bytes) -> RequestKey | None:

@@ -14,7 +14,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
-from service.api.client_schemas import CopyRequest, EvaluateRequest, MoveRequest, NewLabel, RollbackRequest
+from service.api.client_schemas import (
+    CopyRequest,
+    EvaluateRequest,
+    FeedbackRequest,
+    MoveRequest,
+    NewLabel,
+    RollbackRequest,
+)
 from service.api.schemas import AdaptRequest, PredictRequest, Problem
 from service.errors import BadRequest, Forbidden, HandfulError, HeadTooLarge, TooSlow, Unauthorized, Unprocessable
 from service.store.records import Receipt
@@ -34,6 +41,7 @@ DOCUMENTED: list[tuple[type[BaseModel], JsonSchemaMode]] = [
     (MoveRequest, "validation"),
     (CopyRequest, "validation"),
     (EvaluateRequest, "validation"),
+    (FeedbackRequest, "validation"),
     (Problem, "serialization"),
 ]
 """Schemas that are missing in the signatures of the routes."""

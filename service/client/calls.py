@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 import httpx
 
-from service.client.requests import Http, evaluate_request, number, path_of, request_of
+from service.client.requests import Http, evaluate_request, feedback_request, number, path_of, request_of
 
 Reply = TypeVar("Reply")
 """An answer, or an awaitable of one."""
@@ -72,6 +72,10 @@ class Calls(ABC, Generic[Reply]):
         """Remove a class and its examples. The answer has a `receipt`."""
         path, query = path_of(client_id, "classes", str(label)), {"keep_history": keep_history}
         return self._send(request_of(self._http, "DELETE", path, query=query, if_match=if_match))
+
+    def feedback(self, client_id: str, prediction: str, label: Any, *, if_match: str | None = None) -> Reply:
+        """Make an example of a recent query, by the `id` of its prediction and the right label."""
+        return self._send(feedback_request(self._http, client_id, prediction, label, if_match))
 
     def quality(self, client_id: str, *, version: int | None = None) -> Reply:
         """How good a client is, by its own examples: `estimate`, suspected errors, duplicates, and more."""

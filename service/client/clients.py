@@ -47,8 +47,8 @@ class Handful(Calls[Answer]):
     def adapt(self, client_id: str, support: Iterable[tuple[Any, ...]], **options: Any) -> Answer:
         """Adapt a client's model to (input, label) pairs, or (input, label, id).
 
-        Options: model, mode ("replace" or "append"), ttl_s, keep_duplicates, use_label_names, quality,
-        if_match.
+        Options: model, mode ("replace" or "append"), ttl_s, keep_duplicates, use_label_names, keep_queries_s,
+        quality, if_match.
         """
         return self._send(adapt_request(self._http, client_id, support, options))
 

@@ -40,6 +40,13 @@ def predict_request(http: Http, client_id: str, inputs: Sequence[Any], options: 
     return http.build_request("POST", "/predict", json=body)
 
 
+def feedback_request(http: Http, client_id: str, prediction: str, label: Any, if_match: str | None) -> httpx.Request:
+    """POST /clients/{client_id}/feedback. Retries change nothing, because it has an idempotency key."""
+    sent = {"Idempotency-Key": uuid.uuid4().hex} | ({} if if_match is None else {"If-Match": if_match})
+    body = {"id": prediction, "label": number(label)}
+    return http.build_request("POST", path_of(client_id, "feedback"), json=body, headers=sent)
+
+
 def evaluate_request(
     http: Http, client_id: str, queries: Iterable[tuple[Any, Any]], version: int | None
 ) -> httpx.Request:

@@ -54,7 +54,14 @@ async def read_history(redis: Client, client: ClientKey) -> History:
 
 
 class Change(NamedTuple):
-    """The next version, and what it changes. `fresh`: nothing that is stored stays."""
+    """The next version, and what it changes.
+
+    fresh  nothing that is stored stays
+    added  examples to write
+    unused rows to delete
+    gone   versions to delete, with their receipts
+    lost   digests of inputs whose kept queries are to be deleted; `*` for all
+    """
 
     record: Record
     snapshot: Snapshot
@@ -62,12 +69,13 @@ class Change(NamedTuple):
     added: list[Example]
     unused: list[bytes]
     gone: dict[bytes, bytes]
+    lost: list[str]
 
     def arguments(self) -> list[list[Any]]:
         """The last lists of WRITE."""
         added = [part for example in self.added for part in (example.row, _entry(example), example.raw)]
         gone = [part for each in self.gone.items() for part in each]
-        return [added, list(self.unused), gone]
+        return [added, list(self.unused), gone, list(self.lost)]
 
 
 def next_change(client: ClientKey, draft: Draft, found: Record | None, history: History, keep: int) -> Change:
@@ -94,7 +102,9 @@ def next_change(client: ClientKey, draft: Draft, found: Record | None, history: 
     receipts = {field: seal(each) for field, each in known.items() if isinstance(each, Gone)}
     gone |= {field: receipt for field, receipt in receipts.items() if receipt != stored.versions.get(field)}
     unused = sorted({*stored.examples, *stored.inputs} - {b"%d" % row for row in used})
-    return Change(record, snapshot, fresh, added, unused, gone)
+    less = old is not None and record.keep_queries_s < old.keep_queries_s
+    lost = ["*"] if fresh or less else [example.digest for example in draft.removed]
+    return Change(record, snapshot, fresh, added, unused, gone, lost)
 
 
 def _place(
@@ -142,10 +152,18 @@ def _record(client: ClientKey, draft: Draft, found: Record | None, next_row: int
         expires_at=draft.expires_at,
         columns=draft.columns,
         label_names=draft.label_names,
+        keep_queries_s=_kept_for(draft, old),
         receipt=Receipt(examples=removed, from_version=version - 1, to_version=version, removed_at=now)
         if removed
         else None,
     )
+
+
+def _kept_for(draft: Draft, old: Record | None) -> int:
+    """Seconds to keep queries. It is a setting of the client, which a version changes only if it says so."""
+    if draft.keep_queries_s is not None:
+        return draft.keep_queries_s
+    return old.keep_queries_s if old else 0
 
 
 def _snapshot(record: Record, placed: Sequence[Example], targets: list[Any]) -> Snapshot:

@@ -58,7 +58,7 @@ class Record(BaseModel):
     id. `replaces` is the previous `write`; its state is no longer needed. `request` is the id of the request with an
     idempotency key. `columns` is what the input kind learned of the examples. `input` is the input kind of the model.
     `next_row` is the first row that was never used; None: the client was written by 0.1, which kept its support set
-    under one key, with `support_digest`.
+    under one key, with `support_digest`. `keep_queries_s`: how long the client's queries are kept for feedback.
     """
 
     write: str
@@ -81,6 +81,7 @@ class Record(BaseModel):
     expires_at: datetime | None
     columns: list[Any] | None = None
     label_names: bool = True
+    keep_queries_s: int = 0
     receipt: Receipt | None = None
 
     @property
@@ -160,6 +161,7 @@ class Draft(NamedTuple):
     state        None: the examples are too few to adapt to
     removed      examples that this version removes
     keep_history whether earlier versions keep them
+    keep_queries_s  seconds to keep the client's queries; None: as before, or else not at all
     ids, warnings and timings_ms are for the answer to `request`.
     """
 
@@ -182,6 +184,7 @@ class Draft(NamedTuple):
     change: str = "replace"
     removed: Sequence[Example] = ()
     keep_history: bool = False
+    keep_queries_s: int | None = None
 
     def answer(self, record: Record) -> Adapted:
         """The answer to the request. It is kept for a while, so it holds nothing that was learned from the examples."""

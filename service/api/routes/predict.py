@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from service import errors
-from service.api.answers import AnswerShape, classified, regressed, shape_of, written
+from service.api.answers import AnswerShape, classified, regressed, shape_of, with_ids, written
 from service.api.dependencies import use_cases
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, documented, read
@@ -67,7 +67,9 @@ async def predict(request: Request) -> Response:
     threshold, unknown = None, None
     if _abstains(body):
         threshold, unknown = await cases.judging.unknown(client, answered, body.coverage, body.min_probability)
-    return await written(lambda: _response(answered, shape.top_k, threshold, unknown), shape.size)
+    ids, warnings = await cases.feedback.keep(client, answered)
+    answered = answered._replace(warnings=answered.warnings + warnings)
+    return await written(lambda: with_ids(_response(answered, shape.top_k, threshold, unknown), ids), shape.size)
 
 
 def _abstains(body: PredictRequest) -> bool:

@@ -42,7 +42,7 @@ class Client:
     """What must be true of a client. A removed version is None."""
 
     def __init__(self) -> None:
-        self.version = 0
+        self.version, self.keeps = 0, False
         self.versions: dict[int, Examples | None] = {}
 
     @property
@@ -83,6 +83,7 @@ class Machine(RuleBasedStateMachine):
         self.clients: dict[str, Client] = {}
         self.turn = self.made = 0
         self.known: dict[Any, Any] = {}
+        self.kept: dict[str, dict[str, tuple[str, int]]] = {}
 
     @property
     def api(self) -> httpx.Client:
@@ -104,6 +105,11 @@ class Machine(RuleBasedStateMachine):
         client, body = self.clients[name], answer.json()
         assert (body["version"], body["examples"]) == (client.version, len(client.examples))
         assert body["classes"] == sorted({each.label for each in client.examples})
+
+    def removed(self, name: str, examples: Examples) -> None:
+        """Kept queries with the inputs of removed examples are gone."""
+        gone = {each.drawn for each in examples}
+        self.kept[name] = {id_: each for id_, each in self.kept.get(name, {}).items() if each not in gone}
 
     def pick(self, name: str, number: int) -> Example | None:
         client = self.clients.get(name)
@@ -137,6 +143,7 @@ class Machine(RuleBasedStateMachine):
             return
         self.clients[name].remove({example.id}, keep_history)
         self.changed(name, answer)
+        self.removed(name, (example,))
         assert answer.json()["receipt"]["examples"] == [example.id]
 
     @rule(name=names, label=st.sampled_from(LABELS), keep_history=keeps)
@@ -147,8 +154,10 @@ class Machine(RuleBasedStateMachine):
         if client is None or not gone:
             assert answer.status_code == 404
             return
+        removed = tuple(each for each in client.examples if each.id in gone)
         client.remove(gone, keep_history)
         self.changed(name, answer)
+        self.removed(name, removed)
 
     @rule(name=names, number=numbers, label=st.sampled_from(LABELS))
     def relabel(self, name, number, label):
@@ -212,11 +221,51 @@ class Machine(RuleBasedStateMachine):
         self.clients.setdefault(to, Client()).change(examples)
         self.changed(to, answer)
 
+    @rule(name=names, keeps=keeps)
+    def keep_queries(self, name, keeps):
+        body = {"client_id": name, "support": [], "mode": "append", "keep_queries_s": 3600 * keeps}
+        answer = self.api.post("/adapt", json=body)
+        if name not in self.clients:
+            assert answer.status_code == 404
+            return
+        self.clients[name].change(self.clients[name].examples)
+        self.clients[name].keeps = keeps
+        self.changed(name, answer)
+        if not keeps:
+            self.kept.pop(name, None)
+
+    @rule(name=names, queried=drawn)
+    def query(self, name, queried):
+        answer = self.api.post("/predict", json={"client_id": name, "inputs": [png(*queried)]})
+        if answer.status_code != 200:
+            return
+        [prediction] = answer.json()["predictions"]
+        assert ("id" in prediction) == self.clients[name].keeps
+        if self.clients[name].keeps:
+            self.kept.setdefault(name, {})[prediction["id"]] = queried
+
+    @rule(name=names, of=names, number=numbers, label=st.sampled_from(LABELS))
+    def feedback(self, name, of, number, label):
+        """Also with the id of a prediction of another client."""
+        known = list(self.kept.get(of, {})) or ["none"]
+        asked = known[number % len(known)]
+        answer = self.api.post(f"/clients/{name}/feedback", json={"id": asked, "label": label})
+        queried = self.kept.get(name, {}).get(asked)
+        if queried is None:
+            code = "unknown_prediction" if name in self.clients else "unknown_client"
+            assert (answer.status_code, answer.json()["code"]) == (404, code)
+            return
+        client, [id_] = self.clients[name], answer.json()["ids"]
+        there = any((each.drawn, each.label) == (queried, label) for each in client.examples)
+        client.change(client.examples if there else (*client.examples, Example(id_, queried, label)))
+        self.changed(name, answer)
+
     @rule(name=names)
     def forget(self, name):
         answer = self.api.delete(f"/clients/{name}")
         assert answer.status_code == (204 if name in self.clients else 404)
         self.clients.pop(name, None)
+        self.kept.pop(name, None)
 
     @rule()
     def lose_states(self):
