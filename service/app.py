@@ -18,7 +18,19 @@ from service.api.memory_budget import MemoryBudget, ReleaseMemory
 from service.api.middleware import Normalize, RequestMetrics, SendInPieces
 from service.api.origins import OriginGuard
 from service.api.readiness import Readiness
-from service.api.routes import adapt, clients, examples, feedback, health, models, predict, quality, transfer, versions
+from service.api.routes import (
+    adapt,
+    clients,
+    examples,
+    feedback,
+    health,
+    models,
+    predict,
+    quality,
+    suggest,
+    transfer,
+    versions,
+)
 from service.cards import Catalogue
 from service.engine.base import Engine
 from service.errors import Unavailable
@@ -31,6 +43,7 @@ from service.use_cases.editing import Editing
 from service.use_cases.feedback import Feedback
 from service.use_cases.judging import Judging
 from service.use_cases.learning import Learning
+from service.use_cases.suggesting import Suggesting
 from service.use_cases.transfer import Transfer
 from service.use_cases.versioning import Versioning
 
@@ -43,6 +56,7 @@ ROUTERS = (
     versions.router,
     versions.bodies,
     feedback.bodies,
+    suggest.bodies,
     quality.router,
     quality.bodies,
     transfer.router,
@@ -90,6 +104,7 @@ def create_app(
                 Transfer(learning, decoder),
                 Judging(learning),
                 Feedback(adaptation, store),
+                Suggesting(learning, adaptation, decoder),
             )
             app.state.readiness = Readiness(store, entered, default, decoder)
             await _wait_for_worker(entered)

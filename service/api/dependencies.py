@@ -18,6 +18,7 @@ from service.use_cases.adaptation import Adaptation
 from service.use_cases.editing import Editing
 from service.use_cases.feedback import Feedback
 from service.use_cases.judging import Judging
+from service.use_cases.suggesting import Suggesting
 from service.use_cases.transfer import Transfer
 from service.use_cases.versioning import Versioning
 
@@ -31,6 +32,7 @@ class UseCases(NamedTuple):
     transfer: Transfer
     judging: Judging
     feedback: Feedback
+    suggesting: Suggesting
 
 
 async def use_cases(request: Request) -> UseCases:

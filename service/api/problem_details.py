@@ -21,6 +21,7 @@ from service.api.client_schemas import (
     MoveRequest,
     NewLabel,
     RollbackRequest,
+    SuggestRequest,
 )
 from service.api.schemas import AdaptRequest, PredictRequest, Problem
 from service.errors import BadRequest, Forbidden, HandfulError, HeadTooLarge, TooSlow, Unauthorized, Unprocessable
@@ -42,6 +43,7 @@ DOCUMENTED: list[tuple[type[BaseModel], JsonSchemaMode]] = [
     (CopyRequest, "validation"),
     (EvaluateRequest, "validation"),
     (FeedbackRequest, "validation"),
+    (SuggestRequest, "validation"),
     (Problem, "serialization"),
 ]
 """Schemas that are missing in the signatures of the routes."""

@@ -1,12 +1,20 @@
 """The calls on a client's examples and versions, for both clients: each method makes a request and sends it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
 import httpx
 
-from service.client.requests import Http, evaluate_request, feedback_request, number, path_of, request_of
+from service.client.requests import (
+    Http,
+    evaluate_request,
+    feedback_request,
+    number,
+    path_of,
+    request_of,
+    suggest_request,
+)
 
 Reply = TypeVar("Reply")
 """An answer, or an awaitable of one."""
@@ -76,6 +84,10 @@ class Calls(ABC, Generic[Reply]):
     def feedback(self, client_id: str, prediction: str, label: Any, *, if_match: str | None = None) -> Reply:
         """Make an example of a recent query, by the `id` of its prediction and the right label."""
         return self._send(feedback_request(self._http, client_id, prediction, label, if_match))
+
+    def suggest(self, client_id: str, inputs: Sequence[Any], k: int = 10, *, ids: Sequence[str] | None = None) -> Reply:
+        """The inputs that are most worth a label: `suggestions`, each with its `index`, the most worthy first."""
+        return self._send(suggest_request(self._http, client_id, inputs, k, ids))
 
     def quality(self, client_id: str, *, version: int | None = None) -> Reply:
         """How good a client is, by its own examples: `estimate`, suspected errors, duplicates, and more."""

@@ -55,6 +55,14 @@ def evaluate_request(
     return http.build_request("POST", path_of(client_id, "evaluate"), json=body)
 
 
+def suggest_request(
+    http: Http, client_id: str, inputs: Sequence[Any], k: int, ids: Sequence[str] | None
+) -> httpx.Request:
+    """POST /clients/{client_id}/suggest."""
+    body = {"inputs": [_plain(one) for one in inputs], "k": k} | ({} if ids is None else {"ids": list(ids)})
+    return http.build_request("POST", path_of(client_id, "suggest"), json=body)
+
+
 def forget_request(http: Http, client_id: str) -> httpx.Request:
     """DELETE /clients/{client_id}."""
     return http.build_request("DELETE", path_of(client_id))

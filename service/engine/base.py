@@ -103,6 +103,16 @@ class Engine(Protocol):
         """
         ...
 
+    async def features(self, model: str, queries: Array, *, share: Share = NOBODY) -> Array:
+        """Features (q, d) of queries: those of the model's encoder, or else the numbers of the inputs.
+
+        Args:
+            model: Name of the model.
+            queries: Inputs (q, *input).
+            share: The tenant and the client.
+        """
+        ...
+
     def evict(self, key: str) -> None:
         """Remove a state from the cache."""
         ...

@@ -118,6 +118,14 @@ class Device:
         [whole] = self._supported([job])
         return self._familiar(whole, query)
 
+    def features(self, model: str, inputs: Array, tenant: str) -> Array:
+        """Features (n, d) of inputs (n, *input), or their numbers if the model encodes nothing."""
+        if not self.encodes(model):
+            return inputs.reshape(len(inputs), -1).astype(np.float32)
+        [features] = self.encode(model, [inputs], [tenant])
+        found: Array = features.flatten(1).float().cpu().numpy()
+        return found
+
     def judges_familiarity(self, model: str) -> bool:
         """Whether a model may tell how familiar queries are: it classifies feature vectors that all clients share."""
         return self.encodes(model) and self._learners[model].kind is Kind.CLASSIFICATION

@@ -10,7 +10,7 @@ from service.arrays import TEXT, Array, Arrays, SupportSet, pack_texts, unpack_t
 from service.engine.base import NOBODY, Share
 from service.errors import BadRequest, Busy, DeadlineExceeded, Diverged, HandfulError, TooCostly, Unavailable
 
-VERSION = 6
+VERSION = 7
 """Version of this protocol. Both ends must have the same version."""
 
 DTYPES = ("float32", "float64", "float16", "uint8", "int64", "bool")
@@ -79,6 +79,15 @@ class Familiar(Message):
     share: Share = NOBODY
 
 
+class Encode(Message):
+    """Encode queries. The fields are the arguments of `Engine.features`."""
+
+    id: int
+    model: str
+    queries: Array
+    share: Share = NOBODY
+
+
 class Evict(Message):
     """Remove a state from the cache."""
 
@@ -126,7 +135,7 @@ class Failed(Message):
     detail: str
 
 
-ToWorker = Adapt | Predict | HoldOut | Familiar | Evict | Cancel
+ToWorker = Adapt | Predict | HoldOut | Familiar | Encode | Evict | Cancel
 ToApi = Hello | Heartbeat | Adapted | Answered | HeldOut | NotCached | Failed
 
 ERRORS: dict[str, type[HandfulError]] = {
