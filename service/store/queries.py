@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from itertools import accumulate, islice
 from typing import NamedTuple
 
+import numpy as np
 from pydantic import ValidationError
 from redis.exceptions import ResponseError
 
 from service.arrays import Array
+from service.executor import Executor
 from service.store.checksums import seal
 from service.store.connect import Client
 from service.store.examples import Form, digest, form_of, from_raw, to_raw
@@ -19,6 +21,7 @@ from service.store.records import Blob, ClientKey, Record
 from service.store.redis_client import is_other_type
 from service.store.scripts import KEEP_QUERIES
 
+THREADS = Executor("queries")
 DIGEST = 16
 """Characters of a digest."""
 
@@ -28,6 +31,11 @@ class Bounds(NamedTuple):
 
     queries: int
     size: int
+
+    def most(self, form: Form) -> int:
+        """The most queries of a form that can be within the bounds, so that no more are looked at."""
+        size = 1 if form.dtype == "text" else max(1, form.numbers() * np.dtype(form.dtype).itemsize)
+        return max(1, min(self.queries, self.size // size))
 
     def after(self, values: Sequence[bytes]) -> int:
         """The most bytes that may be kept after a query, so that all are within the bounds with it."""
@@ -58,8 +66,9 @@ class Queries:
         Returns:
             How many were kept: none if the client has changed since `record` was read.
         """
-        form = form_of(inputs).model_dump_json().encode()
-        values = [digest(raw).encode() + form + b"\n" + raw for raw in to_raw(inputs)]
+        form = form_of(inputs)
+        last = inputs[-self._bounds.most(form) :]
+        values = await THREADS.run(lambda: _values(form, last), form.numbers() * len(last))
         if not (count := self._bounds.fitting(values)):
             return 0
         pairs = [part for each in zip(ids[-count:], values[-count:], strict=True) for part in each]
@@ -77,6 +86,11 @@ class Queries:
             if is_other_type(error):
                 return None
             raise
+
+
+def _values(form: Form, inputs: Array) -> list[bytes]:
+    head = form.model_dump_json().encode() + b"\n"
+    return [digest(raw).encode() + head + raw for raw in to_raw(inputs)]
 
 
 def _parsed(value: Blob) -> Array | None:
