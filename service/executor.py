@@ -10,6 +10,9 @@ Result = TypeVar("Result")
 SMALL = 32_768
 """Bytes or numbers that take about a millisecond: less than waking a thread."""
 
+BYTES_PER_EXAMPLE = 500
+"""What takes as long as the bookkeeping of one example."""
+
 
 class Executor:
     """Two threads: each may hold a whole request in memory, so there are few."""

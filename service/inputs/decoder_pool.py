@@ -12,7 +12,10 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -25,6 +28,8 @@ from service.inputs.decoder_process import LENGTH, LENGTHS, packed
 from service.inputs.kind import Decoded, InputKind, InputWarning
 from service.inputs.limits import Limits
 
+Bytes = bytes | bytearray
+
 BYTES_PER_PIXEL = 12
 """Memory for a decoded image and a rotated copy."""
 SPARE_BYTES = 256 * 2**20
@@ -32,7 +37,8 @@ SPARE_BYTES = 256 * 2**20
 
 
 class DecoderPool:
-    """Decodes files in `count` processes. Each starts when it is first needed.
+    """Decodes files in `count` processes. The first request starts all of them. Threads talk with them, because large
+    requests would hold the event loop.
 
     Args:
         count: Processes.
@@ -49,6 +55,8 @@ class DecoderPool:
         self._free: asyncio.LifoQueue[DecoderProcess] = asyncio.LifoQueue()
         self._shares: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._running: set[asyncio.Task[Decoded]] = set()
+        self._threads = ThreadPoolExecutor(count, thread_name_prefix="decoder")
+        self._started = False
         for process in self.processes:
             self._free.put_nowait(process)
 
@@ -61,7 +69,8 @@ class DecoderPool:
             DeadlineExceeded: The process did not answer in time.
             Unavailable: No process can be started.
         """
-        request = marshal.dumps((kind.model_dump(), list(map(packed, raw)), list(fields), tuple(self._limits)))
+        request = partial(_request, kind, raw, fields, self._limits)
+        self._start()
         share = self._shares.setdefault(tenant, asyncio.Semaphore(self._share))
         process = await self._wait(share)
         task = asyncio.create_task(self._ask(process, request, share, _field(fields)))
@@ -74,7 +83,13 @@ class DecoderPool:
         self._end_all()
         await asyncio.gather(*self._running, return_exceptions=True)
         self._end_all()
-        await asyncio.sleep(0)  # transports close in the next turn of the loop
+        self._threads.shutdown(wait=False)
+
+    def _start(self) -> None:
+        if not self._started:
+            self._started = True
+            for process in self.processes:
+                self._threads.submit(process.start)
 
     def _end_all(self) -> None:
         for process in self.processes:
@@ -98,15 +113,18 @@ class DecoderPool:
         except TimeoutError:
             raise Busy(f"No image decoder was free for {self.wait_s:g} s. Send fewer or smaller images.") from None
 
-    async def _ask(self, process: "DecoderProcess", request: bytes, share: asyncio.Semaphore, field: str) -> Decoded:
+    async def _ask(
+        self, process: "DecoderProcess", request: Callable[[], bytes], share: asyncio.Semaphore, field: str
+    ) -> Decoded:
         try:
             async with asyncio.timeout(self.wait_s):
-                head, numbers = await process.ask(request)
+                asked = asyncio.get_running_loop().run_in_executor(self._threads, process.ask, request)
+                head, numbers = await asked
         except TimeoutError:
             process.end()
             metrics.decoders_ended.labels("deadline").inc()
             raise DeadlineExceeded(f"The images were not decoded within {self.wait_s:g} s.", field=field) from None
-        except (EOFError, ConnectionError):
+        except (EOFError, OSError):
             raise self._died(process, field) from None
         finally:
             self._free.put_nowait(process)
@@ -122,7 +140,7 @@ class DecoderPool:
             detail = "could not be decoded: the decoder failed. Send them in another format."
         return Unprocessable(f"{field}: the images {detail}", field=field)
 
-    def _read(self, head: dict[str, Any], numbers: bytes, field: str) -> Decoded:
+    def _read(self, head: dict[str, Any], numbers: Bytes, field: str) -> Decoded:
         if "refusal" in head:
             raise Unprocessable(head["refusal"], field=head["field"])
         if "failure" in head:
@@ -141,21 +159,28 @@ def _field(fields: Sequence[str]) -> str:
 
 
 class DecoderProcess:
-    """One process. It starts at the first request, and again at the first request after it has ended."""
+    """One process, used by one thread at a time. It starts again at the first request after it has ended."""
 
     def __init__(self, cpu_s: float, memory_bytes: int) -> None:
         self._arguments = [str(cpu_s), str(memory_bytes)]
         self.process: subprocess.Popen[bytes] | None = None
+        self._in_use = threading.Lock()
 
-    async def ask(self, request: bytes) -> tuple[dict[str, Any], bytes]:
-        """Send a request. Returns the head and the numbers of the answer. Raises EOFError or ConnectionError if the
-        process ends."""
-        if self.process is None:
-            await self._start()
-        self._writer.write(LENGTH.pack(len(request)))
-        self._writer.write(request)
-        head, numbers = LENGTHS.unpack(await self._reader.readexactly(LENGTHS.size))
-        return orjson.loads(await self._reader.readexactly(head)), await self._reader.readexactly(numbers)
+    def start(self) -> None:
+        """Start the process if it does not run. Raises Unavailable."""
+        with self._in_use:
+            self._start()
+
+    def ask(self, request: Callable[[], bytes]) -> tuple[dict[str, Any], Bytes]:
+        """Send a request. Returns the head and the numbers of the answer. Raises Unavailable, EOFError or OSError if
+        the process ends."""
+        with self._in_use:
+            self._start()
+            content = request()
+            self._socket.sendall(LENGTH.pack(len(content)))
+            self._socket.sendall(content)
+            head, numbers = LENGTHS.unpack(self._received(LENGTHS.size))
+            return orjson.loads(self._received(head)), self._received(numbers)
 
     def end(self) -> int | None:
         """Kill the process. Returns its exit status, or minus the signal that ended it; None if it never started."""
@@ -163,19 +188,30 @@ class DecoderProcess:
             return None
         self.process.kill()  # does not change the status of a process that has ended
         status, self.process = self.process.wait(), None
-        self._writer.transport.abort()
+        with self._in_use:  # a thread that waits for an answer reads the end of the file now
+            self._socket.close()
         return status
 
-    async def _start(self) -> None:
+    def _received(self, size: int) -> Bytes:
+        content = bytearray(size)
+        rest = memoryview(content)
+        while rest:
+            count = self._socket.recv_into(rest)
+            if not count:
+                raise EOFError
+            rest = rest[count:]
+        return content
+
+    def _start(self) -> None:
+        if self.process is not None:
+            return
         ours, theirs = socket.socketpair()
-        try:
-            self.process = await asyncio.to_thread(self._popen, theirs)
-        except OSError as error:
-            ours.close()
-            raise Unavailable("No image decoder can be started.") from error
-        finally:
-            theirs.close()
-        self._reader, self._writer = await asyncio.open_unix_connection(sock=ours)
+        with theirs:
+            try:
+                self.process, self._socket = self._popen(theirs), ours
+            except OSError as error:
+                ours.close()
+                raise Unavailable("No image decoder can be started.") from error
 
     def _popen(self, connection: socket.socket) -> subprocess.Popen[bytes]:
         fd = connection.fileno()
@@ -186,3 +222,7 @@ class DecoderProcess:
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
+
+
+def _request(kind: InputKind, raw: Sequence[Any], fields: Sequence[str], limits: Limits) -> bytes:
+    return marshal.dumps((kind.model_dump(), list(map(packed, raw)), list(fields), tuple(limits)))

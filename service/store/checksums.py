@@ -5,9 +5,9 @@ writes digests.
 """
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
@@ -18,7 +18,7 @@ from service.store.examples import Entry, Example, digest
 from service.store.records import Blob, Gone, Record, Snapshot, StateKey
 
 Sealed = TypeVar("Sealed", bound=BaseModel)
-VERSION: TypeAdapter[Snapshot | Gone] = TypeAdapter(Snapshot | Gone)
+VERSION: TypeAdapter[Snapshot | Gone] = TypeAdapter(Annotated[Snapshot | Gone, Field(union_mode="left_to_right")])
 
 MARK = b',"digest":"'
 """No string inside a record can contain this, because JSON escapes quotes."""

@@ -2,12 +2,14 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 import redis.asyncio as redis
 from redis.exceptions import ResponseError
 
 from service.errors import CorruptRecord
+from service.executor import BYTES_PER_EXAMPLE, Executor
 from service.store import answers
 from service.store.answers import AnsweredBefore, Answers
 from service.store.checksums import parse_record, seal, tag_state
@@ -19,6 +21,8 @@ from service.store.records import Blob, ClientKey, Draft, Record, StateKey, unex
 from service.store.redis_client import is_other_type
 from service.store.retries import no_retry
 from service.store.scripts import WRITE, WRITE_ONCE
+
+THREADS = Executor("commit")
 
 WRITTEN, ANSWERED = 1, 2
 """Return values of the scripts. They return 0 if the client has changed."""
@@ -109,7 +113,8 @@ class Commits:
         if new and old is not None:
             raise AlreadyThere
         history = EMPTY if old is None else await read_history(self._redis, version.client)
-        return next_change(version.client, draft, found, history, self._keep)
+        change = partial(next_change, version.client, draft, found, history, self._keep)
+        return await THREADS.run(change, history.size() + BYTES_PER_EXAMPLE * len(draft.examples))
 
     def _answered(self, draft: Draft, old: Record) -> bool:
         """Whether the record is of the same request. Then its process died before it stored the answer."""
@@ -135,9 +140,9 @@ class Commits:
         places = [value for each in listed for value in (each.score, each.member)]
         keys = [*client_keys(client), *(each.key for each in listed)]
         lean = record.model_copy(update={"receipt": None})  # every predict reads it, and a receipt may be long
-        values = text, seal(lean), record.version, seal(change.snapshot), int(change.fresh), version.state
+        values = text, seal(lean), record.version, change.snapshot, int(change.fresh), version.state
         arguments: list[Any] = [*values, record.seconds_left(self._state_ttl_s)]
-        for several in (places, *change.arguments()):
+        for several in (places, *change.arguments):
             arguments += [len(several), *several]
         script = WRITE
         if draft.request is not None and not self._lists.elsewhere:

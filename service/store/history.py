@@ -23,6 +23,10 @@ class History(NamedTuple):
     inputs: Sequence[bytes]
     readable: bool = True
 
+    def size(self) -> int:
+        """The bytes to parse."""
+        return sum(len(text or b"") for each in (self.versions, self.examples) for text in each.values())
+
     def kept(self, first: int, last: int) -> dict[int, Snapshot | Gone]:
         """The readable versions from `first` to `last`."""
         numbers = [int(field) for field in self.versions if field.isdigit() and first <= int(field) <= last]
@@ -56,26 +60,17 @@ async def read_history(redis: Client, client: ClientKey) -> History:
 class Change(NamedTuple):
     """The next version, and what it changes.
 
-    fresh  nothing that is stored stays
-    added  examples to write
-    unused rows to delete
-    gone   versions to delete, with their receipts
-    lost   digests of inputs whose kept queries are to be deleted; `*` for all
+    record     the record of the version
+    snapshot   the version as it is stored
+    fresh      whether nothing that is stored stays
+    arguments  the last lists of WRITE: rows to add, rows to delete, versions to delete or to replace by a receipt,
+               digests of inputs whose kept queries are to be deleted, `*` for all
     """
 
     record: Record
-    snapshot: Snapshot
+    snapshot: bytes
     fresh: bool
-    added: list[Example]
-    unused: list[bytes]
-    gone: dict[bytes, bytes]
-    lost: list[str]
-
-    def arguments(self) -> list[list[Any]]:
-        """The last lists of WRITE."""
-        added = [part for example in self.added for part in (example.row, _entry(example), example.raw)]
-        gone = [part for each in self.gone.items() for part in each]
-        return [added, list(self.unused), gone, list(self.lost)]
+    arguments: tuple[list[Any], list[bytes], list[bytes], list[str]]
 
 
 def next_change(client: ClientKey, draft: Draft, found: Record | None, history: History, keep: int) -> Change:
@@ -102,9 +97,16 @@ def next_change(client: ClientKey, draft: Draft, found: Record | None, history: 
     receipts = {field: seal(each) for field, each in known.items() if isinstance(each, Gone)}
     gone |= {field: receipt for field, receipt in receipts.items() if receipt != stored.versions.get(field)}
     unused = sorted({*stored.examples, *stored.inputs} - {b"%d" % row for row in used})
+    rows = [part for example in added for part in (example.row, _entry(example), example.raw)]
+    versions = [part for each in gone.items() for part in each]
+    return Change(record, seal(snapshot), fresh, (rows, unused, versions, _lost(draft, record, old, fresh=fresh)))
+
+
+def _lost(draft: Draft, record: Record, old: Record | None, *, fresh: bool) -> list[str]:
+    """Digests of the inputs whose kept queries are to be deleted: those of removed examples. `*`, all, if nothing stays
+    of the client or if it asks for less time than before."""
     less = old is not None and record.keep_queries_s < old.keep_queries_s
-    lost = ["*"] if fresh or less else [example.digest for example in draft.removed]
-    return Change(record, snapshot, fresh, added, unused, gone, lost)
+    return ["*"] if fresh or less else [example.digest for example in draft.removed]
 
 
 def _place(

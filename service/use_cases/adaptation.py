@@ -154,7 +154,7 @@ class Adaptation:
             return known
         decoded = await self._decoded(client, card, teaching)
         classes, ids = card.kind == "classification", [one.id for one in given]
-        gathered = gather(known, decoded.array(), labels, ids, classes=classes, twice=teaching.twice)
+        gathered = await gather(known, decoded.array(), labels, ids, classes=classes, twice=teaching.twice)
         return gathered._replace(warnings=decoded.warnings + gathered.warnings)
 
     async def _decoded(self, client: ClientKey, card: Card, teaching: Teaching) -> Decoded:

@@ -8,9 +8,12 @@ import orjson
 
 from service.arrays import Array
 from service.errors import Conflict
+from service.executor import BYTES_PER_EXAMPLE, Executor
 from service.inputs.kind import InputWarning
 from service.store.examples import Example, Form, content_id, digest, form_of, free_id, to_raw
 from service.store.reading import Contents
+
+THREADS = Executor("gather")
 
 WARNINGS = 20
 """Warnings of one kind in an answer."""
@@ -108,7 +111,7 @@ class Gatherer:
         return found
 
 
-def gather(
+async def gather(
     known: Gathered,
     inputs: Array,
     labels: Sequence[Any],
@@ -117,7 +120,7 @@ def gather(
     classes: bool,
     twice: bool,
 ) -> Gathered:
-    """Add new examples to known ones.
+    """Add new examples to known ones; many or large ones in a thread.
 
     Args:
         known: The examples that the client has.
@@ -133,9 +136,13 @@ def gather(
     form = form_of(inputs)
     if known.form not in (None, form):
         raise Conflict("The client's examples were made for another input size of this model. Replace them all.")
-    gatherer = Gatherer(known.examples, known.labels, contradictions=classes, duplicates=twice)
-    new = gatherer.add(inputs, labels, ids)
-    return Gathered(gatherer.examples, gatherer.labels, new, form, gatherer.warnings())
+
+    def work() -> Gathered:
+        gatherer = Gatherer(known.examples, known.labels, contradictions=classes, duplicates=twice)
+        new = gatherer.add(inputs, labels, ids)
+        return Gathered(gatherer.examples, gatherer.labels, new, form, gatherer.warnings())
+
+    return await THREADS.run(work, inputs.nbytes + BYTES_PER_EXAMPLE * (len(known.examples) + len(ids)))
 
 
 def known_of(contents: Contents) -> Gathered:

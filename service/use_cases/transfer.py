@@ -63,7 +63,8 @@ class Transfer:
         self, client: ClientKey, file: ClientFile, card: Card, expected: Collection[str] | None
     ) -> Adapted:
         clock, after = Clock(), await self._learning.expected(client, expected)
-        return await self._learning.learn(client, self._lesson(file, card, NOTHING), clock, after=after)
+        lesson = await self._lesson(file, card, NOTHING)
+        return await self._learning.learn(client, lesson, clock, after=after)
 
     async def _append(
         self, client: ClientKey, file: ClientFile, card: Card, expected: Collection[str] | None
@@ -74,16 +75,17 @@ class Transfer:
         if record.model != card.name:
             raise Conflict(f"The client's model is {record.model!r}, and that of the file is {card.name!r}.")
         checked_new_labels(card, record, file.labels)
-        lesson = self._lesson(file, card, known_of(contents))._replace(extends=record, expires_at=record.expires_at)
+        lesson = await self._lesson(file, card, known_of(contents))
+        lesson = lesson._replace(extends=record, expires_at=record.expires_at)
         return await self._learning.learn(client, lesson, clock, after=record)
 
-    def _lesson(self, file: ClientFile, card: Card, known: Gathered) -> Lesson:
+    async def _lesson(self, file: ClientFile, card: Card, known: Gathered) -> Lesson:
         """What the client has, and the examples of the file with their ids and times."""
         header, gathered = file.header, known
         self._learning.support_sets.check_examples(card, len(known.examples) + len(file.labels))
         if file.inputs is not None:
             classes = card.kind == "classification"
-            gathered = gather(known, file.inputs, file.labels, header.ids, classes=classes, twice=False)
+            gathered = await gather(known, file.inputs, file.labels, header.ids, classes=classes, twice=False)
         times, old = dict(zip(header.ids, header.times, strict=True)), {example.id for example in known.examples}
         examples = [
             each if each.id in old else each._replace(created_at=times.get(each.id, each.created_at))

@@ -134,17 +134,27 @@ def test_a_process_that_crashes_is_replaced():
 
 def test_a_tenant_that_keeps_its_share_busy_leaves_a_process_to_others():
     async def test(pool: DecoderPool) -> None:
-        await decode(pool, png("L"))
-        [stopped] = pids(pool)
-        os.kill(stopped, signal.SIGSTOP)
+        next_one = pool.processes[-1]
+        await asyncio.to_thread(next_one.start)
+        os.kill(next_one.process.pid, signal.SIGSTOP)
         greedy = [asyncio.create_task(decode(pool, png("L"), tenant="greedy")) for _ in range(5)]
         await asyncio.sleep(0)
         await decode(pool, png("L"), tenant="modest")
         assert not any(task.done() for task in greedy)
-        os.kill(stopped, signal.SIGCONT)
+        os.kill(next_one.process.pid, signal.SIGCONT)
         await asyncio.gather(*greedy)
 
     running(test, pool(count=2, share=1))
+
+
+def test_the_first_request_starts_all_processes():
+    async def test(pool: DecoderPool) -> None:
+        await decode(pool, png("L"))
+        async with asyncio.timeout(LATER):
+            while len(pids(pool)) < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+    running(test, pool(count=2))
 
 
 def test_a_caller_that_leaves_does_not_end_the_process():
