@@ -11,7 +11,7 @@ from service.arrays import Array, Arrays, SupportSet
 from service.engine.base import NOBODY, Share, StateNotCached
 from service.engine.batch_queue import BatchQueue, Limits
 from service.engine.budget import LARGE_ADAPT_S, LARGE_PREDICT_S, Budget
-from service.engine.costs import Cost
+from service.engine.costs import FREE, Cost
 from service.engine.deadline import within
 from service.engine.device import Device
 from service.engine.feature_cache import FeatureCache
@@ -145,7 +145,7 @@ class Worker:
 
     def submit_features(self, model: str, queries: Array, share: Share = NOBODY) -> "asyncio.Future[Array]":
         """Queue queries to be encoded. Raises TooCostly, Busy, Unavailable."""
-        cost = self.budget.encode(model, len(queries))
+        cost = self.budget.encode(model, len(queries)) if self._adapting.encodes(model) else FREE
         large = LargeEncode(model, queries, share[0], cost)
         return self._large_predicts.submit(large, model, len(queries), cost, share)
 
