@@ -27,7 +27,7 @@ from models.learner import Episode, Learner, Support, full_mask
 from service.arrays import Array
 from service.cards import Catalogue
 from service.settings import ZOO
-from service.use_cases.suggestion import LEAST_WEIGHT, most_worthy, resemblance
+from service.use_cases.suggestion import LEAST, most_worthy, resemblance
 
 PAGE, PICTURE = ROOT / "docs/clients.md", ROOT / "docs/suggest.png"
 CARDS = Catalogue(ZOO)
@@ -77,7 +77,7 @@ def by_margin(rng: np.random.Generator, features: Array, probabilities: Array | 
 def by_distance(_: np.random.Generator, features: Array, probabilities: Array | None) -> Sequence[int]:
     """Farthest first, times the uncertainty."""
     unlike = 1 - resemblance(features)
-    weights = np.ones(len(features)) if probabilities is None else 1 - probabilities.max(-1) + LEAST_WEIGHT
+    weights = np.ones(len(features)) if probabilities is None else 1 - probabilities.max(-1) + LEAST
     chosen = [int(weights.argmax())]
     while len(chosen) < ASKED:
         worth = unlike[chosen].min(0) * weights
@@ -93,6 +93,13 @@ RULES: Mapping[str, Rule] = {
     "coverage alone": lambda _, features, __: most_worthy(features, None, ASKED).places,
     RULE: lambda _, features, probabilities: most_worthy(features, probabilities, ASKED).places,
 }
+POWERS: Mapping[str, Rule] = {
+    f"power {power}": lambda _, features, probabilities, power=power: (
+        most_worthy(features, probabilities, ASKED, power).places
+    )
+    for power in (0.15, 0.5, 1.0)
+}
+"""More rules, to choose from on validation classes."""
 
 
 class Source(NamedTuple):
@@ -128,13 +135,20 @@ def measured(data: Path, folder: Path, split: str) -> dict[str, dict[str, Array]
         source = source_of(scene.kind, data, split, folder)
         for seed in track(range(EPISODES[split]), scene.title, console=Console(stderr=True)):
             if (scene.title, seed) not in known:
-                found = known[scene.title, seed] = curves_of(scene, source, seed)
+                found = known[scene.title, seed] = curves_of(scene, source, rules_of(split), seed)
                 with file.open("a") as lines:
                     lines.write(json.dumps([[scene.title, seed], found]) + "\n")
     return {
-        scene.title: {rule: np.array([known[scene.title, i][rule] for i in range(EPISODES[split])]) for rule in RULES}
+        scene.title: {
+            rule: np.array([known[scene.title, i][rule] for i in range(EPISODES[split])]) for rule in rules_of(split)
+        }
         for scene in SCENES
     }
+
+
+def rules_of(split: str) -> Mapping[str, Rule]:
+    """What is compared on the classes of a split."""
+    return RULES if split == "test" else {**RULES, **POWERS}
 
 
 def source_of(kind: str, data: Path, split: str, folder: Path) -> Source:
@@ -146,7 +160,7 @@ def source_of(kind: str, data: Path, split: str, folder: Path) -> Source:
 
 
 @torch.no_grad()
-def curves_of(scene: Scene, source: Source, seed: int) -> dict[str, list[float]]:
+def curves_of(scene: Scene, source: Source, rules: Mapping[str, Rule], seed: int) -> dict[str, list[float]]:
     """The accuracy of each rule after each round, in one episode."""
     rng = np.random.default_rng(seed)
     episode = source.sampler.episode(rng, Shape(WAYS, scene.shots, scene.queries))
@@ -156,7 +170,7 @@ def curves_of(scene: Scene, source: Source, seed: int) -> dict[str, list[float]]
     pool = rng.permutation(pool)
     return {
         name: curve(scene.kind, source, episode, pool, rule, np.random.default_rng(seed))
-        for name, rule in RULES.items()
+        for name, rule in rules.items()
     }
 
 
