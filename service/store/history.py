@@ -104,9 +104,9 @@ def next_change(client: ClientKey, draft: Draft, found: Record | None, history: 
 
 def _lost(draft: Draft, record: Record, old: Record | None, *, fresh: bool) -> list[str]:
     """Digests of the inputs whose kept queries are to be deleted: those of removed examples. `*`, all, if nothing stays
-    of the client or if it asks for less time than before."""
-    less = old is not None and record.keep_queries_s < old.keep_queries_s
-    return ["*"] if fresh or less else [example.digest for example in draft.removed]
+    of the client, if it asks for less time than before, or if its model takes other inputs."""
+    changed = old is None or record.keep_queries_s < old.keep_queries_s or record.input != old.input
+    return ["*"] if fresh or changed else [example.digest for example in draft.removed]
 
 
 def _place(

@@ -43,11 +43,11 @@ class Feedback:
     async def _keep(self, client: ClientKey, answered: Answered, ids: list[str]) -> int:
         record = answered.current
         for _ in range(TRIES):
+            if not record.keep_queries_s or record.input != answered.record.input:
+                break
             if count := await self._store.keep_queries(client, record, ids, answered.decoded):
                 return count
             record = await self._store.record(client)
-            if not record.keep_queries_s:
-                break
         return 0
 
     async def give(

@@ -185,6 +185,17 @@ def test_a_shorter_time_forgets_what_was_kept_for_longer(kept, redis, seconds):
     assert feedback(kept, prediction["id"]).status_code == 404
 
 
+def test_a_model_of_other_inputs_forgets_what_was_kept(kept, redis):
+    [prediction] = predict(kept)
+    adapt(kept, wave(), model="sinusoid").raise_for_status()
+    assert redis.keys("*queries*") == []
+    assert feedback(kept, prediction["id"], 1.0).json()["code"] == "unknown_prediction"
+    past = kept.post("/predict", json={"client_id": "alice", "inputs": [png("Z")], "version": 1}).json()
+    assert "id" not in past["predictions"][0]
+    assert [each["code"] for each in past["warnings"]] == ["not_kept"]
+    assert redis.keys("*queries*") == []
+
+
 @pytest.mark.parametrize(("seconds", "detail"), [(10**9, "at most 604800 s"), (-1, "greater"), (1.5, "integer")])
 def test_a_time_over_the_limit_is_refused(api, seconds, detail):
     answer = adapt(api, keep_queries_s=seconds)
