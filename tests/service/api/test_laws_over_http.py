@@ -84,6 +84,8 @@ class Machine(RuleBasedStateMachine):
         self.turn = self.made = 0
         self.known: dict[Any, Any] = {}
         self.kept: dict[str, dict[str, tuple[str, int]]] = {}
+        for name in NAMES:  # otherwise most operations would find no client
+            self.teach(name, [(("L", 0), "L"), (("V", 0), "V")], keeps=True)
 
     @property
     def api(self) -> httpx.Client:
@@ -115,12 +117,18 @@ class Machine(RuleBasedStateMachine):
         client = self.clients.get(name)
         return client.examples[number % len(client.examples)] if client and client.examples else None
 
-    @rule(name=names, pairs=taught)
-    def adapt(self, name, pairs):
+    @rule(name=names, pairs=taught, keeps=keeps)
+    def adapt(self, name, pairs, keeps):
+        self.teach(name, pairs, keeps=keeps)
+
+    def teach(self, name: str, pairs: list, *, keeps: bool) -> None:
         body, after = self.new(pairs, ())
-        answer = self.api.post("/adapt", json={"client_id": name, "support": body})
+        answer = self.api.post("/adapt", json={"client_id": name, "support": body, "keep_queries_s": 3600 * keeps})
         self.clients.setdefault(name, Client()).change(after)
         self.changed(name, answer)
+        self.clients[name].keeps = keeps
+        if not keeps:
+            self.kept.pop(name, None)
 
     @rule(name=names, pairs=taught)
     def append(self, name, pairs):
@@ -221,32 +229,27 @@ class Machine(RuleBasedStateMachine):
         self.clients.setdefault(to, Client()).change(examples)
         self.changed(to, answer)
 
-    @rule(name=names, keeps=keeps)
-    def keep_queries(self, name, keeps):
-        body = {"client_id": name, "support": [], "mode": "append", "keep_queries_s": 3600 * keeps}
-        answer = self.api.post("/adapt", json=body)
-        if name not in self.clients:
-            assert answer.status_code == 404
-            return
-        self.clients[name].change(self.clients[name].examples)
-        self.clients[name].keeps = keeps
-        self.changed(name, answer)
-        if not keeps:
-            self.kept.pop(name, None)
+    def query(self, name: str, queried: list[tuple[str, int]]) -> None:
+        answer = self.api.post("/predict", json={"client_id": name, "inputs": [png(*each) for each in queried]})
+        if answer.status_code == 200:
+            self.answered(name, answer, queried)
 
-    @rule(name=names, queried=drawn)
-    def query(self, name, queried):
-        answer = self.api.post("/predict", json={"client_id": name, "inputs": [png(*queried)]})
-        if answer.status_code != 200:
-            return
-        [prediction] = answer.json()["predictions"]
-        assert ("id" in prediction) == self.clients[name].keeps
-        if self.clients[name].keeps:
-            self.kept.setdefault(name, {})[prediction["id"]] = queried
+    def answered(self, name: str, answer: httpx.Response, queried: list[tuple[str, int]]) -> None:
+        """Predictions have ids if their queries are kept."""
+        ids = [each["id"] for each in answer.json()["predictions"] if "id" in each]
+        assert len(ids) == (len(queried) if self.clients[name].keeps else 0)
+        self.kept.setdefault(name, {}).update(zip(ids, queried, strict=False))
 
-    @rule(name=names, of=names, number=numbers, label=st.sampled_from(LABELS))
-    def feedback(self, name, of, number, label):
-        """Also with the id of a prediction of another client."""
+    @rule(
+        name=names,
+        of=names,
+        queried=st.lists(drawn, min_size=1, max_size=3),
+        number=numbers,
+        label=st.sampled_from(LABELS),
+    )
+    def feedback(self, name, of, queried, number, label):
+        """Ask, and then feed back on any prediction, also on one of another client."""
+        self.query(of, queried)
         known = list(self.kept.get(of, {})) or ["none"]
         asked = known[number % len(known)]
         answer = self.api.post(f"/clients/{name}/feedback", json={"id": asked, "label": label})
@@ -284,6 +287,7 @@ class Machine(RuleBasedStateMachine):
         elif len({each.label for each in found}) < 2:
             assert answer.json()["code"] == "too_few_examples"
         else:
+            self.answered(name, answer, [("V", 1)])
             [predicted] = answer.json()["predictions"]
             assert predicted["probabilities"] == pytest.approx(self.expected(found), abs=1e-4)
 
