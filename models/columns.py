@@ -4,8 +4,10 @@ A number is one feature, a boolean is 0 or 1, and a text is one feature for each
 Needs no torch, so that the API can use it.
 """
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import NamedTuple, TypedDict
 
 import numpy as np
@@ -52,6 +54,16 @@ def type_of(value: Value) -> str | None:
     if value is None:
         return None
     return "boolean" if isinstance(value, bool) else "text" if isinstance(value, str) else "number"
+
+
+def cell(text: str) -> Value:
+    """A cell of a CSV file: a number if it reads as one, else a text; None if it is empty or NaN."""
+    stripped = text.strip()
+    try:
+        number = float(stripped)
+    except ValueError:
+        return stripped or None
+    return None if math.isnan(number) else number
 
 
 def fit(rows: Sequence[Row]) -> list[Column]:
@@ -106,6 +118,13 @@ def width(columns: Sequence[Column]) -> int:
 
 def _width(column: Column) -> int:
     return 0 if column["ignored"] else len(column["values"]) or 1
+
+
+def places(columns: Sequence[Column]) -> list[tuple[str, slice]]:
+    """The name of each column that is used, and its features in a row."""
+    used = [column for column in columns if not column["ignored"]]
+    ends = list(accumulate((_width(column) for column in used), initial=0))
+    return [(column["name"], slice(*ends[i : i + 2])) for i, column in enumerate(used)]
 
 
 def encode(rows: Sequence[Row], columns: Sequence[Column]) -> NDArray[np.float32]:

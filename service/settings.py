@@ -174,6 +174,19 @@ class Settings(BaseSettings):
         description="Maximum memory that one adapt may take on the device, as estimated; larger jobs are refused.",
     )
 
+    log_format: Literal["console", "json"] = Field("console", description="Form of the log lines on stderr.")
+    log_requests: bool = Field(
+        False,
+        description="Log each answer with its id, route, status and time. Paths, queries and bodies are not logged.",
+    )
+    tracing: bool = Field(
+        False,
+        description="Send OpenTelemetry traces of requests to `OTEL_EXPORTER_OTLP_ENDPOINT`. Needs the extra otel.",
+    )
+
+    playground: bool = Field(
+        True, description="Serve the playground, a page to try the service in a browser, at GET /."
+    )
     root_path: Annotated[str, StringConstraints(pattern=r"^(/[A-Za-z0-9._~-]+)*$")] = Field(
         "", description="Path prefix that a proxy serves the API under, such as /handful."
     )
@@ -206,6 +219,7 @@ class Settings(BaseSettings):
     max_examples: int = Field(2000, ge=2, description="Maximum examples of one client.")
     max_ways: int = Field(256, ge=2, description="Maximum classes of one client, even if the model takes more.")
     max_queries: int = Field(1000, ge=1, description="Maximum inputs of one /predict.")
+    max_explained: int = Field(20, ge=1, description="Maximum inputs of one /predict with `explain`.")
     decoders: int = Field(2, ge=1, description="Processes that decode image files, for each API process.")
     decode_cpu_s: float = Field(
         5.0, gt=0, description="Maximum seconds of processor time to decode the image files of one request."

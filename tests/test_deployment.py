@@ -111,6 +111,8 @@ def test_the_lock_has_the_versions_that_are_tested():
 
 def test_the_lock_has_all_that_the_package_needs():
     needs = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    client = tomllib.loads((ROOT / "client/pyproject.toml").read_text())["project"]
+    needs += client["dependencies"] + client["optional-dependencies"]["cli"]
     assert {re.split(r"[\[>=]", need)[0] for need in needs} <= PINS.keys()
 
 

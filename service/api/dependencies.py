@@ -16,6 +16,7 @@ from service.settings import Settings
 from service.store.records import ClientKey
 from service.use_cases.adaptation import Adaptation
 from service.use_cases.editing import Editing
+from service.use_cases.explaining import Explaining
 from service.use_cases.feedback import Feedback
 from service.use_cases.judging import Judging
 from service.use_cases.suggesting import Suggesting
@@ -33,6 +34,7 @@ class UseCases(NamedTuple):
     judging: Judging
     feedback: Feedback
     suggesting: Suggesting
+    explaining: Explaining
 
 
 async def use_cases(request: Request) -> UseCases:

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 
 from fastapi import Request
 
+from service.api.bodies.uploads import same_body
 from service.api.parsing import THREADS
 from service.errors import Unprocessable
+from service.inputs.json_limits import Bytes
 from service.store.records import RequestKey
 
 HEADER = "Idempotency-Key"
@@ -30,12 +32,16 @@ IDEMPOTENCY_KEY = {
 
 async def key_of(request: Request, *names: str) -> RequestKey | None:
     """The key of a request whose body was received. Its fingerprint includes the names. Raises Unprocessable."""
-    values, content_type = request.headers.getlist(HEADER), request.headers.get("content-type", "")
-    kind, body = "\0".join((content_type, *names)), request.state.body
-    return await THREADS.run(lambda: request_key(values, kind, body), len(body)) if values else None
+    values, body = request.headers.getlist(HEADER), request.state.body
+
+    def found() -> RequestKey | None:
+        kind, same = same_body(request, body)
+        return request_key(values, "\0".join((kind, *names)), same)
+
+    return await THREADS.run(found, len(body)) if values else None
 
 
-def request_key(values: Sequence[str], content_type: str, body: bytes) -> RequestKey | None:
+def request_key(values: Sequence[str], content_type: str, body: Bytes) -> RequestKey | None:
     """The key and the fingerprint of a request; None without a key.
 
     Args:
@@ -57,7 +63,7 @@ def request_key(values: Sequence[str], content_type: str, body: bytes) -> Reques
     return RequestKey(_digest(key.encode()), _digest(content_type.encode(), b"\0", body))
 
 
-def _digest(*parts: bytes) -> str:
+def _digest(*parts: Bytes) -> str:
     whole = hashlib.blake2b(digest_size=16)
     for part in parts:
         whole.update(part)

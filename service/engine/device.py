@@ -11,11 +11,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from models import one_vs_rest
 from models.class_names import plain_words
 from models.encoders.precision import encoding
+from models.explanations import margins_without
 from models.familiarity import familiarity
 from models.functional import adapt_many, encode_many, predict_many
-from models.learner import Kind, Learner, State, Support
+from models.learner import Kind, Learner, State, Support, full_mask
 from service.arrays import TEXT, Array, Arrays, text_array
 from service.engine.batching import mask, pad_and_stack, run_in_groups
 from service.engine.compile import per_model
@@ -126,12 +128,42 @@ class Device:
         found: Array = features.flatten(1).float().cpu().numpy()
         return found
 
+    @torch.no_grad()
+    def explain(self, job: AdaptJob, query: Tensor, contrast: Array) -> Arrays:
+        """What the examples and the class names of a support set with features contribute to answers. Their sum with a
+        base is the difference that `contrast` (q, ways) says, for queries as features (q, *features)."""
+        support, learner = self._support_of(job), self._learners[job.model]
+        found = learner.explain(support, query.float(), self._to_device(to_tensor(contrast)))
+        names = found.examples[:, :0] if found.names is None else found.names
+        arrays = {"weights": found.examples, "names": names}
+        kinds = {"exact": np.array([True]), "votes": np.array([learner.explains == "votes"])}
+        return {name: each.cpu().numpy() for name, each in arrays.items()} | kinds
+
+    @torch.no_grad()
+    def without(self, job: AdaptJob, query: Tensor, contrast: Array, places: Array) -> Array:
+        """The difference that `contrast` (q, ways) says, after adapting without the example of each place, (k, q)."""
+        support, learner = self._support_of(job), self._learners[job.model]
+        asked = query, self._to_device(to_tensor(contrast)), self._to_device(to_tensor(places))
+        with self._autocast():
+            found: Array = margins_without(learner, support, *asked).float().cpu().numpy()
+        return found
+
+    def explains(self, model: str) -> bool:
+        """Whether a model has exact explanations."""
+        return self._learners[model].explains is not None
+
+    def _support_of(self, job: AdaptJob) -> Support:
+        """The support set of one job, whose features are known."""
+        [whole] = self._supported([job])
+        targets = self._to_device(to_tensor(job.support.targets))
+        return Support(whole.features, targets, full_mask(targets), job.support.ways, whole.names)
+
     def judges_familiarity(self, model: str) -> bool:
         """Whether a model may tell how familiar queries are: it classifies feature vectors that all clients share."""
         return self.encodes(model) and self._learners[model].kind is Kind.CLASSIFICATION
 
     def _familiar(self, known: Supported, query: Tensor) -> Array | None:
-        if not self.judges_familiarity(known.job.model) or query.ndim != 2:
+        if not self.judges_familiarity(known.job.model) or query.ndim != 2 or known.job.support.several:
             return None
         targets = self._to_device(to_tensor(known.job.support.targets))
         weights = F.one_hot(targets, known.job.support.ways).to(query.dtype)
@@ -223,9 +255,12 @@ class Device:
             supports[0].ways,
             torch.stack(names) if names else None,
         )
-        with self._autocast():
-            adapted = self._adapt_many[model](self._learners[model], batch)
-        states = self._rounded(model, adapted)
+        if supports[0].several:
+            states = one_vs_rest.adapt_many(batch)
+        else:
+            with self._autocast():
+                adapted = self._adapt_many[model](self._learners[model], batch)
+            states = self._rounded(model, adapted)
         encodes = self.encodes(model)
         return [unstacked(states, i, each, keeps=encodes) for i, each in enumerate(group)]
 
@@ -233,9 +268,12 @@ class Device:
         """Answer jobs with equally shaped states in one computation."""
         kept = {name: torch.stack([job.state[name] for job, _ in group]) for name in group[0][0].state}
         queries = pad_and_stack([features for _, features in group])
-        states = self._encodings[model].decode(kept)
-        with self._autocast():  # autocast cannot stack states of 16 bits
-            logits = self._predict_many[model](self._learners[model], states, queries)
+        if one_vs_rest.WEIGHTS in kept:
+            logits = one_vs_rest.predict_many(kept, queries)
+        else:
+            states = self._encodings[model].decode(kept)
+            with self._autocast():  # autocast cannot stack states of 16 bits
+                logits = self._predict_many[model](self._learners[model], states, queries)
         answers = logits.float().cpu().numpy()
         return [finite(np.array(own[: len(features)])) for own, (_, features) in zip(answers, group, strict=True)]
 

@@ -9,7 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from service.arrays import Array
+from service.errors import Unprocessable
 from service.inputs.limits import Limits
+from service.inputs.parts import Parts
+from service.inputs.sent import Part, Row, text_of
 from service.inputs.shown import shown
 
 Inputs = Array | list[str]
@@ -67,6 +70,15 @@ class InputKind(BaseModel, ABC):
             Unprocessable: An input is invalid or over a limit. The error names its field.
         """
 
+    def of_part(self, part: Part) -> Any:
+        """A file or a form field as the JSON value of an input. By default a text. Raises Unprocessable."""
+        return text_of(part.content, part.place)
+
+    def of_row(self, row: Row) -> Any:
+        """A row of a CSV file as the JSON value of an input. Raises Unprocessable; by default always."""
+        detail = f"{row.place}: CSV holds no inputs of this model. It takes {self.description}."
+        raise Unprocessable(detail, field=row.place)
+
     def fit(self, inputs: Array) -> tuple[Columns | None, list[InputWarning]]:
         """Learn from all decoded inputs of a client's support set what `prepare` needs. By default nothing.
 
@@ -90,6 +102,20 @@ class InputKind(BaseModel, ABC):
     def show(self, inputs: Array) -> list[Any]:
         """Decoded inputs as JSON values, for clients that ask for their examples."""
         return shown(inputs)
+
+    def parts(self, one: Array, columns: Columns | None, known: Array) -> Parts | None:
+        """The parts of an input that can be hidden, to explain answers. By default there are none.
+
+        Args:
+            one: The input (*input), as the model takes it.
+            columns: What was learned from the support set.
+            known: The inputs (n, *input) of the support set, as the model takes them.
+        """
+        return None
+
+    def weights_bytes(self) -> int:
+        """The most bytes that an answer has for the weights of parts, as JSON."""
+        return 2**12
 
     @abstractmethod
     def examples(self, count: int, rng: np.random.Generator) -> Inputs:

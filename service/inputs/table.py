@@ -14,7 +14,10 @@ from service.arrays import Array, text_array
 from service.errors import Unprocessable
 from service.inputs.kind import Columns, Decoded, InputKind, InputWarning
 from service.inputs.limits import Limits
+from service.inputs.parts import Parts, of_columns
 from service.inputs.pixel_arrays import json_type
+from service.inputs.sent import Part, cells_of, json_of
+from service.inputs.sent import Row as CsvRow
 
 COLUMNS = 500
 """Columns of a row."""
@@ -47,6 +50,14 @@ class Table(InputKind):
         """Decode to an array (n,) of rows as JSON objects, their columns sorted."""
         return Decoded(_array([_row(one, field) for one, field in zip(raw, fields, strict=True)]), [])
 
+    def of_part(self, part: Part) -> Any:
+        """An object or a list in JSON."""
+        return json_of(part.content, part.place)
+
+    def of_row(self, row: CsvRow) -> dict[str, Any]:
+        """The values of a row by column."""
+        return cells_of(row.values)
+
     def fit(self, inputs: Array) -> tuple[Columns, list[InputWarning]]:
         """The columns of a client's rows, and which of them are not used."""
         rows = _rows(inputs)
@@ -73,6 +84,14 @@ class Table(InputKind):
     def show(self, inputs: Array) -> list[Any]:
         """The rows as objects."""
         return list(_rows(inputs))
+
+    def parts(self, one: Array, columns: Columns | None, known: Array) -> Parts:
+        """The columns that are used."""
+        return of_columns(one, table_columns.encode([{}], columns or [])[0], table_columns.places(columns or []))
+
+    def weights_bytes(self) -> int:
+        """The names of the columns and their weights."""
+        return COLUMNS * (NAME_LENGTH + 48)
 
     def examples(self, count: int, rng: np.random.Generator) -> Array:
         """Rows of three numbers and a category."""

@@ -14,6 +14,7 @@ from service.engine.worker import Worker
 from service.errors import HandfulError, Unavailable
 from service.ipc import messages
 from service.ipc.connection import Connection, listen
+from service.logs import working_on
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +74,10 @@ class Session:
             answer.cancel()
 
     def _received(self, message: Any) -> None:
+        with working_on(getattr(message, "context", None)):
+            self._start(message)
+
+    def _start(self, message: Any) -> None:
         match message:
             case messages.Adapt():
                 with self._errors_to_reply(message.id):
@@ -89,6 +94,9 @@ class Session:
             case messages.Encode():
                 with self._errors_to_reply(message.id):
                     self._encode(message)
+            case messages.Explain():
+                with self._errors_to_reply(message.id):
+                    self._explain(message)
             case messages.Evict():
                 self._worker.evict(message.key)
             case messages.Cancel() if message.id in self._pending:
@@ -132,6 +140,13 @@ class Session:
 
         answer = self._worker.submit_features(request.model, request.queries, request.share)
         self._reply_when_done(request.id, answer, reply)
+
+    def _explain(self, request: messages.Explain) -> None:
+        def reply(found: Arrays) -> messages.Message:
+            return messages.HeldOut(request.id, found)
+
+        asked = request.queries, request.contrast, request.support, request.parts, request.share
+        self._reply_when_done(request.id, self._worker.submit_explain(request.model, request.key, *asked), reply)
 
     def _reply_when_done(
         self, request_id: int, answer: "asyncio.Future[Any]", reply: Callable[[Any], messages.Message]

@@ -16,6 +16,7 @@ from service.inputs.decoder import Decoder
 from service.inputs.kind import Decoded, InputWarning
 from service.inputs.limits import check_count
 from service.inputs.prepare import check, prepare
+from service.inputs.sent import place_of
 from service.store.idempotency import Idempotency
 from service.store.records import MIN_WAYS, Adapted, ClientKey, Record, RequestKey, StateKey
 from service.use_cases.gathering import NOTHING, Gathered, Given, gather, known_of
@@ -57,7 +58,8 @@ class Teaching(NamedTuple):
 
 
 class Answered(NamedTuple):
-    """Logits (q, ways) or values (q, outputs) of queries (q, *input), and the client's record that they come from.
+    """Logits (q, ways) or values (q, outputs) of queries (q, *input), and the client's record that they come from,
+    which may be that of a past version.
 
     `decoded` are the queries before they were prepared. `current` is the client's current record.
     """
@@ -70,6 +72,7 @@ class Answered(NamedTuple):
     timings_ms: dict[str, float]
     decoded: Array
     current: Record
+    past: bool = False
 
     def inference(self) -> Literal["inductive", "transductive"]:
         """Whether inputs were answered one by one or together. Together needs at least as many inputs as classes."""
@@ -160,7 +163,7 @@ class Adaptation:
     async def _decoded(self, client: ClientKey, card: Card, teaching: Teaching) -> Decoded:
         """The inputs of a request, or the kept query that it names. Raises UnknownPrediction."""
         if teaching.prediction is None:
-            fields = [f"support[{i}].input" for i in range(len(teaching.given))]
+            fields = [place_of(one.input, f"support[{i}].input") for i, one in enumerate(teaching.given)]
             return await self._decoder.decode(card.input, [one.input for one in teaching.given], fields, client.tenant)
         if (query := await self._store.query(client, teaching.prediction)) is None:
             raise UnknownPrediction(
@@ -180,6 +183,13 @@ class Adaptation:
                 "(HANDFUL_KEEP_QUERIES_S).",
                 field="keep_queries_s",
             )
+
+    async def asked(self, client: ClientKey, version: int | None = None) -> tuple[Record, Card]:
+        """The version that a predict would ask now. Raises what `predict` raises if there is nothing to ask."""
+        _, record = await self._store.version(client, version)
+        card = self._learning.served(record)
+        _check_ready(record)
+        return record, card
 
     async def predict(
         self,
@@ -203,7 +213,7 @@ class Adaptation:
             TooFewExamples: The version has too few examples.
         """
         check_count(len(raw), self._settings.max_queries, field.partition("[")[0])
-        fields = [field.format(i) for i in range(len(raw))]
+        fields = [place_of(one, field.format(i)) for i, one in enumerate(raw)]
         return await retried(lambda: self._answer(client, raw, fields, admit, version))
 
     async def _answer(
@@ -218,16 +228,26 @@ class Adaptation:
         warnings = decoded.warnings + await check(card.input, decoded.array(), record.columns)
         queries = await prepare(card.input, decoded.array(), record.columns)
         clock.lap("decode")
+        past = record.write != current.write
+        answers = await self._ask(client, record, card, queries, past=past)
+        clock.lap("predict")
+        calibrated = card.for_task(len(record.classes or ()), record.examples)
+        return Answered(record, calibrated, queries, answers, warnings, clock.laps_ms, decoded.array(), current, past)
+
+    async def ask_again(self, client: ClientKey, answered: Answered, queries: Array) -> Array:
+        """The answers to other queries (q, *input), as the model takes them, from the same state."""
+        return await self._ask(client, answered.record, answered.card, queries, past=answered.past)
+
+    async def _ask(self, client: ClientKey, record: Record, card: Card, queries: Array, *, past: bool) -> Array:
         try:
             answers = await self._engine.predict(card.name, record.write, queries, share=client)
             metrics.state_cache.labels("hit").inc()
         except StateNotCached:
             metrics.state_cache.labels("miss").inc()
-            key, past = StateKey(client, record.write, card.checkpoint), record.write != current.write
+            key = StateKey(client, record.write, card.checkpoint)
             state = await self._states.get(key, card, record, past=past)
             answers = await self._engine.predict(card.name, record.write, queries, state, share=client)
-        clock.lap("predict")
-        return Answered(record, card, queries, answers, warnings, clock.laps_ms, decoded.array(), current)
+        return answers
 
     async def show(self, client: ClientKey) -> Record:
         """The record of a client. Raises UnknownClient."""

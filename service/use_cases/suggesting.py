@@ -67,6 +67,8 @@ class Suggesting:
 
     async def _answered(self, client: ClientKey, raw: Sequence[Any]) -> _Asked:
         found = await self._adaptation.predict(client, raw)
+        if found.record.several:  # several probabilities do not say how unsure the model is
+            return _Asked(found.record, found.queries, None, found.warnings)
         answers = found.answers if found.record.classes is None else found.card.probabilities(found.answers)
         return _Asked(found.record, found.queries, answers, found.warnings)
 

@@ -12,6 +12,7 @@ from service.api.preconditions import if_match
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, client_of, documented_json, read
 from service.api.schemas import AdaptResponse
+from service.api.sent_labels import sent_label
 
 bodies = APIRouter(prefix="/clients/{client_id}", tags=["examples"], route_class=BodyRoute)
 
@@ -40,4 +41,5 @@ async def give_feedback(request: Request) -> Response:
     cases, client = await use_cases(request), client_of(request)
     key, expected = await key_of(request, client.client_id), if_match(request)
     body = await read(request, FeedbackRequest)
-    return await adapted_response(await cases.feedback.give(client, body.id, body.label, key, expected))
+    label = sent_label(body.label, body.labels, body.model_fields_set)
+    return await adapted_response(await cases.feedback.give(client, body.id, label, key, expected))

@@ -7,11 +7,13 @@ from fastapi import APIRouter, Query, Request, Response
 
 from service import errors
 from service.api.answers import written
+from service.api.bodies.uploads import with_uploads
 from service.api.client_failures import BODY, READS
 from service.api.client_schemas import EvaluateRequest
 from service.api.dependencies import KEY_SCHEMES, Cases, Client, use_cases
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, client_of, documented_json, read
+from service.api.sent_labels import sent_label
 from service.arrays import Array
 from service.cards import Card
 from service.store.records import Record
@@ -45,7 +47,7 @@ async def get_quality(
     | responses(
         *BODY, errors.BadRequest, errors.TooFewExamples, errors.TooCostly, errors.Diverged, errors.Unauthorized
     ),
-    openapi_extra=documented_json(EvaluateRequest, "client_id"),
+    openapi_extra=with_uploads(documented_json(EvaluateRequest, "client_id"), EvaluateRequest, "queries"),
 )
 async def evaluate(request: Request) -> Response:
     """Compare a client's answers to labelled queries with the labels. Nothing is stored."""
@@ -54,8 +56,12 @@ async def evaluate(request: Request) -> Response:
 
     def admit(record: Record, card: Card) -> None:
         nonlocal targets
-        targets = targets_of(record, card, [query.label for query in body.queries])
+        targets = targets_of(record, card, labels)
 
+    labels = [
+        sent_label(query.label, query.labels, query.model_fields_set, f"queries[{i}].")
+        for i, query in enumerate(body.queries)
+    ]
     inputs = [query.input for query in body.queries]
     answered = await cases.adaptation.predict(client, inputs, admit, body.version, "queries[{}].input")
     found = evaluation(answered.record, answered.card, answered.answers, targets)

@@ -298,6 +298,21 @@ def test_feedback_on_a_regression_takes_numbers(api):
     assert feedback(api, prediction["id"], "a").status_code == 422
 
 
+def test_feedback_may_have_several_labels(api):
+    support = [
+        {"input": png(letter, i), "labels": labels} for i, (letter, labels) in enumerate([("L", ["a"]), ("V", ["b"])])
+    ]
+    adapt(api, support, keep_queries_s=KEPT_S).raise_for_status()
+    [prediction] = predict(api)
+    assert "probabilities" in prediction
+    answer = api.post("/clients/alice/feedback", json={"id": prediction["id"], "labels": ["a", "c"]})
+    assert answer.raise_for_status().json()["classes"] == ["a", "b", "c"]
+    [name] = answer.json()["ids"]
+    assert api.get(f"/clients/alice/examples/{name}").json()["labels"] == ["a", "c"]
+    found = api.post("/clients/alice/suggest", json={"inputs": [png("L"), png("Z")], "k": 1}).raise_for_status().json()
+    assert [set(each) for each in found["suggestions"]] == [{"index", "score"}]
+
+
 def test_concurrent_feedback_loses_nothing(kept):
     found = predict(kept, *[png("Z", i) for i in range(3)], *[png("N", i) for i in range(3)])
     answers = []
