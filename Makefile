@@ -8,7 +8,7 @@ DATA ?= $(HANDFUL_DATA)
 BIOME := @biomejs/biome@2.6.8
 TYPESCRIPT := typescript@5.9.3
 
-.PHONY: run test test-fast test-browser test-docker screenshots chaos lint lint-js docs bench train table lock
+.PHONY: run test test-fast test-browser test-docker test-gpu screenshots chaos lint lint-js docs bench train table lock
 
 run: $(VENV)/ready
 	$(BIN)/handful serve
@@ -32,6 +32,10 @@ screenshots: $(VENV)/ready
 # The images and the compose files, on the Docker engine that answers.
 test-docker: $(VENV)/ready
 	$(BIN)/pytest -m docker
+
+# The checks and the speed of the device, on a GPU if there is one; ends within eight minutes and writes gpu.json.
+test-gpu: $(VENV)/ready
+	$(BIN)/python -m benchmarks.gpu
 
 # Every fault at length, some minutes; one of them: make chaos ONLY="--only worker"
 chaos: $(VENV)/ready

@@ -18,7 +18,18 @@ from service.api.memory_budget import MemoryBudget, ReleaseMemory
 from service.api.middleware import Normalize, RequestMetrics, SendInPieces
 from service.api.origins import OriginGuard
 from service.api.readiness import Readiness
-from service.api.routes import adapt, clients, examples, health, models, predict, quality, transfer, versions
+from service.api.routes import (
+    adapt,
+    clients,
+    examples,
+    health,
+    inference_protocol,
+    models,
+    predict,
+    quality,
+    transfer,
+    versions,
+)
 from service.cards import Catalogue
 from service.engine.base import Engine
 from service.errors import Unavailable
@@ -47,6 +58,8 @@ ROUTERS = (
     transfer.bodies,
     models.router,
     health.router,
+    inference_protocol.router,
+    inference_protocol.bodies,
     docs_page.router,
 )
 
