@@ -189,6 +189,10 @@ def calibrate(
     device: Device = "cpu",
     threads: Threads = 1,
     models: Annotated[Path, typer.Option(help="Folder of checkpoints.")] = ZOO,
+    tasks: Annotated[
+        bool,
+        typer.Option("--tasks", help="Also by number of classes and examples, with thresholds for unknown queries."),
+    ] = False,
 ) -> None:
     """Fit the temperature of a model's probabilities on its validation split, and write it into its card.
 
@@ -197,7 +201,7 @@ def calibrate(
     from service.commands.calibrate import calibrate  # noqa: PLC0415
 
     _card(model, models)
-    calibrate(models / f"{model}.json", data, device=device, threads=threads)
+    calibrate(models / f"{model}.json", data, device=device, threads=threads, by_task=tasks)
 
 
 def _columns(text: str | None, image: str | None, label: str | None, task: str | None, split: str | None) -> "Columns":

@@ -76,6 +76,16 @@ def number(label: Any) -> Any:
     return label.tolist() if hasattr(label, "tolist") else label
 
 
+def label_fields(label: Any) -> dict[str, Any]:
+    """`label`; or `labels` for a set, or for a list that is empty or of texts. A list of numbers is one label of a
+    regression."""
+    if isinstance(label, set | frozenset):
+        return {"labels": sorted(label)}
+    if isinstance(label, list | tuple) and all(isinstance(each, str) for each in label):
+        return {"labels": list(label)}
+    return {"label": number(label)}
+
+
 def size_of(value: Any) -> int:
     """The approximate bytes of a value as JSON."""
     if isinstance(value, str):
@@ -88,7 +98,7 @@ def size_of(value: Any) -> int:
 
 
 def _example(one: Any, label: Any, name: str | None = None) -> dict[str, Any]:
-    example = {"input": plain(one), "label": number(label)}
+    example = {"input": plain(one)} | label_fields(label)
     return example if name is None else example | {"id": name}
 
 
