@@ -10,7 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from handful.commands import predicting
+from handful.commands.answers import Answers
 from handful.commands.predicting import arrivals
+from handful.commands.sources import Item
 from service.cli import app
 from tests.service.drawings import draw
 
@@ -168,3 +170,10 @@ def test_a_file_arrives_once_it_is_whole_and_again_when_it_changes(tmp_path, mon
     assert next(looks) == []
     path.write_text("later")
     assert (next(looks), next(looks)) == ([], [path])
+
+
+def test_several_labels_are_joined_in_a_table(tmp_path):
+    with Answers(tmp_path / "out.csv") as answers:
+        answers.write([(Item("a.txt", "late, broken"), {"labels": ["delivery", "damage"]})], 3)
+    (row,) = rows(tmp_path / "out.csv")
+    assert (row["source"], row["label"], row["version"]) == ("a.txt", "delivery; damage", "3")

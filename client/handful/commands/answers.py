@@ -56,8 +56,10 @@ class Answers:
     def _line(self, row: dict[str, Any]) -> str:
         if not self._is_csv:
             return json.dumps(row, ensure_ascii=False) + "\n"
+        several = {"label": "; ".join(row["labels"])} if "labels" in row else {}
         line = io.StringIO()
-        csv.writer(line, delimiter=self._delimiter, lineterminator="\n").writerow(row.get(name) for name in FIELDS)
+        writer = csv.writer(line, delimiter=self._delimiter, lineterminator="\n")
+        writer.writerow((row | several).get(name) for name in FIELDS)
         return line.getvalue()
 
     def _read(self, path: Path) -> None:
