@@ -14,7 +14,7 @@ from service.store.records import Receipt
 class NewLabels(Body):
     """Another label for an example, or several."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"label": "refund"}, {"labels": ["refund", "urgent"]}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"label": "refund"}]})
 
     label: LabelIn = None
     labels: LabelsIn | None = Field(None, description="In place of `label`: several classes, or none of them.")

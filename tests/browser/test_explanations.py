@@ -30,8 +30,10 @@ def test_words_are_marked_where_they_stand(page):
     page.choose("Texts")
     for text, label in TICKETS:
         page.teach_text(text, label)
-    page.ask_text("  <b>courier</b> &amp; parcel, never 🎉 came ")
-    assert page.page.locator(".words").inner_text().endswith("<b>courier</b> &amp; parcel, never 🎉 came ")
+    page.ask_text("🎉 The <b>courier</b> &amp; parcel never came ")
+    assert page.page.locator(".words").inner_text().endswith("🎉 The <b>courier</b> &amp; parcel never came ")
+    marked = page.page.locator(".words mark").all_inner_texts()
+    assert [word.strip() for word in marked] == ["🎉", "The", "<b>courier</b>", "&amp;", "parcel", "never", "came"]
     assert page.page.locator(".words b").count() == 0
 
 

@@ -53,15 +53,17 @@ function Decider({ session, of: { name, label }, example }) {
 /** The text itself; words that speak for the answer are marked, those against it underlined. */
 function Words({ text, words }) {
   const largest = largestOf(words);
+  const letters = [...text]; // places count whole characters, which may be two of JavaScript's
+  const part = (start, end) => letters.slice(start, end).join("");
   const pieces = [];
   let end = 0;
   for (const word of words) {
-    pieces.push(text.slice(end, word.start));
+    pieces.push(part(end, word.start));
     const strength = { "--strength": `${Math.round((60 * sizeOf(word)) / largest)}%` };
-    pieces.push(html`<mark class=${side(word)} style=${strength}>${text.slice(word.start, word.end)}</mark>`);
+    pieces.push(html`<mark class=${side(word)} style=${strength}>${part(word.start, word.end)}</mark>`);
     end = word.end;
   }
-  return html`<p class="words"><span class="hidden">Words that count: </span>${pieces}${text.slice(end)}</p>
+  return html`<p class="words"><span class="hidden">Words that count: </span>${pieces}${part(end)}</p>
     <p class="quiet small">Marked words speak for the answer, underlined ones against it.</p>`;
 }
 
