@@ -71,6 +71,10 @@ RELABELLED = 1000
 """What a relabel adds to the number of an example."""
 
 
+FED_BACK = 2000
+"""What feedback adds to it: the service names such an example, so that no request has its id."""
+
+
 def _changed(after: Client) -> tuple[State, object]:
     return after, after.version
 
@@ -107,7 +111,7 @@ def _kept(state: Client, number: int) -> tuple[State, object]:
 def _fed_back(state: Client, number: int) -> tuple[State, object]:
     if number not in state.kept:
         return state, "unknown_prediction"
-    return _changed(state.next((*state.examples, (number, number))))
+    return _changed(state.next((*state.examples, (number + FED_BACK, number))))
 
 
 def _shown(state: Client, _: int) -> tuple[State, object]:
