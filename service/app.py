@@ -18,29 +18,36 @@ from service.api.memory_budget import MemoryBudget, ReleaseMemory
 from service.api.middleware import Normalize, RequestMetrics, SendInPieces
 from service.api.origins import OriginGuard
 from service.api.readiness import Readiness
+from service.api.request_context import RequestLog
 from service.api.routes import (
     adapt,
     clients,
     examples,
+    feedback,
     health,
     inference_protocol,
     models,
     predict,
     quality,
+    suggest,
     transfer,
     versions,
 )
+from service.api.telemetry import telemetry
 from service.cards import Catalogue
 from service.engine.base import Engine
 from service.errors import Unavailable
 from service.inputs.decoder import Decoder
 from service.settings import Settings
+from service.store.queries import Bounds
 from service.store.store import Store
 from service.use_cases.adaptation import Adaptation
 from service.use_cases.editing import Editing
 from service.use_cases.explaining import Explaining
+from service.use_cases.feedback import Feedback
 from service.use_cases.judging import Judging
 from service.use_cases.learning import Learning
+from service.use_cases.suggesting import Suggesting
 from service.use_cases.transfer import Transfer
 from service.use_cases.versioning import Versioning
 
@@ -52,6 +59,8 @@ ROUTERS = (
     examples.bodies,
     versions.router,
     versions.bodies,
+    feedback.bodies,
+    suggest.bodies,
     quality.router,
     quality.bodies,
     transfer.router,
@@ -100,6 +109,8 @@ def create_app(
                 Versioning(learning),
                 Transfer(learning, decoder),
                 Judging(learning),
+                Feedback(adaptation, store),
+                Suggesting(learning, adaptation, decoder),
                 Explaining(learning, adaptation),
             )
             app.state.readiness = Readiness(store, entered, default, decoder)
@@ -114,6 +125,7 @@ def create_app(
         redirect_slashes=False,
         docs_url=None,
         redoc_url=None,
+        telemetry=telemetry(tracing=settings.tracing),
     )
     app.state.settings, app.state.catalogue = settings, catalogue
     for router in ROUTERS:
@@ -134,6 +146,7 @@ def _store(url: str, settings: Settings) -> Store:
         answer_ttl_s=settings.answer_ttl_s,
         answer_bytes=settings.answer_bytes,
         mark_s=math.ceil(settings.deadline_s),
+        queries=Bounds(settings.keep_queries, settings.keep_queries_bytes),
     )
 
 
@@ -147,11 +160,21 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "X-API-Key", "X-Client-Id"],
-            expose_headers=["ETag", "Retry-After"],
+            allow_headers=[
+                "Authorization",
+                "Content-Type",
+                "Idempotency-Key",
+                "If-Match",
+                "X-API-Key",
+                "X-Client-Id",
+                "X-Request-Id",
+                "traceparent",
+            ],
+            expose_headers=["ETag", "Retry-After", "X-Request-Id"],
         )
     app.add_middleware(SendInPieces)
     app.add_middleware(RequestMetrics)
+    app.add_middleware(RequestLog, logs_all=settings.log_requests)
     app.add_middleware(Normalize, root_path=settings.root_path)
 
 

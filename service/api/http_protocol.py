@@ -23,7 +23,8 @@ UPGRADE_HEADERS = (b"connection", b"upgrade", b"http2-settings")
 
 def server_config(app: ASGIApp, settings: Settings, **options: Any) -> uvicorn.Config:
     """The configuration of uvicorn."""
-    return uvicorn.Config(app, http=protocol_of(settings), ws="none", access_log=False, **options)
+    logs = {"log_config": None} if settings.log_format == "json" else {}  # uvicorn's own loggers write text
+    return uvicorn.Config(app, http=protocol_of(settings), ws="none", access_log=False, **(logs | options))
 
 
 def raise_open_file_limit() -> None:

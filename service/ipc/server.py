@@ -14,6 +14,7 @@ from service.engine.worker import Worker
 from service.errors import HandfulError, Unavailable
 from service.ipc import messages
 from service.ipc.connection import Connection, listen
+from service.logs import working_on
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +74,10 @@ class Session:
             answer.cancel()
 
     def _received(self, message: Any) -> None:
+        with working_on(getattr(message, "context", None)):
+            self._start(message)
+
+    def _start(self, message: Any) -> None:
         match message:
             case messages.Adapt():
                 with self._errors_to_reply(message.id):
@@ -86,6 +91,9 @@ class Session:
             case messages.Familiar():
                 with self._errors_to_reply(message.id):
                     self._familiar(message)
+            case messages.Encode():
+                with self._errors_to_reply(message.id):
+                    self._encode(message)
             case messages.Explain():
                 with self._errors_to_reply(message.id):
                     self._explain(message)
@@ -125,6 +133,13 @@ class Session:
 
         how = request.queries, request.support, request.share
         self._reply_when_done(request.id, self._worker.submit_familiar(request.model, request.key, *how), reply)
+
+    def _encode(self, request: messages.Encode) -> None:
+        def reply(features: Array) -> messages.Message:
+            return messages.Answered(request.id, features)
+
+        answer = self._worker.submit_features(request.model, request.queries, request.share)
+        self._reply_when_done(request.id, answer, reply)
 
     def _explain(self, request: messages.Explain) -> None:
         def reply(found: Arrays) -> messages.Message:

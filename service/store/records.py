@@ -59,6 +59,8 @@ class Record(BaseModel):
     idempotency key. `columns` is what the input kind learned of the examples. `input` is the input kind of the model.
     `next_row` is the first row that was never used; None: the client was written by 0.1, which kept its support set
     under one key, with `support_digest`.
+    `several`: an example may have several labels, or none.
+    `keep_queries_s`: how long the client's queries are kept for feedback.
     """
 
     write: str
@@ -81,6 +83,8 @@ class Record(BaseModel):
     expires_at: datetime | None
     columns: list[Any] | None = None
     label_names: bool = True
+    keep_queries_s: int = 0
+    several: bool = False
     receipt: Receipt | None = None
 
     @property
@@ -90,8 +94,9 @@ class Record(BaseModel):
 
     @property
     def ready(self) -> bool:
-        """Whether there are enough examples to adapt to: two classes, or one point of a regression."""
-        return self.examples > 0 if self.classes is None else len(self.classes) >= MIN_WAYS
+        """Whether there are enough examples to adapt to: two classes, one where an example may have several or none, or
+        one point of a regression."""
+        return self.examples > 0 if self.classes is None else len(self.classes) >= (1 if self.several else MIN_WAYS)
 
     def expired(self) -> bool:
         """Whether the client has expired."""
@@ -155,11 +160,12 @@ class Draft(NamedTuple):
 
     write        its unique id
     input        the input kind of the model
-    targets      a class index, or a list of numbers, for each of the examples
+    targets      for each of the examples a class index, a list of class indices, or a list of numbers
     form         the form of the inputs; None without examples
     state        None: the examples are too few to adapt to
     removed      examples that this version removes
     keep_history whether earlier versions keep them
+    keep_queries_s  seconds to keep the client's queries; None: as before, or else not at all
     ids, warnings and timings_ms are for the answer to `request`.
     """
 
@@ -182,6 +188,8 @@ class Draft(NamedTuple):
     change: str = "replace"
     removed: Sequence[Example] = ()
     keep_history: bool = False
+    several: bool = False
+    keep_queries_s: int | None = None
 
     def answer(self, record: Record) -> Adapted:
         """The answer to the request. It is kept for a while, so it holds nothing that was learned from the examples."""

@@ -157,6 +157,18 @@ def test_json_by_hand(clients):
     assert found["outputs"][0] == {"name": "label", "datatype": "BYTES", "shape": [1], "data": ["V"]}
 
 
+def test_several_labels_are_said_for_each_class(clients):
+    support = [{"input": png(name), "labels": [name, "thin"]} for name in "LV"] + [{"input": png("Z"), "labels": []}]
+    clients.post("/adapt", json=ALICE | {"support": support}).raise_for_status()
+    document = {"inputs": [bytes_tensor(png("L"), png("Z"))], "parameters": ALICE}
+    found = {each["name"]: each for each in infer(clients, document).raise_for_status().json()["outputs"]}
+    assert list(found) == ["classes", "probabilities", "has_label"]
+    assert found["classes"]["data"][:3] == ["L", "V", "thin"]
+    labels = [each["labels"] for each in predictions(clients, ALICE, [png("L"), png("Z")])]
+    assert found["has_label"]["shape"] == [2, 3]
+    assert found["has_label"]["data"] == [name in own for own in labels for name in ("L", "V", "thin")]
+
+
 def test_an_answer_has_no_id_unless_the_request_has(clients):
     assert "id" not in infer(clients, {"inputs": [bytes_tensor(png("V"))], "parameters": ALICE}).json()
 

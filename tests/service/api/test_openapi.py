@@ -9,6 +9,7 @@ import pytest
 
 from scripts.reference import openapi_document
 from tests.service.drawings import letters, wave
+from tests.service.zoo import MODELS
 
 DOCUMENT = openapi_document()
 ERROR_TYPES = {"application/problem+json", "application/json"}
@@ -60,7 +61,10 @@ def examples(call: Call) -> Iterator[Any]:
     yield from [*schema.get("examples", ()), *([body["example"]] if "example" in body else ())]
 
 
-WITH_EXAMPLES = [(call, example) for call in CALLS for example in examples(call)]
+FROM_ANSWERS = {"/clients/{client_id}/feedback": "unknown_prediction"}
+"""Calls with an id that only an answer gives, and the code of their error for another id."""
+SERVED = (None, *MODELS)
+WITH_EXAMPLES = [(call, each) for call in CALLS for each in examples(call) if each.get("model") in SERVED]
 
 
 def test_each_body_in_json_has_an_example():
@@ -87,4 +91,5 @@ def test_the_example_of_a_call_works_as_it_stands(api, call, example):
     names = re.findall(r"{(\w+)}", call.path)
     paths = [call.path.format(**dict(zip(names, each, strict=True))) for each in product(*map(values.get, names))]
     answers = [api.request(call.method.upper(), path, json=example) for path in paths]
-    assert any(answer.is_success for answer in answers), [answer.text for answer in answers]
+    found = [answer.json().get("code", "success") for answer in answers]
+    assert {"success", FROM_ANSWERS.get(call.path)} & set(found), [answer.text for answer in answers]
