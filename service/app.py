@@ -23,11 +23,13 @@ from service.api.routes import (
     adapt,
     clients,
     examples,
+    feedback,
     health,
     inference_protocol,
     models,
     predict,
     quality,
+    suggest,
     transfer,
     versions,
 )
@@ -37,12 +39,15 @@ from service.engine.base import Engine
 from service.errors import Unavailable
 from service.inputs.decoder import Decoder
 from service.settings import Settings
+from service.store.queries import Bounds
 from service.store.store import Store
 from service.use_cases.adaptation import Adaptation
 from service.use_cases.editing import Editing
 from service.use_cases.explaining import Explaining
+from service.use_cases.feedback import Feedback
 from service.use_cases.judging import Judging
 from service.use_cases.learning import Learning
+from service.use_cases.suggesting import Suggesting
 from service.use_cases.transfer import Transfer
 from service.use_cases.versioning import Versioning
 
@@ -54,6 +59,8 @@ ROUTERS = (
     examples.bodies,
     versions.router,
     versions.bodies,
+    feedback.bodies,
+    suggest.bodies,
     quality.router,
     quality.bodies,
     transfer.router,
@@ -102,6 +109,8 @@ def create_app(
                 Versioning(learning),
                 Transfer(learning, decoder),
                 Judging(learning),
+                Feedback(adaptation, store),
+                Suggesting(learning, adaptation, decoder),
                 Explaining(learning, adaptation),
             )
             app.state.readiness = Readiness(store, entered, default, decoder)
@@ -137,6 +146,7 @@ def _store(url: str, settings: Settings) -> Store:
         answer_ttl_s=settings.answer_ttl_s,
         answer_bytes=settings.answer_bytes,
         mark_s=math.ceil(settings.deadline_s),
+        queries=Bounds(settings.keep_queries, settings.keep_queries_bytes),
     )
 
 

@@ -14,7 +14,16 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
-from service.api.client_schemas import CopyRequest, EvaluateRequest, MoveRequest, NewLabel, NewLabels, RollbackRequest
+from service.api.client_schemas import (
+    CopyRequest,
+    EvaluateRequest,
+    FeedbackRequest,
+    MoveRequest,
+    NewLabel,
+    NewLabels,
+    RollbackRequest,
+    SuggestRequest,
+)
 from service.api.inference_protocol.schemas import InferenceError, InferRequest
 from service.api.schemas import AdaptRequest, PredictRequest, Problem
 from service.errors import BadRequest, Forbidden, HandfulError, HeadTooLarge, TooSlow, Unauthorized, Unprocessable
@@ -37,6 +46,8 @@ DOCUMENTED: list[tuple[type[BaseModel], JsonSchemaMode]] = [
     (MoveRequest, "validation"),
     (CopyRequest, "validation"),
     (EvaluateRequest, "validation"),
+    (FeedbackRequest, "validation"),
+    (SuggestRequest, "validation"),
     (InferRequest, "validation"),
     (InferenceError, "serialization"),
     (Problem, "serialization"),

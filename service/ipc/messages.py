@@ -11,7 +11,7 @@ from service.engine.base import NOBODY, Share
 from service.errors import BadRequest, Busy, DeadlineExceeded, Diverged, HandfulError, TooCostly, Unavailable
 from service.logs import RequestContext
 
-VERSION = 8
+VERSION = 9
 """Version of this protocol. Both ends must have the same version."""
 
 DTYPES = ("float32", "float64", "float16", "uint8", "int64", "bool")
@@ -86,6 +86,15 @@ class Familiar(Job):
     share: Share = NOBODY
 
 
+class Encode(Job):
+    """Encode queries. The fields are the arguments of `Engine.features`."""
+
+    id: int
+    model: str
+    queries: Array
+    share: Share = NOBODY
+
+
 class Explain(Job):
     """Tell what examples contribute to answers. The fields are the arguments of `Engine.explain`."""
 
@@ -146,7 +155,7 @@ class Failed(Message):
     detail: str
 
 
-ToWorker = Adapt | Predict | HoldOut | Familiar | Explain | Evict | Cancel
+ToWorker = Adapt | Predict | HoldOut | Familiar | Explain | Encode | Evict | Cancel
 ToApi = Hello | Heartbeat | Adapted | Answered | HeldOut | NotCached | Failed
 
 ERRORS: dict[str, type[HandfulError]] = {

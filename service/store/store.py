@@ -3,11 +3,12 @@
 The examples are the truth and are kept. The state is a cache and expires.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 from redis.exceptions import ResponseError
 
-from service.arrays import Arrays
+from service.arrays import Array, Arrays
 from service.errors import CorruptRecord, NotFound, VersionGone
 from service.store import connect, redis_client
 from service.store.answers import AnsweredBefore, Answers
@@ -17,6 +18,7 @@ from service.store.expiry import Sweep
 from service.store.keys import client_keys, past_state_key, record_key, state_key
 from service.store.listing import Lists, every_listing
 from service.store.probe import probe
+from service.store.queries import Bounds, Queries
 from service.store.reading import Choose, Contents, Reader, everything, known
 from service.store.records import Adapted, Blob, ClientKey, Draft, Gone, Record, RequestKey, StateKey
 from service.store.redis_client import is_other_type
@@ -25,6 +27,8 @@ from service.store.scripts import FORGET, KEEP_STATE, REMOVE
 
 CALLS = 64
 """Maximum concurrent calls to Redis; further ones wait."""
+FEW = Bounds(1000, 16 * 2**20)
+"""The queries of each client that are kept by default."""
 
 __all__ = ["AlreadyThere", "AnsweredBefore", "Store", "VersionMoved"]
 
@@ -42,6 +46,7 @@ class Store:
         answer_ttl_s: int = 86400,
         answer_bytes: int = 16 * 2**20,
         mark_s: int = 30,
+        queries: Bounds = FEW,
     ) -> None:
         """Create the client; it connects at its first use.
 
@@ -53,6 +58,7 @@ class Store:
             answer_ttl_s: Seconds to keep the answer to a request with an idempotency key.
             answer_bytes: Maximum bytes of such answers for each tenant.
             mark_s: Seconds after which such a request can be sent again if it was not answered.
+            queries: How many queries of each client to keep.
 
         Raises:
             ValueError: The URL is not that of a Redis.
@@ -66,6 +72,7 @@ class Store:
         self._answers = Answers(self._redis, kept_s=answer_ttl_s, limit=answer_bytes, mark_s=mark_s)
         self._commits = Commits(self._redis, self._get, self._lists, self._answers, state_ttl_s, versions)
         self._reader = Reader(self._redis, self._text)
+        self._queries = Queries(self._redis, queries)
 
     async def ping(self) -> None:
         """Run every command that the service needs. The error names a refused command."""
@@ -198,6 +205,17 @@ class Store:
                 raise VersionMoved
             if self._lists.elsewhere:
                 await self._lists.remove(client)
+
+    async def keep_queries(self, client: ClientKey, record: Record, ids: Sequence[str], inputs: Array) -> int:
+        """Keep the last of queries (q, *input) under ids, for as long as the record says. Returns how many were kept:
+        none if the client has changed."""
+        async with self._turn():
+            return await self._queries.keep(client, record, ids, inputs)
+
+    async def query(self, client: ClientKey, query: str) -> Array | None:
+        """A kept query (1, *input); None if it is not there."""
+        async with self._turn():
+            return await self._queries.get(client, query)
 
     async def sweep(self) -> None:
         """Remove expired clients."""
