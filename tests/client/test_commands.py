@@ -10,9 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from handful.commands import predicting
-from handful.commands.answers import Answers
 from handful.commands.predicting import arrivals
-from handful.commands.sources import Item
 from service.cli import app
 from tests.service.drawings import draw
 
