@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from importlib.metadata import version
 
@@ -12,8 +11,9 @@ from starlette.middleware.cors import CORSMiddleware
 
 from service import metrics
 from service.api import docs_page, problem_details
-from service.api.auth import tenants
+from service.api.auth import OPEN_TENANT, Guard
 from service.api.dependencies import UseCases
+from service.api.key_cache import KeyCache
 from service.api.memory_budget import MemoryBudget, ReleaseMemory
 from service.api.middleware import Normalize, RequestMetrics, SendInPieces
 from service.api.origins import OriginGuard
@@ -24,10 +24,12 @@ from service.engine.base import Engine
 from service.errors import Unavailable
 from service.inputs.decoder import Decoder
 from service.settings import Settings
+from service.store.open_store import open_store
 from service.store.store import Store
 from service.use_cases.adaptation import Adaptation
 from service.use_cases.editing import Editing
 from service.use_cases.judging import Judging
+from service.use_cases.keys import Keys
 from service.use_cases.learning import Learning
 from service.use_cases.transfer import Transfer
 from service.use_cases.versioning import Versioning
@@ -66,7 +68,7 @@ def create_app(
         UnknownModel: The default model is not in the catalogue.
         ValueError: The URL is not that of a Redis.
     """
-    store = _store(redis_url, settings)
+    store = open_store(redis_url, settings)
     default = catalogue[settings.default_model]
 
     @asynccontextmanager
@@ -76,7 +78,10 @@ def create_app(
             decoder = Decoder(settings)
             stack.push_async_callback(decoder.close)
             entered = await stack.enter_async_context(engine)
-            sweeping = asyncio.create_task(_sweep(store, tenants(settings.api_keys)))
+            keys = KeyCache(store.keys)
+            stack.push_async_callback(keys.close)
+            app.state.guard = Guard(settings, keys)
+            sweeping = asyncio.create_task(_sweep(store, settings))
             stack.callback(sweeping.cancel)
             learning = Learning(catalogue, entered, store, settings)
             app.state.use_cases = UseCases(
@@ -85,6 +90,7 @@ def create_app(
                 Versioning(learning),
                 Transfer(learning, decoder),
                 Judging(learning),
+                Keys(store.keys),
             )
             app.state.readiness = Readiness(store, entered, default, decoder)
             await _wait_for_worker(entered)
@@ -107,22 +113,10 @@ def create_app(
     return app
 
 
-def _store(url: str, settings: Settings) -> Store:
-    return Store(
-        url,
-        timeout_s=settings.redis_timeout_s,
-        state_ttl_s=settings.state_ttl_s,
-        versions=settings.versions,
-        answer_ttl_s=settings.answer_ttl_s,
-        answer_bytes=settings.answer_bytes,
-        mark_s=math.ceil(settings.deadline_s),
-    )
-
-
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
     """Add the middleware. The last one is the outermost."""
     total = max(settings.max_body_bytes_in_flight, 2 * settings.max_body_bytes)
-    app.add_middleware(ReleaseMemory, budget=MemoryBudget(total, len(settings.api_keys)))
+    app.add_middleware(ReleaseMemory, budget=MemoryBudget(total, several=settings.several_tenants))
     app.add_middleware(OriginGuard, settings=settings)
     if settings.cors_origins:
         app.add_middleware(
@@ -145,10 +139,11 @@ async def _wait_for_worker(engine: Engine) -> None:
                 await asyncio.sleep(0.02)
 
 
-async def _sweep(store: Store, tenants: Sequence[str]) -> None:
+async def _sweep(store: Store, settings: Settings) -> None:
     while True:
         try:
             await store.sweep()
+            tenants = {OPEN_TENANT, *settings.api_keys, *await store.keys.tenants()}
             metrics.clients.set(sum([await store.count(tenant) for tenant in tenants]))
         except Unavailable:
             log.warning("expired clients were not removed or counted: the store is away; next try in %d s", SWEEP_S)

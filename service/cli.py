@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from service import client_commands
+from service import client_commands, operator_commands
 from service.cards import Card, Catalogue
 from service.environment import PREFIX
 from service.errors import HandfulError
@@ -234,6 +234,7 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="Print all cards
 
 
 client_commands.add_to(app)
+operator_commands.add_to(app)
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ device_memory_bytes = Gauge(
     "Bytes of accelerator memory that torch has reserved.",
     multiprocess_mode="livesum",
 )
+wrong_keys = Counter("handful_wrong_keys", "Requests with an unknown API key.")
 clients = Gauge("handful_clients", "Stored clients of all tenants.", multiprocess_mode="livemostrecent")
 states_rebuilt = Counter("handful_states_rebuilt", "States rebuilt from their support sets.")
 decoders_ended = Counter("handful_decoders_ended", "Image decoders that were ended or crashed.", ["reason"])

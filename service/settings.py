@@ -61,11 +61,24 @@ class Settings(BaseSettings):
     )
     api_keys: dict[Tenant, Sha256] = Field(
         {},
-        description="SHA-256 (hex) of each tenant's API key, as a JSON object. Empty: one tenant without a key.",
+        description="SHA-256 (hex) of each tenant's API key, as a JSON object. They are valid beside those of "
+        "handful keys create. With neither there is one tenant, which needs no key.",
+    )
+    auth: Literal["auto", "keys"] = Field(
+        "auto",
+        description="keys: every request needs an API key, even if there is none yet. auto: the same as soon as "
+        "`api_keys` has a key, or one was made by handful keys create.",
+    )
+    wrong_keys: int = Field(
+        20,
+        ge=1,
+        description="Unknown API keys that an address may send at once; further ones are answered 429, but for one "
+        "every two seconds. Known keys are never refused for them.",
     )
     open: bool = Field(
         False,
-        description="Accept requests from other machines without a key, because a proxy in front authenticates them.",
+        description="Accept requests from other machines without a key, because a proxy in front authenticates them. "
+        "It does not lift `auth`.",
     )
 
     models: Path = Field(ZOO, description="Folder of the checkpoints and cards to serve.")
@@ -203,6 +216,11 @@ class Settings(BaseSettings):
         ge=784,
         description="Maximum pixels of all images of a request, each padded to a square. Checked before decoding.",
     )
+
+    @property
+    def several_tenants(self) -> bool:
+        """Whether no tenant may use everything that the others need."""
+        return self.auth == "keys" or len(self.api_keys) > 1
 
     def weights(self, model: str) -> Path:
         """The checkpoint of a model, in `models` or else in `own_models`."""

@@ -9,14 +9,14 @@ from typing import Annotated, NamedTuple
 from fastapi import Depends, Path, Request
 from fastapi.security import APIKeyHeader, HTTPBearer
 
-from service.api.auth import tenant_of
+from service.api.auth import Guard
 from service.api.schemas import CLIENT_ID
 from service.cards import Catalogue
-from service.settings import Settings
 from service.store.records import ClientKey
 from service.use_cases.adaptation import Adaptation
 from service.use_cases.editing import Editing
 from service.use_cases.judging import Judging
+from service.use_cases.keys import Keys
 from service.use_cases.transfer import Transfer
 from service.use_cases.versioning import Versioning
 
@@ -29,6 +29,7 @@ class UseCases(NamedTuple):
     versioning: Versioning
     transfer: Transfer
     judging: Judging
+    keys: Keys
 
 
 async def use_cases(request: Request) -> UseCases:
@@ -43,9 +44,10 @@ async def _catalogue(request: Request) -> Catalogue:
 
 
 async def tenant(request: Request) -> str:
-    """The tenant of the request. Raises Unauthorized."""
-    settings: Settings = request.app.state.settings
-    return tenant_of(request, settings.api_keys)
+    """The tenant of the request, if its key has the scope of the route. Raises the errors of `Guard.admit`."""
+    guard: Guard = request.app.state.guard
+    access = request.state.access = await guard.admit(request)
+    return access.tenant
 
 
 Cases = Annotated[UseCases, Depends(use_cases)]

@@ -16,7 +16,18 @@ from starlette.types import Scope
 
 from service.api.client_schemas import CopyRequest, EvaluateRequest, MoveRequest, NewLabel, RollbackRequest
 from service.api.schemas import AdaptRequest, PredictRequest, Problem
-from service.errors import BadRequest, Forbidden, HandfulError, HeadTooLarge, TooSlow, Unauthorized, Unprocessable
+from service.errors import (
+    BadRequest,
+    Forbidden,
+    HandfulError,
+    HeadTooLarge,
+    MissingScope,
+    TooManyWrongKeys,
+    TooSlow,
+    Unauthorized,
+    Unavailable,
+    Unprocessable,
+)
 from service.store.records import Receipt
 
 log = logging.getLogger(__name__)
@@ -41,6 +52,8 @@ DOCUMENTED: list[tuple[type[BaseModel], JsonSchemaMode]] = [
 
 ANYWHERE: tuple[type[HandfulError], ...] = (BadRequest, Forbidden, HeadTooLarge)
 """Errors that every route may answer with."""
+WITH_KEY: tuple[type[HandfulError], ...] = (MissingScope, TooManyWrongKeys, Unavailable)
+"""Errors that every route may answer with that needs a key."""
 
 
 def install(app: FastAPI) -> None:
@@ -62,10 +75,12 @@ def install(app: FastAPI) -> None:
 
 
 def responses(*errors: type[HandfulError]) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route that may answer with these errors. Errors of every route are added."""
+    """The `responses` of a route that may answer with these errors. Errors of every route, and of every
+    route that needs a key, are added."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     by_status: dict[int, list[type[HandfulError]]] = {}
-    for error in dict.fromkeys((*errors, *ANYWHERE)):
+    keyed = WITH_KEY if Unauthorized in errors else ()
+    for error in dict.fromkeys((*errors, *keyed, *ANYWHERE)):
         by_status.setdefault(error.status, []).append(error)
     return {
         status: {"description": "; ".join(f"`{each.code}`: {each.title}" for each in group), "content": content}

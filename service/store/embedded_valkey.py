@@ -79,11 +79,22 @@ async def _keep_running(server: Any) -> None:
                 await asyncio.to_thread(_start, server)
 
 
-def _socket(data: Path) -> Path:
+def socket_of(data: Path) -> Path:
     """The path of the socket. It is in the temporary folder, because `data` may be too long for a socket path."""
     name = hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:16]
     file = f"handful-{os.getuid()}-{name}.sock"
     return socket_folder(f"/{file}") / file
+
+
+@contextlib.asynccontextmanager
+async def running_valkey(data: Path) -> AsyncIterator[str]:
+    """The URL of the Valkey that a service runs with its data in `data`. If none runs, one runs meanwhile."""
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            url = await stack.enter_async_context(embedded_valkey(data))
+        except DataInUse:
+            url = f"unix://{socket_of(data)}"
+        yield url
 
 
 @contextlib.contextmanager
@@ -97,7 +108,7 @@ def _held(data: Path) -> Iterator[Path]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise DataInUse(f"Another Handful uses {data.resolve()}: stop it, or set HANDFUL_STORE_DIR.") from None
-        yield _socket(data)
+        yield socket_of(data)
 
 
 async def _stop_orphan(socket: Path) -> None:

@@ -71,6 +71,15 @@ def answer_times_key(tenant: str) -> str:
     return f"handful:{{{tenant}}}:answer-times"
 
 
+KEYS_KEY = "handful:{.keys}:keys"
+"""A hash from the ids of API keys to sealed `ApiKey`s, as JSON. The field "" says that keys are asked for."""
+
+KEYS_USED_KEY = "handful:{.keys}:used"
+"""A hash from the ids of API keys to the times of their last use, in seconds since 1970."""
+
+TENANTS_KEY = "handful:{.keys}:tenants"
+"""A set of the names of the tenants that have or had a key here."""
+
 EXPIRIES_KEY = "handful:expiries"
 """A sorted set of `tenant:client` for clients with a time to live. Scores are expiries in seconds since 1970."""
 

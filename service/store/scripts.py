@@ -176,6 +176,26 @@ FINISH = OF_TENANT + "keep(ARGV[1], ARGV[2], ARGV[3], ARGV[4])"
 RELEASE = OF_TENANT + "if redis.call('HGET', answers, ARGV[1]) == ARGV[2] then drop(ARGV[1]) end"
 """ARGV: name, the mark to remove."""
 
+CHANGE_KEYS = """
+local count = tonumber(ARGV[1])
+for i = 2, count + 1, 3 do
+    if (redis.call('HGET', KEYS[1], ARGV[i]) or '') ~= ARGV[i + 1] then return 0 end
+end
+for i = 2, count + 1, 3 do
+    if ARGV[i + 2] == '' then
+        redis.call('HDEL', KEYS[1], ARGV[i])
+        redis.call('HDEL', KEYS[2], ARGV[i])
+    end
+end
+for i = 2, count + 1, 3 do
+    if ARGV[i + 2] ~= '' then redis.call('HSET', KEYS[1], '', '1', ARGV[i], ARGV[i + 2]) end
+end
+for i = count + 2, #ARGV do redis.call('SADD', KEYS[3], ARGV[i]) end
+return 1
+"""
+"""KEYS: the API keys, their last uses, the tenants. ARGV: a count; so many values, three for each key: its id, what is
+stored now, and what to store, both empty for nothing; then tenants to add. Returns 1, or 0 if a key has changed."""
+
 PROBE = """
 local commands = {
     {'SET', KEYS[1], ARGV[1], 'EX', 60}, {'GET', KEYS[1]}, {'EXISTS', KEYS[1]},
@@ -184,7 +204,8 @@ local commands = {
     {'ZREM', KEYS[2], ARGV[1]}, {'DEL', KEYS[2]}, {'TIME'},
     {'HINCRBY', KEYS[3], '', 1}, {'HSET', KEYS[3], 'a', ARGV[1]}, {'HSTRLEN', KEYS[3], 'a'}, {'HGET', KEYS[3], 'a'},
     {'HGETALL', KEYS[3]}, {'HKEYS', KEYS[3]}, {'HMGET', KEYS[3], 'a'}, {'HDEL', KEYS[3], 'a'},
-    {'EXPIRE', KEYS[3], 60}, {'TYPE', KEYS[3]},
+    {'EXPIRE', KEYS[3], 60}, {'TYPE', KEYS[3]}, {'DEL', KEYS[3]},
+    {'SADD', KEYS[3], 'a'}, {'SMEMBERS', KEYS[3]}, {'SREM', KEYS[3], 'a'},
 }
 for _, command in ipairs(commands) do
     local answer = redis.pcall(unpack(command))

@@ -14,6 +14,7 @@ from service.store.answers import AnsweredBefore, Answers
 from service.store.checksums import corrupt, parse_record, parse_state, tag_state
 from service.store.commit import AlreadyThere, Commits, VersionMoved
 from service.store.expiry import Sweep
+from service.store.key_ring import KeyRing
 from service.store.keys import client_keys, past_state_key, record_key, state_key
 from service.store.listing import Lists, every_listing
 from service.store.probe import probe
@@ -60,6 +61,7 @@ class Store:
         self._redis = connect.connect(url, timeout_s)
         self._get = redis_client.getter(self._redis)
         self._turn = redis_client.Turns(CALLS, timeout_s).turn
+        self.keys = KeyRing(self._redis, self._turn)
         self._state_ttl_s = state_ttl_s
         self._lists = Lists(self._redis)
         self._sweep = Sweep(self._redis, self._lists)
