@@ -18,7 +18,7 @@ from service.api.memory_budget import MemoryBudget, ReleaseMemory
 from service.api.middleware import Normalize, RequestMetrics, SendInPieces
 from service.api.origins import OriginGuard
 from service.api.readiness import Readiness
-from service.api.routes import adapt, clients, examples, health, models, predict, quality, transfer, versions
+from service.api.routes import adapt, admin, clients, examples, health, models, predict, quality, transfer, versions
 from service.cards import Catalogue
 from service.engine.base import Engine
 from service.errors import Unavailable
@@ -46,6 +46,8 @@ ROUTERS = (
     quality.bodies,
     transfer.router,
     transfer.bodies,
+    admin.router,
+    admin.bodies,
     models.router,
     health.router,
     docs_page.router,

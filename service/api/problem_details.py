@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
+from service.api.admin_schemas import NewKeyRequest, RotateRequest
 from service.api.client_schemas import CopyRequest, EvaluateRequest, MoveRequest, NewLabel, RollbackRequest
 from service.api.schemas import AdaptRequest, PredictRequest, Problem
 from service.errors import (
@@ -45,6 +46,8 @@ DOCUMENTED: list[tuple[type[BaseModel], JsonSchemaMode]] = [
     (MoveRequest, "validation"),
     (CopyRequest, "validation"),
     (EvaluateRequest, "validation"),
+    (NewKeyRequest, "validation"),
+    (RotateRequest, "validation"),
     (Problem, "serialization"),
 ]
 """Schemas that are missing in the signatures of the routes."""
