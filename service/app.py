@@ -17,8 +17,22 @@ from service.api.key_cache import KeyCache
 from service.api.memory_budget import MemoryBudget, ReleaseMemory
 from service.api.middleware import Normalize, RequestMetrics, SendInPieces
 from service.api.origins import OriginGuard
+from service.api.rate_headers import RateHeaders
 from service.api.readiness import Readiness
-from service.api.routes import adapt, admin, clients, examples, health, models, predict, quality, transfer, versions
+from service.api.routes import (
+    adapt,
+    admin,
+    clients,
+    examples,
+    health,
+    models,
+    predict,
+    quality,
+    tenants,
+    transfer,
+    usage,
+    versions,
+)
 from service.cards import Catalogue
 from service.engine.base import Engine
 from service.errors import Unavailable
@@ -31,6 +45,8 @@ from service.use_cases.editing import Editing
 from service.use_cases.judging import Judging
 from service.use_cases.keys import Keys
 from service.use_cases.learning import Learning
+from service.use_cases.metering import Metering
+from service.use_cases.tenants import Tenants
 from service.use_cases.transfer import Transfer
 from service.use_cases.versioning import Versioning
 
@@ -48,6 +64,9 @@ ROUTERS = (
     transfer.bodies,
     admin.router,
     admin.bodies,
+    tenants.router,
+    tenants.bodies,
+    usage.router,
     models.router,
     health.router,
     docs_page.router,
@@ -85,6 +104,10 @@ def create_app(
             app.state.guard = Guard(settings, keys)
             sweeping = asyncio.create_task(_sweep(store, settings))
             stack.callback(sweeping.cancel)
+            metering = Metering(store.quotas, store.rates, entered, named=settings.tenant_metrics)
+            app.state.metering = metering
+            reporting = asyncio.create_task(metering.report())
+            stack.callback(reporting.cancel)
             learning = Learning(catalogue, entered, store, settings)
             app.state.use_cases = UseCases(
                 Adaptation(learning, decoder),
@@ -92,7 +115,8 @@ def create_app(
                 Versioning(learning),
                 Transfer(learning, decoder),
                 Judging(learning),
-                Keys(store.keys),
+                Keys(store),
+                Tenants(store, {OPEN_TENANT, *settings.api_keys}, entered.evict),
             )
             app.state.readiness = Readiness(store, entered, default, decoder)
             await _wait_for_worker(entered)
@@ -119,6 +143,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
     """Add the middleware. The last one is the outermost."""
     total = max(settings.max_body_bytes_in_flight, 2 * settings.max_body_bytes)
     app.add_middleware(ReleaseMemory, budget=MemoryBudget(total, several=settings.several_tenants))
+    app.add_middleware(RateHeaders)
     app.add_middleware(OriginGuard, settings=settings)
     if settings.cors_origins:
         app.add_middleware(
@@ -126,7 +151,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST", "PATCH", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "X-API-Key", "X-Client-Id"],
-            expose_headers=["ETag", "Retry-After"],
+            expose_headers=["ETag", "RateLimit", "RateLimit-Policy", "Retry-After"],
         )
     app.add_middleware(SendInPieces)
     app.add_middleware(RequestMetrics)
@@ -147,6 +172,8 @@ async def _sweep(store: Store, settings: Settings) -> None:
             await store.sweep()
             tenants = {OPEN_TENANT, *settings.api_keys, *await store.keys.tenants()}
             metrics.clients.set(sum([await store.count(tenant) for tenant in tenants]))
+            for tenant in tenants:
+                await store.recount(tenant)
         except Unavailable:
             log.warning("expired clients were not removed or counted: the store is away; next try in %d s", SWEEP_S)
         except Exception:

@@ -5,6 +5,7 @@
     ├── Unauthorized 401        no API key, an unknown one, or two different ones
     ├── Forbidden 403           a browser sends it from another site
     ├── MissingScope 403        the API key may not do this
+    ├── QuotaExceeded 403       the tenant may not have more clients or examples
     ├── NotFound 404
     │   ├── UnknownModel
     │   ├── UnknownKey          there is no API key of this id
@@ -29,12 +30,14 @@
     │   ├── KeyReused           the idempotency key came with another body before
     │   └── Diverged            the state or the answer is not finite
     ├── Busy 429                the queue is full; no work was done
+    ├── RateExceeded 429        the tenant has sent too many requests, or used the device too much
     ├── TooManyWrongKeys 429    the address has sent too many unknown API keys
     ├── HeadTooLarge 431        the URL, headers and trailers are over the limit
     ├── Unavailable 503         Redis or the device worker is away
     │   ├── Overloaded          the bodies in flight take all the memory that is allowed
     │   └── StoreFull           Redis has no memory left
-    └── DeadlineExceeded 504    waited too long; nothing was changed
+    ├── DeadlineExceeded 504    waited too long; nothing was changed
+    └── StorageExceeded 507     the tenant may not store more bytes
 
 Each class carries its HTTP status and a stable `code`. One handler turns them into problem+json (RFC 9457).
 """
@@ -87,6 +90,12 @@ class MissingScope(HandfulError):
     """The API key lacks the scope that the call needs."""
 
     status, code, title = 403, "missing_scope", "The API key may not do this"
+
+
+class QuotaExceeded(HandfulError):
+    """The tenant may not have more clients or examples. Nothing was changed."""
+
+    status, code, title = 403, "quota_exceeded", "The quota is used up"
 
 
 class NotFound(HandfulError):
@@ -233,6 +242,12 @@ class Busy(HandfulError):
     status, code, title, retry_after_s = 429, "busy", "Too many requests are waiting", 1
 
 
+class RateExceeded(HandfulError):
+    """The tenant has sent too many requests, or used the device too much. No work was done."""
+
+    status, code, title, retry_after_s = 429, "rate_exceeded", "Too many requests", 1
+
+
 class TooManyWrongKeys(HandfulError):
     """The address has sent too many unknown API keys. Known ones are still accepted from it."""
 
@@ -267,3 +282,9 @@ class DeadlineExceeded(HandfulError):
     """The request waited longer than the deadline."""
 
     status, code, title, retry_after_s = 504, "deadline_exceeded", "Waited too long", 1
+
+
+class StorageExceeded(HandfulError):
+    """The tenant may not store more bytes. Nothing was changed."""
+
+    status, code, title = 507, "storage_exceeded", "The quota of bytes is used up"

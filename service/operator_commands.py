@@ -1,4 +1,4 @@
-"""The commands of an operator: keys. They work on the Redis of the service, while it runs or not."""
+"""The commands of an operator: keys, quotas, tenants. They work on the Redis of the service, while it runs or not."""
 
 from typing import Annotated
 
@@ -56,6 +56,62 @@ def revoke(key: Id) -> None:
     revoke(key)
 
 
+quotas = typer.Typer(help="Show and change what a tenant may store and use.", no_args_is_help=True)
+Tenant = Annotated[str, typer.Argument(help="The name of the tenant.")]
+
+
+@quotas.command("set")
+def set_quota(
+    tenant: Tenant,
+    changes: Annotated[
+        list[str],
+        typer.Argument(
+            help="NAME=VALUE: clients, examples, bytes, requests_per_s, burst, device_s_per_min; none: no limit; "
+            "default: as in the settings."
+        ),
+    ],
+) -> None:
+    """Change the quota of a tenant. It takes effect within two seconds."""
+    from service.commands.tenants import set_quota  # noqa: PLC0415
+
+    set_quota(tenant, changes)
+
+
+@quotas.command("show")
+def show_quota(tenant: Tenant) -> None:
+    """Show the quota of a tenant."""
+    from service.commands.tenants import show_quota  # noqa: PLC0415
+
+    show_quota(tenant)
+
+
+tenants = typer.Typer(help="Show what tenants use, and delete tenants.", no_args_is_help=True)
+
+
+@tenants.command()
+def usage(
+    tenant: Annotated[str | None, typer.Argument(help="Only this tenant.")] = None, as_json: AsJson = False
+) -> None:
+    """Show what each tenant stores, and used on the last 31 days."""
+    from service.commands.tenants import show_usage  # noqa: PLC0415
+
+    show_usage(tenant, as_json=as_json)
+
+
+@tenants.command()
+def delete(
+    tenant: Tenant, yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether you are sure.")] = False
+) -> None:
+    """Delete everything of a tenant: keys, clients, examples, counts and quota. Prints a receipt."""
+    from service.commands.tenants import delete  # noqa: PLC0415
+
+    if not yes:
+        typer.confirm(f"Delete all clients, examples and keys of {tenant}?", abort=True)
+    delete(tenant)
+
+
 def add_to(app: typer.Typer) -> None:
     """Add the commands to an app."""
     app.add_typer(keys, name="keys")
+    app.add_typer(quotas, name="quotas")
+    app.add_typer(tenants, name="tenants")

@@ -1,13 +1,15 @@
 """The bodies and the answers of the admin API."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.settings import Tenant
 from service.store.key_ring import Scope
+from service.store.quotas import Quota
 from service.use_cases.keys import DEFAULT_SCOPES, Listed, NewKey
+from service.use_cases.tenants import TenantUse
 
 YEARS_S = 100 * 366 * 86400
 
@@ -68,3 +70,59 @@ def info_of(listed: Listed) -> KeyInfo:
 def new_info_of(made: NewKey) -> NewKeyInfo:
     """A new key as it is shown, once."""
     return NewKeyInfo(**made.key.model_dump(exclude={"sha256"}), key=made.secret)
+
+
+class StoredInfo(BaseModel):
+    """What a tenant stores."""
+
+    clients: int
+    examples: int = Field(description="Examples of the current versions.")
+    bytes: int = Field(description="Bytes of the inputs that the kept versions need.")
+
+
+class DayInfo(BaseModel):
+    """What a tenant used on a day, in UTC."""
+
+    day: str
+    requests: int
+    device_s: float = Field(description="Seconds of the device.")
+
+
+class UsageInfo(BaseModel):
+    """What a tenant stores, may use, and used on the last 31 days."""
+
+    tenant: str
+    stored: StoredInfo
+    quota: Quota = Field(description="null: no limit.")
+    days: list[DayInfo] = Field(description="The last seconds are not counted yet.")
+
+
+class UsageList(BaseModel):
+    """What all tenants store and use."""
+
+    tenants: list[UsageInfo]
+
+
+class TenantList(BaseModel):
+    """The names of all tenants."""
+
+    tenants: list[str]
+
+
+class QuotaRequest(BaseModel):
+    """The body of PATCH /admin/tenants/{tenant}/quota. null: no limit; "default": as in the settings."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"clients": 1000, "burst": "default"}]})
+
+    clients: Annotated[int, Field(ge=0, le=2**53)] | Literal["default"] | None = None
+    examples: Annotated[int, Field(ge=0, le=2**53)] | Literal["default"] | None = None
+    bytes: Annotated[int, Field(ge=0, le=2**53)] | Literal["default"] | None = None
+    requests_per_s: Annotated[float, Field(gt=0, le=1e6)] | Literal["default"] | None = None
+    burst: Annotated[int, Field(ge=1, le=2**31)] | Literal["default"] | None = None
+    device_s_per_min: Annotated[float, Field(gt=0, le=1e6)] | Literal["default"] | None = None
+
+
+def usage_of(use: TenantUse) -> UsageInfo:
+    """The use of a tenant as it is shown."""
+    days = [DayInfo(**day._asdict()) for day in use.days]
+    return UsageInfo(tenant=use.tenant, stored=StoredInfo(**use.stored._asdict()), quota=use.quota, days=days)

@@ -17,8 +17,13 @@ from service.use_cases.adaptation import Adaptation
 from service.use_cases.editing import Editing
 from service.use_cases.judging import Judging
 from service.use_cases.keys import Keys
+from service.use_cases.metering import Metering, check
+from service.use_cases.tenants import Tenants
 from service.use_cases.transfer import Transfer
 from service.use_cases.versioning import Versioning
+
+UNCOUNTED = ("/admin", "/usage", "/limits")
+"""Paths of calls that no rate limits: they say what a tenant may do, and change it."""
 
 
 class UseCases(NamedTuple):
@@ -30,6 +35,7 @@ class UseCases(NamedTuple):
     transfer: Transfer
     judging: Judging
     keys: Keys
+    tenants: Tenants
 
 
 async def use_cases(request: Request) -> UseCases:
@@ -44,9 +50,16 @@ async def _catalogue(request: Request) -> Catalogue:
 
 
 async def tenant(request: Request) -> str:
-    """The tenant of the request, if its key has the scope of the route. Raises the errors of `Guard.admit`."""
+    """The tenant of the request, if its key has the scope of the route and its rate allows another request.
+
+    Raises the errors of `Guard.admit`, and RateExceeded.
+    """
     guard: Guard = request.app.state.guard
     access = request.state.access = await guard.admit(request)
+    if not request.scope["route"].path.startswith(UNCOUNTED):
+        metering: Metering = request.app.state.metering
+        request.state.taken = await metering.admit(access.tenant)
+        check(request.state.taken)
     return access.tenant
 
 

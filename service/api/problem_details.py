@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
-from service.api.admin_schemas import NewKeyRequest, RotateRequest
+from service.api.admin_schemas import NewKeyRequest, QuotaRequest, RotateRequest
 from service.api.client_schemas import CopyRequest, EvaluateRequest, MoveRequest, NewLabel, RollbackRequest
 from service.api.schemas import AdaptRequest, PredictRequest, Problem
 from service.errors import (
@@ -23,6 +23,10 @@ from service.errors import (
     HandfulError,
     HeadTooLarge,
     MissingScope,
+    QuotaExceeded,
+    RateExceeded,
+    StorageExceeded,
+    StoreFull,
     TooManyWrongKeys,
     TooSlow,
     Unauthorized,
@@ -48,6 +52,7 @@ DOCUMENTED: list[tuple[type[BaseModel], JsonSchemaMode]] = [
     (EvaluateRequest, "validation"),
     (NewKeyRequest, "validation"),
     (RotateRequest, "validation"),
+    (QuotaRequest, "validation"),
     (Problem, "serialization"),
 ]
 """Schemas that are missing in the signatures of the routes."""
@@ -55,8 +60,10 @@ DOCUMENTED: list[tuple[type[BaseModel], JsonSchemaMode]] = [
 
 ANYWHERE: tuple[type[HandfulError], ...] = (BadRequest, Forbidden, HeadTooLarge)
 """Errors that every route may answer with."""
-WITH_KEY: tuple[type[HandfulError], ...] = (MissingScope, TooManyWrongKeys, Unavailable)
+WITH_KEY: tuple[type[HandfulError], ...] = (MissingScope, TooManyWrongKeys, RateExceeded, Unavailable)
 """Errors that every route may answer with that needs a key."""
+STORING: tuple[type[HandfulError], ...] = (QuotaExceeded, StorageExceeded)
+"""Errors that every route may answer with that stores something."""
 
 
 def install(app: FastAPI) -> None:
@@ -79,11 +86,12 @@ def install(app: FastAPI) -> None:
 
 def responses(*errors: type[HandfulError]) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route that may answer with these errors. Errors of every route, and of every
-    route that needs a key, are added."""
+    route that needs a key or stores something, are added."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     by_status: dict[int, list[type[HandfulError]]] = {}
     keyed = WITH_KEY if Unauthorized in errors else ()
-    for error in dict.fromkeys((*errors, *keyed, *ANYWHERE)):
+    storing = STORING if StoreFull in errors else ()
+    for error in dict.fromkeys((*errors, *keyed, *storing, *ANYWHERE)):
         by_status.setdefault(error.status, []).append(error)
     return {
         status: {"description": "; ".join(f"`{each.code}`: {each.title}" for each in group), "content": content}

@@ -16,25 +16,25 @@ def create(tenant: str, scopes: str, expires: str | None, *, as_json: bool) -> N
     """Make a key and print it. Raises ValueError for an invalid time, and the errors of `Keys.create`."""
     wanted = [cast(Scope, name.strip()) for name in scopes.split(",") if name.strip()]
     expires_s = seconds(expires, "--expires")
-    _print_new(with_store(lambda store: Keys(store.keys).create(tenant, wanted, expires_s)), as_json=as_json)
+    _print_new(with_store(lambda store: Keys(store).create(tenant, wanted, expires_s)), as_json=as_json)
 
 
 def rotate(key_id: str, overlap: str | None, *, as_json: bool) -> None:
     """Make a key in place of another one and print it. Raises ValueError, and the errors of `Keys.rotate`."""
     overlap_s = seconds(overlap, "--overlap")
-    made = with_store(lambda store: Keys(store.keys).rotate(key_id, overlap_s=overlap_s))
+    made = with_store(lambda store: Keys(store).rotate(key_id, overlap_s=overlap_s))
     _print_new(made, as_json=as_json)
 
 
 def revoke(key_id: str) -> None:
     """Revoke a key. Raises UnknownKey."""
-    key = with_store(lambda store: Keys(store.keys).revoke(key_id))
+    key = with_store(lambda store: Keys(store).revoke(key_id))
     print(f"revoked the key {key.id} of {key.tenant}")
 
 
 def list_keys(tenant: str | None, *, as_json: bool) -> None:
     """List keys, as a table or as JSON."""
-    listed = with_store(lambda store: Keys(store.keys).list(tenant))
+    listed = with_store(lambda store: Keys(store).list(tenant))
     if as_json:
         print(json.dumps([_shown(each) for each in listed], indent=2))
         return

@@ -29,7 +29,8 @@ def with_store(work: Callable[[Store], Awaitable[Result]]) -> Result:
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[Store]:
     if settings.redis_url is None:
-        async with running_valkey(settings.store_dir) as url, _store(url, settings) as store:
+        valkey = running_valkey(settings.store_dir, settings.store_bytes)
+        async with valkey as url, _store(url, settings) as store:
             yield store
     else:
         async with _store(settings.redis_url, settings) as store:

@@ -110,3 +110,7 @@ class Engine(Protocol):
     def alive(self) -> bool:
         """Whether a worker runs and has warmed up."""
         ...
+
+    def spent(self) -> dict[str, float]:
+        """Seconds of the device that each tenant has used since the last call."""
+        ...

@@ -192,6 +192,10 @@ class Worker:
         """Remove a state from the cache."""
         self._cache.evict(key)
 
+    def spent(self) -> dict[str, float]:
+        """Processor time that each tenant has used since the last call."""
+        return self._turns.spent()
+
     def measure(self) -> None:
         """Update the gauges and drop old features. Called once a second, since it costs more than a small job."""
         self._features.expire()

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import logging
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
@@ -52,6 +53,7 @@ class WorkerClient:
         self._accepted = self._refused = False
         self._loaded: Collection[str] = models.keys()
         self._last_heard = 0.0
+        self._spent: defaultdict[str, float] = defaultdict(float)
 
     async def adapt(
         self,
@@ -100,6 +102,11 @@ class WorkerClient:
     def evict(self, key: str) -> None:
         """Remove a state from the worker's cache."""
         self._send(messages.Evict(key))
+
+    def spent(self) -> dict[str, float]:
+        """Seconds of the device that each tenant has used, as the worker told this process since the last call."""
+        spent, self._spent = self._spent, defaultdict(float)
+        return dict(spent)
 
     def alive(self) -> bool:
         """Whether the worker is connected and has warmed up."""
@@ -179,6 +186,8 @@ class WorkerClient:
             case messages.Hello():
                 self._check(message)
             case messages.Heartbeat():
+                for tenant, seconds in message.spent.items():
+                    self._spent[tenant] += seconds
                 self._set_ready(self._accepted and message.ready)
             case messages.Adapted():
                 self._settle(message.id, message.state)

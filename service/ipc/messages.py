@@ -10,7 +10,7 @@ from service.arrays import TEXT, Array, Arrays, SupportSet, pack_texts, unpack_t
 from service.engine.base import NOBODY, Share
 from service.errors import BadRequest, Busy, DeadlineExceeded, Diverged, HandfulError, TooCostly, Unavailable
 
-VERSION = 6
+VERSION = 7
 """Version of this protocol. Both ends must have the same version."""
 
 DTYPES = ("float32", "float64", "float16", "uint8", "int64", "bool")
@@ -29,9 +29,11 @@ class Hello(Message):
 
 
 class Heartbeat(Message):
-    """The worker is alive; `ready` once it has warmed up."""
+    """The worker is alive; `ready` once it has warmed up. `spent` is what tenants have used of the device, in seconds,
+    and is told to one API process only."""
 
     ready: bool
+    spent: dict[str, float] = {}
 
 
 class Adapt(Message):

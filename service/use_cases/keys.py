@@ -4,11 +4,13 @@ import hashlib
 import re
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from service.errors import Conflict, Contended, UnknownKey, Unprocessable
-from service.store.key_ring import SCOPES, ApiKey, KeyRing, Scope
+from service.store.key_ring import SCOPES, ApiKey, Scope
+from service.store.store import Store
 
 KEY_FORM = r"hk_([a-z0-9]{12})_[A-Za-z0-9_-]{43}"
 """A key: a prefix that scanners for leaked secrets can look for, its id, and 256 random bits."""
@@ -35,8 +37,8 @@ class Listed(NamedTuple):
 class Keys:
     """The keys of all tenants."""
 
-    def __init__(self, ring: KeyRing) -> None:
-        self._ring = ring
+    def __init__(self, store: Store) -> None:
+        self._ring, self._usage = store.keys, store.usage
 
     async def create(
         self, tenant: str, scopes: Sequence[Scope] = DEFAULT_SCOPES, expires_s: int | None = None
@@ -55,6 +57,7 @@ class Keys:
         new = _new(tenant, scopes, expires_s)
         if not await self._ring.change([], [new.key]):
             raise Contended("Another key of the same id was made. Try again.")
+        await self._usage.reopen(tenant)
         return new
 
     async def list(self, tenant: str | None = None) -> list[Listed]:
@@ -96,6 +99,14 @@ class Keys:
             if await self._ring.change([key] if before is None else [key, before], freed):
                 return key
         raise Contended("Other requests kept changing this key. Try again.")
+
+    async def revoke_all(self, tenant: str) -> int:
+        """Remove all keys of a tenant. Returns how many there were."""
+        keys = [listed.key for listed in await self.list(tenant)]
+        for key in keys:
+            with suppress(UnknownKey):
+                await self.revoke(key.id)
+        return len(keys)
 
     async def _known(self, key_id: str) -> ApiKey:
         found = (await self._ring.find(key_id)).key if key_id else None

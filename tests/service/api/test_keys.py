@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 import httpx
 import pytest
 
-from service.api import key_cache
 from service.settings import Settings
 from service.store.key_ring import Scope
 from service.store.store import Store
@@ -40,7 +39,7 @@ def keys(redis_url: str, work: Callable[[Keys], Awaitable]) -> NewKey:
     async def run():
         store = Store(redis_url, timeout_s=20, state_ttl_s=1000)
         try:
-            return await work(Keys(store.keys))
+            return await work(Keys(store))
         finally:
             await store.close()
 
@@ -180,30 +179,3 @@ def test_no_key_is_in_redis_or_in_a_log(api, redis_url, redis, caplog):
     assert not any(secret.encode() in value for value in values)
     assert secret not in caplog.text
     assert secret not in repr(key.key)
-
-
-class Ring:
-    """Counts the lookups of keys."""
-
-    def __init__(self) -> None:
-        self.calls = 0
-
-    async def find(self, key_id: str) -> object:
-        self.calls += 1
-        return self.calls
-
-
-@pytest.mark.anyio
-async def test_a_lookup_is_used_for_two_seconds_at_most_and_renewed_behind_requests(monkeypatch):
-    ring, now = Ring(), [0.0]
-    monkeypatch.setattr(key_cache.time, "monotonic", lambda: now[0])
-    cache = key_cache.KeyCache(ring)
-    found = [await asyncio.gather(*(cache.find("a") for _ in range(5))), await cache.find("a")]
-    assert found == [[1] * 5, 1]  # one lookup for concurrent requests
-    now[0] = key_cache.FRESH_S
-    assert await cache.find("a") == 1  # not waited for
-    await asyncio.gather(*cache._running.values())
-    assert await cache.find("a") == 2
-    now[0] += key_cache.STALE_S
-    assert await cache.find("a") == 3
-    await cache.close()

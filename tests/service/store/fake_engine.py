@@ -59,3 +59,6 @@ class FakeEngine:
         """Let other requests run for a random number of turns."""
         for _ in range(self._chance.randrange(12)):
             await asyncio.sleep(0)
+
+    def spent(self) -> dict[str, float]:
+        return {}

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 @asynccontextmanager
 async def client_in(data: Path) -> AsyncIterator[redis.Redis]:
-    async with embedded_valkey(data) as url, redis.from_url(url) as client:
+    async with embedded_valkey(data, 2**28) as url, redis.from_url(url) as client:
         yield client
 
 
@@ -56,7 +56,7 @@ async def test_a_killed_server_is_restarted_with_its_data(tmp_path):
 async def test_a_folder_in_use_is_refused(tmp_path):
     async with client_in(tmp_path) as client:
         with pytest.raises(DataInUse, match=str(tmp_path)):
-            async with embedded_valkey(tmp_path):
+            async with embedded_valkey(tmp_path, 2**28):
                 pass
         assert await client.ping()
 

@@ -16,7 +16,7 @@ async def ids(keys: Keys, tenant: str | None = None) -> list[str]:
 
 
 async def test_keys_are_listed_by_tenant_without_their_secrets(store):
-    keys = Keys(store.keys)
+    keys = Keys(store)
     one, two = await keys.create("acme"), await keys.create("globex", ("read",), 60)
     assert await ids(keys) == [one.key.id, two.key.id]
     assert await ids(keys, "acme") == [one.key.id]
@@ -25,7 +25,7 @@ async def test_keys_are_listed_by_tenant_without_their_secrets(store):
 
 
 async def test_at_most_two_keys_of_a_line_are_valid(store):
-    keys = Keys(store.keys)
+    keys = Keys(store)
     newest, valid = await keys.create("acme", ("read",), 1000), []
     for _ in range(3):
         newest = await keys.rotate(newest.key.id)
@@ -35,7 +35,7 @@ async def test_at_most_two_keys_of_a_line_are_valid(store):
 
 
 async def test_a_key_is_rotated_once_also_by_concurrent_requests(store):
-    keys = Keys(store.keys)
+    keys = Keys(store)
     first = await keys.create("acme")
     outcomes = await asyncio.gather(*(keys.rotate(first.key.id) for _ in range(5)), return_exceptions=True)
     assert sorted(type(each).__name__ for each in outcomes) == ["Conflict"] * 4 + ["NewKey"]
@@ -43,7 +43,7 @@ async def test_a_key_is_rotated_once_also_by_concurrent_requests(store):
 
 
 async def test_an_overlap_ends_the_old_key(store):
-    keys = Keys(store.keys)
+    keys = Keys(store)
     first = await keys.create("acme")
     await keys.rotate(first.key.id, overlap_s=3600)
     old, new = [listed.key for listed in await keys.list()]
@@ -51,7 +51,7 @@ async def test_an_overlap_ends_the_old_key(store):
 
 
 async def test_after_the_new_key_was_revoked_the_old_one_can_be_rotated(store):
-    keys = Keys(store.keys)
+    keys = Keys(store)
     first = await keys.create("acme")
     second = await keys.rotate(first.key.id)
     with pytest.raises(Conflict, match=second.key.id):
@@ -61,7 +61,7 @@ async def test_after_the_new_key_was_revoked_the_old_one_can_be_rotated(store):
 
 
 async def test_a_revoked_key_is_unknown_and_the_service_stays_closed(store):
-    keys = Keys(store.keys)
+    keys = Keys(store)
     key = (await keys.create("acme")).key
     assert not (await store.keys.find("")).key
     await keys.revoke(key.id)
@@ -73,12 +73,12 @@ async def test_a_revoked_key_is_unknown_and_the_service_stays_closed(store):
 @pytest.mark.parametrize("wrong", [("a b",), ("",), ("acme", ()), ("acme", ("write",)), ("acme", ("read",), 0)])
 async def test_invalid_keys_are_refused_and_the_service_stays_open(store, wrong):
     with pytest.raises(Unprocessable):
-        await Keys(store.keys).create(*wrong)
+        await Keys(store).create(*wrong)
     assert (await store.keys.find("")) == (False, None)
 
 
 async def test_nobody_can_use_a_corrupt_key(store, redis):
-    keys = Keys(store.keys)
+    keys = Keys(store)
     key = (await keys.create("acme")).key
     text = redis.hget("handful:{.keys}:keys", key.id)
     redis.hset("handful:{.keys}:keys", key.id, text.replace(b'"acme"', b'"evil"'))
