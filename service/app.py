@@ -42,6 +42,7 @@ from service.store.open_store import open_store
 from service.store.store import Store
 from service.use_cases.adaptation import Adaptation
 from service.use_cases.editing import Editing
+from service.use_cases.explaining import Explaining
 from service.use_cases.judging import Judging
 from service.use_cases.keys import Keys
 from service.use_cases.learning import Learning
@@ -109,12 +110,14 @@ def create_app(
             reporting = asyncio.create_task(metering.report())
             stack.callback(reporting.cancel)
             learning = Learning(catalogue, entered, store, settings)
+            adaptation = Adaptation(learning, decoder)
             app.state.use_cases = UseCases(
-                Adaptation(learning, decoder),
+                adaptation,
                 Editing(learning),
                 Versioning(learning),
                 Transfer(learning, decoder),
                 Judging(learning),
+                Explaining(learning, adaptation),
                 Keys(store),
                 Tenants(store, {OPEN_TENANT, *settings.api_keys}, entered.evict),
             )

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from service import client_commands, operator_commands
+from service import operator_commands
 from service.cards import Card, Catalogue
 from service.environment import PREFIX
 from service.errors import HandfulError
@@ -233,7 +233,16 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="Print all cards
     Console().print(table)
 
 
-client_commands.add_to(app)
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def client(context: typer.Context) -> None:
+    """Teach and ask the clients of a running service: handful client --help. The same as handful-client."""
+    try:
+        from handful.commands.app import app as commands  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise ValueError(f"handful client needs {error.name}: pip install 'handful-client[cli]'") from None
+    commands(args=context.args, prog_name="handful client")
+
+
 operator_commands.add_to(app)
 
 

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource
 PREFIX = "HANDFUL_"
 OTHERS = (
     "HANDFUL_DATA",
+    "HANDFUL_ENCODERS",
     "HANDFUL_KEY",
     "HANDFUL_NATIVE",
     "HANDFUL_PUBLISH",

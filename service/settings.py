@@ -235,6 +235,7 @@ class Settings(BaseSettings):
     max_examples: int = Field(2000, ge=2, description="Maximum examples of one client.")
     max_ways: int = Field(256, ge=2, description="Maximum classes of one client, even if the model takes more.")
     max_queries: int = Field(1000, ge=1, description="Maximum inputs of one /predict.")
+    max_explained: int = Field(20, ge=1, description="Maximum inputs of one /predict with `explain`.")
     decoders: int = Field(2, ge=1, description="Processes that decode image files, for each API process.")
     decode_cpu_s: float = Field(
         5.0, gt=0, description="Maximum seconds of processor time to decode the image files of one request."

@@ -84,6 +84,11 @@ def test_the_api_waits_until_redis_and_the_worker_are_healthy():
     }
 
 
+def test_own_models_are_mounted_where_both_containers_look_for_them():
+    for service in services(ROOT / "docker/compose.own-models.yml").values():
+        assert f":{service['environment']['HANDFUL_OWN_MODELS']}:ro" in service["volumes"][0]
+
+
 @pytest.mark.parametrize("stage", ["api", "worker"])
 def test_an_image_runs_without_root_and_has_a_health_check(stage):
     assert re.search(r"^USER 10001:10001$", STAGES[stage], re.MULTILINE)
@@ -106,6 +111,8 @@ def test_the_lock_has_the_versions_that_are_tested():
 
 def test_the_lock_has_all_that_the_package_needs():
     needs = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    client = tomllib.loads((ROOT / "client/pyproject.toml").read_text())["project"]
+    needs += client["dependencies"] + client["optional-dependencies"]["cli"]
     assert {re.split(r"[\[>=]", need)[0] for need in needs} <= PINS.keys()
 
 

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from models import native
 from models.encoders import Encoder
+from models.explanations import of_combination, shares
 from models.functional import all_pairs_loss, class_means, examples_by_class
-from models.learner import Episode, Learner, State, Support
+from models.learner import Contributions, Episode, Learner, State, Support
 from models.test_time_augmentation import augmented_copies
 
 
@@ -31,6 +32,7 @@ class CosineProtoNet(Learner):
 
     algorithm = "Cosine prototypes"
     paper = "Snell et al. 2017, arXiv:1703.05175; Laenen, Bertinetto 2021, arXiv:2012.09831"
+    explains = "logits"
 
     def __init__(self, encoder: Encoder, scale: float = 10.0, test_time_augmentation: int = 1) -> None:
         super().__init__()
@@ -51,6 +53,14 @@ class CosineProtoNet(Learner):
     def predict(self, state: State, query: Tensor) -> Tensor:
         """Scaled cosines to the prototypes, (q, ways)."""
         return self.scaled(query @ state["prototypes"].T)
+
+    def explain(self, support: Support, query: Tensor, contrast: Tensor) -> Contributions:
+        """What each example contributes: its scaled cosine to the query, over the length of the sum of its class.
+
+        A logit is linear in the mean of its class, given the length of that mean. The base is 0.
+        """
+        lengths = class_means(support.inputs, support).norm(dim=-1).clamp(min=1e-12)  # as F.normalize
+        return of_combination(query, support.inputs, self.scaled(shares(support, query) / lengths), contrast)
 
     def scaled(self, cosines: Tensor) -> Tensor:
         """Cosines as logits."""

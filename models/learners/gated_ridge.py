@@ -17,9 +17,10 @@ from models.datasets.episode import EpisodeSampler
 from models.datasets.pool import EncodableSampler
 from models.encoders import Encoder
 from models.encoders.precision import encode_as_served
+from models.explanations import of_affine
 from models.functional import class_means
-from models.learner import Episode, Learner, State, Support, full_mask
-from models.learners.ridge import ridge_regression, with_constant
+from models.learner import Contributions, Episode, Learner, State, Support, full_mask
+from models.learners.ridge import ridge_coefficients, ridge_regression, with_constant
 
 
 class GatedRidge(Learner):
@@ -47,6 +48,7 @@ class GatedRidge(Learner):
 
     algorithm = "Gated ridge regression"
     paper = "Bertinetto, Henriques, Torr, Vedaldi 2019, arXiv:1805.08136 (the head)"
+    explains = "logits"
 
     def __init__(
         self,
@@ -81,15 +83,30 @@ class GatedRidge(Learner):
         """Weights (2 * feature_dim + 1, ways). The last row is the intercept."""
         with torch.autocast(support.inputs.device.type, enabled=False):
             scale = self._scale(self.gate(support))
-            mask = support.mask.unsqueeze(-1)
-            labels = F.one_hot(support.targets, support.ways).to(scale.dtype) * mask
-            weights = ridge_regression(with_constant(support.inputs * scale) * mask, labels, self.ridge)
+            weights = ridge_regression(*self._system(support, scale))
             return {"weights": (weights * F.pad(scale, (0, 1), value=1.0).unsqueeze(-1)).contiguous()}
 
     def predict(self, state: State, query: Tensor) -> Tensor:
         """Scaled scores of the classes (q, ways)."""
         with torch.autocast(query.device.type, enabled=False):
             return with_constant(query) @ state["weights"] * self.log_scale.exp()
+
+    def explain(self, support: Support, query: Tensor, contrast: Tensor) -> Contributions:
+        """What each example contributes: the kernel of the query and the example, times the example's coefficient.
+
+        Adds up to the logit like ridge regression, with the gate as the support set has opened it. The base is the
+        intercept.
+        """
+        scale = self._scale(self.gate(support))
+        system = self._system(support, scale)
+        duals = ridge_coefficients(*system) * self.log_scale.exp()
+        return of_affine(query * scale, system[0], duals, contrast)
+
+    def _system(self, support: Support, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The scaled points (n, 2 * feature_dim + 1), their labels (n, ways), and the ridge."""
+        mask = support.mask.unsqueeze(-1)
+        labels = F.one_hot(support.targets, support.ways).to(scale.dtype) * mask
+        return with_constant(support.inputs * scale) * mask, labels, self.ridge
 
     def gate(self, support: Support) -> Tensor:
         """How much the learned views count, 0 to 1: by the mean over the support set of the largest cosine to the mean

@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.encoders import Encoder
-from models.learner import Kind, Learner, State, Support
+from models.explanations import contrasted
+from models.learner import Contributions, Kind, Learner, State, Support
 from models.learners.column_kernels import KERNELS, TINY, kernels, relevance, scaling
 
 STRENGTHS = 7
@@ -37,6 +38,7 @@ class KernelHead(Learner):
 
     algorithm = "Averaged kernel ridge regression"
     paper = "Kanagawa, Hennig, Sejdinovic, Sriperumbudur 2018, arXiv:1807.02582, section 3"
+    explains = "logits"
     exact_states = True
     max_examples = 512
 
@@ -83,6 +85,17 @@ class KernelHead(Learner):
             if self.kind is Kind.CLASSIFICATION:
                 return state["base"] + state["slope"] * values
             return (state["base"] + values).clamp(state["low"], state["high"])
+
+    def explain(self, support: Support, query: Tensor, contrast: Tensor) -> Contributions:
+        """What each example contributes: its kernels with the query, times its coefficients in them.
+
+        The answer is a sum over the examples and kernels (representer theorem), times the slope, which is kept as it
+        is. The base is the frequencies of the classes, or the mean, and what the limits of a regression cut off.
+        """
+        state = self.adapt(support)
+        parts = torch.einsum("kqn,knw,qw->qn", kernels(query.flatten(1), state), state["duals"], contrast)
+        weights = parts * state["slope"] if self.kind is Kind.CLASSIFICATION else parts
+        return Contributions(weights, contrasted(self.predict(state, query), contrast) - weights.sum(-1))
 
     def _average(self, gram: Tensor, values: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
         """The weights of the rows (kernels, n, outputs), and the leave-one-out answers (n, outputs)."""

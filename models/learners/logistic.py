@@ -4,13 +4,17 @@
 it is the Baseline of Chen et al. 2019, "A Closer Look at Few-shot Classification", arXiv:1904.04232.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from models import native
 from models.encoders import Encoder
-from models.learner import Learner, State, Support
+from models.explanations import of_affine
+from models.learner import Contributions, Learner, State, Support
 from models.learners.ridge import with_constant
 
 
@@ -31,6 +35,7 @@ class Logistic(Learner):
 
     algorithm = "Logistic regression on frozen features"
     paper = "Tian, Wang, Krishnan, Tenenbaum, Isola 2020, arXiv:2003.11539"
+    explains = "logits"
 
     def __init__(self, encoder: Encoder, penalty: float = 1.0, iterations: int = 100) -> None:
         super().__init__()
@@ -42,14 +47,29 @@ class Logistic(Learner):
 
     def adapt(self, support: Support) -> State:
         """Weights (d + 1, ways). The last row is the intercept."""
-        labels = F.one_hot(support.targets, support.ways) * support.mask.unsqueeze(-1)
-        points = with_constant(support.inputs) * support.mask.unsqueeze(-1)
-        return {"weights": logistic_regression(points, labels.to(points.dtype), self.penalty, self.iterations)}
+        return {"weights": logistic_regression(*_labelled(support), self.penalty, self.iterations)}
 
     def predict(self, state: State, query: Tensor) -> Tensor:
         """Logits (q, ways)."""
         with torch.autocast(query.device.type, enabled=False):
             return with_constant(query) @ state["weights"]
+
+    def explain(self, support: Support, query: Tensor, contrast: Tensor) -> Contributions:
+        """What each example contributes: its product with the query, times its coefficient in the weights.
+
+        The solver starts at zero and adds multiples of the examples, so the weights are a combination of them after
+        any number of steps. The base is the intercept.
+        """
+        points, labels = _labelled(support)
+        duals = logistic_coefficients(points, labels, self.penalty, self.iterations)
+        return of_affine(query, points, duals, contrast)
+
+
+def _labelled(support: Support) -> tuple[Tensor, Tensor]:
+    """Points (n, d + 1) with a constant, and one-hot labels (n, ways). Padding is zeros."""
+    labels = F.one_hot(support.targets, support.ways) * support.mask.unsqueeze(-1)
+    points = with_constant(support.inputs) * support.mask.unsqueeze(-1)
+    return points, labels.to(points.dtype)
 
 
 def logistic_regression(points: Tensor, labels: Tensor, penalty: float, iterations: int) -> Tensor:
@@ -69,25 +89,60 @@ def logistic_regression(points: Tensor, labels: Tensor, penalty: float, iteratio
         The weights (..., d, ways). Leading axes are problems of their own.
     """
     with torch.autocast(points.device.type, enabled=False):
-        weighted = points.square().sum(-1) * labels.sum(-1)
-        curvature = weighted.sum(-1)[..., None, None] / 2 + penalty
+        curvature = _curvature(points, labels, penalty)
         if points.shape[-2] >= points.shape[-1]:
-            return _descend(points, points.mT, labels, penalty, curvature, iterations)
+            start = points.new_zeros(*points.shape[:-2], points.shape[-1], labels.shape[-1])
+            return _descend(
+                start,
+                partial(torch.matmul, points),
+                partial(torch.matmul, points.mT),
+                labels,
+                penalty,
+                curvature,
+                iterations,
+            )
         # The weights are a combination of the points, whose coefficients are fewer.
-        return points.mT @ _descend(points @ points.mT, None, labels, penalty, curvature, iterations)
+        return points.mT @ logistic_coefficients(points, labels, penalty, iterations)
+
+
+def logistic_coefficients(points: Tensor, labels: Tensor, penalty: float, iterations: int) -> Tensor:
+    """The coefficients (..., n, ways) of the points in the weights of `logistic_regression`. Arguments as there."""
+    with torch.autocast(points.device.type, enabled=False):
+        few = points.shape[-2] < points.shape[-1]
+        score = partial(torch.matmul, points @ points.mT) if few else partial(_through_weights, points)
+        curvature = _curvature(points, labels, penalty)
+        return _descend(torch.zeros_like(labels), score, None, labels, penalty, curvature, iterations)
+
+
+def _through_weights(points: Tensor, coefficients: Tensor) -> Tensor:
+    """The scores (..., n, ways) of points, whose combination by coefficients (..., n, ways) is the weights."""
+    return points @ (points.mT @ coefficients)
+
+
+def _curvature(points: Tensor, labels: Tensor, penalty: float) -> Tensor:
+    """An upper bound of the curvature of the loss, (..., 1, 1)."""
+    weighted = points.square().sum(-1) * labels.sum(-1)
+    return weighted.sum(-1)[..., None, None] / 2 + penalty
 
 
 def _descend(
-    points: Tensor, back: Tensor | None, labels: Tensor, penalty: float, curvature: Tensor, iterations: int
+    start: Tensor,
+    score: Callable[[Tensor], Tensor],
+    back: Callable[[Tensor], Tensor] | None,
+    labels: Tensor,
+    penalty: float,
+    curvature: Tensor,
+    iterations: int,
 ) -> Tensor:
-    """Nesterov's method. `back` maps the errors (n, ways) to the gradient; None: they are the gradient."""
+    """Nesterov's method from zeros. `score` maps weights to scores (n, ways), and `back` errors (n, ways) to the
+    gradient; None: they are the gradient."""
     root = (penalty / curvature).sqrt()
     past, step, shrink = 1 + (1 - root) / (1 + root), -1 / curvature, 1 - penalty / curvature
-    weights = ahead = points.new_zeros(*points.shape[:-2], points.shape[-1], labels.shape[-1])
+    weights = ahead = start
     counts, wanted = labels.sum(-1, keepdim=True), -labels
     for _ in range(iterations):  # small operations: most of the time goes between them
-        errors = torch.addcmul(wanted, (points @ ahead).softmax(-1), counts)
-        gradient = errors if back is None else back @ errors
+        errors = torch.addcmul(wanted, score(ahead).softmax(-1), counts)
+        gradient = errors if back is None else back(errors)
         moved = torch.addcmul(ahead * shrink, gradient, step)
         weights, ahead = moved, torch.lerp(weights, moved, past)
     return weights

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from models import native
 from models.encoders import Encoder
-from models.learner import Learner, State, Support
+from models.learner import Contributions, Learner, State, Support
 from models.recurrent import lstm_step
 
 
@@ -31,6 +31,7 @@ class MatchingNet(Learner):
 
     algorithm = "Matching networks"
     paper = "Vinyals, Blundell, Lillicrap, Kavukcuoglu, Wierstra 2016, arXiv:1606.04080"
+    explains = "votes"
 
     def __init__(
         self, encoder: Encoder, scale: float = 10.0, full_context: bool = False, attention_steps: int = 5
@@ -55,11 +56,26 @@ class MatchingNet(Learner):
 
     def predict(self, state: State, query: Tensor) -> Tensor:
         """Logarithms of the class probabilities, (q, ways)."""
-        embeddings, labels = state["embeddings"], state["labels"]
+        return self.log_votes(self.similarities(state, query), state["labels"])
+
+    def explain(self, support: Support, query: Tensor, contrast: Tensor) -> Contributions:
+        """The attention of the query to each example, with the sign of its class: its vote.
+
+        The votes add up to the difference of two class probabilities (equation 1), before any temperature. With
+        `full_context` the embeddings depend on all examples; the votes are those of the embeddings. The base is 0.
+        """
+        state = self.adapt(support)
+        similarities = self.similarities(state, query)
+        attention = torch.where(support.mask, similarities, -torch.inf).softmax(-1)
+        return Contributions(attention * (contrast @ state["labels"].T), attention.new_zeros(len(query)))
+
+    def similarities(self, state: State, query: Tensor) -> Tensor:
+        """Scaled cosines (q, n) of queries to the examples."""
+        embeddings = state["embeddings"]
         if self.context is not None:
-            query = self.context.of_query(query, embeddings, labels.any(-1))
+            query = self.context.of_query(query, embeddings, state["labels"].any(-1))
         cosines = F.normalize(query, dim=-1) @ F.normalize(embeddings, dim=-1).T
-        return self.log_votes(cosines * self.log_scale.exp(), labels)
+        return cosines * self.log_scale.exp()
 
     def log_votes(self, similarities: Tensor, labels: Tensor) -> Tensor:
         """Logarithms of the softmax of similarities (q, n), summed by class: (q, ways)."""

@@ -14,9 +14,10 @@ from torch import Tensor, nn
 
 from models import native
 from models.encoders import Encoder
+from models.explanations import of_affine
 from models.functional import all_pairs_loss, class_means
-from models.learner import Episode, State, Support
-from models.learners.logistic import Logistic, logistic_regression
+from models.learner import Contributions, Episode, State, Support
+from models.learners.logistic import Logistic, logistic_coefficients, logistic_regression
 from models.learners.ridge import with_constant
 from models.losses import cross_entropy
 
@@ -83,6 +84,19 @@ class NamedLogistic(Logistic):
         with torch.autocast(query.device.type, enabled=False):
             return with_constant(query) @ state["weights"] * state["scale"]
 
+    def explain(self, support: Support, query: Tensor, contrast: Tensor) -> Contributions:
+        """What each example and each name contributes: its product with the query, times its coefficient.
+
+        As for logistic regression, with names as further examples. The scale of the logits depends on the client's
+        examples too; it is kept as it is. The base is the intercept.
+        """
+        state, count = self.adapt(support), len(support.inputs)
+        points, labels = self._points(support, support.mask.unsqueeze(0), state["names"])
+        duals = logistic_coefficients(points, labels, self.penalty, self.iterations)[0] * state["scale"]
+        found = of_affine(query, points[0], duals, contrast)
+        names = None if support.names is None else found.examples[:, count:]
+        return Contributions(found.examples[:, :count], found.base, names)
+
     def outer_loss(self, episode: Episode, progress: float) -> Tensor:
         """The loss of cosine prototypes on all pairs of an episode's examples, and of the names as prototypes."""
         support, ways = episode.support, episode.support.ways
@@ -99,13 +113,17 @@ class NamedLogistic(Logistic):
     def _fit(self, support: Support, masks: Tensor, names: Tensor) -> Tensor:
         """The heads (fits, d + 1, ways) of the examples unmasked in each of several masks (fits, n), and of the names,
         each with its weight."""
+        return logistic_regression(*self._points(support, masks, names), self.penalty, self.iterations)
+
+    def _points(self, support: Support, masks: Tensor, names: Tensor) -> tuple[Tensor, Tensor]:
+        """The points (fits, n, d + 1) and weighted labels (fits, n, ways) of examples, then of names."""
         labels = F.one_hot(support.targets, support.ways) * masks.unsqueeze(-1)
         points = with_constant(support.inputs) * masks.unsqueeze(-1)
         if support.names is not None:
             named = with_constant(support.names) * (names > 0).unsqueeze(-1)
             points = torch.cat([points, named.expand(len(masks), -1, -1)], 1)
             labels = torch.cat([labels, torch.diag(names).expand(len(masks), -1, -1)], 1)
-        return logistic_regression(points, labels.to(points.dtype), self.penalty, self.iterations)
+        return points, labels.to(points.dtype)
 
     def _name_weights(self, support: Support) -> Tensor:
         """The weight of each name (ways,): 0 where the gate is closed."""

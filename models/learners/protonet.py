@@ -7,8 +7,9 @@ from torch import Tensor
 
 from models import native
 from models.encoders import Encoder
+from models.explanations import of_combination, shares
 from models.functional import all_pairs_loss, class_means, examples_by_class, squared_distances
-from models.learner import Episode, Learner, State, Support
+from models.learner import Contributions, Episode, Learner, State, Support
 
 
 class ProtoNet(Learner):
@@ -21,6 +22,7 @@ class ProtoNet(Learner):
 
     algorithm = "Prototypical networks"
     paper = "Snell, Swersky, Zemel 2017, arXiv:1703.05175"
+    explains = "logits"
 
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()
@@ -37,6 +39,18 @@ class ProtoNet(Learner):
     def predict(self, state: State, query: Tensor) -> Tensor:
         """Minus the squared Euclidean distances to the prototypes, (q, ways)."""
         return -squared_distances(query, state["prototypes"])
+
+    def explain(self, support: Support, query: Tensor, contrast: Tensor) -> Contributions:
+        """What each example contributes: 2 (q - m) . (x - m) over the number of examples of its class.
+
+        The classifier is linear (section 2.4): the weights of a class are twice its prototype, a mean of examples, and
+        its bias is minus the squared length of the prototype. The biases are the base. m, the mean of the prototypes,
+        is taken as the origin, so that moving all features changes nothing.
+        """
+        means = class_means(support.inputs, support)
+        origin = means.mean(0)
+        found = of_combination(query - origin, support.inputs - origin, 2 * shares(support, query), contrast)
+        return found._replace(base=-contrast @ (means - origin).square().sum(-1))
 
     def outer_loss(self, episode: Episode, progress: float) -> Tensor:
         """The loss of all pairs of the episode's examples."""

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from models import native
 from models.encoders import Encoder
-from models.learner import Kind, Learner, State, Support
+from models.explanations import of_affine
+from models.learner import Contributions, Kind, Learner, State, Support
 
 
 class Ridge(Learner):
@@ -31,6 +32,7 @@ class Ridge(Learner):
 
     algorithm = "Ridge regression head (R2-D2)"
     paper = "Bertinetto, Henriques, Torr, Vedaldi 2019, arXiv:1805.08136"
+    explains = "logits"
 
     def __init__(
         self,
@@ -53,14 +55,28 @@ class Ridge(Learner):
 
     def adapt(self, support: Support) -> State:
         """Weights (d + 1, ways), or (d + 1, outputs) for regression. The last row is the intercept."""
+        return {"weights": ridge_regression(*self._system(support))}
+
+    def _system(self, support: Support) -> tuple[Tensor, Tensor, Tensor]:
+        """The points (n, d + 1), their values (n, ways or outputs), and the ridge."""
         points, mask = with_constant(support.inputs), support.mask.unsqueeze(-1)
         values = F.one_hot(support.targets, support.ways) if support.ways else support.targets
-        return {"weights": ridge_regression(points * mask, values.to(points.dtype) * mask, self.log_ridge.exp())}
+        return points * mask, values.to(points.dtype) * mask, self.log_ridge.exp()
 
     def predict(self, state: State, query: Tensor) -> Tensor:
         """Scaled scores of the classes (q, ways), or values (q, outputs)."""
         with torch.autocast(query.device.type, enabled=False):
             return with_constant(query) @ state["weights"] * self.log_scale.exp()
+
+    def explain(self, support: Support, query: Tensor, contrast: Tensor) -> Contributions:
+        """What each example contributes: its product with the query, times its coefficient in the weights.
+
+        The weights are a combination of the examples (representer theorem), so the answer is a sum over the examples
+        and an intercept, which is the base.
+        """
+        system = self._system(support)
+        duals = ridge_coefficients(*system) * self.log_scale.exp()
+        return of_affine(query, system[0], duals, contrast)
 
 
 def with_constant(features: Tensor) -> Tensor:
@@ -77,6 +93,14 @@ def ridge_regression(points: Tensor, values: Tensor, ridge: Tensor) -> Tensor:
         if len(points) < points.shape[1]:
             return points.T @ _solve(points @ points.T, values, ridge)
         return _solve(points.T @ points, points.T @ values, ridge)
+
+
+def ridge_coefficients(points: Tensor, values: Tensor, ridge: Tensor) -> Tensor:
+    """The A (n, outputs) for which `ridge_regression` is X^T A. Arguments as there."""
+    with torch.autocast(points.device.type, enabled=False):
+        if len(points) < points.shape[1]:
+            return _solve(points @ points.T, values, ridge)
+        return (values - points @ ridge_regression(points, values, ridge)) / ridge
 
 
 def _solve(gram: Tensor, values: Tensor, ridge: Tensor) -> Tensor:

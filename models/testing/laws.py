@@ -29,6 +29,7 @@ from torch import Generator, Tensor
 from torch.testing import assert_close
 
 from models.datasets.episode import stack
+from models.explanations import NOTHING, contrasted, margins_without
 from models.functional import adapt_many, encode_many, predict_many
 from models.learner import Episode, Kind, Learner, State, Support
 
@@ -257,6 +258,49 @@ def a_state_gives_the_same_answer_through_safetensors_and_back(case: Case) -> No
     support = case.support(learner, [1, 2], 0, torch.float32)
     query, state = case.features(learner, QUERIES, 1, torch.float32), learner.adapt(support)
     _same(learner.predict(load(save(state)), query), learner.predict(state, query))
+
+
+@_law
+def what_examples_contribute_adds_up_to_the_answer(case: Case) -> None:
+    """For learners that say what their explanations add up to."""
+    learner = case.served()
+    for support, query in case.tasks(learner) if learner.explains else ():
+        contrast = contrasts(learner, support, case.outputs)
+        found, answers = learner.explain(support, query, contrast), learner.predict(learner.adapt(support), query)
+        if learner.explains == "votes":
+            answers = answers.softmax(-1)
+        total = found.examples.sum(-1) + found.base + (0 if found.names is None else found.names.sum(-1))
+        assert_close(total, contrasted(answers, contrast), rtol=1e-6, atol=1e-6)
+
+
+@_law
+def reordering_the_support_reorders_what_its_examples_contribute(case: Case) -> None:
+    """Whether that is exact or what changes when an example is left out; unless the learner is `order_sensitive`."""
+    learner = case.served()
+    for support, query in () if learner.order_sensitive else case.tasks(learner):
+        contrast = contrasts(learner, support, case.outputs)
+        order = torch.randperm(len(support.mask), generator=Generator().manual_seed(0))
+        before, after = (weights(learner, each, query, contrast) for each in (support, reordered(support, order)))
+        assert_close(after, before[:, order], rtol=1e-6, atol=1e-6, equal_nan=True)
+
+
+def contrasts(learner: Learner, support: Support, outputs: int) -> Tensor:
+    """For each query, the difference of two outputs; of one output for a single one."""
+    count = support.ways or outputs
+    contrast = support.inputs.new_zeros(QUERIES, count)
+    for row in range(QUERIES):
+        contrast[row, (row + 1) % count] = -1
+        contrast[row, row % count] = 1
+    return contrast
+
+
+def weights(learner: Learner, support: Support, query: Tensor, contrast: Tensor) -> Tensor:
+    """What each example contributes to each query (q, n)."""
+    if learner.explains:
+        return learner.explain(support, query, contrast).examples
+    places = torch.arange(NOTHING, len(support.mask))
+    whole, others = margins_without(learner, support, query, contrast, places).tensor_split([1])
+    return (whole - others).T
 
 
 def _client(case: Case, learner: Learner, shots: Sequence[int], seed: int) -> Episode:

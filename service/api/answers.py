@@ -37,7 +37,9 @@ class AnswerShape(NamedTuple):
         return self.queries * self.bytes_each
 
 
-def shape_of(request: PredictRequest, classes: Classes | None, outputs: int, limit: int) -> AnswerShape:
+def shape_of(
+    request: PredictRequest, classes: Classes | None, outputs: int, limit: int, explanation: int = 0
+) -> AnswerShape:
     """The shape of the answer to a request.
 
     Args:
@@ -45,12 +47,13 @@ def shape_of(request: PredictRequest, classes: Classes | None, outputs: int, lim
         classes: The classes of the client; None for regression.
         outputs: Numbers in one answer, for regression.
         limit: Maximum bytes of all answers.
+        explanation: Maximum bytes of the explanation of one answer.
 
     Raises:
         AnswerTooLarge: The answer would be over the limit.
     """
     top_k = top_k_of(request, len(classes or ()))
-    each = ANSWER_BYTES + (NUMBER_BYTES * outputs if classes is None else _label_bytes(classes, top_k))
+    each = ANSWER_BYTES + explanation + (NUMBER_BYTES * outputs if classes is None else _label_bytes(classes, top_k))
     shape = AnswerShape(len(request.inputs), top_k, each)
     if shape.size > limit:
         raise AnswerTooLarge(

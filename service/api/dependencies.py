@@ -15,6 +15,7 @@ from service.cards import Catalogue
 from service.store.records import ClientKey
 from service.use_cases.adaptation import Adaptation
 from service.use_cases.editing import Editing
+from service.use_cases.explaining import Explaining
 from service.use_cases.judging import Judging
 from service.use_cases.keys import Keys
 from service.use_cases.metering import Metering, check
@@ -34,6 +35,7 @@ class UseCases(NamedTuple):
     versioning: Versioning
     transfer: Transfer
     judging: Judging
+    explaining: Explaining
     keys: Keys
     tenants: Tenants
 

@@ -9,6 +9,7 @@ from service.inputs.kind import InputWarning
 from service.inputs.registry import RequestInput
 from service.store.examples import NAME
 from service.store.records import Receipt
+from service.use_cases.explanation import Explanation
 from service.use_cases.judging import Threshold
 from service.use_cases.quality import Quality
 
@@ -155,7 +156,14 @@ class AdaptResponse(BaseModel):
 class PredictRequest(Body):
     """Ask the client's adapted model for predictions."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"client_id": "bob", "inputs": [-1, 1]}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"client_id": "bob", "inputs": [-1, 1]},
+                {"client_id": "bob", "inputs": [1], "explain": True},
+            ]
+        }
+    )
 
     client_id: ClientId
     inputs: list[RequestInput] = Field(min_length=1)
@@ -167,6 +175,12 @@ class PredictRequest(Body):
         "classes, otherwise 5.",
     )
     version: int | None = Field(None, strict=True, ge=1, description="The version to ask. Default: the current one.")
+    explain: bool = Field(
+        False,
+        strict=True,
+        description="Whether each answer has an `explanation`: the examples that decided it, and the words, pixels or "
+        "columns of the input. It takes many predicts; fewer inputs may be explained than answered.",
+    )
     abstain: bool = Field(
         False,
         strict=True,
@@ -188,6 +202,14 @@ class PredictRequest(Body):
     )
 
 
+Why = Annotated[
+    Explanation | None,
+    Field(
+        description="Why this is the answer. Absent unless it was asked for.", exclude_if=lambda given: given is None
+    ),
+]
+
+
 class Classified(BaseModel):
     """The answer of a classifier to one input."""
 
@@ -204,12 +226,14 @@ class Classified(BaseModel):
             exclude_if=lambda given: given is None,
         ),
     ] = None
+    explanation: Why = None
 
 
 class Regressed(BaseModel):
     """The answer of a regressor to one input."""
 
     value: float | list[float]
+    explanation: Why = None
 
 
 class PredictResponse(BaseModel):

@@ -103,6 +103,40 @@ class Engine(Protocol):
         """
         ...
 
+    async def explain(
+        self,
+        model: str,
+        key: str,
+        queries: Array,
+        contrast: Array,
+        support: SupportSet,
+        parts: int = 0,
+        *,
+        share: Share = NOBODY,
+    ) -> Arrays:
+        """What the examples of a support set contribute to the answers to queries.
+
+        Args:
+            model: Name of the model.
+            key: Key of the state of the support set. If its features are still cached, only the queries are encoded.
+            queries: Inputs (q, *input).
+            contrast: The difference of answers that is explained, (q, ways or outputs): 1 for an answer, -1 for another
+                that is subtracted.
+            support: The support set.
+            parts: Number of predicts of queries with a part hidden that will follow. Their cost is counted here.
+            share: The tenant and the client.
+
+        Returns:
+            `weights` (q, n): of each example; NaN if there is no answer without it. `names` (q, ways or 0): of the
+            name of each class. `exact` (1,): whether these add up to the difference, with a base that is no example's;
+            otherwise a weight is how the difference changes when the example is left out. `votes` (1,): the difference
+            is one of the model's own probabilities, not of logits.
+
+        Raises:
+            TooCostly: All of it takes too long.
+        """
+        ...
+
     def evict(self, key: str) -> None:
         """Remove a state from the cache."""
         ...

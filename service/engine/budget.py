@@ -1,6 +1,7 @@
 """The costs of jobs by model: what a job will take, whether that is too much, and what would fit."""
 
 from collections.abc import Callable, Mapping
+from math import ceil
 
 from models.learner import Learner
 from service.engine.costs import Cost, Curve, Terms, adapt_terms, most_that_fits, predict_terms
@@ -83,6 +84,43 @@ class Budget:
                 f"may take {self._limit_s:.3g} s (HANDFUL_MAX_JOB_S)."
             )
         return Cost(seconds, seconds)
+
+    def explain(self, job: AdaptJob, queries: int, parts: int, numbers: int) -> Cost:
+        """The cost of explaining the answers to queries.
+
+        Args:
+            job: The support set.
+            queries: Number of queries.
+            parts: Number of queries with a part hidden, which are answered later.
+            numbers: Numbers in the state; 0 if they are not known.
+
+        Raises:
+            TooCostly: It takes too long. The error says how many queries would fit.
+        """
+        adapts, learner, support = self._adapts[job.model], self._learners[job.model], job.support
+        count, new, ways = len(support.targets), len(job.new_inputs()), support.ways
+        adapt_s = adapts.total(adapt_terms(0, count, ways))
+        encode_s = max(0.0, adapts.total(adapt_terms(1, count, ways)) - adapt_s)
+        states = 2 if learner.explains else count + 1  # an exact explanation takes about two adapts
+
+        def answers_s(asked: int) -> float:
+            crowded, together = learner.max_examples is not None, learner.transductive
+            return self._predicts[job.model].total(predict_terms(asked, numbers, together=together, crowded=crowded))
+
+        def seconds(asked: int) -> float:
+            hidden = ceil(parts * asked / queries)
+            each_s = adapt_s + max(0.0, answers_s(asked) - asked * encode_s)  # a predict is measured with its encoding
+            return (new + asked) * encode_s + states * each_s + (answers_s(hidden) if hidden else 0.0)
+
+        if (found := seconds(queries)) > self._limit_s:
+            most = most_that_fits(seconds, queries, self._limit_s)
+            way_out = f"Send at most {most} inputs" if most else "Predict without `explain`, or with fewer examples"
+            raise TooCostly(
+                f"explain: explaining {queries} answers of {job.model} by {count} examples takes about {found:.3g} s "
+                f"here; a job may take {self._limit_s:.3g} s (HANDFUL_MAX_JOB_S). {way_out}.",
+                field="inputs" if most else "explain",
+            )
+        return Cost(found, found)
 
     def encode(self, model: str, count: int) -> Cost:
         """The cost of encoding so many inputs. Raises TooCostly."""

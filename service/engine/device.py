@@ -13,9 +13,10 @@ from torch import Tensor
 
 from models.class_names import plain_words
 from models.encoders.precision import encoding
+from models.explanations import margins_without
 from models.familiarity import familiarity
 from models.functional import adapt_many, encode_many, predict_many
-from models.learner import Kind, Learner, State, Support
+from models.learner import Kind, Learner, State, Support, full_mask
 from service.arrays import TEXT, Array, Arrays, text_array
 from service.engine.batching import mask, pad_and_stack, run_in_groups
 from service.engine.compile import per_model
@@ -117,6 +118,36 @@ class Device:
         tell."""
         [whole] = self._supported([job])
         return self._familiar(whole, query)
+
+    @torch.no_grad()
+    def explain(self, job: AdaptJob, query: Tensor, contrast: Array) -> Arrays:
+        """What the examples and the class names of a support set with features contribute to answers. Their sum with a
+        base is the difference that `contrast` (q, ways) says, for queries as features (q, *features)."""
+        support, learner = self._support_of(job), self._learners[job.model]
+        found = learner.explain(support, query.float(), self._to_device(to_tensor(contrast)))
+        names = found.examples[:, :0] if found.names is None else found.names
+        arrays = {"weights": found.examples, "names": names}
+        kinds = {"exact": np.array([True]), "votes": np.array([learner.explains == "votes"])}
+        return {name: each.cpu().numpy() for name, each in arrays.items()} | kinds
+
+    @torch.no_grad()
+    def without(self, job: AdaptJob, query: Tensor, contrast: Array, places: Array) -> Array:
+        """The difference that `contrast` (q, ways) says, after adapting without the example of each place, (k, q)."""
+        support, learner = self._support_of(job), self._learners[job.model]
+        asked = query, self._to_device(to_tensor(contrast)), self._to_device(to_tensor(places))
+        with self._autocast():
+            found: Array = margins_without(learner, support, *asked).float().cpu().numpy()
+        return found
+
+    def explains(self, model: str) -> bool:
+        """Whether a model has exact explanations."""
+        return self._learners[model].explains is not None
+
+    def _support_of(self, job: AdaptJob) -> Support:
+        """The support set of one job, whose features are known."""
+        [whole] = self._supported([job])
+        targets = self._to_device(to_tensor(job.support.targets))
+        return Support(whole.features, targets, full_mask(targets), job.support.ways, whole.names)
 
     def judges_familiarity(self, model: str) -> bool:
         """Whether a model may tell how familiar queries are: it classifies feature vectors that all clients share."""

@@ -14,6 +14,7 @@ from service.engine.budget import LARGE_ADAPT_S, LARGE_PREDICT_S, Budget
 from service.engine.costs import Cost
 from service.engine.deadline import within
 from service.engine.device import Device
+from service.engine.explaining import LargeExplain, Question
 from service.engine.feature_cache import FeatureCache
 from service.engine.folds import choices, folds, same_inputs
 from service.engine.jobs import Adapted, AdaptJob, Kept, PredictJob
@@ -138,6 +139,42 @@ class Worker:
 
         large = LargeFamiliar(job, queries, cost, keep)
         return self._large_predicts.submit(large, model, len(queries), cost, share)
+
+    async def explain(
+        self,
+        model: str,
+        key: str,
+        queries: Array,
+        contrast: Array,
+        support: SupportSet,
+        parts: int = 0,
+        *,
+        share: Share = NOBODY,
+    ) -> Arrays:
+        """What the examples of a support set contribute to answers. See `Engine.explain`."""
+        asked = self.submit_explain(model, key, queries, contrast, support, parts, share)
+        return await within(self._settings.deadline_s, asked)
+
+    def submit_explain(
+        self,
+        model: str,
+        key: str,
+        queries: Array,
+        contrast: Array,
+        support: SupportSet,
+        parts: int = 0,
+        share: Share = NOBODY,
+    ) -> "asyncio.Future[Arrays]":
+        """Queue an explanation. Raises TooCostly, Busy, Unavailable."""
+        kept = self._cache.get(key)
+        job = AdaptJob(model, key, support, None if kept is None else kept.features, share[0])
+        numbers = sum(value.numel() for value in kept.state.values()) if kept else 0
+        cost = self.budget.explain(job, len(queries), parts, numbers)
+        crowded = self._learners[model].max_examples is not None
+        together = 1 if crowded else self.budget.fit_together(job, self._settings.batch_jobs)
+        exact = self._adapting.explains(model)
+        large = LargeExplain(job, Question(queries, contrast), cost, exact=exact, together=together)
+        return self._large_adapts.submit(large, model, len(job.new_inputs()) + len(queries), cost, share)
 
     def _folds(self, job: AdaptJob, numbers: int) -> tuple[Array, Cost]:
         """The most folds that take an acceptable time, and their cost. Raises TooCostly."""

@@ -8,13 +8,16 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import Field
 
+from service.arrays import Array
 from service.errors import Unprocessable
 from service.executor import SMALL
+from service.inputs import saliency
 from service.inputs.image_files import ENOUGH, READ, read_file
-from service.inputs.kind import Decoded, InputKind, InputWarning
+from service.inputs.kind import Columns, Decoded, InputKind, InputWarning
 from service.inputs.limits import Limits, PixelBudget
 from service.inputs.normalize import Drawings, drawings
 from service.inputs.paper import Grey
+from service.inputs.parts import Parts
 from service.inputs.pixel_arrays import json_type, to_array, to_brightness
 
 PIXELS_PER_CHARACTER = 8
@@ -38,6 +41,14 @@ class Drawing(InputKind):
         ink, seen = decode_images(raw, self.size, PixelBudget(limits.image_pixels), fields)
         blank = [field for field, any_ink in zip(fields, seen, strict=True) if not any_ink]
         return Decoded(ink[:, None], [_no_ink(field) for field in blank])
+
+    def parts(self, one: Array, columns: Columns | None, known: Array) -> Parts:
+        """The squares with ink."""
+        return saliency.of_drawing(one)
+
+    def weights_bytes(self) -> int:
+        """The heat map."""
+        return saliency.png_bytes(self.size)
 
     def examples(self, count: int, rng: np.random.Generator) -> NDArray[np.uint8]:
         """Noise (count, 1, size, size)."""

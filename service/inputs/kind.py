@@ -10,6 +10,7 @@ from pydantic.dataclasses import dataclass
 
 from service.arrays import Array
 from service.inputs.limits import Limits
+from service.inputs.parts import Parts
 from service.inputs.shown import shown
 
 Inputs = Array | list[str]
@@ -90,6 +91,20 @@ class InputKind(BaseModel, ABC):
     def show(self, inputs: Array) -> list[Any]:
         """Decoded inputs as JSON values, for clients that ask for their examples."""
         return shown(inputs)
+
+    def parts(self, one: Array, columns: Columns | None, known: Array) -> Parts | None:
+        """The parts of an input that can be hidden, to explain answers. By default there are none.
+
+        Args:
+            one: The input (*input), as the model takes it.
+            columns: What was learned from the support set.
+            known: The inputs (n, *input) of the support set, as the model takes them.
+        """
+        return None
+
+    def weights_bytes(self) -> int:
+        """The most bytes that an answer has for the weights of parts, as JSON."""
+        return 2**12
 
     @abstractmethod
     def examples(self, count: int, rng: np.random.Generator) -> Inputs:

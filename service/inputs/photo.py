@@ -8,11 +8,14 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from models.photo_pixels import Filter, square
+from service.arrays import Array
 from service.errors import Unprocessable
 from service.executor import SMALL
+from service.inputs import saliency
 from service.inputs.image_files import READ, read_rgb
-from service.inputs.kind import Decoded, InputKind
+from service.inputs.kind import Columns, Decoded, InputKind
 from service.inputs.limits import Limits, PixelBudget
+from service.inputs.parts import Parts
 from service.inputs.pixel_arrays import json_type, to_rgb
 
 PIXELS_PER_CHARACTER = 8
@@ -49,6 +52,14 @@ class Photo(InputKind):
         budget = PixelBudget(limits.image_pixels)
         squares = [self._square(_read(one, budget, field)) for one, field in zip(raw, fields, strict=True)]
         return Decoded(np.ascontiguousarray(np.stack(squares).transpose(0, 3, 1, 2)), [])
+
+    def parts(self, one: Array, columns: Columns | None, known: Array) -> Parts:
+        """The squares."""
+        return saliency.of_photo(one)
+
+    def weights_bytes(self) -> int:
+        """The heat map."""
+        return saliency.png_bytes(self.size)
 
     def examples(self, count: int, rng: np.random.Generator) -> Pixels:
         """Noise (count, 3, size, size)."""

@@ -14,6 +14,7 @@ from service.arrays import Array, text_array
 from service.errors import Unprocessable
 from service.inputs.kind import Columns, Decoded, InputKind, InputWarning
 from service.inputs.limits import Limits
+from service.inputs.parts import Parts, of_columns
 from service.inputs.pixel_arrays import json_type
 
 COLUMNS = 500
@@ -73,6 +74,14 @@ class Table(InputKind):
     def show(self, inputs: Array) -> list[Any]:
         """The rows as objects."""
         return list(_rows(inputs))
+
+    def parts(self, one: Array, columns: Columns | None, known: Array) -> Parts:
+        """The columns that are used."""
+        return of_columns(one, table_columns.encode([{}], columns or [])[0], table_columns.places(columns or []))
+
+    def weights_bytes(self) -> int:
+        """The names of the columns and their weights."""
+        return COLUMNS * (NAME_LENGTH + 48)
 
     def examples(self, count: int, rng: np.random.Generator) -> Array:
         """Rows of three numbers and a category."""

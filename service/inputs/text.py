@@ -9,8 +9,10 @@ from pydantic import Field
 
 from service.arrays import Array, text_array
 from service.errors import Unprocessable
-from service.inputs.kind import Decoded, InputKind, InputWarning
+from service.inputs import parts
+from service.inputs.kind import Columns, Decoded, InputKind, InputWarning
 from service.inputs.limits import Limits
+from service.inputs.parts import Parts
 from service.inputs.pixel_arrays import json_type
 
 LONGEST = 100_000
@@ -42,6 +44,14 @@ class Text(InputKind):
         return Decoded(
             text_array([text[: self.max_characters] for text in texts]), [self._cut(field) for field in long]
         )
+
+    def parts(self, one: Array, columns: Columns | None, known: Array) -> Parts:
+        """The words."""
+        return parts.of_text(str(one))
+
+    def weights_bytes(self) -> int:
+        """The text once more, in JSON, and the weights."""
+        return 6 * self.max_characters + 96 * parts.MOST_WORDS
 
     def examples(self, count: int, rng: np.random.Generator) -> Array:
         """A few words each."""

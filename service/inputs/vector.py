@@ -6,9 +6,11 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from service.arrays import Array
 from service.errors import Unprocessable
-from service.inputs.kind import Decoded, InputKind
+from service.inputs.kind import Columns, Decoded, InputKind
 from service.inputs.limits import Limits
+from service.inputs.parts import Parts, of_numbers
 
 LARGEST = 1e30
 """Limit on the numbers of a vector, so that their squares fit into float32 after scaling."""
@@ -27,6 +29,10 @@ class Vector(InputKind):
         """Decode to float32 (n, length)."""
         vectors = [to_vector(one, self.length, field) for one, field in zip(raw, fields, strict=True)]
         return Decoded(np.stack(vectors), [])
+
+    def parts(self, one: Array, columns: Columns | None, known: Array) -> Parts | None:
+        """The numbers."""
+        return of_numbers(one, known)
 
     def examples(self, count: int, rng: np.random.Generator) -> NDArray[np.float32]:
         """Uniform numbers (count, length) between -1 and 1."""

@@ -99,6 +99,24 @@ class WorkerClient:
         )
         return found
 
+    async def explain(
+        self,
+        model: str,
+        key: str,
+        queries: Array,
+        contrast: Array,
+        support: SupportSet,
+        parts: int = 0,
+        *,
+        share: Share = NOBODY,
+    ) -> Arrays:
+        """What the examples of a support set contribute to the answers to queries."""
+        self._check_loaded(model)
+        found: Arrays = await self._request(
+            lambda number: messages.Explain(number, model, key, queries, contrast, support, parts, share)
+        )
+        return found
+
     def evict(self, key: str) -> None:
         """Remove a state from the worker's cache."""
         self._send(messages.Evict(key))

@@ -10,7 +10,7 @@ from service.arrays import TEXT, Array, Arrays, SupportSet, pack_texts, unpack_t
 from service.engine.base import NOBODY, Share
 from service.errors import BadRequest, Busy, DeadlineExceeded, Diverged, HandfulError, TooCostly, Unavailable
 
-VERSION = 7
+VERSION = 8
 """Version of this protocol. Both ends must have the same version."""
 
 DTYPES = ("float32", "float64", "float16", "uint8", "int64", "bool")
@@ -81,6 +81,19 @@ class Familiar(Message):
     share: Share = NOBODY
 
 
+class Explain(Message):
+    """Tell what examples contribute to answers. The fields are the arguments of `Engine.explain`."""
+
+    id: int
+    model: str
+    key: str
+    queries: Array
+    contrast: Array
+    support: SupportSet
+    parts: int
+    share: Share = NOBODY
+
+
 class Evict(Message):
     """Remove a state from the cache."""
 
@@ -108,7 +121,7 @@ class Answered(Message):
 
 
 class HeldOut(Message):
-    """The folds of examples, and the answers to them."""
+    """What was found for the examples of a support set."""
 
     id: int
     found: Arrays
@@ -128,7 +141,7 @@ class Failed(Message):
     detail: str
 
 
-ToWorker = Adapt | Predict | HoldOut | Familiar | Evict | Cancel
+ToWorker = Adapt | Predict | HoldOut | Familiar | Explain | Evict | Cancel
 ToApi = Hello | Heartbeat | Adapted | Answered | HeldOut | NotCached | Failed
 
 ERRORS: dict[str, type[HandfulError]] = {

@@ -93,6 +93,9 @@ class Session:
             case messages.Familiar():
                 with self._errors_to_reply(message.id):
                     self._familiar(message)
+            case messages.Explain():
+                with self._errors_to_reply(message.id):
+                    self._explain(message)
             case messages.Evict():
                 self._worker.evict(message.key)
             case messages.Cancel() if message.id in self._pending:
@@ -129,6 +132,13 @@ class Session:
 
         how = request.queries, request.support, request.share
         self._reply_when_done(request.id, self._worker.submit_familiar(request.model, request.key, *how), reply)
+
+    def _explain(self, request: messages.Explain) -> None:
+        def reply(found: Arrays) -> messages.Message:
+            return messages.HeldOut(request.id, found)
+
+        asked = request.queries, request.contrast, request.support, request.parts, request.share
+        self._reply_when_done(request.id, self._worker.submit_explain(request.model, request.key, *asked), reply)
 
     def _reply_when_done(
         self, request_id: int, answer: "asyncio.Future[Any]", reply: Callable[[Any], messages.Message]

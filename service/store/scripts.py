@@ -295,8 +295,9 @@ redis.call('HINCRBYFLOAT', KEYS[2], day .. ' device_s', seconds)
 if rate then keep('device', level('device', rate, tonumber(most)) - tonumber(seconds), rate, tonumber(most)) end
 """
 )
-"""KEYS: the buckets, the days and the usage of a tenant. ARGV: the day, requests and seconds of the device to add, seconds of the
-device per second and at once, both empty for no limit, and the first day to keep. The bucket may become negative."""
+"""KEYS: the buckets, the days and the usage of a tenant. ARGV: the day, requests and seconds of the device to add,
+seconds of the device per second and at once, both empty for no limit, and the first day to keep. The bucket may become
+negative."""
 
 CHANGE_KEYS = """
 local count = tonumber(ARGV[1])

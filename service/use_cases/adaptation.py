@@ -53,7 +53,8 @@ class Teaching(NamedTuple):
 
 
 class Answered(NamedTuple):
-    """Logits (q, ways) or values (q, outputs) of queries (q, *input), and the client's record that they come from."""
+    """Logits (q, ways) or values (q, outputs) of queries (q, *input), and the client's record that they come from,
+    which may be that of a past version."""
 
     record: Record
     card: Card
@@ -61,6 +62,7 @@ class Answered(NamedTuple):
     answers: Array
     warnings: list[InputWarning]
     timings_ms: dict[str, float]
+    past: bool = False
 
     def inference(self) -> Literal["inductive", "transductive"]:
         """Whether inputs were answered one by one or together. Together needs at least as many inputs as classes."""
@@ -182,16 +184,25 @@ class Adaptation:
         warnings = decoded.warnings + await check(card.input, decoded.array(), record.columns)
         queries = await prepare(card.input, decoded.array(), record.columns)
         clock.lap("decode")
+        past = record.write != current.write
+        answers = await self._ask(client, record, card, queries, past=past)
+        clock.lap("predict")
+        return Answered(record, card, queries, answers, warnings, clock.laps_ms, past)
+
+    async def ask_again(self, client: ClientKey, answered: Answered, queries: Array) -> Array:
+        """The answers to other queries (q, *input), as the model takes them, from the same state."""
+        return await self._ask(client, answered.record, answered.card, queries, past=answered.past)
+
+    async def _ask(self, client: ClientKey, record: Record, card: Card, queries: Array, *, past: bool) -> Array:
         try:
             answers = await self._engine.predict(card.name, record.write, queries, share=client)
             metrics.state_cache.labels("hit").inc()
         except StateNotCached:
             metrics.state_cache.labels("miss").inc()
-            key, past = StateKey(client, record.write, card.checkpoint), record.write != current.write
+            key = StateKey(client, record.write, card.checkpoint)
             state = await self._states.get(key, card, record, past=past)
             answers = await self._engine.predict(card.name, record.write, queries, state, share=client)
-        clock.lap("predict")
-        return Answered(record, card, queries, answers, warnings, clock.laps_ms)
+        return answers
 
     async def show(self, client: ClientKey) -> Record:
         """The record of a client. Raises UnknownClient."""

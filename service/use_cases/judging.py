@@ -7,17 +7,17 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, Field
 
-from service.arrays import Array, Arrays, SupportSet
+from service.arrays import Array, Arrays
 from service.cards import Card
 from service.engine.base import StateNotCached
-from service.errors import Contended, Diverged, HandfulError, TooCostly, TooFewExamples
-from service.inputs.prepare import prepare
+from service.errors import Diverged, HandfulError, TooCostly, TooFewExamples
 from service.store.reading import Contents
 from service.store.records import ClientKey, Record
 from service.use_cases.adaptation import Answered
 from service.use_cases.judgement import lowest_kept
 from service.use_cases.learning import Learning
 from service.use_cases.quality import Judged, Quality, judge, quality_of
+from service.use_cases.support_sets import prepared, same_contents
 
 REMEMBERED = 256
 """Versions whose quality an API process remembers."""
@@ -87,7 +87,7 @@ class Judging:
         try:
             return await self._engine.familiar(card.name, record.write, queries, share=client)
         except StateNotCached:
-            support = await self._support(card, await self._contents(client, record))
+            support = await prepared(card, await same_contents(self._store, client, record))
             return await self._engine.familiar(card.name, record.write, queries, support, share=client)
 
     async def after_adapt(self, client: ClientKey, record: Record) -> Quality:
@@ -118,7 +118,7 @@ class Judging:
             self._known.popitem(last=False)
 
     async def _judge(self, client: ClientKey, record: Record) -> Judged:
-        contents = await self._contents(client, record)
+        contents = await same_contents(self._store, client, record)
         card = self._learning.served(contents.record)
         try:
             found = await self._held_out(client, contents, card)
@@ -126,21 +126,11 @@ class Judging:
             return Judged(quality_of(contents, None, 0, error.detail))
         return judge(contents, card, found)
 
-    async def _contents(self, client: ClientKey, record: Record) -> Contents:
-        contents = await self._store.contents(client, record.version)
-        if contents.record.write != record.write:
-            raise Contended("The client was replaced in the meantime. Try again.")
-        return contents
-
-    async def _support(self, card: Card, contents: Contents) -> SupportSet:
-        support = contents.support()
-        return support._replace(inputs=await prepare(card.input, support.inputs, contents.record.columns))
-
     async def _held_out(self, client: ClientKey, contents: Contents, card: Card) -> Arrays:
         record = contents.record
         if not record.ready:
             raise TooFewExamples("The client needs examples of at least two classes, or one point of a regression.")
-        return await self._engine.held_out(card.name, record.write, await self._support(card, contents), share=client)
+        return await self._engine.held_out(card.name, record.write, await prepared(card, contents), share=client)
 
 
 def default_threshold(ways: int) -> float:

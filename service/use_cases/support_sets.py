@@ -7,11 +7,14 @@ import numpy as np
 
 from service.arrays import Array, SupportSet
 from service.cards import Card
-from service.errors import TooManyWays, Unprocessable
+from service.errors import Contended, TooManyWays, Unprocessable
 from service.inputs.labels import Classes, checked_labels, class_indices, class_names, regression_targets
 from service.inputs.limits import check_count
+from service.inputs.prepare import prepare
 from service.settings import Settings
-from service.store.records import Record
+from service.store.reading import Contents
+from service.store.records import ClientKey, Record
+from service.store.store import Store
 
 
 class SupportSets:
@@ -63,6 +66,20 @@ class SupportSets:
     def _like(self, card: Card) -> list[Card]:
         """The models for the same kind of answer and input."""
         return [other for other in self._catalogue.values() if (other.kind, other.input) == (card.kind, card.input)]
+
+
+async def same_contents(store: Store, client: ClientKey, record: Record) -> Contents:
+    """A version with its examples. Raises Contended if the client was replaced since its record was read."""
+    contents = await store.contents(client, record.version)
+    if contents.record.write != record.write:
+        raise Contended("The client was replaced in the meantime. Try again.")
+    return contents
+
+
+async def prepared(card: Card, contents: Contents) -> SupportSet:
+    """The support set of a version, with inputs as the model takes them. Raises CorruptRecord."""
+    support = contents.support()
+    return support._replace(inputs=await prepare(card.input, support.inputs, contents.record.columns))
 
 
 def checked_new_labels(card: Card, record: Record | None, new: Sequence[Any]) -> list[Any]:

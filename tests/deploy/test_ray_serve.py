@@ -14,7 +14,7 @@ import numpy as np
 import psutil
 import pytest
 
-from service.client import Handful, RefusedError
+from handful import Handful, RefusedError
 from tests.e2e.server import free_port
 from tests.service.redises import until
 from tests.service.serving import url_of, valkey

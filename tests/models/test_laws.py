@@ -2,10 +2,12 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.explanations import shares
 from models.functional import class_means, squared_distances
-from models.learner import Learner, State, Support
+from models.learner import Contributions, Learner, State, Support
 from models.testing.laws import LAWS, Case
 
 
@@ -68,6 +70,22 @@ class NormalisesOverTheQueries(Good):
         return super().predict(state, query - query.mean(0))
 
 
+class ForgetsTheBase(Good):
+    explains = "logits"
+
+    def explain(self, support: Support, query: Tensor, contrast: Tensor) -> Contributions:
+        weights = 2 * query @ support.inputs.T * (contrast @ shares(support, query).T)
+        return Contributions(weights, weights.new_zeros(len(query)))
+
+
+class ExplainsByTheFirstExample(Good):
+    explains = "logits"
+
+    def explain(self, support: Support, query: Tensor, contrast: Tensor) -> Contributions:
+        total = (self.predict(self.adapt(support), query) * contrast).sum(-1, keepdim=True)
+        return Contributions(F.pad(total, (0, len(support.inputs) - 1)), total.new_zeros(len(query)))
+
+
 def case_of(kind: type[Learner]) -> Case:
     return Case(kind, lambda count, generator: torch.randn(count, 3, generator=generator))
 
@@ -85,6 +103,8 @@ def test_a_good_learner_obeys(law):
     (ReadsPadding, "padding_under_the_mask_changes_nothing"),
     (PrefersTheFirstClass, "permuting_the_classes_permutes_the_outputs"),
     (NormalisesOverTheQueries, "a_query_alone_equals_the_query_among_others"),
+    (ForgetsTheBase, "what_examples_contribute_adds_up_to_the_answer"),
+    (ExplainsByTheFirstExample, "reordering_the_support_reorders_what_its_examples_contribute"),
 ])  # fmt: skip
 def test_a_learner_that_breaks_a_law_fails_it(kind, broken):
     with pytest.raises(AssertionError):

@@ -1,5 +1,7 @@
 """POST /predict."""
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter, Request, Response
 
 from service import errors
@@ -12,6 +14,8 @@ from service.cards import Card
 from service.settings import Settings
 from service.store.records import ClientKey, Record
 from service.use_cases.adaptation import Answered
+from service.use_cases.explaining import explanation_bytes
+from service.use_cases.explanation import Explanation
 from service.use_cases.judging import Threshold
 
 router = APIRouter(tags=["clients"], route_class=BodyRoute)
@@ -59,7 +63,10 @@ async def predict(request: Request) -> Response:
             raise errors.Unprocessable(
                 "abstain: this client is a regression; only classes can be unknown.", field="abstain"
             )
-        before, shape = shape, shape_of(body, record.classes, card.outputs or 1, settings.max_answer_bytes)
+        if body.explain:
+            cases.explaining.check(card, len(body.inputs))
+        each = explanation_bytes(card, record.classes or ()) if body.explain else 0
+        before, shape = shape, shape_of(body, record.classes, card.outputs or 1, settings.max_answer_bytes, each)
         request.state.reservation.take(shape.size - before.size)
 
     client = ClientKey(request.state.tenant, body.client_id)
@@ -67,7 +74,8 @@ async def predict(request: Request) -> Response:
     threshold, unknown = None, None
     if _abstains(body):
         threshold, unknown = await cases.judging.unknown(client, answered, body.coverage, body.min_probability)
-    return await written(lambda: _response(answered, shape.top_k, threshold, unknown), shape.size)
+    why = await cases.explaining.explain(client, answered) if body.explain else None
+    return await written(lambda: _response(answered, shape.top_k, threshold, unknown, why), shape.size)
 
 
 def _abstains(body: PredictRequest) -> bool:
@@ -75,15 +83,22 @@ def _abstains(body: PredictRequest) -> bool:
 
 
 def _response(
-    answered: Answered, top_k: int, threshold: Threshold | None, unknown: list[bool] | None
+    answered: Answered,
+    top_k: int,
+    threshold: Threshold | None,
+    unknown: list[bool] | None,
+    why: list[Explanation] | None,
 ) -> PredictResponse:
-    record = answered.record
+    record, predictions = answered.record, _predictions(answered, top_k, unknown)
+    explained: Sequence[Classified | Regressed] = predictions if why else ()
+    for prediction, each in zip(explained, why or (), strict=True):
+        prediction.explanation = each
     return PredictResponse(
         client_id=record.client_id,
         model=record.model,
         version=record.version,
         inference=answered.inference(),
-        predictions=_predictions(answered, top_k, unknown),
+        predictions=predictions,
         threshold=threshold,
         warnings=answered.warnings,
         timings_ms=answered.timings_ms,

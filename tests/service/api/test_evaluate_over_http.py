@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.client import Handful
+from handful import Handful
 from tests.service.drawings import letters, png, wave
 
 

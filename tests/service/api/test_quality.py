@@ -5,7 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 
-from service.client import Handful
+from handful import Handful
 from tests.service.drawings import letters, wave
 
 

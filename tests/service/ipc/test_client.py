@@ -115,6 +115,15 @@ async def test_examples_are_left_out_and_compared_over_the_socket(socket, worker
         assert (await engine.familiar("glyphs", "nobody", images(1, 1), taught)).shape == (1,)
 
 
+async def test_answers_are_explained_over_the_socket(socket, worker, digests):
+    async with listening(socket, worker, digests), connected(socket, digests) as engine:
+        contrast = np.array([[1, -1]], np.float32)
+        for model, exact in (("glyphs", True), ("glyphs-maml", False)):
+            found = await engine.explain(model, "nobody", images(1, 1), contrast, support())
+            assert found["weights"].shape == (1, 4)
+            assert found["exact"].tolist() == [exact]
+
+
 async def test_a_job_that_fails_says_why_and_fails_alone(socket, worker, digests):
     wave = SupportSet(np.full((3, 1), 1e18, np.float32), np.full((3, 1), 1e18, np.float32), 0)
     async with listening(socket, worker, digests), connected(socket, digests) as engine:

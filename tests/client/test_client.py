@@ -1,5 +1,6 @@
 """The Python client against a real service, and against answers that are not the service's own."""
 
+import asyncio
 import io
 import json
 from collections.abc import Callable, Iterator
@@ -15,9 +16,9 @@ import httpx
 import numpy as np
 import pytest
 
-from service.client import AsyncHandful, Handful, RefusedError
-from service.client import clients as client_module
-from service.client.requests import adapt_request
+from handful import AsyncHandful, Handful, RefusedError
+from handful import clients as client_module
+from handful.inputs import plain
 from tests.service.drawings import draw, letters, png
 
 PAIRS = [(example["input"], example["label"]) for example in letters("LV")]
@@ -209,6 +210,35 @@ def test_a_pause_that_is_too_long_is_left_to_the_caller(scripted, pauses):
     assert (refused.value.retry_after_s, pauses) == (3600, [])
 
 
+@pytest.mark.parametrize("error", [httpx.ConnectError, httpx.RemoteProtocolError])
+def test_a_lost_connection_is_made_again(pauses, error):
+    with losing(error, error) as handful:
+        assert handful.predict("alice", [1]) == [{"value": 1}]
+    assert len(pauses) == 2
+
+
+def test_a_change_that_may_have_arrived_is_not_repeated_without_a_key(pauses):
+    with losing(httpx.ReadError) as handful, pytest.raises(httpx.ReadError):
+        handful.relabel("alice", "e1", "refund")
+    with losing(httpx.ReadTimeout) as handful, pytest.raises(httpx.ReadTimeout):
+        handful.predict("alice", [1])
+    assert pauses == []
+
+
+def losing(*errors: type[httpx.TransportError]) -> Handful:
+    """A client whose connections fail with these errors, and then are answered."""
+    left = list(errors)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if left:
+            raise left.pop(0)("lost", request=request)
+        return DONE
+
+    handful = Handful("http://service")
+    handful._http = httpx.Client(base_url="http://service", transport=httpx.MockTransport(answer))
+    return handful
+
+
 def test_all_attempts_of_an_adapt_have_the_same_idempotency_key(scripted, pauses):
     server = scripted(AWAY, DONE, DONE)
     with Handful(server.url) as handful:
@@ -225,7 +255,8 @@ async def test_the_asynchronous_client_asks_again_too(scripted, monkeypatch):
     async def sleep(seconds: float) -> None:
         found.append(seconds)
 
-    monkeypatch.setattr(client_module, "asyncio", SimpleNamespace(sleep=sleep))
+    pausing = SimpleNamespace(sleep=sleep, to_thread=asyncio.to_thread, create_task=asyncio.create_task)
+    monkeypatch.setattr(client_module, "asyncio", pausing)
     async with AsyncHandful(scripted(FULL, DONE).url) as handful:
         assert await handful.predict("alice", [1]) == [{"value": 1}]
     assert len(found) == 1
@@ -235,8 +266,7 @@ async def test_the_asynchronous_client_asks_again_too(scripted, monkeypatch):
 def test_a_text_is_sent_unchanged_unless_it_is_the_path_of_an_image(tmp_path, name):
     if name != "other.png":
         (tmp_path / name).touch()
-    request = adapt_request(httpx.Client(), "alice", [(str(tmp_path / name), "V")], {})
-    assert json.loads(request.content)["support"][0]["input"] == str(tmp_path / name)
+    assert plain(str(tmp_path / name)) == str(tmp_path / name)
 
 
 def test_examples_and_versions_have_calls_of_their_own(api, tmp_path):

@@ -1,12 +1,13 @@
 """The calls on a client's examples and versions, for both clients: each method makes a request and sends it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
+from urllib.parse import quote
 
 import httpx
 
-from service.client.requests import Http, evaluate_request, number, path_of, request_of
+from handful.inputs import number
+from handful.requests import Http, evaluate_request, path_of, request_of
 
 Reply = TypeVar("Reply")
 """An answer, or an awaitable of one."""
@@ -77,9 +78,21 @@ class Calls(ABC, Generic[Reply]):
         """How good a client is, by its own examples: `estimate`, suspected errors, duplicates, and more."""
         return self._send(request_of(self._http, "GET", path_of(client_id, "quality"), query={"version": version}))
 
-    def evaluate(self, client_id: str, queries: Iterable[tuple[Any, Any]], *, version: int | None = None) -> Reply:
-        """The figures of the answers to (input, label) pairs; the label None: of no class."""
-        return self._send(evaluate_request(self._http, client_id, queries, version))
+    def evaluate(self, client_id: str, queries: Any, labels: Any = None, *, version: int | None = None) -> Reply:
+        """The figures of the answers to (input, label) pairs, or to inputs with `labels`. A label None: of no class."""
+        return self._send(evaluate_request(self._http, client_id, queries, labels, version))
+
+    def model(self, name: str) -> Reply:
+        """The card of a model: its inputs, its limits, its measured quality and its training."""
+        return self._send(request_of(self._http, "GET", f"/models/{quote(name, safe='')}"))
+
+    def alive(self) -> Reply:
+        """Whether the service answers at all."""
+        return self._send(request_of(self._http, "GET", "/healthz"))
+
+    def ready(self) -> Reply:
+        """Whether the service works: its store takes writes, and its worker adapts and predicts."""
+        return self._send(request_of(self._http, "GET", "/readyz"))
 
     def versions(self, client_id: str) -> Reply:
         """The kept versions, the latest first."""

@@ -1,11 +1,11 @@
-"""handful export, import and readapt against a real service."""
+"""handful client export, import and readapt against a real service."""
 
 import pytest
 from typer.testing import CliRunner
 
+from handful import Handful
+from handful.client_file import parts
 from service.cli import app
-from service.client import Handful
-from service.commands.transfer import parts_of
 from service.settings import Settings
 from tests.service.drawings import letters, png
 from tests.service.serving import serving, working
@@ -23,7 +23,7 @@ def clients(api):
 
 
 def run(api, *arguments: str):
-    return CliRunner().invoke(app, [*arguments, "--url", str(api.base_url)])
+    return CliRunner().invoke(app, ["client", *arguments, "--url", str(api.base_url)])
 
 
 def answers(api) -> dict[str, list]:
@@ -52,19 +52,20 @@ def test_one_client_is_exported_and_imported_under_another_name(clients, tmp_pat
 
 def test_what_fails_is_named_and_the_others_are_done(clients, tmp_path):
     done = run(clients, "export", "alice", "nobody", "--out", str(tmp_path))
-    assert isinstance(done.exception, ValueError)
-    assert "nobody: 404 unknown_client" in str(done.exception)
+    assert done.exit_code == 1
+    assert "nobody: 404 unknown_client" in done.stderr
     assert [file.name for file in tmp_path.iterdir()] == ["alice.safetensors"]
 
 
 def test_a_large_file_is_sent_in_parts_that_are_files_of_their_own(clients, tmp_path):
     run(clients, "export", "carol:1", "--out", str(tmp_path))
     [file] = tmp_path.iterdir()
-    assert list(parts_of(file)) == [file.read_bytes()]
-    parts = list(parts_of(file, file.stat().st_size // 3))
-    assert len(parts) >= 3
+    whole = file.read_bytes()
+    assert list(parts(whole, len(whole))) == [whole]
+    fewer = list(parts(whole, len(whole) // 3))
+    assert len(fewer) >= 3
     with Handful(str(clients.base_url)) as handful:
-        for number, part in enumerate(parts):
+        for number, part in enumerate(fewer):
             handful.restore("dora", part, mode="append" if number else "replace")
         shown = [handful.examples(name, inputs=True)["examples"] for name in ("carol:1", "dora")]
     assert shown[0] == shown[1]

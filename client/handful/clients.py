@@ -1,0 +1,354 @@
+"""The clients: one that blocks, and one for event loops."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, Unpack
+
+import httpx
+
+from handful.address import DEFAULT_URL, address
+from handful.batches import (
+    Part,
+    Predictions,
+    adapt_parts,
+    halves,
+    is_too_much,
+    joined,
+    options_of,
+    predict_parts,
+    shifted_answer,
+)
+from handful.calls import Calls
+from handful.options import AdaptOptions, PredictOptions
+from handful.progress import Progress, progress_of
+from handful.refusals import Answer, RefusedError, answer_of, list_of, pause_after, pause_s
+from handful.requests import adapt_request, forget_request, headers, path_of, predict_request, request_of
+
+__all__ = ["DEFAULT_URL", "AsyncHandful", "Handful"]
+
+
+class Handful(Calls[Answer]):
+    """A blocking client. Threads may share it.
+
+    Args:
+        url: Address of the service. Default: HANDFUL_URL, otherwise http://127.0.0.1:8000.
+        api_key: The API key of the tenant, if the service needs one. Default: HANDFUL_KEY, for the default address.
+        timeout_s: Seconds to wait for each answer.
+        retries: Maximum retries of a request after 429, 503 or a lost connection.
+        parallel: Maximum requests at a time when a list is sent in several parts.
+    """
+
+    _http: httpx.Client
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        api_key: str | None = None,
+        timeout_s: float = 60,
+        retries: int = 4,
+        parallel: int = 4,
+    ) -> None:
+        url, api_key = address(url, api_key)
+        self._http = httpx.Client(base_url=url, headers=headers(api_key), timeout=timeout_s)
+        self._retries, self._parallel = retries, parallel
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+
+    def adapt(
+        self,
+        client_id: str,
+        support: Any,
+        labels: Any = None,
+        *,
+        progress: Progress = False,
+        **options: Unpack[AdaptOptions],
+    ) -> Answer:
+        """Adapt a client's model to labelled examples.
+
+        Args:
+            client_id: Names the client.
+            support: Pairs (input, label) or triples (input, label, id); or the inputs of each label, by label; or,
+                with `labels`, inputs such as a list, an array or a data frame.
+            labels: The label of each input.
+            progress: True for a bar, or a function of the number of examples that are done and of all.
+            **options: See `AdaptOptions`.
+
+        Returns:
+            The answer of the service. More examples than fit into one request are appended in further requests.
+
+        Raises:
+            RefusedError: The service has refused a request.
+        """
+        parts = list(adapt_parts(support, labels))
+        answers: list[Answer] = []
+        with progress_of(progress, sum(len(part) for _, part in parts)) as advance:
+            for index, (offset, part) in enumerate(parts):
+                tag = answers[-1].get("etag") if answers else None
+                sent = options_of(dict(options), index, len(parts), tag)
+                answers.append(self._at(offset, adapt_request(self._http, client_id, part, sent)))
+                advance(len(part))
+        return joined(answers)
+
+    def predict(
+        self,
+        client_id: str,
+        inputs: Any,
+        *,
+        batch: int | None = None,
+        progress: Progress = False,
+        **options: Unpack[PredictOptions],
+    ) -> Predictions:
+        """The answer to each input: `label`, `probability` and `probabilities`, or `value`; with `abstain`, `unknown`;
+        with `explain`, `explanation`.
+
+        Args:
+            client_id: Names the client.
+            inputs: A list, an iterator, an array (n, ...), or a data frame.
+            batch: Maximum inputs of one request. All requests ask the same version of the client.
+            progress: True for a bar, or a function of the number of inputs that are done and of all.
+            **options: See `PredictOptions`.
+
+        Raises:
+            RefusedError: The service has refused a request.
+        """
+        with progress_of(progress, inputs) as advance:
+            return Predictions(self._predicted(client_id, predict_parts(inputs, batch), dict(options), advance))
+
+    def forget(self, client_id: str, *, if_match: str | None = None) -> None:
+        """Remove a client."""
+        self._send(forget_request(self._http, client_id, if_match))
+
+    def models(self) -> list[Answer]:
+        """The cards of all models."""
+        return list_of(self._answered(request_of(self._http, "GET", "/models")))
+
+    def export(self, client_id: str, path: Path) -> None:
+        """Write a client to a file, for `restore`. The file is there once it is whole."""
+        part = path.with_name(path.name + ".part")
+        with self._http.stream("GET", path_of(client_id, "export")) as response:
+            if not response.is_success:
+                response.read()
+                raise RefusedError(response)
+            with part.open("wb") as file:
+                for piece in response.iter_bytes():
+                    file.write(piece)
+        part.replace(path)
+
+    def iter_clients(self) -> Iterator[Answer]:
+        """All clients, page by page."""
+        cursor: str | None = None
+        while True:
+            page = self.clients(cursor=cursor)
+            yield from page["clients"]
+            if (cursor := page["next_cursor"]) is None:
+                return
+
+    def _predicted(
+        self, client_id: str, parts: Iterator[Part], options: dict[str, Any], advance: Callable[[int], None]
+    ) -> Iterator[Answer]:
+        """The answers to the parts, in order. The first one tells which version the others ask."""
+        waiting: deque[Future[list[Answer]]] = deque()
+        pool = ThreadPoolExecutor(self._parallel)
+        try:
+            for part in parts:
+                waiting.append(pool.submit(self._predict_part, client_id, part, options))
+                if len(waiting) > self._parallel or part[0] == 0:
+                    answers = waiting.popleft().result()
+                    options = options | {"version": options.get("version") or answers[0].get("version")}
+                    yield from _counted(answers, advance)
+            while waiting:
+                yield from _counted(waiting.popleft().result(), advance)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _predict_part(self, client_id: str, part: Part, options: dict[str, Any]) -> list[Answer]:
+        offset, inputs = part
+        try:
+            return [self._at(offset, predict_request(self._http, client_id, inputs, options))]
+        except RefusedError as error:
+            if not is_too_much(error, inputs):
+                raise
+        return [answer for half in halves(part) for answer in self._predict_part(client_id, half, options)]
+
+    def _at(self, offset: int, request: httpx.Request) -> Answer:
+        """The answer to a part of a list that begins at `offset`."""
+        try:
+            return shifted_answer(self._send(request), offset)
+        except RefusedError as error:
+            raise error.at(offset) from None
+
+    def _send(self, request: httpx.Request) -> Answer:
+        return answer_of(self._answered(request))
+
+    def _answered(self, request: httpx.Request) -> httpx.Response:
+        for attempt in range(self._retries):
+            pause: float | None
+            try:
+                response = self._http.send(request)
+            except httpx.TransportError as error:
+                if (pause := pause_after(error, request, attempt)) is None:
+                    raise
+            else:
+                if (pause := pause_s(response, attempt)) is None:
+                    return response
+            time.sleep(pause)
+        return self._http.send(request)
+
+
+class AsyncHandful(Calls[Awaitable[Answer]]):
+    """A client for event loops. Takes the arguments of `Handful`."""
+
+    _http: httpx.AsyncClient
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        api_key: str | None = None,
+        timeout_s: float = 60,
+        retries: int = 4,
+        parallel: int = 4,
+    ) -> None:
+        url, api_key = address(url, api_key)
+        self._http = httpx.AsyncClient(base_url=url, headers=headers(api_key), timeout=timeout_s)
+        self._retries, self._parallel = retries, parallel
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+
+    async def adapt(
+        self,
+        client_id: str,
+        support: Any,
+        labels: Any = None,
+        *,
+        progress: Progress = False,
+        **options: Unpack[AdaptOptions],
+    ) -> Answer:
+        """See `Handful.adapt`."""
+        parts = await asyncio.to_thread(lambda: list(adapt_parts(support, labels)))
+        answers: list[Answer] = []
+        with progress_of(progress, sum(len(part) for _, part in parts)) as advance:
+            for index, (offset, part) in enumerate(parts):
+                tag = answers[-1].get("etag") if answers else None
+                sent = options_of(dict(options), index, len(parts), tag)
+                answers.append(await self._at(offset, adapt_request(self._http, client_id, part, sent)))
+                advance(len(part))
+        return joined(answers)
+
+    async def predict(
+        self,
+        client_id: str,
+        inputs: Any,
+        *,
+        batch: int | None = None,
+        progress: Progress = False,
+        **options: Unpack[PredictOptions],
+    ) -> Predictions:
+        """See `Handful.predict`."""
+        with progress_of(progress, inputs) as advance:
+            found = self._predicted(client_id, predict_parts(inputs, batch), dict(options), advance)
+            return Predictions([answer async for answer in found])
+
+    async def forget(self, client_id: str, *, if_match: str | None = None) -> None:
+        """See `Handful.forget`."""
+        await self._send(forget_request(self._http, client_id, if_match))
+
+    async def models(self) -> list[Answer]:
+        """See `Handful.models`."""
+        return list_of(await self._answered(request_of(self._http, "GET", "/models")))
+
+    async def export(self, client_id: str) -> bytes:
+        """The file of a client, for `restore`."""
+        response = await self._http.get(path_of(client_id, "export"))
+        if not response.is_success:
+            raise RefusedError(response)
+        return response.content
+
+    async def iter_clients(self) -> AsyncIterator[Answer]:
+        """See `Handful.iter_clients`."""
+        cursor: str | None = None
+        while True:
+            page = await self.clients(cursor=cursor)
+            for client in page["clients"]:
+                yield client
+            if (cursor := page["next_cursor"]) is None:
+                return
+
+    async def _predicted(
+        self, client_id: str, parts: Iterator[Part], options: dict[str, Any], advance: Callable[[int], None]
+    ) -> AsyncIterator[Answer]:
+        waiting: deque[asyncio.Task[list[Answer]]] = deque()
+        try:
+            while (part := await asyncio.to_thread(next, parts, None)) is not None:
+                waiting.append(asyncio.create_task(self._predict_part(client_id, part, options)))
+                if len(waiting) > self._parallel or part[0] == 0:
+                    answers = await waiting.popleft()
+                    options = options | {"version": options.get("version") or answers[0].get("version")}
+                    for answer in _counted(answers, advance):
+                        yield answer
+            while waiting:
+                for answer in _counted(await waiting.popleft(), advance):
+                    yield answer
+        finally:
+            for task in waiting:
+                task.cancel()
+
+    async def _predict_part(self, client_id: str, part: Part, options: dict[str, Any]) -> list[Answer]:
+        offset, inputs = part
+        try:
+            return [await self._at(offset, predict_request(self._http, client_id, inputs, options))]
+        except RefusedError as error:
+            if not is_too_much(error, inputs):
+                raise
+        return [answer for half in halves(part) for answer in await self._predict_part(client_id, half, options)]
+
+    async def _at(self, offset: int, request: httpx.Request) -> Answer:
+        try:
+            return shifted_answer(await self._send(request), offset)
+        except RefusedError as error:
+            raise error.at(offset) from None
+
+    async def _send(self, request: httpx.Request) -> Answer:
+        return answer_of(await self._answered(request))
+
+    async def _answered(self, request: httpx.Request) -> httpx.Response:
+        for attempt in range(self._retries):
+            pause: float | None
+            try:
+                response = await self._http.send(request)
+            except httpx.TransportError as error:
+                if (pause := pause_after(error, request, attempt)) is None:
+                    raise
+            else:
+                if (pause := pause_s(response, attempt)) is None:
+                    return response
+            await asyncio.sleep(pause)
+        return await self._http.send(request)
+
+
+def _counted(answers: list[Answer], advance: Callable[[int], None]) -> Iterator[Answer]:
+    for answer in answers:
+        advance(len(answer["predictions"]))
+        yield answer

@@ -1,0 +1,45 @@
+"""The options of calls, for type checkers and editors. An option that is left out has the default of the service."""
+
+from typing import Literal, TypedDict
+
+
+class AdaptOptions(TypedDict, total=False):
+    """Options of `adapt`.
+
+    Attributes:
+        model: The name of a model.
+        mode: "replace" (the default) or "append".
+        ttl_s: Seconds after which the client is forgotten.
+        keep_duplicates: Whether to store an example again that the client has.
+        use_label_names: Whether labels that are words may be learned from.
+        quality: Whether the answer has the quality of the client.
+        if_match: The `etag` of an answer: the call fails with 412 if the client has changed since.
+    """
+
+    model: str | None
+    mode: Literal["replace", "append"]
+    ttl_s: int | None
+    keep_duplicates: bool
+    use_label_names: bool | None
+    quality: bool
+    if_match: str | None
+
+
+class PredictOptions(TypedDict, total=False):
+    """Options of `predict`.
+
+    Attributes:
+        top_k: The number of classes in each answer.
+        version: The version to ask.
+        explain: Whether each answer has an `explanation`.
+        abstain: Whether each answer says if it is `unknown`.
+        coverage: With `abstain`, the share of known inputs that shall not be `unknown`.
+        min_probability: Answers that are less probable are `unknown`.
+    """
+
+    top_k: int | None
+    version: int | None
+    explain: bool
+    abstain: bool
+    coverage: float
+    min_probability: float | None

@@ -1,0 +1,65 @@
+"""The requests that the clients send."""
+
+import uuid
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from handful.inputs import examples
+
+Http = httpx.Client | httpx.AsyncClient
+
+
+def headers(api_key: str | None) -> dict[str, str]:
+    """The headers of all requests."""
+    return {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
+
+
+def adapt_request(http: Http, client_id: str, support: list[dict[str, Any]], options: dict[str, Any]) -> httpx.Request:
+    """POST /adapt. `support` is JSON."""
+    tags = {"If-Match": options["if_match"]} if options.get("if_match") is not None else {}
+    fields = {name: value for name, value in options.items() if name != "if_match"}
+    body = {"client_id": client_id, "support": support} | fields
+    return http.build_request("POST", "/adapt", json=body, headers={"Idempotency-Key": uuid.uuid4().hex} | tags)
+
+
+def predict_request(http: Http, client_id: str, inputs: list[Any], options: dict[str, Any]) -> httpx.Request:
+    """POST /predict. `inputs` are JSON."""
+    return http.build_request("POST", "/predict", json={"client_id": client_id, "inputs": inputs} | options)
+
+
+def evaluate_request(
+    http: Http, client_id: str, queries: Any, labels: Any = None, version: int | None = None
+) -> httpx.Request:
+    """POST /clients/{client_id}/evaluate."""
+    body: dict[str, Any] = {"queries": list(examples(queries, labels))}
+    return http.build_request(
+        "POST", path_of(client_id, "evaluate"), json=body | ({} if version is None else {"version": version})
+    )
+
+
+def forget_request(http: Http, client_id: str, if_match: str | None = None) -> httpx.Request:
+    """DELETE /clients/{client_id}."""
+    return request_of(http, "DELETE", path_of(client_id), if_match=if_match)
+
+
+def path_of(client_id: str, *parts: str) -> str:
+    """The path of a client, or of a part of it."""
+    return "/".join(("/clients", *(quote(part, safe="") for part in (client_id, *parts))))
+
+
+def request_of(
+    http: Http,
+    method: str,
+    path: str,
+    *,
+    query: dict[str, Any] | None = None,
+    body: dict[str, Any] | None = None,
+    if_match: str | None = None,
+) -> httpx.Request:
+    """A request; queries and fields that are None are left out."""
+    given = {name: value for name, value in (query or {}).items() if value is not None}
+    sent = None if body is None else {name: value for name, value in body.items() if value is not None}
+    tags = {} if if_match is None else {"If-Match": if_match}
+    return http.build_request(method, path, params=given, json=sent, headers=tags)

@@ -1,0 +1,93 @@
+"""The parts of an image: squares that overlap. What they contribute becomes a heat map."""
+
+import base64
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageChops, ImageFilter
+
+from service.arrays import Array
+from service.inputs.parts import InputWeights, Parts
+
+CELLS = 7
+"""Cells of each side of an image. A square that is hidden has two cells on each side."""
+BLUR = 6
+"""A hidden square of a photo is blurred with this radius, as a share of the photo's side: one part in so many. It keeps
+the colour of its surroundings: a patch of another colour would change an answer by itself."""
+OPAQUE = 220
+"""The opacity of the strongest heat, of 255."""
+CONTRAST = 1.5
+"""Power of the opacity. A larger one shows less of weak heat."""
+FOR, AGAINST = (230, 97, 1), (33, 102, 172)
+"""Colours that differ for colour-blind people too."""
+
+Square = tuple[slice, slice]
+
+
+def of_drawing(ink: Array) -> Parts:
+    """The squares of a drawing (1, size, size) that have ink. Paper hides them."""
+    squares = [each for each in _squares(ink.shape[-1]) if ink[:, *each].any()]
+    near = Image.fromarray((255 * (ink[0] > 0)).astype(np.uint8)).filter(ImageFilter.MaxFilter(3))
+    around = np.asarray(near.filter(ImageFilter.GaussianBlur(1)), np.float32) / 255
+    return _parts(ink, np.zeros_like(ink), squares, around)
+
+
+def of_photo(photo: Array) -> Parts:
+    """The squares of a photo (3, size, size), uint8. They are hidden by blurring them, which leaves even areas as they
+    are: these have no heat."""
+    image, side = Image.fromarray(np.ascontiguousarray(photo.transpose(1, 2, 0))), photo.shape[-1]
+    blurred = image.filter(ImageFilter.GaussianBlur(side / BLUR))
+    change = ImageChops.difference(image, blurred).convert("L").filter(ImageFilter.GaussianBlur(side / 2 / CELLS))
+    share = np.asarray(change, np.float32) / max(float(np.asarray(change).mean()), 1.0)
+    return _parts(photo, np.asarray(blurred).transpose(2, 0, 1), _squares(side), share.clip(0, 1))
+
+
+def png_bytes(size: int) -> int:
+    """The most bytes of a heat map in base64."""
+    return 4 * (4 * size * size + 1024) // 3
+
+
+def _parts(image: Array, hidden: Array, squares: Sequence[Square], within: Array) -> Parts:
+    """Squares of an image. Heat is shown `within` a mask (size, size)."""
+    size = image.shape[-1]
+
+    def hide() -> Array:
+        images = np.repeat(image[None], len(squares), 0)
+        for each, square in zip(images, squares, strict=True):
+            each[:, *square] = hidden[:, *square]
+        return images
+
+    def show(weights: Array) -> InputWeights:
+        return InputWeights(saliency_png=_png(_heat(size, squares, weights) * within))
+
+    return Parts(len(squares), hide, show)
+
+
+def _squares(size: int) -> list[Square]:
+    """The squares, row by row."""
+    cells = min(CELLS, size)
+    edges = np.linspace(0, size, cells + 1).round().astype(int).tolist()
+    spans = [slice(start, end) for start, end in zip(edges, edges[2:] or edges[1:], strict=False)]
+    return [(row, column) for row in spans for column in spans]
+
+
+def _heat(size: int, squares: Sequence[Square], weights: Array) -> Array:
+    """The mean weight of the squares over each pixel, smoothed, (size, size)."""
+    heat, count = np.zeros((size, size), np.float32), np.full((size, size), 1e-9, np.float32)
+    for square in _squares(size):
+        count[square] += 1
+    for square, weight in zip(squares, weights.tolist(), strict=True):
+        heat[square] += weight
+    small = Image.fromarray(heat / count).resize((CELLS, CELLS), Image.Resampling.BOX)
+    return np.asarray(small.resize((size, size), Image.Resampling.BICUBIC))
+
+
+def _png(heat: Array) -> str:
+    """A heat map (size, size) as a PNG in base64."""
+    opacity = (np.abs(heat) / max(float(np.abs(heat).max()), 1e-12)) ** CONTRAST
+    layer = np.where(heat[..., None] > 0, FOR, AGAINST)
+    pixels = np.concatenate([layer, (OPAQUE * opacity)[..., None]], -1).round().astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
