@@ -11,6 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from service import metrics
 from service.api import docs_page, problem_details
+from service.api.audit_requests import AuditRequests
 from service.api.auth import OPEN_TENANT, Guard
 from service.api.dependencies import UseCases
 from service.api.key_cache import KeyCache
@@ -33,6 +34,7 @@ from service.api.routes import (
     usage,
     versions,
 )
+from service.audit import AuditLog
 from service.cards import Catalogue
 from service.engine.base import Engine
 from service.errors import Unavailable
@@ -156,6 +158,8 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "X-API-Key", "X-Client-Id"],
             expose_headers=["ETag", "RateLimit", "RateLimit-Policy", "Retry-After"],
         )
+    if settings.audit_log is not None:
+        app.add_middleware(AuditRequests, log=AuditLog(settings.audit_log))
     app.add_middleware(SendInPieces)
     app.add_middleware(RequestMetrics)
     app.add_middleware(Normalize, root_path=settings.root_path)

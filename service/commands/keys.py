@@ -7,7 +7,7 @@ from typing import Any, cast
 from rich.console import Console
 from rich.table import Column, Table
 
-from service.commands.operator_store import seconds, with_store
+from service.commands.operator_store import audited, seconds, with_store
 from service.store.key_ring import ApiKey, Scope
 from service.use_cases.keys import Keys, Listed, NewKey
 
@@ -16,19 +16,23 @@ def create(tenant: str, scopes: str, expires: str | None, *, as_json: bool) -> N
     """Make a key and print it. Raises ValueError for an invalid time, and the errors of `Keys.create`."""
     wanted = [cast(Scope, name.strip()) for name in scopes.split(",") if name.strip()]
     expires_s = seconds(expires, "--expires")
-    _print_new(with_store(lambda store: Keys(store).create(tenant, wanted, expires_s)), as_json=as_json)
+    made = with_store(lambda store: Keys(store).create(tenant, wanted, expires_s))
+    audited("handful keys create", tenant=tenant, target=made.key.id)
+    _print_new(made, as_json=as_json)
 
 
 def rotate(key_id: str, overlap: str | None, *, as_json: bool) -> None:
     """Make a key in place of another one and print it. Raises ValueError, and the errors of `Keys.rotate`."""
     overlap_s = seconds(overlap, "--overlap")
     made = with_store(lambda store: Keys(store).rotate(key_id, overlap_s=overlap_s))
+    audited("handful keys rotate", tenant=made.key.tenant, target=key_id)
     _print_new(made, as_json=as_json)
 
 
 def revoke(key_id: str) -> None:
     """Revoke a key. Raises UnknownKey."""
     key = with_store(lambda store: Keys(store).revoke(key_id))
+    audited("handful keys revoke", tenant=key.tenant, target=key_id)
     print(f"revoked the key {key.id} of {key.tenant}")
 
 

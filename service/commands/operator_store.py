@@ -1,11 +1,13 @@
 """The store of the service, for the commands of an operator."""
 
 import asyncio
+import getpass
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
+from service.audit import STDOUT, AuditLog
 from service.settings import Settings
 from service.store.embedded_valkey import running_valkey
 from service.store.open_store import open_store
@@ -24,6 +26,16 @@ def with_store(work: Callable[[Store], Awaitable[Result]]) -> Result:
             return await work(store)
 
     return asyncio.run(run())
+
+
+def audited(call: str, **fields: str | None) -> None:
+    """Write an act of an operator to the audit log, if the settings name one."""
+    target = Settings().audit_log
+    if target is None or target == STDOUT:  # the output of a command is its result
+        return
+    log = AuditLog(target)
+    log.write(call, user=getpass.getuser(), **fields)
+    log.close()
 
 
 @asynccontextmanager

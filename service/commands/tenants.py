@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from service.commands.operator_store import with_store
+from service.commands.operator_store import audited, with_store
 from service.settings import Settings
 from service.store.quotas import Quota
 from service.store.store import Store
@@ -38,6 +38,7 @@ def set_quota(tenant: str, changes: Sequence[str]) -> None:
     """Change a quota, and print it. Raises ValueError, Unprocessable."""
     wanted = dict(_change(text) for text in changes)
     quota = with_store(lambda store: _tenants(store).set_quota(tenant, wanted))
+    audited("handful quotas set", target=tenant)
     _print(quota)
 
 
@@ -48,7 +49,9 @@ def show_quota(tenant: str) -> None:
 
 def delete(tenant: str) -> None:
     """Delete everything of a tenant, and print the receipt."""
-    print(with_store(lambda store: _tenants(store).delete(tenant)).model_dump_json(indent=2))
+    receipt = with_store(lambda store: _tenants(store).delete(tenant))
+    audited("handful tenants delete", target=tenant)
+    print(receipt.model_dump_json(indent=2))
 
 
 async def _uses(tenants: Tenants, tenant: str | None) -> list[TenantUse]:

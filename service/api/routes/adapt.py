@@ -68,6 +68,7 @@ async def adapt(request: Request) -> Response:
     teach = cases.adaptation.append if body.mode == "append" else cases.adaptation.adapt
     teaching = Teaching(body.model, given, body.ttl_s, key, body.use_label_names, body.keep_duplicates, expected)
     client = ClientKey(request.state.tenant, body.client_id)
+    request.state.client_id = body.client_id  # for the audit log
     adapted = await teach(client, teaching)
     quality = await cases.judging.after_adapt(client, adapted.record) if body.quality else None
     return await adapted_response(adapted, quality)

@@ -46,7 +46,7 @@ def json_body(model: type[BaseModel], **parameters: dict[str, Any]) -> dict[str,
 async def create_key(request: Request) -> Response:
     """Make an API key. The answer shows it, once. From the first key on, every request needs one."""
     cases, body = await use_cases(request), await read(request, NewKeyRequest)
-    return _shown(await cases.keys.create(body.tenant, body.scopes, body.expires_s))
+    return _shown(request, await cases.keys.create(body.tenant, body.scopes, body.expires_s))
 
 
 @router.get("/keys", operation_id="list_keys", responses=responses(*FAILURES))
@@ -68,7 +68,7 @@ async def list_keys(
 async def rotate_key(request: Request) -> Response:
     """Make an API key in place of another one. Both are valid; the one before both is revoked."""
     cases, body = await use_cases(request), await read(request, RotateRequest)
-    return _shown(await cases.keys.rotate(request.path_params["key_id"], overlap_s=body.overlap_s))
+    return _shown(request, await cases.keys.rotate(request.path_params["key_id"], overlap_s=body.overlap_s))
 
 
 @router.delete(
@@ -81,6 +81,8 @@ async def revoke_key(_: Tenant, cases: Cases, key_id: KeyId) -> KeyInfo:
     return info_of(Listed(await cases.keys.revoke(key_id), None))
 
 
-def _shown(made: NewKey) -> Response:
+def _shown(request: Request, made: NewKey) -> Response:
+    """A new key. The audit log names it by its id."""
+    request.state.target = made.key.id
     content = new_info_of(made).model_dump(mode="json")
     return JSONResponse(content, 201, {"Cache-Control": "no-store"})
