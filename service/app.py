@@ -48,6 +48,7 @@ from service.use_cases.explaining import Explaining
 from service.use_cases.judging import Judging
 from service.use_cases.keys import Keys
 from service.use_cases.learning import Learning
+from service.use_cases.limits import Limits
 from service.use_cases.metering import Metering
 from service.use_cases.tenants import Tenants
 from service.use_cases.transfer import Transfer
@@ -122,6 +123,7 @@ def create_app(
                 Explaining(learning, adaptation),
                 Keys(store),
                 Tenants(store, {OPEN_TENANT, *settings.api_keys}, entered.evict),
+                Limits(catalogue, entered, store, settings),
             )
             app.state.readiness = Readiness(store, entered, default, decoder)
             await _wait_for_worker(entered)

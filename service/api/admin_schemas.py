@@ -1,4 +1,4 @@
-"""The bodies and the answers of the admin API."""
+"""The bodies and the answers of the admin API, and of usage and limits."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -9,6 +9,7 @@ from service.settings import Tenant
 from service.store.key_ring import Scope
 from service.store.quotas import Quota
 from service.use_cases.keys import DEFAULT_SCOPES, Listed, NewKey
+from service.use_cases.limits import Left, ModelLimits
 from service.use_cases.tenants import TenantUse
 
 YEARS_S = 100 * 366 * 86400
@@ -126,3 +127,36 @@ def usage_of(use: TenantUse) -> UsageInfo:
     """The use of a tenant as it is shown."""
     days = [DayInfo(**day._asdict()) for day in use.days]
     return UsageInfo(tenant=use.tenant, stored=StoredInfo(**use.stored._asdict()), quota=use.quota, days=days)
+
+
+class LeftInfo(BaseModel):
+    """What a tenant may still store. null: no limit."""
+
+    clients: int | None
+    examples: int | None
+    bytes: int | None
+
+
+class ModelLimitsInfo(BaseModel):
+    """The largest requests to a model that are accepted now."""
+
+    model: str
+    ways: int = Field(description="Classes of the support set; 0 for regression.")
+    examples: int = Field(description="Most examples of such a support set.")
+    adapt_s: float = Field(description="Seconds of the device that adapting to them takes.")
+    inputs: int = Field(description="Most inputs of one predict.")
+    predict_s: float = Field(description="Seconds of the device that answering them takes.")
+
+
+class LimitsInfo(BaseModel):
+    """What is allowed now."""
+
+    quota: Quota = Field(description="null: no limit.")
+    left: LeftInfo
+    models: list[ModelLimitsInfo]
+
+
+def limits_of(quota: Quota, left: Left, models: list[ModelLimits]) -> LimitsInfo:
+    """The limits as they are shown."""
+    shown = [ModelLimitsInfo(**each._asdict()) for each in models]
+    return LimitsInfo(quota=quota, left=LeftInfo(**left._asdict()), models=shown)

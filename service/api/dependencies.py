@@ -18,6 +18,7 @@ from service.use_cases.editing import Editing
 from service.use_cases.explaining import Explaining
 from service.use_cases.judging import Judging
 from service.use_cases.keys import Keys
+from service.use_cases.limits import Limits
 from service.use_cases.metering import Metering, check
 from service.use_cases.tenants import Tenants
 from service.use_cases.transfer import Transfer
@@ -38,6 +39,7 @@ class UseCases(NamedTuple):
     explaining: Explaining
     keys: Keys
     tenants: Tenants
+    limits: Limits
 
 
 async def use_cases(request: Request) -> UseCases:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from service.arrays import Array, Arrays, SupportSet
-from service.engine.base import NOBODY, Share, StateNotCached
+from service.engine.base import NOBODY, Fits, Share, StateNotCached
 from service.engine.deadline import within
 from service.errors import Unavailable
 from service.ipc import messages
@@ -121,6 +121,12 @@ class WorkerClient:
         """Remove a state from the worker's cache."""
         self._send(messages.Evict(key))
 
+    async def fits(self, model: str, ways: int, examples: int, inputs: int) -> Fits:
+        """The largest jobs that are accepted now. See `Engine.fits`."""
+        self._check_loaded(model)
+        fits: Fits = await self._request(lambda number: messages.Fit(number, model, ways, examples, inputs))
+        return fits
+
     def spent(self) -> dict[str, float]:
         """Seconds of the device that each tenant has used, as the worker told this process since the last call."""
         spent, self._spent = self._spent, defaultdict(float)
@@ -213,6 +219,8 @@ class WorkerClient:
                 self._settle(message.id, message.answers)
             case messages.HeldOut():
                 self._settle(message.id, message.found)
+            case messages.Fitting():
+                self._settle(message.id, message.fits)
             case messages.NotCached():
                 self._settle(message.id, StateNotCached())
             case messages.Failed():

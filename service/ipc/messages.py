@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 
 from service.arrays import TEXT, Array, Arrays, SupportSet, pack_texts, unpack_texts
-from service.engine.base import NOBODY, Share
+from service.engine.base import NOBODY, Fits, Share
 from service.errors import BadRequest, Busy, DeadlineExceeded, Diverged, HandfulError, TooCostly, Unavailable
 
 VERSION = 8
@@ -94,6 +94,16 @@ class Explain(Message):
     share: Share = NOBODY
 
 
+class Fit(Message):
+    """Tell the largest jobs that are accepted now. The fields are the arguments of `Engine.fits`."""
+
+    id: int
+    model: str
+    ways: int
+    examples: int
+    inputs: int
+
+
 class Evict(Message):
     """Remove a state from the cache."""
 
@@ -127,6 +137,13 @@ class HeldOut(Message):
     found: Arrays
 
 
+class Fitting(Message):
+    """The largest jobs that are accepted now."""
+
+    id: int
+    fits: Fits
+
+
 class NotCached(Message):
     """The state is not cached. The API process must send it along."""
 
@@ -141,8 +158,8 @@ class Failed(Message):
     detail: str
 
 
-ToWorker = Adapt | Predict | HoldOut | Familiar | Explain | Evict | Cancel
-ToApi = Hello | Heartbeat | Adapted | Answered | HeldOut | NotCached | Failed
+ToWorker = Adapt | Predict | HoldOut | Familiar | Explain | Fit | Evict | Cancel
+ToApi = Hello | Heartbeat | Adapted | Answered | HeldOut | Fitting | NotCached | Failed
 
 ERRORS: dict[str, type[HandfulError]] = {
     kind.code: kind for kind in (BadRequest, Busy, DeadlineExceeded, Diverged, TooCostly, Unavailable)

@@ -96,6 +96,9 @@ class Session:
             case messages.Explain():
                 with self._errors_to_reply(message.id):
                     self._explain(message)
+            case messages.Fit():
+                with self._errors_to_reply(message.id):
+                    self._fit(message)
             case messages.Evict():
                 self._worker.evict(message.key)
             case messages.Cancel() if message.id in self._pending:
@@ -139,6 +142,10 @@ class Session:
 
         asked = request.queries, request.contrast, request.support, request.parts, request.share
         self._reply_when_done(request.id, self._worker.submit_explain(request.model, request.key, *asked), reply)
+
+    def _fit(self, request: messages.Fit) -> None:
+        fits = self._worker.budget.fits(request.model, request.ways, request.examples, request.inputs)
+        self.connection.send(messages.Fitting(request.id, fits))
 
     def _reply_when_done(
         self, request_id: int, answer: "asyncio.Future[Any]", reply: Callable[[Any], messages.Message]

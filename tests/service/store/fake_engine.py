@@ -8,7 +8,7 @@ import numpy as np
 
 from service.arrays import Array, Arrays, SupportSet
 from service.cards import Card
-from service.engine.base import StateNotCached
+from service.engine.base import Fits, StateNotCached
 from service.inputs.vector import Vector
 
 CARD = Card(
@@ -62,3 +62,6 @@ class FakeEngine:
 
     def spent(self) -> dict[str, float]:
         return {}
+
+    async def fits(self, model: str, ways: int, examples: int, inputs: int) -> Fits:
+        return Fits(examples, 0.0, inputs, 0.0)

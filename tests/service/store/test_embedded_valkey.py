@@ -100,3 +100,8 @@ async def test_only_its_user_can_read_the_data(tmp_path, older):
     modes = {path: path.stat().st_mode & 0o077 for path in data.rglob("*.aof")}
     assert set(modes.values()) == {0}
     assert data.stat().st_mode & 0o777 == 0o700
+
+
+async def test_its_memory_is_limited(tmp_path):
+    async with client_in(tmp_path) as client:
+        assert (await client.config_get("maxmemory"))["maxmemory"] == str(2**28)
