@@ -112,9 +112,10 @@ class Lists:
             if record is not None:
                 await self.add(client, record.expires_at)
 
-    async def ids(self, tenant: str, limit: int) -> list[str]:
-        """The first ids of a tenant. Entries that are no ids are removed."""
-        found = await self._list("zrangebylex", index_key(tenant), "-", "+", start=0, num=limit)
+    async def ids(self, tenant: str, limit: int, after: str = "") -> list[str]:
+        """Up to `limit` ids of a tenant after `after`. Entries that are no ids are removed."""
+        start = b"(" + after.encode() if after else b"-"
+        found = await self._list("zrangebylex", index_key(tenant), start, "+", start=0, num=limit)
         clients = [_client(tenant, each) for each in found]
         for each in [member for member, client in zip(found, clients, strict=True) if client is None]:
             await self._list("zrem", index_key(tenant), each)

@@ -241,6 +241,18 @@ return 1
 )
 """KEYS: sizes and usage of a tenant. ARGV: as the last values of WRITE. For Clusters, and to count again."""
 
+COUNT_AGAIN = (
+    COUNTS
+    + IF_UNCHANGED
+    + """
+whole(KEYS[2], KEYS[3])
+count(KEYS[2], KEYS[3], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]))
+return 1
+"""
+)
+"""KEYS: the record of a client, sizes and usage of its tenant. ARGV: the record that was read, the client, its examples
+and bytes. Returns 1, or 0 if the client has changed."""
+
 UNCOUNT = COUNTS + "uncount(KEYS[1], KEYS[2], ARGV[1])"
 """KEYS: sizes and usage of a tenant. ARGV: a client."""
 

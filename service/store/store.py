@@ -3,7 +3,6 @@
 The examples are the truth and are kept. The state is a cache and expires.
 """
 
-from collections.abc import AsyncIterator
 from contextlib import suppress
 
 from redis.exceptions import ResponseError
@@ -73,6 +72,7 @@ class Store:
         self.keys = KeyRing(self._redis, apart)
         self._state_ttl_s = state_ttl_s
         self._lists = Lists(self._redis)
+        self._recounted: dict[str, tuple[int, int]] = {}
         self._sweep = Sweep(self._redis, self._lists)
         self._answers = Answers(self._redis, kept_s=answer_ttl_s, limit=answer_bytes, mark_s=mark_s)
         self.quotas = QuotaBook(self._redis, apart, quota)
@@ -227,19 +227,23 @@ class Store:
             await self._sweep.run()
 
     async def recount(self, tenant: str) -> None:
-        """Count again what a tenant stores if its lists disagree, as after an upgrade or a lost value."""
-        if await self.usage.clients(tenant) == await self.count(tenant):
-            return
-        listed = [record async for page in self._pages(tenant) for record in page]
-        for record in listed:
-            await self.usage.count_again(ClientKey(tenant, record.client_id))
-        await self.usage.drop_others(tenant, {record.client_id for record in listed})
+        """Count again what a tenant stores if its lists differ in number, as after an upgrade or a lost value.
 
-    async def _pages(self, tenant: str) -> AsyncIterator[list[Record]]:
-        after = ""
-        while page := await self.clients(tenant, after=after, limit=PAGE):
-            yield page
-            after = page[-1].client_id
+        A difference that stays is looked at once, because this reads every client.
+        """
+        found = await self.usage.clients(tenant), await self.count(tenant)
+        if found[0] == found[1] or self._recounted.get(tenant) == found:
+            return
+        self._recounted[tenant] = found
+        listed, after = set(), ""
+        while ids := await self.client_ids(tenant, PAGE, after=after):
+            async with self._turn():
+                for client in (ClientKey(tenant, client_id) for client_id in ids):
+                    if not await self.usage.count_again(client):
+                        await self._lists.remove(client)
+            listed |= {*ids}
+            after = ids[-1]
+        await self.usage.drop_others(tenant, listed)
 
     async def count(self, tenant: str) -> int:
         """The number of clients of a tenant, including those that expired since the last sweep."""
@@ -251,10 +255,10 @@ class Store:
         async with self._turn():
             return await self._lists.page(tenant, after=after, limit=limit)
 
-    async def client_ids(self, tenant: str, limit: int) -> list[str]:
-        """Up to `limit` ids of a tenant's clients, also of corrupt ones."""
+    async def client_ids(self, tenant: str, limit: int, *, after: str = "") -> list[str]:
+        """Up to `limit` ids of a tenant's clients after `after`, sorted, also of corrupt ones."""
         async with self._turn():
-            return await self._lists.ids(tenant, limit)
+            return await self._lists.ids(tenant, limit, after)
 
     async def drop_rest(self, tenant: str) -> None:
         """Remove what is stored of a tenant beside its clients and its keys."""

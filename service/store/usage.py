@@ -15,8 +15,9 @@ from service.store.checksums import as_bytes, parse_record
 from service.store.connect import Client
 from service.store.keys import record_key, sizes_key, usage_key
 from service.store.quotas import QuotaBook
-from service.store.records import ClientKey, Record
-from service.store.scripts import CLOSE, COUNT, UNCOUNT
+from service.store.records import Blob, ClientKey, Record
+from service.store.redis_client import has_slots
+from service.store.scripts import CLOSE, COUNT, COUNT_AGAIN, UNCOUNT
 
 CLOSED_S = 3600
 """Seconds for which a deleted tenant is remembered. Requests that ran when it was deleted have ended long before."""
@@ -50,6 +51,7 @@ class Usage:
 
     def __init__(self, redis: Client, turn: Callable[[], AbstractAsyncContextManager[None]], quotas: QuotaBook) -> None:
         self._redis, self._turn, self._quotas = redis, turn, quotas
+        self._elsewhere = has_slots(redis)
 
     async def stored(self, tenant: str) -> Stored:
         """What a tenant stores. Raises Unavailable."""
@@ -99,18 +101,32 @@ class Usage:
         done = await _reply(self._redis.eval(COUNT, 2, *usage_keys(client.tenant), *arguments))
         await self.checked(client.tenant, done)
 
-    async def count_again(self, client: ClientKey) -> None:
-        """Count what a client stores, by its record. Raises the errors of redis-py."""
-        try:
-            record = parse_record(await self._redis.get(record_key(client)))
-        except (CorruptRecord, ResponseError):
-            return
+    async def count_again(self, client: ClientKey) -> bool:
+        """Count what a client stores, by its record; nothing if that is corrupt. Raises the errors of redis-py.
+
+        Returns:
+            Whether there is a record.
+        """
         keys = usage_keys(client.tenant)
-        if record is None:
+        text, examples, size = await self._read(client)
+        if text is None:
             await _reply(self._redis.eval(UNCOUNT, 2, *keys, client.client_id))
-        else:
-            counts = client.client_id, record.examples, record.bytes
-            await _reply(self._redis.eval(COUNT, 2, *keys, *counts, "", "", ""))
+        elif self._elsewhere:
+            await _reply(self._redis.eval(COUNT, 2, *keys, client.client_id, examples, size, "", "", ""))
+        else:  # a request that changes the client meanwhile counts it itself
+            arguments = text, client.client_id, examples, size
+            await _reply(self._redis.eval(COUNT_AGAIN, 3, record_key(client), *keys, *arguments))
+        return text is not None
+
+    async def _read(self, client: ClientKey) -> tuple[Blob, int, int]:
+        """The stored record of a client, its examples and bytes."""
+        text: Blob = b""
+        try:
+            text = await _reply(self._redis.get(record_key(client)))
+            record = parse_record(text)
+        except (CorruptRecord, ResponseError):
+            return text, 0, 0
+        return (None, 0, 0) if record is None else (text, record.examples, record.bytes)
 
     async def drop_others(self, tenant: str, known: Collection[str]) -> None:
         """Stop counting clients that are not known and have no record."""

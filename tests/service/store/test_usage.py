@@ -7,7 +7,7 @@ import random
 import pytest
 
 from service.errors import QuotaExceeded, StorageExceeded, Unauthorized, UnknownClient
-from service.store.keys import record_key, sizes_key, usage_key
+from service.store.keys import index_key, record_key, sizes_key, usage_key
 from service.store.records import ClientKey
 from service.store.usage import Stored
 from service.use_cases.tenants import Tenants
@@ -107,6 +107,19 @@ async def test_lost_or_damaged_counts_are_counted_again(store, redis, key):
     await store.commit(named("bob"), draft(3))
     await store.recount("acme")
     assert await store.usage.stored("acme") == (2, 5, 5 * EACH)
+
+
+async def test_lists_and_counts_that_differ_are_made_to_agree(store, redis):
+    await store.commit(ALICE, draft(2))
+    redis.zadd(index_key("acme"), {"bob": 0, "carol": 0})  # listed, and not there
+    redis.set(record_key(named("dora")), b"corrupt")
+    redis.zadd(index_key("acme"), {"dora": 0})
+    await store.recount("acme")
+    assert await store.usage.stored("acme") == (2, 2, 2 * EACH)
+    assert redis.zrange(index_key("acme"), 0, -1) == [b"alice", b"dora"]
+    redis.hset(sizes_key("acme"), "nobody", "1 1")
+    await store.recount("acme")
+    assert (await store.usage.stored("acme")).clients == 2
 
 
 async def test_deleting_a_tenant_leaves_nothing_of_it_and_spares_the_others(store, redis):
