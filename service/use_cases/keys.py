@@ -111,7 +111,7 @@ class Keys:
     async def _known(self, key_id: str) -> ApiKey:
         found = (await self._ring.find(key_id)).key if key_id else None
         if found is None:
-            raise UnknownKey(f"There is no key {key_id[:40]!r}. handful keys list shows all.")
+            raise UnknownKey("There is no key of this id. handful keys list shows the ids of all keys.")
         return found
 
 

@@ -83,3 +83,11 @@ async def test_nobody_can_use_a_corrupt_key(store, redis):
     text = redis.hget("handful:{.keys}:keys", key.id)
     redis.hset("handful:{.keys}:keys", key.id, text.replace(b'"acme"', b'"evil"'))
     assert (await store.keys.find(key.id)) == (True, None)
+
+
+async def test_a_key_that_is_given_in_place_of_its_id_is_not_repeated(store):
+    keys = Keys(store)
+    secret = (await keys.create("acme")).secret
+    with pytest.raises(UnknownKey) as refusal:
+        await keys.revoke(secret)
+    assert secret.rpartition("_")[2][:8] not in str(refusal.value)
