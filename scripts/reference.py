@@ -1,4 +1,4 @@
-"""Write the reference pages from the code: docs/settings.md, and the table of errors in docs/api.md.
+"""Write the reference pages from the code: docs/settings.md, the table of errors in docs/api.md, and docs/openapi.json.
 
 python -m scripts.reference
 """
@@ -8,6 +8,7 @@ import json
 import re
 import types
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -15,11 +16,13 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from service import errors
+from service.app import create_app
+from service.cards import Catalogue
 from service.errors import HandfulError
-from service.settings import Settings
+from service.settings import ZOO, Settings
 
 ROOT = Path(__file__).parents[1]
-SETTINGS_PAGE, API_PAGE = ROOT / "docs/settings.md", ROOT / "docs/api.md"
+SETTINGS_PAGE, API_PAGE, OPENAPI = ROOT / "docs/settings.md", ROOT / "docs/api.md", ROOT / "docs/openapi.json"
 NAMES = {str: "text", int: "integer", float: "number", bool: "true or false", Path: "path", dict: "JSON object"}
 NAMES |= {list: "JSON list", SecretStr: "text, secret", type(None): "none"}
 BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
@@ -49,6 +52,18 @@ def main() -> None:
     """Write the pages."""
     SETTINGS_PAGE.write_text(settings_page())
     API_PAGE.write_text(api_page(API_PAGE.read_text()))
+    OPENAPI.write_text(openapi())
+
+
+def openapi() -> str:
+    """The contract as JSON, a line for each value, so that a change is easy to see."""
+    return json.dumps(openapi_document(), indent=1, ensure_ascii=False) + "\n"
+
+
+def openapi_document() -> dict[str, Any]:
+    """The contract of the HTTP API."""
+    app = create_app(Settings(models=ZOO), "redis://localhost", Catalogue(ZOO), nullcontext())  # type: ignore[arg-type]
+    return app.openapi()
 
 
 def settings_page() -> str:

@@ -26,6 +26,7 @@ from service.api.routes import (
     clients,
     examples,
     health,
+    inference_protocol,
     models,
     predict,
     quality,
@@ -73,6 +74,8 @@ ROUTERS = (
     usage.router,
     models.router,
     health.router,
+    inference_protocol.router,
+    inference_protocol.bodies,
     docs_page.router,
 )
 

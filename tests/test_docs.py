@@ -68,6 +68,11 @@ def test_the_reference_pages_are_generated_from_the_code():
     assert page == reference.api_page(page), OUT_OF_DATE
 
 
+def test_the_contract_of_the_api_is_written_down():
+    """A change of the contract shows in docs/openapi.json, and needs a line in CHANGELOG.md."""
+    assert reference.OPENAPI.read_text() == reference.openapi(), OUT_OF_DATE
+
+
 def test_the_reference_has_every_setting_and_error():
     for name in Settings.model_fields:
         assert f"| `HANDFUL_{name.upper()}` |" in reference.settings_page()

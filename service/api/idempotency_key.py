@@ -8,13 +8,14 @@ import re
 from collections.abc import Sequence
 
 from service.errors import Unprocessable
+from service.inputs.json_limits import Bytes
 from service.store.records import RequestKey
 
 HEADER = "Idempotency-Key"
 FORM = re.compile(r'"([\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})')
 
 
-def request_key(values: Sequence[str], content_type: str, body: bytes) -> RequestKey | None:
+def request_key(values: Sequence[str], content_type: str, body: Bytes) -> RequestKey | None:
     """The key and the fingerprint of a request; None without a key.
 
     Args:
@@ -36,7 +37,7 @@ def request_key(values: Sequence[str], content_type: str, body: bytes) -> Reques
     return RequestKey(_digest(key.encode()), _digest(content_type.encode(), b"\0", body))
 
 
-def _digest(*parts: bytes) -> str:
+def _digest(*parts: Bytes) -> str:
     whole = hashlib.blake2b(digest_size=16)
     for part in parts:
         whole.update(part)

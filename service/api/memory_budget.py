@@ -36,10 +36,16 @@ class MemoryBudget:
 
 
 class Reservation:
-    """The bytes that one request holds. `tenant` is set once the key is checked."""
+    """The bytes that one request holds, `size` of them. `tenant` is set once the key is checked."""
 
     def __init__(self, budget: MemoryBudget) -> None:
-        self._budget, self.tenant, self._size = budget, "", 0
+        self._budget, self.tenant, self.size = budget, "", 0
+
+    def beside(self) -> "Reservation":
+        """An empty reservation for other bytes of the same tenant, to be released on its own."""
+        other = Reservation(self._budget)
+        other.tenant = self.tenant
+        return other
 
     def check(self, size: int) -> None:
         """Raise Overloaded if so many bytes do not fit now."""
@@ -48,13 +54,21 @@ class Reservation:
     def take(self, size: int) -> None:
         """Hold more bytes until the answer is sent. Raises Overloaded."""
         self.check(size)
+        self.add(size)
+
+    def add(self, size: int) -> None:
+        """Hold more bytes, even if they do not fit."""
         self._budget.change(self.tenant, size)
-        self._size += size
+        self.size += size
+
+    def give_back(self, size: int) -> None:
+        """Give a part back."""
+        self._budget.change(self.tenant, -size)
+        self.size -= size
 
     def release(self) -> None:
         """Give all of it back."""
-        self._budget.change(self.tenant, -self._size)
-        self._size = 0
+        self.give_back(self.size)
 
 
 class ReleaseMemory:

@@ -6,7 +6,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.auth import is_loopback
-from service.api.problem_details import problem
+from service.api.problem_details import answer_to
 from service.errors import BadRequest, Forbidden
 from service.settings import Settings
 
@@ -32,7 +32,7 @@ class OriginGuard:
             if scope["type"] == "http":
                 self._check(scope, Headers(scope=scope))
         except (BadRequest, Forbidden) as refusal:
-            await problem(refusal)(scope, receive, send)
+            await answer_to(scope, refusal)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 

@@ -10,10 +10,11 @@ from safetensors import SafetensorError
 from safetensors.numpy import load
 from starlette.datastructures import Headers
 
-from service.api.json_limits import FIELDS, Bytes, JsonLimits, check_structure, limits_for
+from service.api.bodies.uploads import PARSERS, UPLOADS
 from service.arrays import Array, Arrays
 from service.errors import BadRequest, Unprocessable, UnsupportedMediaType
 from service.executor import Executor
+from service.inputs.json_limits import FIELDS, Bytes, JsonLimits, check_structure, limits_for
 from service.inputs.limits import check_count
 
 JSON, SAFETENSORS = "application/json", "application/safetensors"
@@ -31,20 +32,28 @@ Parse = Callable[[Bytes, str, int], Any]
 """A parser of a body. Its other arguments are the name of the list field and the maximum length of that list."""
 
 
-def parser_of(headers: Headers) -> Parse:
-    """The parser for a body with these headers. Raises UnsupportedMediaType."""
+def parser_of(headers: Headers) -> Parse | None:
+    """The parser for a body with these headers; None for an upload. Raises UnsupportedMediaType."""
+    check_encoding(headers)
+    kind = headers.get("content-type", JSON).partition(";")[0].strip().lower()
+    if kind in PARSERS:
+        return None
+    if kind == SAFETENSORS:
+        return parse_safetensors
+    if kind == JSON or kind.endswith("+json"):
+        return parse_json
+    known = ", ".join((JSON, SAFETENSORS, *UPLOADS))
+    raise UnsupportedMediaType(f"Send one of {known}, not {kind[:80] or 'an empty content type'}.")
+
+
+def check_encoding(headers: Headers) -> None:
+    """Refuse a compressed body. Raises UnsupportedMediaType."""
     transfer = headers.get("transfer-encoding", "chunked").strip().lower()
     if transfer != "chunked":
         raise UnsupportedMediaType(f"Send the body without the transfer encoding {transfer[:80]}; chunked is accepted.")
     encoding = headers.get("content-encoding", "identity").strip().lower()
     if encoding != "identity":
         raise UnsupportedMediaType(f"Send the body without the content encoding {encoding[:80]}.")
-    kind = headers.get("content-type", JSON).partition(";")[0].strip().lower()
-    if kind == SAFETENSORS:
-        return parse_safetensors
-    if kind == JSON or kind.endswith("+json"):
-        return parse_json
-    raise UnsupportedMediaType(f"Send {JSON} or {SAFETENSORS}, not {kind[:80] or 'an empty content type'}.")
 
 
 def parse_json(body: Bytes, field: str, limit: int) -> Any:

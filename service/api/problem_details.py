@@ -1,6 +1,7 @@
 """Errors as application/problem+json (RFC 9457), and their description for OpenAPI."""
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -16,6 +17,7 @@ from starlette.types import Scope
 
 from service.api.admin_schemas import NewKeyRequest, QuotaRequest, RotateRequest
 from service.api.client_schemas import CopyRequest, EvaluateRequest, MoveRequest, NewLabel, RollbackRequest
+from service.api.inference_protocol.schemas import InferenceError, InferRequest
 from service.api.schemas import AdaptRequest, PredictRequest, Problem
 from service.errors import (
     BadRequest,
@@ -39,6 +41,8 @@ log = logging.getLogger(__name__)
 
 METHODS = ("GET", "POST", "PATCH", "DELETE")
 MEDIA_TYPE = "application/problem+json"
+INFERENCE_PROTOCOL = "/v2"
+KEPT_HEADERS = ("retry-after", "connection", "www-authenticate")
 CLIENT_CLOSED_REQUEST = 499
 """The status for metrics. Nobody reads this answer."""
 
@@ -53,6 +57,8 @@ DOCUMENTED: list[tuple[type[BaseModel], JsonSchemaMode]] = [
     (NewKeyRequest, "validation"),
     (RotateRequest, "validation"),
     (QuotaRequest, "validation"),
+    (InferRequest, "validation"),
+    (InferenceError, "serialization"),
     (Problem, "serialization"),
 ]
 """Schemas that are missing in the signatures of the routes."""
@@ -99,8 +105,8 @@ def responses(*errors: type[HandfulError]) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def problem(error: HandfulError) -> Response:
-    """The response for an error."""
+def described(error: HandfulError) -> dict[str, Any]:
+    """An error as a problem."""
     body = Problem(
         type=f"urn:handful:problem:{error.code}",
         title=error.title,
@@ -110,6 +116,11 @@ def problem(error: HandfulError) -> Response:
         field=error.field,
         receipt=None if error.receipt is None else Receipt.model_validate(error.receipt),
     )
+    return body.model_dump(mode="json", exclude_none=True)
+
+
+def problem(error: HandfulError) -> Response:
+    """The response for an error."""
     headers = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
     if error.status in (TooSlow.status, HandfulError.status):
         headers["Connection"] = (
@@ -117,8 +128,7 @@ def problem(error: HandfulError) -> Response:
         )
     if error.status == Unauthorized.status:
         headers["WWW-Authenticate"] = "Bearer"
-    content = body.model_dump(mode="json", exclude_none=True)
-    return JSONResponse(content, error.status, headers, media_type=MEDIA_TYPE)
+    return JSONResponse(described(error), error.status, headers, media_type=MEDIA_TYPE)
 
 
 def raw_response(error: HandfulError) -> bytes:
@@ -129,18 +139,42 @@ def raw_response(error: HandfulError) -> bytes:
     return head + headers + b"connection: close\r\n\r\n" + bytes(response.body)
 
 
-async def _handful(_: Request, error: Exception) -> Response:
+def answer_to(scope: Scope, error: HandfulError) -> Response:
+    """The response for an error: a problem, or the body that the Open Inference Protocol defines."""
+    response = problem(error)
+    if not is_inference_protocol(scope):
+        return response
+    headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
+    return JSONResponse({"error": error.detail}, error.status, headers)
+
+
+def is_inference_protocol(scope: Scope) -> bool:
+    """Whether a path belongs to the Open Inference Protocol."""
+    path: str = scope["path"].removeprefix(scope.get("root_path", ""))
+    return path == INFERENCE_PROTOCOL or path.startswith(f"{INFERENCE_PROTOCOL}/")
+
+
+def error_responses(
+    *errors: type[HandfulError], statuses: Mapping[int | str, dict[str, Any]] | None = None
+) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route of the Open Inference Protocol that may answer with these errors or `statuses`."""
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/InferenceError"}}}
+    found = responses(*errors) if statuses is None else {each: statuses[each] for each in statuses if each != 200}
+    return {status: described | {"content": content} for status, described in found.items()}
+
+
+async def _handful(request: Request, error: Exception) -> Response:
     assert isinstance(error, HandfulError)
-    return problem(error)
+    return answer_to(request.scope, error)
 
 
-async def _validation(_: Request, error: Exception) -> Response:
+async def _validation(request: Request, error: Exception) -> Response:
     """Name the first mistake of a request. The input is omitted: it may be large, binary or private."""
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     field = _path(first["loc"])
     what = "Input should be a JSON object" if first["type"] == "model_type" else first["msg"]
-    return problem(Unprocessable(f"{field}: {what}.", field=field))
+    return answer_to(request.scope, Unprocessable(f"{field}: {what}.", field=field))
 
 
 def _path(location: tuple[str | int, ...]) -> str:
@@ -151,6 +185,8 @@ def _path(location: tuple[str | int, ...]) -> str:
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     detail = f"{error.detail}. GET /docs lists all calls."
+    if is_inference_protocol(request.scope):
+        return JSONResponse({"error": detail}, error.status_code)
     body = Problem(type="about:blank", title=error.detail, status=error.status_code, detail=detail, code="http")
     wrong_method = error.status_code == HTTPStatus.METHOD_NOT_ALLOWED
     headers = {"Allow": ", ".join(_methods(request))} if wrong_method else error.headers
@@ -175,4 +211,4 @@ async def _disconnected(_: Request, __: Exception) -> Response:
 async def _unexpected(request: Request, error: Exception) -> Response:
     """Log an unexpected error with its traceback, without the request."""
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return problem(HandfulError("An unexpected error. It is logged. Acknowledged data is safe."))
+    return answer_to(request.scope, HandfulError("An unexpected error. It is logged. Acknowledged data is safe."))

@@ -9,9 +9,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 
+from service.api.bodies.uploads import PARSERS, ZIP, documented_uploads, media_type, parse_upload
+from service.api.bodies.zip_folders import unpacked_bytes
 from service.api.dependencies import KEY_SCHEMES, tenant
 from service.api.memory_budget import Reservation
-from service.api.parsing import JSON, SAFETENSORS, THREADS, parser_of
+from service.api.parsing import JSON, SAFETENSORS, THREADS, Parse, parser_of
 from service.api.preconditions import IF_MATCH
 from service.api.receive import receive_body, while_connected
 from service.api.schemas import CLIENT_ID
@@ -36,11 +38,15 @@ class BodyRoute(APIRoute):
             settings: Settings = request.app.state.settings
             reservation: Reservation = request.state.reservation
             request.state.tenant = reservation.tenant = await tenant(request)
-            request.state.parser = parser_of(request.headers)
+            request.state.parser = self.parser(request)
             request.state.body = await receive_body(request, settings.max_body_bytes, settings.receive_timeout_s)
             return await while_connected(request, endpoint(request))
 
         return handle
+
+    def parser(self, request: Request) -> Parse | None:
+        """The parser of the body; None if it is parsed otherwise. Raises UnsupportedMediaType."""
+        return parser_of(request.headers)
 
 
 async def read(request: Request, model: type[Body]) -> Body:
@@ -52,13 +58,33 @@ async def read(request: Request, model: type[Body]) -> Body:
     settings: Settings = request.app.state.settings
     parse, raw = request.state.parser, request.state.body
     del request.state.body  # frees its memory once it is parsed
-    asks = "queries" if "queries" in model.model_fields else "inputs"
-    teaches = "support" in model.model_fields
-    listed = ("support", settings.max_examples) if teaches else (asks, settings.max_queries)
+    field, limit = _list_of(model, settings)
+    if parse is None:
+        await _reserve(request, raw, limit)
+
+    def parsed() -> Body:
+        fields = parse(raw, field, limit) if parse else parse_upload(request, raw, model, field, limit)
+        return model.model_validate(fields)
+
     try:
-        return await THREADS.run(lambda: model.model_validate(parse(raw, *listed)), len(raw))
+        return await THREADS.run(parsed, len(raw))
     except ValidationError as error:
         raise RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in error.errors()]) from None
+
+
+def _list_of(model: type[BaseModel], settings: Settings) -> tuple[str, int]:
+    """The name of the list of inputs, and its maximum length."""
+    if "support" in model.model_fields:
+        return "support", settings.max_examples
+    return "queries" if "queries" in model.model_fields else "inputs", settings.max_queries
+
+
+async def _reserve(request: Request, raw: bytearray, limit: int) -> None:
+    """Reserve memory for the files of a zip. Raises BadRequest, Overloaded, TooLarge, Unprocessable."""
+    if PARSERS[media_type(request)] is PARSERS[ZIP]:
+        settings: Settings = request.app.state.settings
+        size = await THREADS.run(lambda: unpacked_bytes(raw, limit, settings.max_body_bytes), len(raw))
+        request.state.reservation.take(size)
 
 
 def client_of(request: Request) -> ClientKey:
@@ -77,14 +103,15 @@ def named(request: Request, name: str) -> str:
 def documented_json(model: type[BaseModel], *names: str) -> dict[str, Any]:
     """The OpenAPI of a route that needs a key, has names in its path, and reads its body as `model` in JSON."""
     documents = documented(model)
-    del documents["requestBody"]["content"][SAFETENSORS]
+    content = documents["requestBody"]["content"]
+    documents["requestBody"]["content"] = {JSON: content[JSON]}
     schema = {"type": "string", "pattern": CLIENT_ID}
     parameters = [{"name": name, "in": "path", "required": True, "schema": schema} for name in names]
     return documents | {"parameters": [*parameters, IF_MATCH]}
 
 
-def documented(model: type[BaseModel]) -> dict[str, Any]:
-    """The OpenAPI of a route that needs a key and reads its body as `model`. FastAPI cannot derive it."""
+def documented(model: type[BaseModel], more: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The OpenAPI of a route that needs a key and reads its body as `model`, or as `more`. FastAPI cannot derive it."""
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
     binary = {
         "type": "string",
@@ -92,7 +119,7 @@ def documented(model: type[BaseModel]) -> dict[str, Any]:
         "description": "A safetensors file: the tensor `inputs` (n, ...), and the other fields as JSON in its "
         "metadata; `labels`, a list, in place of `support`.",
     }
-    content = {JSON: {"schema": schema}, SAFETENSORS: {"schema": binary}}
+    content = {JSON: {"schema": schema}, SAFETENSORS: {"schema": binary}} | documented_uploads() | (more or {})
     return {"requestBody": {"required": True, "content": content}, "security": security()}
 
 

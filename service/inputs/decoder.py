@@ -8,6 +8,7 @@ from service.inputs.decoder_pool import DecoderPool
 from service.inputs.drawing import Drawing
 from service.inputs.kind import Decoded, InputKind
 from service.inputs.limits import Limits
+from service.inputs.sent import Part, Placed, Row, size_of
 from service.settings import Settings
 
 THREADS = Executor("decode")
@@ -27,6 +28,9 @@ class Decoder:
 
     async def decode(self, kind: InputKind, raw: Sequence[Any], fields: Sequence[str], tenant: str) -> Decoded:
         """Decode the inputs of one request. Raises Unprocessable, Busy, DeadlineExceeded, Unavailable."""
+        if size := sum(map(size_of, raw)):
+            sent = raw
+            raw = await THREADS.run(lambda: [_as_json(kind, one) for one in sent], size)
         if kind.is_heavy(raw):
             return await self._pool.decode(kind, raw, fields, tenant)
         return await THREADS.run(lambda: kind.decode(raw, fields, self._limits), kind.work(raw))
@@ -38,3 +42,12 @@ class Decoder:
     async def close(self) -> None:
         """End the processes."""
         await self._pool.close()
+
+
+def _as_json(kind: InputKind, one: Any) -> Any:
+    """An input as a JSON body would hold it. Raises Unprocessable."""
+    if isinstance(one, Placed):
+        return one.value
+    if isinstance(one, Part):
+        return kind.of_part(one)
+    return kind.of_row(one) if isinstance(one, Row) else one

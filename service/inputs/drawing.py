@@ -19,6 +19,7 @@ from service.inputs.normalize import Drawings, drawings
 from service.inputs.paper import Grey
 from service.inputs.parts import Parts
 from service.inputs.pixel_arrays import json_type, to_array, to_brightness
+from service.inputs.sent import Part, image_of
 
 PIXELS_PER_CHARACTER = 8
 """Work per character of an image file."""
@@ -41,6 +42,10 @@ class Drawing(InputKind):
         ink, seen = decode_images(raw, self.size, PixelBudget(limits.image_pixels), fields)
         blank = [field for field, any_ink in zip(fields, seen, strict=True) if not any_ink]
         return Decoded(ink[:, None], [_no_ink(field) for field in blank])
+
+    def of_part(self, part: Part) -> Any:
+        """An image file, or numbers in JSON."""
+        return image_of(part.content, part.place)
 
     def parts(self, one: Array, columns: Columns | None, known: Array) -> Parts:
         """The squares with ink."""

@@ -9,8 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from service.arrays import Array
+from service.errors import Unprocessable
 from service.inputs.limits import Limits
 from service.inputs.parts import Parts
+from service.inputs.sent import Part, Row, text_of
 from service.inputs.shown import shown
 
 Inputs = Array | list[str]
@@ -67,6 +69,15 @@ class InputKind(BaseModel, ABC):
         Raises:
             Unprocessable: An input is invalid or over a limit. The error names its field.
         """
+
+    def of_part(self, part: Part) -> Any:
+        """A file or a form field as the JSON value of an input. By default a text. Raises Unprocessable."""
+        return text_of(part.content, part.place)
+
+    def of_row(self, row: Row) -> Any:
+        """A row of a CSV file as the JSON value of an input. Raises Unprocessable; by default always."""
+        detail = f"{row.place}: CSV holds no inputs of this model. It takes {self.description}."
+        raise Unprocessable(detail, field=row.place)
 
     def fit(self, inputs: Array) -> tuple[Columns | None, list[InputWarning]]:
         """Learn from all decoded inputs of a client's support set what `prepare` needs. By default nothing.

@@ -17,6 +17,7 @@ from service.inputs.kind import Columns, Decoded, InputKind
 from service.inputs.limits import Limits, PixelBudget
 from service.inputs.parts import Parts
 from service.inputs.pixel_arrays import json_type, to_rgb
+from service.inputs.sent import Part, image_of
 
 PIXELS_PER_CHARACTER = 8
 """What a character of an image file counts for as work; it may stand for thousands of pixels."""
@@ -52,6 +53,10 @@ class Photo(InputKind):
         budget = PixelBudget(limits.image_pixels)
         squares = [self._square(_read(one, budget, field)) for one, field in zip(raw, fields, strict=True)]
         return Decoded(np.ascontiguousarray(np.stack(squares).transpose(0, 3, 1, 2)), [])
+
+    def of_part(self, part: Part) -> Any:
+        """An image file, or numbers in JSON."""
+        return image_of(part.content, part.place)
 
     def parts(self, one: Array, columns: Columns | None, known: Array) -> Parts:
         """The squares."""

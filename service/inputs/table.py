@@ -16,6 +16,8 @@ from service.inputs.kind import Columns, Decoded, InputKind, InputWarning
 from service.inputs.limits import Limits
 from service.inputs.parts import Parts, of_columns
 from service.inputs.pixel_arrays import json_type
+from service.inputs.sent import Part, cells_of, json_of
+from service.inputs.sent import Row as CsvRow
 
 COLUMNS = 500
 """Columns of a row."""
@@ -47,6 +49,14 @@ class Table(InputKind):
     def decode(self, raw: Sequence[Any], fields: Sequence[str], limits: Limits) -> Decoded:
         """Decode to an array (n,) of rows as JSON objects, their columns sorted."""
         return Decoded(_array([_row(one, field) for one, field in zip(raw, fields, strict=True)]), [])
+
+    def of_part(self, part: Part) -> Any:
+        """An object or a list in JSON."""
+        return json_of(part.content, part.place)
+
+    def of_row(self, row: CsvRow) -> dict[str, Any]:
+        """The values of a row by column."""
+        return cells_of(row.values)
 
     def fit(self, inputs: Array) -> tuple[Columns, list[InputWarning]]:
         """The columns of a client's rows, and which of them are not used."""

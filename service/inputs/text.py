@@ -14,6 +14,7 @@ from service.inputs.kind import Columns, Decoded, InputKind, InputWarning
 from service.inputs.limits import Limits
 from service.inputs.parts import Parts
 from service.inputs.pixel_arrays import json_type
+from service.inputs.sent import Row, joined_text
 
 LONGEST = 100_000
 """Characters of a text that is read at all. Anything longer is a document and must be split."""
@@ -44,6 +45,10 @@ class Text(InputKind):
         return Decoded(
             text_array([text[: self.max_characters] for text in texts]), [self._cut(field) for field in long]
         )
+
+    def of_row(self, row: Row) -> str:
+        """The text of a row."""
+        return joined_text(row)
 
     def parts(self, one: Array, columns: Columns | None, known: Array) -> Parts:
         """The words."""

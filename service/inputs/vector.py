@@ -11,6 +11,7 @@ from service.errors import Unprocessable
 from service.inputs.kind import Columns, Decoded, InputKind
 from service.inputs.limits import Limits
 from service.inputs.parts import Parts, of_numbers
+from service.inputs.sent import Part, Row, cells_of, numbers_of
 
 LARGEST = 1e30
 """Limit on the numbers of a vector, so that their squares fit into float32 after scaling."""
@@ -29,6 +30,14 @@ class Vector(InputKind):
         """Decode to float32 (n, length)."""
         vectors = [to_vector(one, self.length, field) for one, field in zip(raw, fields, strict=True)]
         return Decoded(np.stack(vectors), [])
+
+    def of_part(self, part: Part) -> Any:
+        """A number, a list in JSON, or numbers with commas between."""
+        return numbers_of(part.content, part.place)
+
+    def of_row(self, row: Row) -> list[Any]:
+        """The numbers of a row."""
+        return list(cells_of(row.values).values())
 
     def parts(self, one: Array, columns: Columns | None, known: Array) -> Parts | None:
         """The numbers."""

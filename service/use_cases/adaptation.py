@@ -16,6 +16,7 @@ from service.inputs.decoder import Decoder
 from service.inputs.kind import InputWarning
 from service.inputs.limits import check_count
 from service.inputs.prepare import check, prepare
+from service.inputs.sent import place_of
 from service.store.idempotency import Idempotency
 from service.store.records import MIN_WAYS, Adapted, ClientKey, Record, RequestKey, StateKey
 from service.use_cases.gathering import NOTHING, Gathered, Given, gather, known_of
@@ -141,11 +142,18 @@ class Adaptation:
         labels = checked_new_labels(card, record, [one.label for one in given])
         if not given:
             return known
-        fields = [f"support[{i}].input" for i in range(len(given))]
+        fields = [place_of(one.input, f"support[{i}].input") for i, one in enumerate(given)]
         decoded = await self._decoder.decode(card.input, [one.input for one in given], fields, client.tenant)
         classes, ids = card.kind == "classification", [one.id for one in given]
         gathered = await gather(known, decoded.array(), labels, ids, classes=classes, twice=teaching.twice)
         return gathered._replace(warnings=decoded.warnings + gathered.warnings)
+
+    async def asked(self, client: ClientKey, version: int | None = None) -> tuple[Record, Card]:
+        """The version that a predict would ask now. Raises what `predict` raises if there is nothing to ask."""
+        _, record = await self._store.version(client, version)
+        card = self._learning.served(record)
+        _check_ready(record)
+        return record, card
 
     async def predict(
         self,
@@ -169,7 +177,7 @@ class Adaptation:
             TooFewExamples: The version has too few examples.
         """
         check_count(len(raw), self._settings.max_queries, field.partition("[")[0])
-        fields = [field.format(i) for i in range(len(raw))]
+        fields = [place_of(one, field.format(i)) for i, one in enumerate(raw)]
         return await retried(lambda: self._answer(client, raw, fields, admit, version))
 
     async def _answer(

@@ -10,6 +10,7 @@ from service.arrays import Array
 from service.cards import Card
 from service.errors import Unprocessable
 from service.inputs.labels import checked_labels, regression_targets
+from service.inputs.sent import typed_labels
 from service.store.records import Record
 from service.use_cases.judgement import calibration_error, confusion, macro_f1, per_class, threshold_curve, wilson
 
@@ -69,6 +70,8 @@ class Evaluation(BaseModel):
 
 def targets_of(record: Record, card: Card, labels: Sequence[Any]) -> Array:
     """The targets of labelled queries: class indices, `NO_CLASS` for null; or values. Raises Unprocessable."""
+    numbers = record.classes is None or bool(record.classes and isinstance(record.classes[0], int))
+    labels = typed_labels(labels, numbers=numbers)
     if record.classes is None:
         try:
             return regression_targets(labels, card.outputs or 1)

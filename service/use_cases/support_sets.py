@@ -11,6 +11,7 @@ from service.errors import Contended, TooManyWays, Unprocessable
 from service.inputs.labels import Classes, checked_labels, class_indices, class_names, regression_targets
 from service.inputs.limits import check_count
 from service.inputs.prepare import prepare
+from service.inputs.sent import typed_labels
 from service.settings import Settings
 from service.store.reading import Contents
 from service.store.records import ClientKey, Record
@@ -84,11 +85,13 @@ async def prepared(card: Card, contents: Contents) -> SupportSet:
 
 def checked_new_labels(card: Card, record: Record | None, new: Sequence[Any]) -> list[Any]:
     """New labels of a client in their normal form; for regression lists of numbers. Raises Unprocessable."""
+    known = record.classes if record else None
+    numbers = card.kind == "regression" or bool(known and isinstance(known[0], int))
+    new = typed_labels(new, numbers=numbers)
     if card.kind == "regression":
         targets: list[Any] = regression_targets(new, card.outputs or 1).tolist()
         return targets
     labels = checked_labels(new)
-    known = record.classes if record else None
     if labels and known and type(labels[0]) is not type(known[0]):
         kind = "strings" if isinstance(known[0], str) else "integers"
         raise Unprocessable(f"support[0].label: this client's labels are {kind}.", field="support[0].label")

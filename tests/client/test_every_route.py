@@ -17,10 +17,13 @@ from service.cards import Catalogue
 from service.settings import ZOO, Settings
 
 SCHEMA = create_app(Settings(), "redis://localhost", Catalogue(ZOO), nullcontext()).openapi()
+ELSEWHERE = ("/v2", "/admin")
+"""Another protocol, which has clients of its own, and what operators do."""
 OPERATIONS = {
     operation["operationId"]: (method.upper(), re.compile(re.sub(r"\{\w+\}", "[^/]+", path)))
     for path, methods in SCHEMA["paths"].items()
     for method, operation in methods.items()
+    if not path.startswith(ELSEWHERE)
 }
 CALLS: dict[str, Callable[[Any], Any]] = {
     "adapt": lambda handful: handful.adapt("alice", [("late", "delivery")]),

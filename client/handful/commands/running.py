@@ -58,3 +58,16 @@ def _code(error: Exception) -> int:
         case httpx.HTTPError():
             return AWAY
     return 2
+
+
+def card_of(handful: Handful, client: str, model: str | None = None) -> dict[str, Any]:
+    """The card of a model, or of the model of a client. Raises ValueError if there is neither."""
+    if model is not None:
+        return handful.model(model)
+    try:
+        return handful.model(handful.client(client)["model"])
+    except RefusedError as error:
+        if error.code != "unknown_client":
+            raise
+        names = ", ".join(card["name"] for card in handful.models())
+        raise ValueError(f"there is no client {client}; adapt one, with one of these models: {names}") from None

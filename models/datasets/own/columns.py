@@ -4,11 +4,9 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-HEADINGS = ("title", "subject", "headline")
-BODIES = ("text", "body", "message", "sentence", "utterance", "question", "content", "description", "review", "comment")
-"""A heading is put before a body."""
+from models.column_names import LABELS, first, texts
+
 FILES = ("image", "photo", "file", "path", "filename", "image_path")
-LABELS = ("label", "class", "category", "target", "intent", "queue", "tag", "topic")
 TASK, SPLIT = "task", "split"
 
 
@@ -49,24 +47,18 @@ def found(given: Columns, names: Sequence[str], where: str) -> Columns:
     for name in (*given.text, given.image, given.label, given.task, given.split):
         if name is not None and name not in names:
             raise ValueError(f"{where} has no column {name!r}; its columns are {_listed(names)}")
-    label = given.label or _first(LABELS, names)
+    label = given.label or first(LABELS, names)
     if label is None:
         raise ValueError(f"{where}: no column is called {', '.join(LABELS)}. Name it with --label; {_there(names)}")
     others = [name for name in names if name != label]
-    text = given.text or tuple(filter(None, (_first(HEADINGS, others), _first(BODIES, others))))
+    text = given.text or texts(others)
     return Columns(
         text=text,
-        image=given.image or (None if text else _first(FILES, others)),
+        image=given.image or (None if text else first(FILES, others)),
         label=label,
-        task=given.task or _first((TASK,), others),
-        split=given.split or _first((SPLIT,), others),
+        task=given.task or first((TASK,), others),
+        split=given.split or first((SPLIT,), others),
     )
-
-
-def _first(known: Sequence[str], names: Sequence[str]) -> str | None:
-    """The first known name that is there, in any case."""
-    by_lower = {name.lower(): name for name in reversed(names)}
-    return next((by_lower[name] for name in known if name in by_lower), None)
 
 
 def _there(names: Sequence[str]) -> str:

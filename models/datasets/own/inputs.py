@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
-from models.columns import Value
+from models.columns import Value, cell
 from models.datasets.own.class_folders import File, LocalFile
 from models.datasets.own.columns import Columns
 from models.datasets.own.records import Record
@@ -106,11 +106,7 @@ def row(record: Record, columns: Columns, path: Path) -> dict[str, Value]:
 
 def _value(value: Any, column: str) -> Value:
     if isinstance(value, str):
-        value = value.strip() or None
-        try:
-            return None if value is None else float(value)
-        except ValueError:
-            return str(value)
+        return cell(value)
     if value is None or isinstance(value, (bool, int, float)):
         return value
     raise ValueError(f"the column {column!r} holds neither a number nor a text")

@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from service import errors
 from service.api.answers import adapted_response
+from service.api.bodies.uploads import documented_query, same_body
 from service.api.dependencies import use_cases
 from service.api.idempotency_key import HEADER, request_key
 from service.api.parsing import THREADS
@@ -52,13 +53,15 @@ IDEMPOTENCY_KEY = {
     "the first answer and changes nothing.",
 }
 
+PARAMETERS = [IDEMPOTENCY_KEY, IF_MATCH, *documented_query(AdaptRequest, "support")]
+
 
 @router.post(
     "/adapt",
     operation_id="adapt",
     response_model=AdaptResponse,
     responses=FAILURES,
-    openapi_extra=documented(AdaptRequest) | {"parameters": [IDEMPOTENCY_KEY, IF_MATCH]},
+    openapi_extra=documented(AdaptRequest) | {"parameters": PARAMETERS},
 )
 async def adapt(request: Request) -> Response:
     """Create, replace or extend a client's model from labelled examples. An answer of 200 means that it is stored."""
@@ -75,6 +78,5 @@ async def adapt(request: Request) -> Response:
 
 
 async def _key(request: Request) -> RequestKey | None:
-    values, content_type = request.headers.getlist(HEADER), request.headers.get("content-type", "")
-    body = request.state.body
-    return await THREADS.run(lambda: request_key(values, content_type, body), len(body)) if values else None
+    values, body = request.headers.getlist(HEADER), request.state.body
+    return await THREADS.run(lambda: request_key(values, *same_body(request, body)), len(body)) if values else None

@@ -1,15 +1,19 @@
 """POST /predict."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
 from service import errors
 from service.api.answers import AnswerShape, classified, regressed, shape_of, written
+from service.api.bodies.uploads import documented_query, media_type
 from service.api.dependencies import use_cases
+from service.api.lines import NDJSON
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, documented, read
 from service.api.schemas import Classified, PredictRequest, PredictResponse, Regressed
+from service.api.streaming import stream_inputs, stream_lines, wants_lines
 from service.cards import Card
 from service.settings import Settings
 from service.store.records import ClientKey, Record
@@ -18,7 +22,25 @@ from service.use_cases.explaining import explanation_bytes
 from service.use_cases.explanation import Explanation
 from service.use_cases.judging import Threshold
 
-router = APIRouter(tags=["clients"], route_class=BodyRoute)
+NDJSON_BODY = {NDJSON: {"schema": {"type": "string", "description": "Inputs in JSON, one a line."}}}
+LINES: dict[int | str, dict[str, Any]] = {200: {"content": {NDJSON: {"schema": {"type": "string"}}}}}
+"""The answer with `Accept: application/x-ndjson`."""
+
+
+class PredictRoute(BodyRoute):
+    """Answers a body of lines while it arrives."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Called by FastAPI."""
+        handle = super().get_route_handler()
+
+        async def stream_or_handle(request: Request) -> Response:
+            return await (stream_lines(request, answer) if media_type(request) == NDJSON else handle(request))
+
+        return stream_or_handle
+
+
+router = APIRouter(tags=["clients"], route_class=PredictRoute)
 
 FAILURES = responses(
     errors.BadRequest,
@@ -48,13 +70,23 @@ FAILURES = responses(
     "/predict",
     operation_id="predict",
     response_model=PredictResponse,
-    responses=FAILURES,
-    openapi_extra=documented(PredictRequest),
+    responses=FAILURES | LINES,
+    openapi_extra=documented(PredictRequest, NDJSON_BODY) | {"parameters": documented_query(PredictRequest, "inputs")},
 )
 async def predict(request: Request) -> Response:
-    """Answer inputs from the client's adapted model."""
+    """Answer inputs from the client's adapted model.
+
+    With `Accept: application/x-ndjson`, each answer is a line. A body of `application/x-ndjson` has an input a line,
+    may be of any length, and is answered while it arrives.
+    """
+    body = await read(request, PredictRequest)
+    return await (stream_inputs(request, body, answer) if wants_lines(request) else answer(request, body))
+
+
+async def answer(request: Request, body: PredictRequest) -> Response:
+    """Answer a predict in JSON. Raises HandfulError."""
     settings: Settings = request.app.state.settings
-    cases, body = await use_cases(request), await read(request, PredictRequest)
+    cases = await use_cases(request)
     shape = AnswerShape(0, 0, 0)
 
     def admit(record: Record, card: Card) -> None:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from service import errors
 from service.api.answers import written
+from service.api.bodies.uploads import with_uploads
 from service.api.client_failures import BODY, READS
 from service.api.client_schemas import EvaluateRequest
 from service.api.dependencies import KEY_SCHEMES, Cases, Client, use_cases
@@ -45,7 +46,7 @@ async def get_quality(
     | responses(
         *BODY, errors.BadRequest, errors.TooFewExamples, errors.TooCostly, errors.Diverged, errors.Unauthorized
     ),
-    openapi_extra=documented_json(EvaluateRequest, "client_id"),
+    openapi_extra=with_uploads(documented_json(EvaluateRequest, "client_id"), EvaluateRequest, "queries"),
 )
 async def evaluate(request: Request) -> Response:
     """Compare a client's answers to labelled queries with the labels. Nothing is stored."""

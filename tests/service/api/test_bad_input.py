@@ -62,9 +62,7 @@ def test_the_refusal_of_too_many_classes_names_models_that_take_them(served):
     assert "Models that take 6: glyphs." in detail
 
 
-@pytest.mark.parametrize(
-    "kind", ["text/plain", "application/x-www-form-urlencoded", "image/png", "multipart/form-data"]
-)
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "image/png", "application/x-tar"])
 def test_the_refusal_of_a_content_type_names_the_accepted_ones(served, kind):
     answer = served.post("/adapt", content='{"client_id": "new"}', headers={"content-type": kind})
     assert refusal_of(answer)["status"] == 415

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from safetensors.numpy import save
 
 from service.api import parsing
-from service.api.json_limits import JsonLimits, check_structure, limits_for
 from service.errors import Unprocessable
+from service.inputs.json_limits import JsonLimits, check_structure, limits_for
 
 LABELS = [0, 1]
 ARRAY = np.zeros((2, 4, 4), np.uint8)

@@ -114,3 +114,12 @@ def test_the_card_of_a_transductive_model_says_so(two_served):
         "glyphs": False,
         "tim": True,
     }
+
+
+def test_a_stream_is_refused_because_its_answers_would_depend_on_how_it_arrives(two_served):
+    support = {"client_id": "streamed", "model": "tim", "support": letters("LV")}
+    two_served.post("/adapt", json=support).raise_for_status()
+    headers = {"content-type": "application/x-ndjson"}
+    refusal = two_served.post("/predict?client_id=streamed", content=f'"{png("L")}"', headers=headers)
+    assert (refusal.status_code, refusal.json()["code"]) == (422, "invalid")
+    assert "tim answers the inputs of a request together" in refusal.json()["detail"]

@@ -1,0 +1,1 @@
+"""The service on a GPU, checked and measured by one command: make test-gpu."""
