@@ -5,6 +5,7 @@ import pytest
 
 from service.settings import Settings
 from tests.service.api.test_keys import LIST, call, made
+from tests.service.api.test_openapi import WITH_EXAMPLES, of_admin
 from tests.service.serving import serving
 
 
@@ -69,3 +70,17 @@ def test_the_admin_api_of_a_service_without_keys_is_closed(zoo, redis_url, redis
 def test_an_invalid_key_request_is_refused(api, admin, body):
     answer = ask(api, admin, "POST", "/keys", body)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+
+
+ADMIN = [(call, example) for call, example in WITH_EXAMPLES if of_admin(call)]
+
+
+@pytest.mark.parametrize(("call_", "example"), ADMIN, ids=[f"{call.method} {call.path}" for call, _ in ADMIN])
+def test_the_examples_of_the_contract_work_as_they_stand(api, redis_url, admin, call_, example):
+    values = {"key_id": made(redis_url).key.id, "tenant": "acme"}
+    path = call_.path.removeprefix("/admin").format(**values)
+    assert ask(api, admin, call_.method.upper(), path, example).is_success
+
+
+def test_the_contract_has_examples_of_the_admin_api():
+    assert {call.path for call, _ in ADMIN} >= {"/admin/keys", "/admin/tenants/{tenant}/quota"}
