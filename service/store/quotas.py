@@ -36,6 +36,11 @@ class Quota(BaseModel):
         return float(self.burst or max(1.0, self.requests_per_s or 1.0))
 
     @property
+    def limits_storage(self) -> bool:
+        """Whether anything that is stored is limited."""
+        return not (self.clients is None and self.examples is None and self.bytes is None)
+
+    @property
     def limits_rate(self) -> bool:
         """Whether requests must be counted before they are carried out."""
         return self.requests_per_s is not None or self.device_s_per_min is not None

@@ -241,6 +241,13 @@ return 1
 )
 """KEYS: sizes and usage of a tenant. ARGV: as the last values of WRITE. For Clusters, and to count again."""
 
+ROOM = (
+    COUNTS
+    + "whole(KEYS[1], KEYS[2])\n"
+    + "return over(KEYS[1], KEYS[2], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), {unpack(ARGV, 4)}) or 1"
+)
+"""COUNT without counting."""
+
 COUNT_AGAIN = (
     COUNTS
     + IF_UNCHANGED
@@ -260,6 +267,10 @@ CLOSE = "redis.call('HSET', KEYS[1], 'closed', '1') redis.call('EXPIRE', KEYS[1]
 """KEYS: the usage of a tenant. ARGV: seconds to keep it. From now on the scripts refuse to write for the tenant."""
 
 BUCKETS = """
+for _, key in ipairs(KEYS) do  -- a value of another type is dropped: the buckets are full again
+    local kind = redis.call('TYPE', key).ok
+    if kind ~= 'none' and kind ~= 'hash' then redis.call('DEL', key) end
+end
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
 local function level(name, rate, most)  -- the tokens that are left now

@@ -14,10 +14,10 @@ from service.errors import CorruptRecord, HandfulError, QuotaExceeded, StorageEx
 from service.store.checksums import as_bytes, parse_record
 from service.store.connect import Client
 from service.store.keys import record_key, sizes_key, usage_key
-from service.store.quotas import QuotaBook
+from service.store.quotas import Quota, QuotaBook
 from service.store.records import Blob, ClientKey, Record
 from service.store.redis_client import has_slots
-from service.store.scripts import CLOSE, COUNT, COUNT_AGAIN, UNCOUNT
+from service.store.scripts import CLOSE, COUNT, COUNT_AGAIN, ROOM, UNCOUNT
 
 CLOSED_S = 3600
 """Seconds for which a deleted tenant is remembered. Requests that ran when it was deleted have ended long before."""
@@ -67,9 +67,24 @@ class Usage:
 
     async def arguments(self, client: ClientKey, record: Record) -> list[Any]:
         """The last values of WRITE: the client, what it stores, and the limits of its tenant."""
-        quota = await self._quotas.of(client.tenant)
-        limits = ["" if limit is None else limit for limit in (quota.clients, quota.examples, quota.bytes)]
+        limits = _limits(await self._quotas.of(client.tenant))
         return [client.client_id, record.examples, record.bytes, *limits]
+
+    async def check_room(self, client: ClientKey, examples: int, size: int) -> None:
+        """Refuse a client that would have so many examples and at least so many bytes, before any work.
+
+        Raises:
+            QuotaExceeded, StorageExceeded, Unauthorized: The tenant may not store so much.
+        """
+        quota = await self._quotas.of(client.tenant)
+        if not quota.limits_storage:
+            return
+        limits = _limits(quota)
+        async with self._turn():
+            done = await _reply(
+                self._redis.eval(ROOM, 2, *usage_keys(client.tenant), client.client_id, examples, size, *limits)
+            )
+        await self.checked(client.tenant, done)
 
     async def checked(self, tenant: str, done: Any) -> int:
         """The return value of a script that may have refused. Raises QuotaExceeded, StorageExceeded, Unauthorized."""
@@ -134,6 +149,11 @@ class Usage:
             for name in await _reply(self._redis.hkeys(sizes_key(tenant))):
                 if (client := as_bytes(name).decode()) not in known:
                     await self.count_again(ClientKey(tenant, client))
+
+
+def _limits(quota: Quota) -> list[Any]:
+    """The limits of what is stored, as the scripts take them: empty for none."""
+    return ["" if limit is None else limit for limit in (quota.clients, quota.examples, quota.bytes)]
 
 
 async def _reply(call: Any) -> Any:

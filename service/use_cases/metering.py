@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter, defaultdict
-from contextlib import suppress
 from typing import NamedTuple
 
 from service import metrics
@@ -51,8 +50,7 @@ class Metering:
         """Write what was used, once a second, until cancelled."""
         while True:
             await asyncio.sleep(REPORT_S)
-            with suppress(HandfulError):
-                await self.flush()
+            await self.flush()
 
     async def flush(self) -> None:
         """Write what was used since the last time. What cannot be written is kept for the next time."""
@@ -65,8 +63,8 @@ class Metering:
             except HandfulError:
                 self._requests[tenant] += used.requests
                 self._device_s[tenant] += used.device_s
-                raise
-            self._show(tenant, used)
+            else:
+                self._show(tenant, used)
 
     def _show(self, tenant: str, used: _Used) -> None:
         label = tenant if self._named else ""

@@ -146,3 +146,10 @@ def test_a_deleted_tenant_is_gone_and_leaves_a_receipt(api, redis_url, redis, ad
     assert call(api, PREDICT, other).status_code == 200
     assert gone not in ask(api, admin, "GET", "/tenants").json()["tenants"]
     assert [key for key in redis.keys("*") if gone.encode() in key] == [f"handful:{{{gone}}}:usage".encode()]
+
+
+def test_a_damaged_bucket_is_full_again(api, redis_url, redis, admin):
+    tenant, key = new_tenant(redis_url)
+    quota(api, admin, tenant, requests_per_s=0.01, burst=1)
+    redis.set(f"handful:{{{tenant}}}:rate", "no hash")
+    assert [call(api, LIST, key).status_code for _ in range(2)] == [200, 429]

@@ -136,3 +136,13 @@ async def test_deleting_a_tenant_leaves_nothing_of_it_and_spares_the_others(stor
         await store.commit(ALICE, draft(1))  # a request that ran meanwhile
     await store.usage.reopen("acme")
     await store.commit(ALICE, draft(1))
+
+
+async def test_a_request_over_the_quota_is_refused_before_any_work(store):
+    await store.quotas.set("acme", {"examples": 3})
+    await store.commit(ALICE, draft(2))
+    await store.usage.check_room(ALICE, 3, 0)
+    with pytest.raises(QuotaExceeded):
+        await store.usage.check_room(ALICE, 4, 0)
+    with pytest.raises(QuotaExceeded):
+        await store.usage.check_room(named("bob"), 2, 0)
