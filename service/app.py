@@ -185,7 +185,7 @@ async def _sweep(store: Store, settings: Settings) -> None:
             tenants = {OPEN_TENANT, *settings.api_keys, *await store.keys.tenants()}
             metrics.clients.set(sum([await store.count(tenant) for tenant in tenants]))
             for tenant in tenants:
-                await store.recount(tenant)
+                await store.tenant_data.recount(tenant)
         except Unavailable:
             log.warning("expired clients were not removed or counted: the store is away; next try in %d s", SWEEP_S)
         except Exception:

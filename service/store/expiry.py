@@ -15,7 +15,8 @@ from service.store.keys import EXPIRIES_KEY, client_keys, record_key
 from service.store.listing import Lists, every_listing
 from service.store.records import Blob, ClientKey
 from service.store.redis_client import is_other_type
-from service.store.scripts import REMOVE, UNCOUNT, UNLIST_DUE
+from service.store.scripts import REMOVE, UNLIST_DUE
+from service.store.tenant_scripts import UNCOUNT
 from service.store.usage import usage_keys
 
 

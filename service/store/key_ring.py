@@ -1,9 +1,9 @@
 """API keys in Redis: the hash of each key, and the mark that the service asks for keys."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -12,7 +12,8 @@ from service.store.checksums import as_bytes, seal, unsealed
 from service.store.connect import Client
 from service.store.keys import KEYS_KEY, KEYS_USED_KEY, TENANTS_KEY
 from service.store.records import Blob
-from service.store.scripts import CHANGE_KEYS
+from service.store.redis_client import reply
+from service.store.tenant_scripts import CHANGE_KEYS
 
 Scope = Literal["read", "predict", "adapt", "admin"]
 SCOPES: tuple[Scope, ...] = ("read", "predict", "adapt", "admin")
@@ -59,13 +60,13 @@ class KeyRing:
     async def find(self, key_id: str) -> Found:
         """A key by its id. An empty id is that of no key."""
         async with self._turn():
-            mark, text = await _reply(self._redis.hmget(KEYS_KEY, [MARK, key_id or MARK]))
+            mark, text = await reply(self._redis.hmget(KEYS_KEY, [MARK, key_id or MARK]))
         return Found(mark is not None, _parsed(text) if key_id else None)
 
     async def all(self) -> list[ApiKey]:
         """All keys, the oldest first."""
         async with self._turn():
-            texts = await _reply(self._redis.hgetall(KEYS_KEY))
+            texts = await reply(self._redis.hgetall(KEYS_KEY))
         keys = [_parsed(text) for field, text in texts.items() if as_bytes(field).decode() != MARK]
         return sorted((key for key in keys if key is not None), key=lambda key: (key.created_at, key.id))
 
@@ -86,29 +87,24 @@ class KeyRing:
     async def tenants(self) -> list[str]:
         """All tenants that have or had a key here, sorted."""
         async with self._turn():
-            members = await _reply(self._redis.smembers(TENANTS_KEY))
+            members = await reply(self._redis.smembers(TENANTS_KEY))
         return sorted(as_bytes(member).decode() for member in members)
 
     async def drop_tenant(self, tenant: str) -> None:
         """Forget the name of a tenant."""
         async with self._turn():
-            await _reply(self._redis.srem(TENANTS_KEY, tenant))
+            await reply(self._redis.srem(TENANTS_KEY, tenant))
 
     async def note_use(self, key_id: str, at: datetime) -> None:
         """Store the time of a key's last use."""
         async with self._turn():
-            await _reply(self._redis.hset(KEYS_USED_KEY, key_id, str(int(at.timestamp()))))
+            await reply(self._redis.hset(KEYS_USED_KEY, key_id, str(int(at.timestamp()))))
 
     async def last_uses(self) -> Mapping[str, datetime]:
         """The time of the last use by key id, as precise as `note_use` was called."""
         async with self._turn():
-            found = await _reply(self._redis.hgetall(KEYS_USED_KEY))
+            found = await reply(self._redis.hgetall(KEYS_USED_KEY))
         return {as_bytes(name).decode(): datetime.fromtimestamp(int(at), UTC) for name, at in found.items()}
-
-
-async def _reply(call: Awaitable[Any] | Any) -> Any:
-    """A reply of redis-py, whose types also cover its blocking client."""
-    return await call
 
 
 def _parsed(text: Blob) -> ApiKey | None:

@@ -12,6 +12,7 @@ from service.store.connect import Client
 from service.store.keys import QUOTAS_KEY, TENANTS_KEY
 from service.store.recent import Recent
 from service.store.records import Blob
+from service.store.redis_client import reply
 
 Count = Annotated[int | None, Field(ge=0, le=2**53)]
 
@@ -71,7 +72,7 @@ class QuotaBook:
     async def own(self, tenant: str) -> dict[str, Any]:
         """What differs from the defaults for a tenant."""
         async with self._turn():
-            return _parsed(await _reply(self._redis.hget(QUOTAS_KEY, tenant)))
+            return _parsed(await reply(self._redis.hget(QUOTAS_KEY, tenant)))
 
     async def set(self, tenant: str, own: Mapping[str, Any]) -> Quota:
         """Set what differs from the defaults for a tenant; nothing returns to them. Raises ValidationError."""
@@ -79,12 +80,12 @@ class QuotaBook:
         async with self._turn():
             if own:
                 chosen = Quota.model_construct(_fields_set=set(own), **own)
-                await _reply(
+                await reply(
                     self._redis.hset(QUOTAS_KEY, tenant, seal(_Own(fields=chosen.model_dump(include=set(own)))))
                 )
-                await _reply(self._redis.sadd(TENANTS_KEY, tenant))
+                await reply(self._redis.sadd(TENANTS_KEY, tenant))
             else:
-                await _reply(self._redis.hdel(QUOTAS_KEY, tenant))
+                await reply(self._redis.hdel(QUOTAS_KEY, tenant))
         self._recent.forget(tenant)
         return quota
 
@@ -101,11 +102,6 @@ class _Own(BaseModel):
     """What differs from the defaults, as it is stored."""
 
     fields: dict[str, float | int | None]
-
-
-async def _reply(call: Any) -> Any:
-    """A reply of redis-py, whose types also cover its blocking client."""
-    return await call
 
 
 def _parsed(text: Blob) -> dict[str, Any]:

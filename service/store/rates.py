@@ -10,7 +10,8 @@ from service.store.checksums import as_bytes
 from service.store.connect import Client
 from service.store.keys import days_key, rate_key, usage_key
 from service.store.quotas import Quota
-from service.store.scripts import SPEND, TAKE
+from service.store.redis_client import reply
+from service.store.tenant_scripts import SPEND, TAKE
 
 MINUTE_S = 60.0
 DAYS = 62
@@ -63,7 +64,7 @@ class Rates:
         requests = (quota.requests_per_s, quota.most_requests) if quota.requests_per_s else ("", "")
         arguments = *requests, *_device(quota)
         async with self._turn():
-            allowed, tokens, device = await _reply(self._redis.eval(TAKE, 1, rate_key(tenant), *arguments))
+            allowed, tokens, device = await reply(self._redis.eval(TAKE, 1, rate_key(tenant), *arguments))
         buckets = []
         if quota.requests_per_s is not None:
             size = quota.most_requests
@@ -79,12 +80,12 @@ class Rates:
         arguments = today.isoformat(), requests, f"{device_s:.6f}", *_device(quota), oldest.isoformat()
         keys = rate_key(tenant), days_key(tenant), usage_key(tenant)
         async with self._turn():
-            await _reply(self._redis.eval(SPEND, len(keys), *keys, *arguments))
+            await reply(self._redis.eval(SPEND, len(keys), *keys, *arguments))
 
     async def days(self, tenant: str, since: date) -> list[Day]:
         """What a tenant used on each day since a day."""
         async with self._turn():
-            found = await _reply(self._redis.hgetall(days_key(tenant)))
+            found = await reply(self._redis.hgetall(days_key(tenant)))
         sums = {as_bytes(field).decode(): float(value) for field, value in found.items()}
         days = sorted({field.partition(" ")[0] for field in sums if field >= since.isoformat()})
         return [Day(day, int(sums.get(f"{day} requests", 0)), sums.get(f"{day} device_s", 0.0)) for day in days]
@@ -99,8 +100,3 @@ def _device(quota: Quota) -> tuple[Any, Any]:
     """The seconds of the device per second and at once."""
     per_min = quota.device_s_per_min
     return ("", "") if per_min is None else (per_min / MINUTE_S, per_min)
-
-
-async def _reply(call: Any) -> Any:
-    """A reply of redis-py, whose types also cover its blocking client."""
-    return await call

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from redis.asyncio.cluster import RedisCluster
 from redis.exceptions import OutOfMemoryError, RedisClusterException, RedisError, ResponseError
@@ -34,6 +35,11 @@ def has_slots(client: Client) -> bool:
 def is_other_type(error: ResponseError) -> bool:
     """Whether a command was refused because the key holds a value of another type."""
     return str(error).startswith("WRONGTYPE")
+
+
+async def reply(call: Any) -> Any:
+    """A reply of redis-py, whose types also cover its blocking client."""
+    return await call
 
 
 class Turns:

@@ -15,7 +15,7 @@ from service.store.checksums import corrupt, parse_record, parse_state, tag_stat
 from service.store.commit import AlreadyThere, Commits, VersionMoved
 from service.store.expiry import Sweep
 from service.store.key_ring import KeyRing
-from service.store.keys import client_keys, past_state_key, record_key, rest_keys, state_key
+from service.store.keys import client_keys, past_state_key, record_key, state_key
 from service.store.listing import Lists, every_listing
 from service.store.probe import probe
 from service.store.quotas import UNLIMITED, Quota, QuotaBook
@@ -25,10 +25,9 @@ from service.store.records import Adapted, Blob, ClientKey, Draft, Gone, Record,
 from service.store.redis_client import is_other_type
 from service.store.retries import no_retry
 from service.store.scripts import FORGET, KEEP_STATE, REMOVE
+from service.store.tenant_data import TenantData
 from service.store.usage import Usage, usage_keys
 
-PAGE = 200
-"""Clients that are read at a time."""
 CALLS = 64
 """Maximum concurrent calls to Redis; further ones wait."""
 
@@ -72,13 +71,13 @@ class Store:
         self.keys = KeyRing(self._redis, apart)
         self._state_ttl_s = state_ttl_s
         self._lists = Lists(self._redis)
-        self._recounted: dict[str, tuple[int, int]] = {}
         self._sweep = Sweep(self._redis, self._lists)
         self._answers = Answers(self._redis, kept_s=answer_ttl_s, limit=answer_bytes, mark_s=mark_s)
         self.quotas = QuotaBook(self._redis, apart, quota)
         self.rates = Rates(self._redis, apart)
         self.usage = Usage(self._redis, apart, self.quotas)
         self._commits = Commits(self._redis, self._get, self._lists, self._answers, self.usage, state_ttl_s, versions)
+        self.tenant_data = TenantData(self._redis, apart, self._lists, self.usage)
         self._reader = Reader(self._redis, self._text)
 
     async def ping(self) -> None:
@@ -226,25 +225,6 @@ class Store:
         async with self._turn():
             await self._sweep.run()
 
-    async def recount(self, tenant: str) -> None:
-        """Count again what a tenant stores if its lists differ in number, as after an upgrade or a lost value.
-
-        A difference that stays is looked at once, because this reads every client.
-        """
-        found = await self.usage.clients(tenant), await self.count(tenant)
-        if found[0] == found[1] or self._recounted.get(tenant) == found:
-            return
-        self._recounted[tenant] = found
-        listed, after = set(), ""
-        while ids := await self.client_ids(tenant, PAGE, after=after):
-            async with self._turn():
-                for client in (ClientKey(tenant, client_id) for client_id in ids):
-                    if not await self.usage.count_again(client):
-                        await self._lists.remove(client)
-            listed |= {*ids}
-            after = ids[-1]
-        await self.usage.drop_others(tenant, listed)
-
     async def count(self, tenant: str) -> int:
         """The number of clients of a tenant, including those that expired since the last sweep."""
         async with self._turn():
@@ -254,19 +234,6 @@ class Store:
         """Up to `limit` clients with ids after `after`, sorted by id, without corrupt ones."""
         async with self._turn():
             return await self._lists.page(tenant, after=after, limit=limit)
-
-    async def client_ids(self, tenant: str, limit: int, *, after: str = "") -> list[str]:
-        """Up to `limit` ids of a tenant's clients after `after`, sorted, also of corrupt ones."""
-        async with self._turn():
-            return await self._lists.ids(tenant, limit, after)
-
-    async def drop_rest(self, tenant: str) -> None:
-        """Remove what is stored of a tenant beside its clients and its keys."""
-        async with self._turn():
-            for key in rest_keys(tenant):
-                await self._redis.delete(key)
-        await self.quotas.set(tenant, {})
-        await self.keys.drop_tenant(tenant)
 
     async def claim(self, tenant: str, request: RequestKey) -> Adapted | str:
         """Mark a request as running, or return its answer. Raises KeyReused and RequestInProgress."""

@@ -16,8 +16,9 @@ from service.store.connect import Client
 from service.store.keys import record_key, sizes_key, usage_key
 from service.store.quotas import Quota, QuotaBook
 from service.store.records import Blob, ClientKey, Record
-from service.store.redis_client import has_slots
-from service.store.scripts import CLOSE, COUNT, COUNT_AGAIN, ROOM, UNCOUNT
+from service.store.redis_client import has_slots, reply
+from service.store.scripts import COUNT_AGAIN
+from service.store.tenant_scripts import CLOSE, COUNT, ROOM, UNCOUNT
 
 CLOSED_S = 3600
 """Seconds for which a deleted tenant is remembered. Requests that ran when it was deleted have ended long before."""
@@ -56,14 +57,14 @@ class Usage:
     async def stored(self, tenant: str) -> Stored:
         """What a tenant stores. Raises Unavailable."""
         async with self._turn():
-            examples, size = await _reply(self._redis.hmget(usage_key(tenant), ["examples", "bytes"]))
-            clients = await _reply(self._redis.hlen(sizes_key(tenant)))
+            examples, size = await reply(self._redis.hmget(usage_key(tenant), ["examples", "bytes"]))
+            clients = await reply(self._redis.hlen(sizes_key(tenant)))
         return Stored(clients, int(examples or 0), int(size or 0))
 
     async def clients(self, tenant: str) -> int:
         """The number of counted clients. Raises Unavailable."""
         async with self._turn():
-            return int(await _reply(self._redis.hlen(sizes_key(tenant))))
+            return int(await reply(self._redis.hlen(sizes_key(tenant))))
 
     async def arguments(self, client: ClientKey, record: Record) -> list[Any]:
         """The last values of WRITE: the client, what it stores, and the limits of its tenant."""
@@ -81,7 +82,7 @@ class Usage:
             return
         limits = _limits(quota)
         async with self._turn():
-            done = await _reply(
+            done = await reply(
                 self._redis.eval(ROOM, 2, *usage_keys(client.tenant), client.client_id, examples, size, *limits)
             )
         await self.checked(client.tenant, done)
@@ -102,18 +103,18 @@ class Usage:
     async def close(self, tenant: str) -> None:
         """Refuse every write for a tenant, from this moment on, until it has a new key or `CLOSED_S` have passed."""
         async with self._turn():
-            await _reply(self._redis.eval(CLOSE, 1, usage_key(tenant), CLOSED_S))
+            await reply(self._redis.eval(CLOSE, 1, usage_key(tenant), CLOSED_S))
 
     async def reopen(self, tenant: str) -> None:
         """Allow writes for a tenant again."""
         async with self._turn():
-            if await _reply(self._redis.hdel(usage_key(tenant), "closed")):
-                await _reply(self._redis.persist(usage_key(tenant)))
+            if await reply(self._redis.hdel(usage_key(tenant), "closed")):
+                await reply(self._redis.persist(usage_key(tenant)))
 
     async def count(self, client: ClientKey, record: Record) -> None:
         """Count what a client is about to store. Raises QuotaExceeded, StorageExceeded, and the errors of redis-py."""
         arguments = await self.arguments(client, record)
-        done = await _reply(self._redis.eval(COUNT, 2, *usage_keys(client.tenant), *arguments))
+        done = await reply(self._redis.eval(COUNT, 2, *usage_keys(client.tenant), *arguments))
         await self.checked(client.tenant, done)
 
     async def count_again(self, client: ClientKey) -> bool:
@@ -125,19 +126,19 @@ class Usage:
         keys = usage_keys(client.tenant)
         text, examples, size = await self._read(client)
         if text is None:
-            await _reply(self._redis.eval(UNCOUNT, 2, *keys, client.client_id))
+            await reply(self._redis.eval(UNCOUNT, 2, *keys, client.client_id))
         elif self._elsewhere:
-            await _reply(self._redis.eval(COUNT, 2, *keys, client.client_id, examples, size, "", "", ""))
+            await reply(self._redis.eval(COUNT, 2, *keys, client.client_id, examples, size, "", "", ""))
         else:  # a request that changes the client meanwhile counts it itself
             arguments = text, client.client_id, examples, size
-            await _reply(self._redis.eval(COUNT_AGAIN, 3, record_key(client), *keys, *arguments))
+            await reply(self._redis.eval(COUNT_AGAIN, 3, record_key(client), *keys, *arguments))
         return text is not None
 
     async def _read(self, client: ClientKey) -> tuple[Blob, int, int]:
         """The stored record of a client, its examples and bytes."""
         text: Blob = b""
         try:
-            text = await _reply(self._redis.get(record_key(client)))
+            text = await reply(self._redis.get(record_key(client)))
             record = parse_record(text)
         except (CorruptRecord, ResponseError):
             return text, 0, 0
@@ -146,7 +147,7 @@ class Usage:
     async def drop_others(self, tenant: str, known: Collection[str]) -> None:
         """Stop counting clients that are not known and have no record."""
         async with self._turn():
-            for name in await _reply(self._redis.hkeys(sizes_key(tenant))):
+            for name in await reply(self._redis.hkeys(sizes_key(tenant))):
                 if (client := as_bytes(name).decode()) not in known:
                     await self.count_again(ClientKey(tenant, client))
 
@@ -154,8 +155,3 @@ class Usage:
 def _limits(quota: Quota) -> list[Any]:
     """The limits of what is stored, as the scripts take them: empty for none."""
     return ["" if limit is None else limit for limit in (quota.clients, quota.examples, quota.bytes)]
-
-
-async def _reply(call: Any) -> Any:
-    """A reply of redis-py, whose types also cover its blocking client."""
-    return await call

@@ -99,11 +99,13 @@ class Tenants:
         stored = await self._store.usage.stored(tenant)
         await self._store.usage.close(tenant)
         keys, clients = await Keys(self._store).revoke_all(tenant), 0
-        while ids := await self._store.client_ids(tenant, PART):
+        while ids := await self._store.tenant_data.client_ids(tenant, PART):
             for client_id in ids:
                 await self._forget(ClientKey(tenant, client_id))
             clients += len(ids)
-        await self._store.drop_rest(tenant)
+        await self._store.tenant_data.drop_rest(tenant)
+        await self._store.quotas.set(tenant, {})
+        await self._store.keys.drop_tenant(tenant)
         return TenantReceipt(
             tenant=tenant,
             clients=clients,

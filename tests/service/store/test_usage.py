@@ -105,7 +105,7 @@ async def test_lost_or_damaged_counts_are_counted_again(store, redis, key):
     await store.commit(ALICE, draft(2))
     redis.set(key, "no hash")
     await store.commit(named("bob"), draft(3))
-    await store.recount("acme")
+    await store.tenant_data.recount("acme")
     assert await store.usage.stored("acme") == (2, 5, 5 * EACH)
 
 
@@ -114,11 +114,11 @@ async def test_lists_and_counts_that_differ_are_made_to_agree(store, redis):
     redis.zadd(index_key("acme"), {"bob": 0, "carol": 0})  # listed, and not there
     redis.set(record_key(named("dora")), b"corrupt")
     redis.zadd(index_key("acme"), {"dora": 0})
-    await store.recount("acme")
+    await store.tenant_data.recount("acme")
     assert await store.usage.stored("acme") == (2, 2, 2 * EACH)
     assert redis.zrange(index_key("acme"), 0, -1) == [b"alice", b"dora"]
     redis.hset(sizes_key("acme"), "nobody", "1 1")
-    await store.recount("acme")
+    await store.tenant_data.recount("acme")
     assert (await store.usage.stored("acme")).clients == 2
 
 
