@@ -153,3 +153,16 @@ def test_a_damaged_bucket_is_full_again(api, redis_url, redis, admin):
     quota(api, admin, tenant, requests_per_s=0.01, burst=1)
     redis.set(f"handful:{{{tenant}}}:rate", "no hash")
     assert [call(api, LIST, key).status_code for _ in range(2)] == [200, 429]
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_metrics_name_tenants_only_if_the_setting_says_so(zoo, redis_url, redis, worker, named):
+    redis.flushall()
+    settings = Settings(models=zoo, redis_url=redis_url, auth="keys", tenant_metrics=named)
+    with serving(settings, worker) as api:
+        tenant, key = new_tenant(redis_url)
+        call(api, LIST, key).raise_for_status()
+        began = time.monotonic()
+        while not api.get("/usage", headers={"x-api-key": key}).json()["days"]:
+            assert time.monotonic() - began < 60
+        assert (tenant in api.get("/metrics").text) is named
