@@ -98,36 +98,25 @@ def create_app(
     """
     store = open_store(redis_url, settings)
     default = catalogue[settings.default_model]
+    audit = None if settings.audit_log is None else AuditLog(settings.audit_log)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(store.close)
+            if audit is not None:
+                stack.callback(audit.close)
             decoder = Decoder(settings)
             stack.push_async_callback(decoder.close)
             entered = await stack.enter_async_context(engine)
             keys = KeyCache(store.keys)
             stack.push_async_callback(keys.close)
             app.state.guard = Guard(settings, keys)
-            sweeping = asyncio.create_task(_sweep(store, settings))
-            stack.callback(sweeping.cancel)
-            metering = Metering(store.quotas, store.rates, entered, named=settings.tenant_metrics)
-            app.state.metering = metering
-            reporting = asyncio.create_task(metering.report())
-            stack.callback(reporting.cancel)
-            learning = Learning(catalogue, entered, store, settings)
-            adaptation = Adaptation(learning, decoder)
-            app.state.use_cases = UseCases(
-                adaptation,
-                Editing(learning),
-                Versioning(learning),
-                Transfer(learning, decoder),
-                Judging(learning),
-                Explaining(learning, adaptation),
-                Keys(store),
-                Tenants(store, {OPEN_TENANT, *settings.api_keys}, entered.evict),
-                Limits(catalogue, entered, store, settings),
-            )
+            app.state.metering = Metering(store.quotas, store.rates, entered, named=settings.tenant_metrics)
+            stack.push_async_callback(app.state.metering.flush)
+            for work in (_sweep(store, settings), app.state.metering.report()):
+                stack.callback(asyncio.create_task(work).cancel)
+            app.state.use_cases = _use_cases(Learning(catalogue, entered, store, settings), decoder)
             app.state.readiness = Readiness(store, entered, default, decoder)
             await _wait_for_worker(entered)
             yield
@@ -145,11 +134,27 @@ def create_app(
     for router in ROUTERS:
         app.include_router(router)
     problem_details.install(app)
-    _add_middleware(app, settings)
+    _add_middleware(app, settings, audit)
     return app
 
 
-def _add_middleware(app: FastAPI, settings: Settings) -> None:
+def _use_cases(learning: Learning, decoder: Decoder) -> UseCases:
+    store, settings, engine = learning.store, learning.settings, learning.engine
+    adaptation = Adaptation(learning, decoder)
+    return UseCases(
+        adaptation,
+        Editing(learning),
+        Versioning(learning),
+        Transfer(learning, decoder),
+        Judging(learning),
+        Explaining(learning, adaptation),
+        Keys(store),
+        Tenants(store, {OPEN_TENANT, *settings.api_keys}, engine.evict),
+        Limits(learning.catalogue, engine, store, settings),
+    )
+
+
+def _add_middleware(app: FastAPI, settings: Settings, audit: AuditLog | None) -> None:
     """Add the middleware. The last one is the outermost."""
     total = max(settings.max_body_bytes_in_flight, 2 * settings.max_body_bytes)
     app.add_middleware(ReleaseMemory, budget=MemoryBudget(total, several=settings.several_tenants))
@@ -163,8 +168,8 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "X-API-Key", "X-Client-Id"],
             expose_headers=["ETag", "RateLimit", "RateLimit-Policy", "Retry-After"],
         )
-    if settings.audit_log is not None:
-        app.add_middleware(AuditRequests, log=AuditLog(settings.audit_log))
+    if audit is not None:
+        app.add_middleware(AuditRequests, log=audit)
     app.add_middleware(SendInPieces)
     app.add_middleware(RequestMetrics)
     app.add_middleware(Normalize, root_path=settings.root_path)
