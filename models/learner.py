@@ -91,6 +91,9 @@ class Learner(nn.Module, ABC):
     uses_class_names: ClassVar[bool] = False
     """Whether the names of the classes are encoded and given to `adapt`. Renaming a class may then change answers. The
     state has the tensor `names` (ways,): what each name counts for, 0 where it is not used."""
+    several_labels: bool = False
+    """Whether clients may give several labels to an example. Then `one_vs_rest.py` answers from the features, which are
+    vectors (n, d) of a length that all clients share."""
     max_examples: ClassVar[int | None] = None
     """Largest support set, for learners whose time or memory grows faster than its size. None: no limit."""
 

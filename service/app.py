@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from service import metrics
-from service.api import docs_page, problem_details
+from service.api import docs_page, playground, problem_details
 from service.api.audit_requests import AuditRequests
 from service.api.auth import OPEN_TENANT, Guard
 from service.api.dependencies import UseCases
@@ -20,6 +20,7 @@ from service.api.middleware import Normalize, RequestMetrics, SendInPieces
 from service.api.origins import OriginGuard
 from service.api.rate_headers import RateHeaders
 from service.api.readiness import Readiness
+from service.api.request_context import RequestLog
 from service.api.routes import (
     adapt,
     admin,
@@ -35,6 +36,7 @@ from service.api.routes import (
     usage,
     versions,
 )
+from service.api.telemetry import telemetry
 from service.audit import AuditLog
 from service.cards import Catalogue
 from service.engine.base import Engine
@@ -129,10 +131,13 @@ def create_app(
         redirect_slashes=False,
         docs_url=None,
         redoc_url=None,
+        telemetry=telemetry(tracing=settings.tracing),
     )
     app.state.settings, app.state.catalogue = settings, catalogue
     for router in ROUTERS:
         app.include_router(router)
+    if settings.playground:
+        app.include_router(playground.router)
     problem_details.install(app)
     _add_middleware(app, settings, audit)
     return app
@@ -165,13 +170,23 @@ def _add_middleware(app: FastAPI, settings: Settings, audit: AuditLog | None) ->
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "X-API-Key", "X-Client-Id"],
-            expose_headers=["ETag", "RateLimit", "RateLimit-Policy", "Retry-After"],
+            allow_headers=[
+                "Authorization",
+                "Content-Type",
+                "Idempotency-Key",
+                "If-Match",
+                "X-API-Key",
+                "X-Client-Id",
+                "X-Request-Id",
+                "traceparent",
+            ],
+            expose_headers=["ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id"],
         )
     if audit is not None:
         app.add_middleware(AuditRequests, log=audit)
     app.add_middleware(SendInPieces)
     app.add_middleware(RequestMetrics)
+    app.add_middleware(RequestLog, logs_all=settings.log_requests)
     app.add_middleware(Normalize, root_path=settings.root_path)
 
 

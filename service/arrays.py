@@ -17,7 +17,8 @@ class SupportSet(NamedTuple):
     """A client's labelled examples, from decoding to the learner and to the store.
 
     inputs   (n, *input)
-    targets  (n,) int64 class indices, or (n, outputs) float32 for regression
+    targets  (n,) int64 class indices; (n, ways) bool, whether each example has each class, where it may have several;
+             or (n, outputs) float32 for regression
     ways     number of classes; 0 for regression
     names    the names of the classes (ways,), for learners that use them; None: they must not be used
     """
@@ -26,6 +27,11 @@ class SupportSet(NamedTuple):
     targets: Array
     ways: int
     names: Array | None = None
+
+    @property
+    def several(self) -> bool:
+        """Whether an example may have several labels."""
+        return self.ways > 0 and self.targets.ndim > 1
 
 
 INFINITE = np.uint16(0x7C00)

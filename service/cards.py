@@ -40,6 +40,57 @@ class Figure(BaseModel):
         return f"{self.mean:.4f}" if self.ci95 is None else f"{self.mean:.4f} ± {self.ci95:.4f}"
 
 
+class ErrorScale(BaseModel):
+    """How far the answers of a regression are from the truth: quantiles over validation tasks, by number of examples.
+
+    They are half widths of intervals for clients with too few examples of their own.
+    """
+
+    unit: Literal["value", "range"] = Field(
+        description="value: in units of the labels. range: in ranges of the client's labels, largest less smallest."
+    )
+    levels: tuple[float, ...] = Field(description="Shares of the errors, ascending.")
+    examples: list[int] = Field(description="Numbers of examples, ascending.")
+    quantiles: list[list[float]] = Field(description="For each number of examples, the error at each level.")
+
+    def at(self, examples: int, level: float) -> float | None:
+        """The error that a share `level` does not exceed; None with too few examples.
+
+        Of numbers of examples between those measured, the smaller counts. Between levels the line counts, which lies
+        above a convex curve.
+        """
+        rows = [row for size, row in zip(self.examples, self.quantiles, strict=True) if size <= examples]
+        return float(np.interp(level, self.levels, rows[-1])) if rows else None
+
+
+class TaskCalibration(BaseModel):
+    """What the answers of a classifier are worth for so many classes and examples of each, on validation classes."""
+
+    ways: int
+    shots: int
+    temperature: float = Field(gt=0, description="Divides the logits. Fitted on half of the episodes.")
+    calibration_error: float = Field(description="The expected calibration error with it, on the other half.")
+    familiar: list[float] | None = Field(
+        None,
+        description="The familiarity that a share `coverages` of the queries of the classes reaches; null for models "
+        "that cannot tell.",
+    )
+
+
+class Calibration(BaseModel):
+    """Temperatures and thresholds by task."""
+
+    split: str = Field(description="The validation split.")
+    coverages: tuple[float, ...] = Field(description="Ascending.")
+    tasks: list[TaskCalibration]
+
+    def of(self, ways: int, shots: int) -> TaskCalibration:
+        """The measured task with the most classes, then the most examples of each, that are not more than these; the
+        smallest if all are more. Familiarity grows with both, so a threshold from a smaller task keeps more."""
+        fitting = [each for each in self.tasks if each.ways <= ways and each.shots <= shots]
+        return max(fitting or self.tasks[:1], key=lambda each: (each.ways, each.shots))
+
+
 class Card(BaseModel):
     """A model, for clients and operators."""
 
@@ -54,6 +105,7 @@ class Card(BaseModel):
     outputs: int | None = Field(None, description="Numbers in one answer, for regression.")
     max_ways: int | None = Field(None, description="Maximum classes; null: any number.")
     max_examples: int | None = Field(None, description="Maximum examples; null: any number.")
+    several_labels: bool = Field(False, description="Whether an example may have several labels, or none.")
     transductive: bool = Field(
         False,
         description="Whether the answers to a request with at least as many queries as classes depend on each other.",
@@ -61,6 +113,12 @@ class Card(BaseModel):
     order_sensitive: bool = Field(False, description="Whether the order of the support may change the answers.")
     temperature: float = Field(
         1.0, gt=0, description="Divides the logits, so that probabilities are calibrated. Fitted on validation classes."
+    )
+    calibration: Calibration | None = Field(
+        None, description="Temperatures and thresholds by number of classes and examples; null if not measured."
+    )
+    errors: ErrorScale | None = Field(
+        None, description="The errors of a regression on validation tasks; null for classes, or if not measured."
     )
     training: dict[str, Any] = Field(description="Data, split, command, seed, time and machine.")
     figures: list[Figure] = Field(default_factory=list)
@@ -77,6 +135,20 @@ class Card(BaseModel):
     def write(self, path: Path) -> None:
         """Write the card to a JSON file, without `checkpoint`, which is computed from the weights."""
         path.write_text(self.model_dump_json(indent=2, exclude={"checkpoint"}) + "\n")
+
+    def for_task(self, ways: int, examples: int) -> Self:
+        """The card with the temperature of tasks of so many classes and examples in all."""
+        if self.calibration is None or not ways:
+            return self
+        task = self.calibration.of(ways, examples // ways)
+        return self.model_copy(update={"temperature": task.temperature})
+
+    def familiar_at(self, ways: int, examples: int, coverage: float) -> float | None:
+        """The familiarity that a share `coverage` of the queries of so many classes reaches; None if not measured."""
+        if self.calibration is None or not ways:
+            return None
+        found = self.calibration.of(ways, examples // ways).familiar
+        return None if found is None else float(np.interp(coverage, self.calibration.coverages, found))
 
     def probabilities(self, logits: Array) -> Array:
         """Calibrated class probabilities (q, ways), in double precision, from logits (q, ways)."""

@@ -190,6 +190,10 @@ def calibrate(
     device: Device = "cpu",
     threads: Threads = 1,
     models: Annotated[Path, typer.Option(help="Folder of checkpoints.")] = ZOO,
+    tasks: Annotated[
+        bool,
+        typer.Option("--tasks", help="Also by number of classes and examples, with thresholds for unknown queries."),
+    ] = False,
 ) -> None:
     """Fit the temperature of a model's probabilities on its validation split, and write it into its card.
 
@@ -198,7 +202,7 @@ def calibrate(
     from service.commands.calibrate import calibrate  # noqa: PLC0415
 
     _card(model, models)
-    calibrate(models / f"{model}.json", data, device=device, threads=threads)
+    calibrate(models / f"{model}.json", data, device=device, threads=threads, by_task=tasks)
 
 
 def _columns(text: str | None, image: str | None, label: str | None, task: str | None, split: str | None) -> "Columns":
@@ -236,11 +240,22 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="Print all cards
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def client(context: typer.Context) -> None:
     """Teach and ask the clients of a running service: handful client --help. The same as handful-client."""
+    _run_client(context.args, "handful client")
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def mcp(context: typer.Context) -> None:
+    """Serve the tools of Handful to agents by the Model Context Protocol: handful mcp --help."""
+    _run_client(["mcp", *context.args], "handful")
+
+
+def _run_client(arguments: list[str], name: str) -> None:
+    """Run a command of the client, which is a distribution of its own."""
     try:
         from handful.commands.app import app as commands  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        raise ValueError(f"handful client needs {error.name}: pip install 'handful-client[cli]'") from None
-    commands(args=context.args, prog_name="handful client")
+        raise ValueError(f"{name} needs {error.name}: pip install 'handful-client[cli]'") from None
+    commands(args=arguments, prog_name=name)
 
 
 operator_commands.add_to(app)

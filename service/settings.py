@@ -203,6 +203,19 @@ class Settings(BaseSettings):
         description="Maximum memory that one adapt may take on the device, as estimated; larger jobs are refused.",
     )
 
+    log_format: Literal["console", "json"] = Field("console", description="Form of the log lines on stderr.")
+    log_requests: bool = Field(
+        False,
+        description="Log each answer with its id, route, status and time. Paths, queries and bodies are not logged.",
+    )
+    tracing: bool = Field(
+        False,
+        description="Send OpenTelemetry traces of requests to `OTEL_EXPORTER_OTLP_ENDPOINT`. Needs the extra otel.",
+    )
+
+    playground: bool = Field(
+        True, description="Serve the playground, a page to try the service in a browser, at GET /."
+    )
     root_path: Annotated[str, StringConstraints(pattern=r"^(/[A-Za-z0-9._~-]+)*$")] = Field(
         "", description="Path prefix that a proxy serves the API under, such as /handful."
     )

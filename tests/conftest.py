@@ -6,7 +6,10 @@ import pytest
 
 SERVERS = {"served", "redis", "redis_url", "nodes", "worker", "server", "zoo"}
 """Fixtures that start a server or build many models."""
-SLOW = ("client", "e2e", "chaos", "service/api", "service/store", "service/process", "service/commands", "models")
+SLOW = (
+    "client", "e2e", "browser", "chaos", "service/api", "service/store", "service/process", "service/commands",
+    "models",
+)  # fmt: skip
 SLOW_FILES = {"test_compile.py", "test_two_queues.py"}
 QUICK = (
     "calibration checkpoint cosine evaluation gnn logistic matching omniglot protonet recipes recurrent registry "

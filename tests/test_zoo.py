@@ -38,7 +38,8 @@ def test_a_model_has_the_architecture_of_its_recipe(name):
 @over_models
 def test_a_card_agrees_with_its_learner(name):
     card, learner = CATALOGUE[name], checkpoint.load(ZOO / f"{name}.safetensors")
-    for said in ("algorithm", "paper", "kind", "max_ways", "max_examples", "transductive", "order_sensitive"):
+    limits = ("max_ways", "max_examples", "several_labels", "transductive", "order_sensitive")
+    for said in ("algorithm", "paper", "kind", *limits):
         assert getattr(card, said) == getattr(learner, said)
 
 
@@ -58,3 +59,12 @@ def test_the_probabilities_of_a_classifier_are_calibrated(name):
 def test_the_page_of_the_methods_shows_the_figures_of_the_cards():
     page = methods.PAGE.read_text()
     assert methods.page(CATALOGUE, page) == page
+
+
+@over_models
+def test_a_regression_says_how_far_it_errs_with_few_examples(name):
+    card = CATALOGUE[name]
+    assert (card.errors is None) == (card.kind != Kind.REGRESSION)
+    if card.errors is not None:
+        assert card.errors.examples[-1] >= 99
+        assert card.errors.levels[-1] == 0.99

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import httpx
 
-from handful.inputs import number
+from handful.inputs import label_fields
 from handful.requests import Http, evaluate_request, path_of, request_of
 
 Reply = TypeVar("Reply")
@@ -51,8 +51,8 @@ class Calls(ABC, Generic[Reply]):
         return self._send(request_of(self._http, "GET", path, query={"inputs": inputs}))
 
     def relabel(self, client_id: str, example: str, label: Any, *, if_match: str | None = None) -> Reply:
-        """Give an example another label."""
-        path, body = path_of(client_id, "examples", example), {"label": number(label)}
+        """Give an example another label, or several: a set, or a list of texts."""
+        path, body = path_of(client_id, "examples", example), label_fields(label)
         return self._send(request_of(self._http, "PATCH", path, body=body, if_match=if_match))
 
     def remove(

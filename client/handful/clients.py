@@ -83,7 +83,7 @@ class Handful(Calls[Answer]):
             client_id: Names the client.
             support: Pairs (input, label) or triples (input, label, id); or the inputs of each label, by label; or,
                 with `labels`, inputs such as a list, an array or a data frame.
-            labels: The label of each input.
+            labels: The label of each input. A set, or a list of texts, is several labels of one example.
             progress: True for a bar, or a function of the number of examples that are done and of all.
             **options: See `AdaptOptions`.
 
@@ -113,7 +113,8 @@ class Handful(Calls[Answer]):
         **options: Unpack[PredictOptions],
     ) -> Predictions:
         """The answer to each input: `label`, `probability` and `probabilities`, or `value`; with `abstain`, `unknown`;
-        with `explain`, `explanation`.
+        with `explain`, `explanation`; with `interval`, `interval`; where examples may have several labels, `labels` and
+        `probabilities`.
 
         Args:
             client_id: Names the client.

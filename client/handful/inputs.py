@@ -17,6 +17,12 @@ MISSING = ("NAType", "NaTType")
 """The types of pandas for a missing value."""
 
 
+class Text(str):
+    """A text that is sent as it is, also if it is the path of a file."""
+
+    __slots__ = ()
+
+
 def listed(inputs: Any) -> Iterable[Any]:
     """Many inputs, one by one: a list, an array, or the rows of a data frame. Raises TypeError for a single input."""
     if isinstance(inputs, str | bytes | bytearray | os.PathLike | Mapping):
@@ -70,6 +76,16 @@ def number(label: Any) -> Any:
     return label.tolist() if hasattr(label, "tolist") else label
 
 
+def label_fields(label: Any) -> dict[str, Any]:
+    """`label`; or `labels` for a set, or for a list that is empty or of texts. A list of numbers is one label of a
+    regression."""
+    if isinstance(label, set | frozenset):
+        return {"labels": sorted(label)}
+    if isinstance(label, list | tuple) and all(isinstance(each, str) for each in label):
+        return {"labels": list(label)}
+    return {"label": number(label)}
+
+
 def size_of(value: Any) -> int:
     """The approximate bytes of a value as JSON."""
     if isinstance(value, str):
@@ -82,7 +98,7 @@ def size_of(value: Any) -> int:
 
 
 def _example(one: Any, label: Any, name: str | None = None) -> dict[str, Any]:
-    example = {"input": plain(one), "label": number(label)}
+    example = {"input": plain(one)} | label_fields(label)
     return example if name is None else example | {"id": name}
 
 
@@ -103,7 +119,8 @@ def _json(value: Any) -> Any:
 
 def _names_image(value: Any) -> bool:
     """Whether a text is the path of an image file that is there."""
-    return isinstance(value, str) and Path(value[-8:]).suffix.lower() in IMAGE_SUFFIXES and os.path.isfile(value)
+    is_text = isinstance(value, str) and not isinstance(value, Text)
+    return is_text and Path(value[-8:]).suffix.lower() in IMAGE_SUFFIXES and os.path.isfile(value)
 
 
 def _png(image: Any) -> bytes:

@@ -35,6 +35,7 @@ class PredictOptions(TypedDict, total=False):
         abstain: Whether each answer says if it is `unknown`.
         coverage: With `abstain`, the share of known inputs that shall not be `unknown`.
         min_probability: Answers that are less probable are `unknown`.
+        interval: The probability with which the `interval` of each answer contains the right value. Regression only.
     """
 
     top_k: int | None
@@ -43,3 +44,4 @@ class PredictOptions(TypedDict, total=False):
     abstain: bool
     coverage: float
     min_probability: float | None
+    interval: float | None

@@ -48,6 +48,7 @@ class GatedRidge(Learner):
 
     algorithm = "Gated ridge regression"
     paper = "Bertinetto, Henriques, Torr, Vedaldi 2019, arXiv:1805.08136 (the head)"
+    several_labels = True
     explains = "logits"
 
     def __init__(

@@ -35,6 +35,7 @@ class Logistic(Learner):
 
     algorithm = "Logistic regression on frozen features"
     paper = "Tian, Wang, Krishnan, Tenenbaum, Isola 2020, arXiv:2003.11539"
+    several_labels = True
     explains = "logits"
 
     def __init__(self, encoder: Encoder, penalty: float = 1.0, iterations: int = 100) -> None:

@@ -154,10 +154,14 @@ class NamedLogistic(Logistic):
 def name_contrast(support: Support) -> Tensor:
     """How much closer a name is to the mean of its own class than to the means of the others, (ways,)."""
     assert support.names is not None
-    means = F.normalize(class_means(support.inputs, support), dim=-1)
-    similarities = means @ support.names.T
+    return contrast_of(F.normalize(class_means(support.inputs, support), dim=-1), support.names)
+
+
+def contrast_of(means: Tensor, names: Tensor) -> Tensor:
+    """The same for means (ways, d) and names (ways, d) of length 1."""
+    similarities = means @ names.T
     own = similarities.diagonal()
-    return own - (similarities.sum(0) - own) / (support.ways - 1)
+    return own - (similarities.sum(0) - own) / (len(names) - 1)
 
 
 def open_gate(contrast: Tensor) -> Tensor:

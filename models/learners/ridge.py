@@ -44,6 +44,7 @@ class Ridge(Learner):
     ) -> None:
         super().__init__()
         self.kind, self.normalised = Kind(kind), normalised
+        self.several_labels = self.kind is Kind.CLASSIFICATION
         self.encoder = encoder
         self.log_ridge = nn.Parameter(torch.tensor(math.log(ridge)))
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))

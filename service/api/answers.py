@@ -1,7 +1,7 @@
 """The answers of /predict: their probabilities, their maximum size and their JSON."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -9,11 +9,12 @@ from fastapi import Response
 from pydantic import BaseModel
 
 from service.api.parsing import JSON, THREADS
-from service.api.schemas import AdaptResponse, Classified, PredictRequest, Regressed
+from service.api.schemas import AdaptResponse, Classified, Labelled, PredictRequest, Regressed
 from service.arrays import Array
 from service.errors import AnswerTooLarge
 from service.inputs.labels import Classes
 from service.store.records import Adapted
+from service.use_cases.label_sets import LabelThreshold
 from service.use_cases.quality import Quality
 
 FEW_CLASSES, TOP_K = 20, 5
@@ -38,7 +39,13 @@ class AnswerShape(NamedTuple):
 
 
 def shape_of(
-    request: PredictRequest, classes: Classes | None, outputs: int, limit: int, explanation: int = 0
+    request: PredictRequest,
+    classes: Classes | None,
+    outputs: int,
+    limit: int,
+    explanation: int = 0,
+    *,
+    several: bool = False,
 ) -> AnswerShape:
     """The shape of the answer to a request.
 
@@ -48,12 +55,16 @@ def shape_of(
         outputs: Numbers in one answer, for regression.
         limit: Maximum bytes of all answers.
         explanation: Maximum bytes of the explanation of one answer.
+        several: Whether an answer may have all labels.
 
     Raises:
         AnswerTooLarge: The answer would be over the limit.
     """
     top_k = top_k_of(request, len(classes or ()))
-    each = ANSWER_BYTES + explanation + (NUMBER_BYTES * outputs if classes is None else _label_bytes(classes, top_k))
+    numbers = outputs if request.interval is None else 3 * outputs
+    each = ANSWER_BYTES + explanation
+    each += NUMBER_BYTES * numbers if classes is None else _label_bytes(classes, top_k)
+    each += _label_bytes(classes, len(classes)) if several and classes else 0
     shape = AnswerShape(len(request.inputs), top_k, each)
     if shape.size > limit:
         raise AnswerTooLarge(
@@ -101,9 +112,31 @@ def classified(
     ]
 
 
-def regressed(values: list[float]) -> Regressed:
-    """The answer of a regressor."""
-    return Regressed(value=number(values[0]) if len(values) == 1 else [number(value) for value in values])
+def labelled(
+    probabilities: Array, classes: Classes, top_k: int, thresholds: Sequence[LabelThreshold]
+) -> list[Labelled]:
+    """Answers of several labels from independent probabilities (q, ways)."""
+    least = np.array([each.at_least for each in thresholds])
+    order = np.argsort(-probabilities, axis=-1, kind="stable")[:, :top_k] if top_k < len(classes) else None
+    return [
+        Labelled(
+            labels=[classes[place] for place in np.flatnonzero(own >= least)],
+            probabilities={
+                str(classes[place]): number(own[place])
+                for place in (range(len(classes)) if order is None else order[i].tolist())
+            },
+        )
+        for i, own in enumerate(probabilities)
+    ]
+
+
+def regressed(values: list[float], ends: list[list[float]] | None = None) -> Regressed:
+    """The answer of a regressor, with the ends of an interval around each value."""
+    known: dict[str, Any] = {}
+    if ends is not None:
+        pairs = [(number(low), number(high)) for low, high in ends]
+        known["interval"] = pairs[0] if len(pairs) == 1 else pairs
+    return Regressed(value=number(values[0]) if len(values) == 1 else [number(value) for value in values], **known)
 
 
 def number(value: float) -> float:

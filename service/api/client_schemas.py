@@ -6,12 +6,22 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.api.schemas import Body, ClientId, LabelIn
+from service.api.sent_labels import LabelsIn
 from service.inputs.registry import RequestInput
 from service.store.records import Receipt
 
 
+class NewLabels(Body):
+    """Another label for an example, or several."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"label": "refund"}]})
+
+    label: LabelIn = None
+    labels: LabelsIn | None = Field(None, description="In place of `label`: several classes, or none of them.")
+
+
 class NewLabel(Body):
-    """Another label for an example, or another name for a class."""
+    """Another name for a class."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"label": "refund"}]})
 
@@ -22,7 +32,22 @@ class ExampleInfo(BaseModel):
     """An example of a client."""
 
     id: str = Field(examples=["photo-17"])
-    label: str | int | float | list[float] = Field(examples=["refund"])
+    label: Annotated[
+        str | int | float | list[float] | None,
+        Field(
+            description="Absent where an example may have several.",
+            examples=["refund"],
+            exclude_if=lambda given: given is None,
+        ),
+    ] = None
+    labels: Annotated[
+        list[str] | list[int] | None,
+        Field(
+            description="Absent unless an example may have several.",
+            examples=[["refund", "urgent"]],
+            exclude_if=lambda given: given is None,
+        ),
+    ] = None
     created_at: datetime
     input: Annotated[
         Any,
@@ -42,7 +67,8 @@ class Query(Body):
     """A labelled query."""
 
     input: RequestInput
-    label: LabelIn | None = Field(description="The right label; null for a query of no class of the client.")
+    label: LabelIn | None = Field(None, description="The right label; null for a query of no class of the client.")
+    labels: LabelsIn | None = Field(None, description="In place of `label`: several classes, or none of them.")
 
 
 class EvaluateRequest(Body):

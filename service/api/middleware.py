@@ -30,6 +30,8 @@ class Normalize:
         head = scope["method"] == "HEAD"
         method, path = "GET" if head else scope["method"], scope["path"].rstrip("/") or "/"
         root_path = self._root_path or scope.get("root_path", "")
+        if root_path and path == root_path:
+            path += "/"  # the page of a service behind a prefix
         normal = {**scope, "method": method, "path": path, "root_path": root_path}
         await self._app(normal, receive, _without_body(send) if head else send)
 

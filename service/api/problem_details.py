@@ -1,6 +1,5 @@
 """Errors as application/problem+json (RFC 9457), and their description for OpenAPI."""
 
-import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -16,7 +15,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
 from service.api.admin_schemas import NewKeyRequest, QuotaRequest, RotateRequest
-from service.api.client_schemas import CopyRequest, EvaluateRequest, MoveRequest, NewLabel, RollbackRequest
+from service.api.client_schemas import CopyRequest, EvaluateRequest, MoveRequest, NewLabel, NewLabels, RollbackRequest
 from service.api.inference_protocol.schemas import InferenceError, InferRequest
 from service.api.schemas import AdaptRequest, PredictRequest, Problem
 from service.errors import (
@@ -37,12 +36,11 @@ from service.errors import (
 )
 from service.store.records import Receipt
 
-log = logging.getLogger(__name__)
-
 METHODS = ("GET", "POST", "PATCH", "DELETE")
 MEDIA_TYPE = "application/problem+json"
 INFERENCE_PROTOCOL = "/v2"
 KEPT_HEADERS = ("retry-after", "connection", "www-authenticate")
+UNEXPECTED = "An unexpected error. It is logged. Acknowledged data is safe."
 CLIENT_CLOSED_REQUEST = 499
 """The status for metrics. Nobody reads this answer."""
 
@@ -50,6 +48,7 @@ DOCUMENTED: list[tuple[type[BaseModel], JsonSchemaMode]] = [
     (AdaptRequest, "validation"),
     (PredictRequest, "validation"),
     (NewLabel, "validation"),
+    (NewLabels, "validation"),
     (RollbackRequest, "validation"),
     (MoveRequest, "validation"),
     (CopyRequest, "validation"),
@@ -78,7 +77,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(ClientDisconnect, _disconnected)
-    app.add_exception_handler(Exception, _unexpected)
     undocumented = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -206,9 +204,3 @@ def _takes(route: BaseRoute, scope: Scope) -> bool:
 
 async def _disconnected(_: Request, __: Exception) -> Response:
     return Response(status_code=CLIENT_CLOSED_REQUEST)
-
-
-async def _unexpected(request: Request, error: Exception) -> Response:
-    """Log an unexpected error with its traceback, without the request."""
-    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return answer_to(request.scope, HandfulError("An unexpected error. It is logged. Acknowledged data is safe."))

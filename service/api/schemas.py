@@ -5,12 +5,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
+from service.api.sent_labels import LabelsIn
 from service.inputs.kind import InputWarning
 from service.inputs.registry import RequestInput
 from service.store.examples import NAME
 from service.store.records import Receipt
 from service.use_cases.explanation import Explanation
+from service.use_cases.intervals import IntervalInfo
 from service.use_cases.judging import Threshold
+from service.use_cases.label_sets import LabelThreshold
 from service.use_cases.quality import Quality
 
 CLIENT_ID = NAME
@@ -54,7 +57,8 @@ class Example(Body):
     """One labelled input."""
 
     input: RequestInput
-    label: LabelIn
+    label: LabelIn = None
+    labels: LabelsIn | None = Field(None, description="In place of `label`: several classes, or none of them.")
     id: ExampleId | None = Field(None, description="Names the example. Default: a digest of its input and its label.")
 
 
@@ -68,7 +72,16 @@ class AdaptRequest(Body):
                     "client_id": "bob",
                     "model": "sinusoid",
                     "support": [{"input": -2, "label": -2.73}, {"input": 0, "label": 0}, {"input": 2, "label": 2.73}],
-                }
+                },
+                {
+                    "client_id": "carol",
+                    "model": "texts",
+                    "support": [
+                        {"input": "my card was charged twice and I am angry", "labels": ["billing", "complaint"]},
+                        {"input": "where is my invoice?", "labels": ["billing"]},
+                        {"input": "good morning", "labels": []},
+                    ],
+                },
             ]
         }
     )
@@ -121,6 +134,15 @@ Warnings = Annotated[
 ]
 
 
+Several = Annotated[
+    bool,
+    Field(
+        description="Whether an example may have several labels, or none. Absent if not.",
+        exclude_if=lambda given: not given,
+    ),
+]
+
+
 class AdaptResponse(BaseModel):
     """An adapted model."""
 
@@ -128,6 +150,7 @@ class AdaptResponse(BaseModel):
     model: str
     version: int = Field(description="The number of changes of this client.")
     classes: list[str] | list[int] | None = Field(description="null for regression.")
+    several: Several = False
     examples: int = Field(description="Number of all examples of the client.")
     ids: list[str] = Field(description="The ids of the examples of the request, in its order.")
     state_bytes: int = Field(description="Size of the adapted state; 0 while there are too few examples.")
@@ -161,6 +184,7 @@ class PredictRequest(Body):
             "examples": [
                 {"client_id": "bob", "inputs": [-1, 1]},
                 {"client_id": "bob", "inputs": [1], "explain": True},
+                {"client_id": "bob", "inputs": [1], "interval": 0.9},
             ]
         }
     )
@@ -191,14 +215,25 @@ class PredictRequest(Body):
         strict=True,
         ge=0.5,
         le=0.999,
-        description="With `abstain`, the share of the queries of the client's classes that shall not be `unknown`.",
+        description="With `abstain`, the share of the queries of the client's classes that shall not be `unknown`. "
+        "Where an answer may have several labels, the share of the queries of a label that shall get it; by default, "
+        "all labels have one threshold that suits F1.",
     )
     min_probability: float | None = Field(
         None,
         strict=True,
         ge=0,
         le=1,
-        description="Answers that are less probable are `unknown`. Implies `abstain`, with this threshold.",
+        description="Answers that are less probable are `unknown`. Implies `abstain`, with this threshold. Where an "
+        "answer may have several labels, the threshold of all labels.",
+    )
+    interval: float | None = Field(
+        None,
+        strict=True,
+        ge=0.5,
+        le=0.99,
+        description="Each answer has an `interval` that contains the right value with this probability. Regression "
+        "only.",
     )
 
 
@@ -229,10 +264,28 @@ class Classified(BaseModel):
     explanation: Why = None
 
 
+class Labelled(BaseModel):
+    """The answer to one input of a client whose examples may have several labels."""
+
+    labels: list[str] | list[int] = Field(description="The labels whose threshold is reached; there may be none.")
+    probabilities: dict[str, float] = Field(
+        description="The probability of each label by itself; they do not sum to 1. With `top_k`, the most probable "
+        "labels come first."
+    )
+
+
 class Regressed(BaseModel):
     """The answer of a regressor to one input."""
 
     value: float | list[float]
+    interval: Annotated[
+        tuple[float, float] | list[tuple[float, float]] | None,
+        Field(
+            description="The ends of an interval around the value, or around each of its numbers. Absent unless it was "
+            "asked for.",
+            exclude_if=lambda given: given is None,
+        ),
+    ] = None
     explanation: Why = None
 
 
@@ -246,11 +299,25 @@ class PredictResponse(BaseModel):
         description="inductive: each answer depends on its own input. transductive: an answer may also depend on the "
         "other inputs of the request. Every model answers fewer inputs than classes inductively."
     )
-    predictions: list[Classified] | list[Regressed]
+    predictions: list[Classified] | list[Labelled] | list[Regressed]
     threshold: Annotated[
         Threshold | None,
         Field(
             description="Where `unknown` begins. Absent unless it was asked for.",
+            exclude_if=lambda given: given is None,
+        ),
+    ] = None
+    thresholds: Annotated[
+        list[LabelThreshold] | None,
+        Field(
+            description="From which probability on an answer has a label. Absent unless it may have several.",
+            exclude_if=lambda given: given is None,
+        ),
+    ] = None
+    interval: Annotated[
+        IntervalInfo | None,
+        Field(
+            description="What the intervals rest on. Absent unless they were asked for.",
             exclude_if=lambda given: given is None,
         ),
     ] = None
@@ -267,6 +334,7 @@ class ClientInfo(BaseModel):
     model: str
     version: int
     classes: list[str] | list[int] | None
+    several: Several = False
     examples: int
     created_at: datetime
     updated_at: datetime

@@ -82,7 +82,8 @@ class Predicting:
         self._request, self._body, self._answer = request, body, answer
         settings: Settings = request.app.state.settings
         self.reservation: Reservation = request.state.reservation
-        self.piece, self.max_waiting = min(PIECE, settings.max_queries), settings.max_answer_bytes
+        most = settings.max_explained if body.explain else PIECE
+        self.piece, self.max_waiting = min(most, settings.max_queries), settings.max_answer_bytes
 
     async def answers(self, lines: Sequence[Line]) -> list[bytes]:
         """An answer for each line. A wrong line does not affect the others."""
@@ -92,7 +93,8 @@ class Predicting:
         return [written[line.number] for line in lines]
 
     async def _predicted(self, lines: Sequence[Line]) -> dict[int, bytes]:
-        """Answers by number. A piece that is refused is answered in halves, so that only its wrong lines fail."""
+        """Answers by number. A piece that is refused is answered in halves: only its wrong lines fail, and
+        what is too much at once is answered."""
         try:
             return _written(lines, await self._asked(lines))
         except HandfulError as error:

@@ -1,4 +1,4 @@
-"""handful calibrate: fit the temperature of a model's probabilities."""
+"""handful calibrate: fit the temperature of a model's probabilities, or the scale of a regression's errors."""
 
 from itertools import chain
 from pathlib import Path
@@ -10,38 +10,82 @@ from models.datasets import dataset_of
 from models.datasets.episode import EpisodeSampler, Shape
 from models.learner import Kind, Learner
 from models.training.calibration import fit_temperature
+from models.training.error_scale import FEWEST_FOR_RANGE, LEVELS, SIZES, error_quantiles
 from models.training.evaluation import Predictions, predict_episodes
-from service.cards import Card
+from models.training.task_calibration import COVERAGES, shapes, task_calibration
+from service.cards import Calibration, Card, ErrorScale, TaskCalibration
 from service.commands.evaluate import load_learner
 from service.commands.progress import progress_bar
 
 SHAPES = (Shape(5, 1, 5), Shape(5, 5, 5), Shape(20, 1, 5), Shape(20, 5, 5))
 EPISODES = 50
 """Episodes of each shape that the model takes, with all classes if there are fewer."""
+REGRESSION_EPISODES = 400
 SEED = 2_000_003
 """Differs from the seed of the episodes that selected the weights."""
 
 
-def calibrate(path: Path, data: Path | None, *, device: str, threads: int) -> None:
-    """Fit the temperature of a classifier on its validation split and write it into the card at `path`.
+def calibrate(path: Path, data: Path | None, *, device: str, threads: int, by_task: bool = False) -> None:
+    """Fit what a model's answers are worth on its validation split, and write it into the card at `path`: the
+    temperature of a classifier, the error scale of a regression.
 
-    Raises ValueError for a model without a validation split, because a model is overconfident on its training classes.
+    With `by_task`, also the temperatures and thresholds of a classifier on features by number of classes and examples.
+    Without, those of the card go: they may be of other weights.
+
+    Raises ValueError for a classifier without a validation split, because a model is overconfident on its training
+    classes.
     """
     torch.set_num_threads(threads)
     card, learner = Card.read(path), load_learner(path.with_suffix(".safetensors"), device)
     if learner.kind is Kind.REGRESSION:
+        _calibrate_errors(path, card, learner, data)
         return
     sampler, split = _validation(card, data)
     predicted = _predictions(learner, sampler, torch.device(device))
     temperature = fit_temperature(predicted, sampler.examples_count)
-    card.model_copy(update={"temperature": temperature}).write(path)
+    wanted = by_task and learner.several_labels
+    tasks = _tasks(learner, sampler, torch.device(device), split, temperature) if wanted else None
+    card.model_copy(update={"temperature": temperature, "calibration": tasks}).write(path)
     Console().print(f"{card.name}: temperature {temperature:.4g}, fitted on {split}.")
 
 
+def _tasks(
+    learner: Learner, sampler: EpisodeSampler, device: torch.device, split: str, usual: float
+) -> Calibration | None:
+    """Temperatures and thresholds by number of classes and examples, for learners on feature vectors."""
+    count = len(shapes(learner, sampler))
+    found = list(progress_bar(task_calibration(learner, sampler, SEED, device, usual), count, 0, lambda _: "tasks"))
+    tasks = [
+        TaskCalibration(
+            ways=each.shape.ways,
+            shots=each.shape.shots,
+            temperature=float(f"{each.temperature:.4g}"),
+            calibration_error=float(f"{each.error:.3g}"),
+            familiar=each.familiar,
+        )
+        for each in found
+    ]
+    return Calibration(split=split, coverages=COVERAGES, tasks=tasks) if tasks else None
+
+
+def _calibrate_errors(path: Path, card: Card, learner: Learner, data: Path | None) -> None:
+    """Write the error scale of a regression. Tables have units of their own, so their errors are relative."""
+    sampler, split = _validation(card, data)
+    relative = card.input.model_dump()["type"] == "table"
+    sizes = [size for size in SIZES if not relative or size >= FEWEST_FOR_RANGE]
+    quantiles = [
+        error_quantiles(learner, sampler, size, REGRESSION_EPISODES, SEED, relative=relative) for size in sizes
+    ]
+    scale = ErrorScale(unit="range" if relative else "value", levels=LEVELS, examples=sizes, quantiles=quantiles)
+    card.model_copy(update={"errors": scale}).write(path)
+    Console().print(f"{card.name}: errors with {sizes[0]} to {sizes[-1]} examples, measured on {split}.")
+
+
 def _validation(card: Card, data: Path | None) -> tuple[EpisodeSampler, str]:
-    """The episodes of the model's validation split, as in its training, and the name of the split."""
+    """The episodes of the model's validation split, as in its training, and the name of the split. A regression that
+    has none learns nothing in its training that could make it look better there."""
     recipe = card.training.get("recipe", {})
-    split = recipe.get("validation_split")
+    split = recipe.get("validation_split") or (recipe.get("training_split") if card.kind == "regression" else None)
     if split is None:
         raise ValueError(f"{card.name} has no validation split; its training classes would make it overconfident")
     dataset = dataset_of(recipe["dataset"])

@@ -27,6 +27,7 @@ def new_card(
         "input": input,
         "max_ways": learner.max_ways,
         "max_examples": learner.max_examples,
+        "several_labels": learner.several_labels,
         "outputs": outputs,
         "transductive": learner.transductive,
         "order_sensitive": learner.order_sensitive,

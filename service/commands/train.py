@@ -75,7 +75,7 @@ def report(model: str, recipe: Recipe, progress: Progress, data: Path | None, ou
         learning_curve.draw(progress, f"{model}: {recipe.title}", headline, out / f"{model}.png")
     card = out / f"{model}.json"
     _card(model, recipe, progress, how).write(card)
-    if recipe.validation_split:
+    if recipe.validation_split or recipe.outputs:
         calibrate(card, data, device=how["device"], threads=how["threads"])
     Console().print(f"Wrote {out / model}.safetensors, .json (the card) and, after a training, .png (the curve).")
 

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from models import one_vs_rest
 from models.class_names import plain_words
 from models.encoders.precision import encoding
 from models.explanations import margins_without
@@ -154,7 +155,7 @@ class Device:
         return self.encodes(model) and self._learners[model].kind is Kind.CLASSIFICATION
 
     def _familiar(self, known: Supported, query: Tensor) -> Array | None:
-        if not self.judges_familiarity(known.job.model) or query.ndim != 2:
+        if not self.judges_familiarity(known.job.model) or query.ndim != 2 or known.job.support.several:
             return None
         targets = self._to_device(to_tensor(known.job.support.targets))
         weights = F.one_hot(targets, known.job.support.ways).to(query.dtype)
@@ -246,9 +247,12 @@ class Device:
             supports[0].ways,
             torch.stack(names) if names else None,
         )
-        with self._autocast():
-            adapted = self._adapt_many[model](self._learners[model], batch)
-        states = self._rounded(model, adapted)
+        if supports[0].several:
+            states = one_vs_rest.adapt_many(batch)
+        else:
+            with self._autocast():
+                adapted = self._adapt_many[model](self._learners[model], batch)
+            states = self._rounded(model, adapted)
         encodes = self.encodes(model)
         return [unstacked(states, i, each, keeps=encodes) for i, each in enumerate(group)]
 
@@ -256,9 +260,12 @@ class Device:
         """Answer jobs with equally shaped states in one computation."""
         kept = {name: torch.stack([job.state[name] for job, _ in group]) for name in group[0][0].state}
         queries = pad_and_stack([features for _, features in group])
-        states = self._encodings[model].decode(kept)
-        with self._autocast():  # autocast cannot stack states of 16 bits
-            logits = self._predict_many[model](self._learners[model], states, queries)
+        if one_vs_rest.WEIGHTS in kept:
+            logits = one_vs_rest.predict_many(kept, queries)
+        else:
+            states = self._encodings[model].decode(kept)
+            with self._autocast():  # autocast cannot stack states of 16 bits
+                logits = self._predict_many[model](self._learners[model], states, queries)
         answers = logits.float().cpu().numpy()
         return [finite(np.array(own[: len(features)])) for own, (_, features) in zip(answers, group, strict=True)]
 

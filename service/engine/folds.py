@@ -34,11 +34,11 @@ def folds(same: Array, targets: Array, ways: int, count: int) -> Array:
 
     Args:
         same: As of `same_inputs`.
-        targets: Class indices (n,), or (n, outputs) for regression.
+        targets: Class indices (n,); or (n, outputs) for regression, (n, ways) for several labels.
         ways: Number of classes; 0 for regression.
         count: Number of folds.
     """
-    classes = targets if ways else np.zeros(len(same), np.int64)
+    classes = targets if ways and targets.ndim == 1 else np.zeros(len(same), np.int64)
     _, first, number = np.unique(same, return_index=True, return_inverse=True)
     rank = np.empty(len(first), np.int64)
     rank[np.lexsort((first, classes[first]))] = np.arange(len(first))

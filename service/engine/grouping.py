@@ -45,9 +45,10 @@ def chosen(whole: Supported, places: Array) -> Supported:
 
 
 def adapt_key(supported: Supported) -> Hashable:
-    """Jobs with as many classes, with or without names, about as many examples and features of one shape stack."""
+    """Jobs with as many classes, one or several labels, names or none, about as many examples and features of one shape
+    stack."""
     job, features, names = supported
-    return job.support.ways, bucket(len(features)), features.shape[1:], names is None
+    return job.support.ways, job.support.several, bucket(len(features)), features.shape[1:], names is None
 
 
 def predict_key(asked: Asked) -> Hashable:

@@ -16,6 +16,8 @@ from service.arrays import Array, text_array
 
 MOST_WORDS = 64
 """Parts of a text. The words of a longer one are taken together, several neighbours at a time."""
+MOST_CHARACTERS = 16_000
+"""Characters of all texts with a part hidden, which bounds the work: a text of 2000 characters has 8 parts."""
 MOST_NUMBERS = 64
 """A longer vector has no parts."""
 WORD = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]|[^\s\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]+")
@@ -146,6 +148,7 @@ def of_numbers(vector: Array, known: Array) -> Parts | None:
 def _spans(text: str) -> list[tuple[int, int]]:
     """The beginning and the end of each part of a text."""
     words = [found.span() for found in WORD.finditer(text)]
-    together = -(-len(words) // MOST_WORDS)
+    most = max(1, min(MOST_WORDS, MOST_CHARACTERS // max(1, len(text))))
+    together = -(-len(words) // most)
     groups = [words[i : i + together] for i in range(0, len(words), together or 1)]
     return [(group[0][0], group[-1][1]) for group in groups]

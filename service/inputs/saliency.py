@@ -11,8 +11,11 @@ from service.arrays import Array
 from service.inputs.parts import InputWeights, Parts
 
 CELLS = 7
-"""Cells of each side of an image. A square that is hidden has two cells on each side."""
-BLUR = 6
+"""Cells of each side of an image."""
+DRAWING, PHOTO = 2, 3
+"""Cells of each side of a square that is hidden. Smaller squares of photos point to the right place less often, and are
+more (`python -m benchmarks.pointing`)."""
+BLUR = 3
 """A hidden square of a photo is blurred with this radius, as a share of the photo's side: one part in so many. It keeps
 the colour of its surroundings: a patch of another colour would change an answer by itself."""
 OPAQUE = 220
@@ -27,10 +30,9 @@ Square = tuple[slice, slice]
 
 def of_drawing(ink: Array) -> Parts:
     """The squares of a drawing (1, size, size) that have ink. Paper hides them."""
-    squares = [each for each in _squares(ink.shape[-1]) if ink[:, *each].any()]
     near = Image.fromarray((255 * (ink[0] > 0)).astype(np.uint8)).filter(ImageFilter.MaxFilter(3))
     around = np.asarray(near.filter(ImageFilter.GaussianBlur(1)), np.float32) / 255
-    return _parts(ink, np.zeros_like(ink), squares, around)
+    return _parts(ink, np.zeros_like(ink), DRAWING, around)
 
 
 def of_photo(photo: Array) -> Parts:
@@ -40,7 +42,7 @@ def of_photo(photo: Array) -> Parts:
     blurred = image.filter(ImageFilter.GaussianBlur(side / BLUR))
     change = ImageChops.difference(image, blurred).convert("L").filter(ImageFilter.GaussianBlur(side / 2 / CELLS))
     share = np.asarray(change, np.float32) / max(float(np.asarray(change).mean()), 1.0)
-    return _parts(photo, np.asarray(blurred).transpose(2, 0, 1), _squares(side), share.clip(0, 1))
+    return _parts(photo, np.asarray(blurred).transpose(2, 0, 1), PHOTO, share.clip(0, 1))
 
 
 def png_bytes(size: int) -> int:
@@ -48,9 +50,10 @@ def png_bytes(size: int) -> int:
     return 4 * (4 * size * size + 1024) // 3
 
 
-def _parts(image: Array, hidden: Array, squares: Sequence[Square], within: Array) -> Parts:
-    """Squares of an image. Heat is shown `within` a mask (size, size)."""
-    size = image.shape[-1]
+def _parts(image: Array, hidden: Array, span: int, within: Array) -> Parts:
+    """The squares of an image that differ when they are hidden. Heat is shown `within` a mask (size, size)."""
+    size, every = image.shape[-1], _squares(image.shape[-1], span)
+    squares = [each for each in every if (image[:, *each] != hidden[:, *each]).any()]
 
     def hide() -> Array:
         images = np.repeat(image[None], len(squares), 0)
@@ -59,28 +62,32 @@ def _parts(image: Array, hidden: Array, squares: Sequence[Square], within: Array
         return images
 
     def show(weights: Array) -> InputWeights:
-        return InputWeights(saliency_png=_png(_heat(size, squares, weights) * within))
+        count = _sum(size, every, np.ones(len(every))).clip(1)
+        return InputWeights(saliency_png=_png(_smooth(_sum(size, squares, weights) / count) * within))
 
     return Parts(len(squares), hide, show)
 
 
-def _squares(size: int) -> list[Square]:
-    """The squares, row by row."""
+def _squares(size: int, span: int) -> list[Square]:
+    """The squares of so many cells, row by row."""
     cells = min(CELLS, size)
     edges = np.linspace(0, size, cells + 1).round().astype(int).tolist()
-    spans = [slice(start, end) for start, end in zip(edges, edges[2:] or edges[1:], strict=False)]
+    spans = [slice(start, end) for start, end in zip(edges, edges[span:] or edges[1:], strict=False)]
     return [(row, column) for row in spans for column in spans]
 
 
-def _heat(size: int, squares: Sequence[Square], weights: Array) -> Array:
-    """The mean weight of the squares over each pixel, smoothed, (size, size)."""
-    heat, count = np.zeros((size, size), np.float32), np.full((size, size), 1e-9, np.float32)
-    for square in _squares(size):
-        count[square] += 1
+def _sum(size: int, squares: Sequence[Square], weights: Array) -> Array:
+    """The sum of the weights of the squares over each pixel, (size, size)."""
+    heat = np.zeros((size, size), np.float32)
     for square, weight in zip(squares, weights.tolist(), strict=True):
         heat[square] += weight
-    small = Image.fromarray(heat / count).resize((CELLS, CELLS), Image.Resampling.BOX)
-    return np.asarray(small.resize((size, size), Image.Resampling.BICUBIC))
+    return heat
+
+
+def _smooth(heat: Array) -> Array:
+    """Heat (size, size) without the edges of cells."""
+    small = Image.fromarray(heat).resize((CELLS, CELLS), Image.Resampling.BOX)
+    return np.asarray(small.resize((len(heat), len(heat)), Image.Resampling.BICUBIC))
 
 
 def _png(heat: Array) -> str:

@@ -15,6 +15,7 @@ from service.engine.deadline import within
 from service.errors import Unavailable
 from service.ipc import messages
 from service.ipc.connection import Connection, connect
+from service.logs import current
 
 log = logging.getLogger(__name__)
 
@@ -165,10 +166,10 @@ class WorkerClient:
             if clock() - self._last_heard > HEARTBEAT_TIMEOUT_S:
                 self._connection.abort()
 
-    async def _request(self, message: Callable[[int], messages.Message]) -> Any:
+    async def _request(self, message: Callable[[int], messages.Job]) -> Any:
         return await within(self._deadline_s, self._reply_or_retry(message))
 
-    async def _reply_or_retry(self, message: Callable[[int], messages.Message]) -> Any:
+    async def _reply_or_retry(self, message: Callable[[int], messages.Job]) -> Any:
         if not self.alive():
             raise Unavailable("The device worker is not ready. A lost worker is back in a few seconds.")
         try:
@@ -179,13 +180,15 @@ class WorkerClient:
                     await self._ready.wait()
             return await self._reply(message)
 
-    async def _reply(self, message: Callable[[int], messages.Message]) -> Any:
+    async def _reply(self, message: Callable[[int], messages.Job]) -> Any:
         """Send a request and wait for its reply. Raises WorkerLost and the errors that the worker reports."""
         if not self.alive():
             raise WorkerLost("The device worker was lost and is not back yet.")
         number = next(self._ids)
         reply = self._pending[number] = asyncio.get_running_loop().create_future()
-        self._connection.send(message(number))
+        job = message(number)
+        job.context = current()
+        self._connection.send(job)
         try:
             return await reply
         finally:

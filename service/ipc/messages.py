@@ -9,8 +9,9 @@ import numpy as np
 from service.arrays import TEXT, Array, Arrays, SupportSet, pack_texts, unpack_texts
 from service.engine.base import NOBODY, Fits, Share
 from service.errors import BadRequest, Busy, DeadlineExceeded, Diverged, HandfulError, TooCostly, Unavailable
+from service.logs import RequestContext
 
-VERSION = 8
+VERSION = 9
 """Version of this protocol. Both ends must have the same version."""
 
 DTYPES = ("float32", "float64", "float16", "uint8", "int64", "bool")
@@ -36,7 +37,13 @@ class Heartbeat(Message):
     spent: dict[str, float] = {}
 
 
-class Adapt(Message):
+class Job(Message, kw_only=True):
+    """Base of the requests. `context` is the request of a client that asks for it, for the logs of the worker."""
+
+    context: RequestContext | None = None
+
+
+class Adapt(Job):
     """Adapt to a support set and cache the state under `key`. The other fields are the arguments of `Engine.adapt`."""
 
     id: int
@@ -49,7 +56,7 @@ class Adapt(Message):
     rebuild: bool = False
 
 
-class Predict(Message):
+class Predict(Job):
     """Answer queries from the state cached under `key`. A `state` that is sent along is cached first."""
 
     id: int
@@ -60,7 +67,7 @@ class Predict(Message):
     share: Share = NOBODY
 
 
-class HoldOut(Message):
+class HoldOut(Job):
     """Answer each example of a support set as if it had not been learned. See `Engine.held_out`."""
 
     id: int
@@ -70,7 +77,7 @@ class HoldOut(Message):
     share: Share = NOBODY
 
 
-class Familiar(Message):
+class Familiar(Job):
     """Tell how familiar queries are to a support set. The fields are the arguments of `Engine.familiar`."""
 
     id: int
@@ -81,7 +88,7 @@ class Familiar(Message):
     share: Share = NOBODY
 
 
-class Explain(Message):
+class Explain(Job):
     """Tell what examples contribute to answers. The fields are the arguments of `Engine.explain`."""
 
     id: int
@@ -94,7 +101,7 @@ class Explain(Message):
     share: Share = NOBODY
 
 
-class Fit(Message):
+class Fit(Job):
     """Tell the largest jobs that are accepted now. The fields are the arguments of `Engine.fits`."""
 
     id: int

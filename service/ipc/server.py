@@ -14,6 +14,7 @@ from service.engine.worker import Worker
 from service.errors import HandfulError, Unavailable
 from service.ipc import messages
 from service.ipc.connection import Connection, listen
+from service.logs import working_on
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +81,10 @@ class Session:
             answer.cancel()
 
     def _received(self, message: Any) -> None:
+        with working_on(getattr(message, "context", None)):
+            self._start(message)
+
+    def _start(self, message: Any) -> None:
         match message:
             case messages.Adapt():
                 with self._errors_to_reply(message.id):

@@ -10,6 +10,7 @@ from service.api.http_protocol import raise_open_file_limit, server_config
 from service.app import create_app
 from service.cards import Catalogue
 from service.ipc.client import worker_engine
+from service.logs import log_to_stderr
 from service.process.garbage_collection import freeze_gc
 from service.settings import Settings
 
@@ -29,6 +30,7 @@ def run(settings: Settings, listening: socket.socket | None = None) -> None:
         UnknownModel: The default model is not served.
         ValueError: A setting is missing.
     """
+    log_to_stderr(settings.log_format)
     if settings.redis_url is None:
         raise ValueError("Set HANDFUL_REDIS_URL, or run handful serve, which starts an embedded Valkey.")
     if listening is None:

@@ -6,16 +6,16 @@ from contextlib import asynccontextmanager
 
 from service.cards import Catalogue
 from service.ipc.client import WorkerClient, worker_engine
+from service.logs import log_to_stderr
 from service.process.run_folder import run_folder
 from service.process.serve import new_worker
-from service.process.supervisor import log_to_stderr
 from service.settings import Settings
 
 
 @asynccontextmanager
 async def own_worker(settings: Settings) -> AsyncIterator[WorkerClient]:
     """An engine with a worker as a child process. The worker restarts if it dies, and ends with this process."""
-    log_to_stderr()
+    log_to_stderr(settings.log_format)
     models = {
         name: card.checkpoint for name, card in Catalogue(settings.models, settings.serve, settings.own_models).items()
     }

@@ -14,8 +14,9 @@ import httpx
 
 from service.api.auth import check_guarded
 from service.cards import Catalogue
+from service.logs import log_to_stderr
 from service.process.run_folder import run_folder
-from service.process.supervisor import Child, log_to_stderr
+from service.process.supervisor import Child
 from service.settings import Settings
 from service.store.embedded_valkey import check_free, embedded_valkey
 
@@ -39,7 +40,7 @@ def serve(settings: Settings) -> None:
         UnknownModel: The default model is not served.
         ValueError: A setting is missing.
     """
-    log_to_stderr()
+    log_to_stderr(settings.log_format)
     check_guarded(settings)
     if settings.redis_url is None:
         check_free(settings.store_dir)
@@ -51,7 +52,7 @@ def serve(settings: Settings) -> None:
 
 def serve_worker(settings: Settings) -> None:
     """Run one worker until SIGTERM or SIGINT. Raises ChildFailed if it exits."""
-    log_to_stderr()
+    log_to_stderr(settings.log_format)
     asyncio.run(_serve_worker(settings))
 
 

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from prometheus_client.multiprocess import mark_process_dead
 
 from service.errors import HandfulError
+from service.logs import log_to_stderr
 
 log = logging.getLogger(__name__)
 
@@ -161,9 +162,3 @@ def _end_metrics_of(pid: int) -> None:
     """Remove an ended process from the gauges."""
     with suppress(KeyError, OSError):  # there is no folder for metrics
         mark_process_dead(pid, os.environ["PROMETHEUS_MULTIPROC_DIR"])  # type: ignore[no-untyped-call]
-
-
-def log_to_stderr() -> None:
-    """Log the service from INFO and libraries from WARNING."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
-    logging.getLogger("service").setLevel(logging.INFO)

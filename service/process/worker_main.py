@@ -22,6 +22,7 @@ from service.engine.warmup import (
 from service.engine.worker import Worker
 from service.errors import DeadlineExceeded, HandfulError
 from service.ipc.server import HEARTBEAT_S, WorkerServer
+from service.logs import log_to_stderr
 from service.process.garbage_collection import freeze_gc
 from service.settings import Settings
 
@@ -33,6 +34,7 @@ STUCK = 70
 
 def run(settings: Settings) -> None:
     """Serve API processes at `settings.worker_socket` until SIGTERM or SIGINT."""
+    log_to_stderr(settings.log_format)
     if settings.worker_metrics_port is not None:
         start_http_server(settings.worker_metrics_port)
     catalogue = Catalogue(settings.models, settings.serve, settings.own_models)

@@ -148,6 +148,7 @@ def _record(client: ClientKey, draft: Draft, found: Record | None, next_row: int
         expires_at=draft.expires_at,
         columns=draft.columns,
         label_names=draft.label_names,
+        several=draft.several,
         receipt=Receipt(examples=removed, from_version=version - 1, to_version=version, removed_at=now)
         if removed
         else None,

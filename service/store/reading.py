@@ -6,8 +6,9 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from redis.exceptions import ResponseError
 
-from service.arrays import SupportSet
+from service.arrays import Array, SupportSet
 from service.errors import CorruptRecord, UnknownClient, UnknownVersion, VersionGone
+from service.inputs.label_sets import from_index_lists
 from service.inputs.labels import Classes, class_names
 from service.store.checksums import corrupt, parse_examples, parse_old_support, parse_record, parse_version
 from service.store.connect import Client
@@ -26,7 +27,8 @@ def everything(rows: Sequence[int], _: Sequence[Any]) -> Sequence[int]:
 
 
 class Contents(NamedTuple):
-    """A version with its examples. `targets` are class indices, or lists of numbers for regression."""
+    """A version with its examples. `targets` are class indices, lists of them where an example may have several labels,
+    or lists of numbers for regression."""
 
     record: Record
     examples: list[Example]
@@ -37,8 +39,11 @@ class Contents(NamedTuple):
         record, regression = self.record, self.record.classes is None
         try:
             inputs = from_raw([example.raw for example in self.examples], record.form or Form(dtype="uint8", shape=[]))
-            targets = np.array(self.targets, np.float32 if regression else np.int64)
-        except (ValueError, TypeError):
+            if record.several:
+                targets: Array = from_index_lists(self.targets, len(record.classes or ()))
+            else:
+                targets = np.array(self.targets, np.float32 if regression else np.int64)
+        except (ValueError, TypeError, IndexError):
             raise corrupt("support set") from None
         names = class_names(record.classes, named=record.label_names)
         return SupportSet(inputs, targets, len(record.classes or ()), names)
@@ -56,8 +61,10 @@ class Contents(NamedTuple):
 
 
 def labels_of(classes: Classes | None, targets: Sequence[Any]) -> list[Any]:
-    """Targets as labels: classes, or the targets themselves for regression."""
-    return list(targets) if classes is None else [classes[target] for target in targets]
+    """Targets as labels: classes, lists of them, or the targets themselves for regression."""
+    if classes is None:
+        return list(targets)
+    return [[classes[each] for each in own] if isinstance(own, list) else classes[own] for own in targets]
 
 
 class Reader:

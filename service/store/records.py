@@ -60,6 +60,7 @@ class Record(BaseModel):
     `bytes` are those of the inputs that the kept versions need.
     `next_row` is the first row that was never used; None: the client was written by 0.1, which kept its support set
     under one key, with `support_digest`.
+    `several`: an example may have several labels, or none.
     """
 
     write: str
@@ -83,6 +84,7 @@ class Record(BaseModel):
     expires_at: datetime | None
     columns: list[Any] | None = None
     label_names: bool = True
+    several: bool = False
     receipt: Receipt | None = None
 
     @property
@@ -92,8 +94,9 @@ class Record(BaseModel):
 
     @property
     def ready(self) -> bool:
-        """Whether there are enough examples to adapt to: two classes, or one point of a regression."""
-        return self.examples > 0 if self.classes is None else len(self.classes) >= MIN_WAYS
+        """Whether there are enough examples to adapt to: two classes, one where an example may have several or none, or
+        one point of a regression."""
+        return self.examples > 0 if self.classes is None else len(self.classes) >= (1 if self.several else MIN_WAYS)
 
     def expired(self) -> bool:
         """Whether the client has expired."""
@@ -157,7 +160,7 @@ class Draft(NamedTuple):
 
     write        its unique id
     input        the input kind of the model
-    targets      a class index, or a list of numbers, for each of the examples
+    targets      for each of the examples a class index, a list of class indices, or a list of numbers
     form         the form of the inputs; None without examples
     state        None: the examples are too few to adapt to
     removed      examples that this version removes
@@ -184,6 +187,7 @@ class Draft(NamedTuple):
     change: str = "replace"
     removed: Sequence[Example] = ()
     keep_history: bool = False
+    several: bool = False
 
     def answer(self, record: Record) -> Adapted:
         """The answer to the request. It is kept for a while, so it holds nothing that was learned from the examples."""

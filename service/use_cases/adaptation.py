@@ -195,7 +195,8 @@ class Adaptation:
         past = record.write != current.write
         answers = await self._ask(client, record, card, queries, past=past)
         clock.lap("predict")
-        return Answered(record, card, queries, answers, warnings, clock.laps_ms, past)
+        calibrated = card.for_task(len(record.classes or ()), record.examples)
+        return Answered(record, calibrated, queries, answers, warnings, clock.laps_ms, past)
 
     async def ask_again(self, client: ClientKey, answered: Answered, queries: Array) -> Array:
         """The answers to other queries (q, *input), as the model takes them, from the same state."""

@@ -13,7 +13,8 @@ The `__metadata__` of the header. `client_id` and `model` are plain texts, all o
     ids, times  lists with one text for each example
     digest      BLAKE2b over all of the above and the tensors
 
-The tensors: `targets`, int64 (n,) indices of classes or float32 (n, outputs); `inputs` (n, ...), the decoded inputs. Of
+The tensors: `targets`, int64 (n,) indices of classes, bool (n, classes) where an example may have several labels, or
+float32 (n, outputs); `inputs` (n, ...), the decoded inputs. Of
 texts, `inputs` has the bytes of all in UTF-8, one behind the other, and `lengths`, int64 (n,), their bytes. There is no
 state: an import adapts again.
 """
@@ -29,6 +30,7 @@ from safetensors.numpy import save
 
 from service.arrays import TEXT, Array, Arrays, pack_texts, unpack_texts
 from service.errors import Unprocessable
+from service.inputs.label_sets import index_lists
 from service.store.examples import Form, form_of
 from service.store.reading import Contents, labels_of
 
@@ -107,7 +109,11 @@ def from_parts(fields: Mapping[str, Any], tensors: Arrays) -> ClientFile:
         inputs = _unpacked(tensors) if header.ids else None
         if tensors["targets"].min(initial=0) < 0 and header.classes is not None:
             raise IndexError
-        labels = labels_of(header.classes, tensors["targets"].tolist())
+        targets = tensors["targets"]
+        several = header.classes is not None and targets.ndim > 1
+        if several and (targets.dtype != bool or targets.shape[1:] != (len(header.classes or ()),)):
+            raise ValueError
+        labels = labels_of(header.classes, index_lists(targets) if several else targets.tolist())
     except (ValidationError, ValueError, KeyError, IndexError, TypeError) as error:
         raise Unprocessable(f"The file of the client is of another form: {type(error).__name__}.") from None
     sizes = {len(header.ids), len(header.times), len(labels), 0 if inputs is None else len(inputs)}

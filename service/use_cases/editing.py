@@ -71,7 +71,7 @@ class Editing:
         limit, found = self._limit(record, wanted), list[int]()
 
         def choose(rows: Sequence[int], targets: Sequence[Any]) -> Sequence[int]:
-            there = [i for i, row in enumerate(rows) if row > wanted.after and target in (None, targets[i])]
+            there = [i for i, row in enumerate(rows) if row > wanted.after and has_class(targets[i], target)]
             there.sort(key=lambda i: rows[i])
             found[:] = [rows[i] for i in there[: limit + 1]]
             return there[:limit]
@@ -121,12 +121,11 @@ class Editing:
 
         def edit(contents: Contents, card: Card) -> Edit:
             target, labels = place_of_class(contents.record, old), contents.labels()
-            new = new_label(card, contents.record, label)
+            new = new_name(card, contents.record, label)
             classes = contents.record.classes or []
             if new in classes and new != classes[target]:
                 raise Conflict(f"The client has a class {new!r} already. Relabel the examples of {old!r} one by one.")
-            named = [new if each == target else one for each, one in zip(contents.targets, labels, strict=True)]
-            return Edit(range(len(labels)), named)
+            return Edit(range(len(labels)), [renamed(label, classes[target], new) for label in labels])
 
         return await self._change(client, "rename", edit, expected)
 
@@ -154,10 +153,18 @@ class Editing:
     async def remove_class(
         self, client: ClientKey, label: str, expected: Collection[str] | None = None, *, keep_history: bool = False
     ) -> Adapted:
-        """Remove all examples of a class. Raises UnknownClass, and as `remove`."""
+        """Remove all examples of a class. Where an example may have several labels, it stays without this one.
+
+        Raises UnknownClass, and as `remove`.
+        """
 
         def edit(contents: Contents, _: Card) -> Edit:
             target = place_of_class(contents.record, label)
+            if contents.record.several:
+                name = (contents.record.classes or [])[target]
+                return Edit(
+                    range(len(contents.targets)), [[each for each in own if each != name] for own in contents.labels()]
+                )
             return _without(contents, lambda place: contents.targets[place] == target)
 
         return await self._change(client, "remove", edit, expected, keep_history=keep_history)
@@ -223,12 +230,31 @@ def place_of_class(record: Record, label: str) -> int:
     raise UnknownClass(f"Client {record.client_id!r} {have}. GET /clients/{record.client_id} lists its classes.")
 
 
+def has_class(target: Any, wanted: int | None) -> bool:
+    """Whether an example with this target is of a class; None: of any."""
+    return wanted is None or (wanted in target if isinstance(target, list) else wanted == target)
+
+
+def renamed(label: Any, old: Any, new: Any) -> Any:
+    """A label, or a set of labels, with another name for a class."""
+    if isinstance(label, list):
+        return sorted(new if each == old else each for each in label)
+    return new if label == old else label
+
+
+def new_name(card: Card, record: Record, label: Any) -> Any:
+    """A new name of a class in its normal form. Raises Unprocessable."""
+    found = new_label(card, record, label)
+    return found[0] if record.several else found
+
+
 def new_label(card: Card, record: Record, label: Any) -> Any:
     """A new label in its normal form. Raises Unprocessable."""
     try:
         [checked] = checked_new_labels(card, record, [label])
     except Unprocessable as error:
-        raise Unprocessable(error.detail.replace("support[0].label", "label"), field="label") from None
+        field = (error.field or "support[0].label").removeprefix("support[0].")
+        raise Unprocessable(error.detail.replace("support[0].", ""), field=field) from None
     return checked
 
 

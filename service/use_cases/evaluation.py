@@ -1,7 +1,7 @@
 """Figures of a client's answers to labelled queries."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import BaseModel, Field
@@ -12,7 +12,23 @@ from service.errors import Unprocessable
 from service.inputs.labels import checked_labels, regression_targets
 from service.inputs.sent import typed_labels
 from service.store.records import Record
-from service.use_cases.judgement import calibration_error, confusion, macro_f1, per_class, threshold_curve, wilson
+from service.use_cases.judgement import (
+    PerClass,
+    calibration_error,
+    confusion,
+    macro_f1,
+    per_class,
+    threshold_curve,
+    wilson,
+)
+from service.use_cases.label_sets import (
+    DEFAULT_THRESHOLD,
+    independent,
+    independent_calibration_error,
+    micro_f1,
+    per_label,
+)
+from service.use_cases.label_sets import macro_f1 as macro_f1_of_sets
 
 NO_CLASS = -1
 """The target of a query that belongs to no class."""
@@ -59,6 +75,14 @@ class Evaluation(BaseModel):
     unknown: int = Field(0, description="Queries of no class; they count in `thresholds` only.")
     accuracy: float | None = Field(None, description="null for regression.")
     interval: tuple[float, float] | None = Field(None, description="The 95 % Wilson interval of the accuracy.")
+    micro_f1: Annotated[
+        float | None,
+        Field(
+            description="F1 over all pairs of a query and a label. Absent unless a query may have several labels; "
+            "then an answer is right if all its labels are.",
+            exclude_if=lambda given: given is None,
+        ),
+    ] = None
     macro_f1: float | None = Field(None, description="Mean F1 of the classes that occur.")
     calibration_error: float | None = Field(None, description="Expected calibration error, over ten bins.")
     classes: list[ClassFigures] = []
@@ -79,13 +103,25 @@ def targets_of(record: Record, card: Card, labels: Sequence[Any]) -> Array:
             field = None if error.field is None else error.field.replace("support", "queries")
             raise Unprocessable(error.detail.replace("support", "queries"), field=field) from None
     places = {label: place for place, label in enumerate(record.classes)}
+    if record.several:
+        return _sets_of(places, labels)
     return np.array([_target(places, i, label) for i, label in enumerate(labels)], np.int64)
 
 
-def _target(places: dict[Any, int], number: int, label: Any) -> int:
-    if label is None:
+def _sets_of(places: dict[Any, int], labels: Sequence[Any]) -> Array:
+    """Whether each query has each class, (q, ways). A single label is a set of one, and null the empty set."""
+    truth = np.zeros((len(labels), len(places)), bool)
+    for i, given in enumerate(labels):
+        own = given if isinstance(given, list) else [] if given is None else [given]
+        name = "labels" if isinstance(given, list) else "label"
+        truth[i, [_target(places, i, label, name) for label in own]] = True
+    return truth
+
+
+def _target(places: dict[Any, int], number: int, label: Any, name: str = "label") -> int:
+    if label is None and name == "label":
         return NO_CLASS
-    field = f"queries[{number}].label"
+    field = f"queries[{number}].{name}"
     try:
         [checked] = checked_labels([label])
     except Unprocessable as error:
@@ -105,6 +141,8 @@ def evaluation(record: Record, card: Card, answers: Array, targets: Array) -> Ev
         errors = answers - targets
         mse, mae = float(np.square(errors).mean()), float(np.abs(errors).mean())
         return Evaluation(**known, queries=len(targets), mse=mse, mae=mae)
+    if record.several:
+        return _evaluation_of_sets(record, known, independent(answers), targets)
     inside = targets != NO_CLASS
     if not inside.any():
         raise Unprocessable("queries: none has a label. Send at least one query of a class.", field="queries")
@@ -126,10 +164,29 @@ def evaluation(record: Record, card: Card, answers: Array, targets: Array) -> Ev
     )
 
 
+def _evaluation_of_sets(record: Record, known: dict[str, Any], probabilities: Array, truth: Array) -> Evaluation:
+    answers = probabilities >= DEFAULT_THRESHOLD
+    right = int((answers == truth).all(-1).sum())
+    return Evaluation(
+        **known,
+        queries=len(truth),
+        accuracy=right / len(truth),
+        interval=wilson(right, len(truth)),
+        micro_f1=micro_f1(answers, truth),
+        macro_f1=macro_f1_of_sets(answers, truth),
+        calibration_error=independent_calibration_error(probabilities, truth),
+        classes=_figures(record, per_label(answers, truth)),
+    )
+
+
 def _classes(record: Record, counts: Array) -> list[ClassFigures]:
+    return _figures(record, per_class(counts))
+
+
+def _figures(record: Record, figures: Sequence[PerClass]) -> list[ClassFigures]:
     return [
         ClassFigures(label=label, precision=each.precision, recall=each.recall, f1=each.f1, queries=each.examples)
-        for label, each in zip(record.classes or [], per_class(counts), strict=True)
+        for label, each in zip(record.classes or [], figures, strict=True)
     ]
 
 

@@ -15,8 +15,9 @@ from service.store.reading import Contents
 from service.store.records import ClientKey, Record
 from service.use_cases.adaptation import Answered
 from service.use_cases.judgement import lowest_kept
+from service.use_cases.label_sets import LabelThreshold, thresholds_of
 from service.use_cases.learning import Learning
-from service.use_cases.quality import Judged, Quality, judge, quality_of
+from service.use_cases.quality import Judged, Quality, judge, not_judged
 from service.use_cases.support_sets import prepared, same_contents
 
 REMEMBERED = 256
@@ -25,7 +26,7 @@ DEFAULT_ODDS = 3.0
 """Without examples to calibrate on, an answer is unknown if its odds are less than so many times those of a guess."""
 
 Score = Literal["probability", "familiarity"]
-Source = Literal["request", "client", "default"]
+Source = Literal["request", "client", "model", "default"]
 
 
 class Threshold(BaseModel):
@@ -37,8 +38,9 @@ class Threshold(BaseModel):
     )
     at_least: float = Field(description="An answer with a lower score is `unknown`.")
     source: Source = Field(
-        description="request: as sent. client: from the client's own examples, each left out once. default: there are "
-        "too few of them; three times the odds of a guess."
+        description="request: as sent. client: from the client's own examples, each left out once. model: there are "
+        "too few of them; from validation classes, by the number of classes and examples. default: these were not "
+        "measured; three times the odds of a guess."
     )
 
 
@@ -80,7 +82,28 @@ class Judging:
         least = lowest_kept(judged.probability, coverage)
         if least is not None:
             return _compared("probability", least, "client", probability)
-        return _compared("probability", default_threshold(len(record.classes or ())), "default", probability)
+        ways = len(record.classes or ())
+        least = answered.card.familiar_at(ways, record.examples, coverage)
+        if least is not None:
+            return _compared("familiarity", least, "model", await self._familiar(client, answered))
+        return _compared("probability", default_threshold(ways), "default", probability)
+
+    async def label_thresholds(
+        self, client: ClientKey, answered: Answered, coverage: float | None, given: float | None = None
+    ) -> list[LabelThreshold]:
+        """From which probability on an answer has a label, for a client whose examples may have several.
+
+        Args:
+            client: The client.
+            answered: The queries and their answers.
+            coverage: The share of the queries of a label that shall get it; None: the default threshold.
+            given: The threshold to use for all labels instead.
+        """
+        classes = answered.record.classes or []
+        if coverage is None or given is not None:
+            return thresholds_of(classes, None, given, np.zeros((0, 0)), np.zeros((0, 0)))
+        judged = await self.judged(client, answered.record)
+        return thresholds_of(classes, coverage, None, judged.sets, judged.truth)
 
     async def _familiar(self, client: ClientKey, answered: Answered) -> Array:
         record, card, queries = answered.record, answered.card, answered.queries
@@ -123,8 +146,8 @@ class Judging:
         try:
             found = await self._held_out(client, contents, card)
         except (Diverged, TooCostly, TooFewExamples) as error:
-            return Judged(quality_of(contents, None, 0, error.detail))
-        return judge(contents, card, found)
+            return not_judged(contents, 0, error.detail)
+        return judge(contents, card.for_task(len(contents.record.classes or ()), contents.record.examples), found)
 
     async def _held_out(self, client: ClientKey, contents: Contents, card: Card) -> Arrays:
         record = contents.record

@@ -11,12 +11,13 @@ from service.clock import Clock
 from service.engine.base import Engine
 from service.errors import Conflict, Contended, Diverged, PreconditionFailed, UnknownClient
 from service.inputs.kind import InputWarning
+from service.inputs.label_sets import index_lists
 from service.inputs.prepare import fit, prepare
 from service.settings import Settings
 from service.store.examples import Example, Form, from_raw
 from service.store.records import MIN_WAYS, Adapted, ClientKey, Draft, Record, RequestKey, names_used, state_bytes
 from service.store.store import Store, VersionMoved
-from service.use_cases.support_sets import SupportSets
+from service.use_cases.support_sets import SupportSets, several_labels
 
 Result = TypeVar("Result")
 
@@ -127,16 +128,18 @@ class Learning:
     async def _draft(self, client: ClientKey, lesson: Lesson, write: str, clock: Clock) -> Draft:
         card, inputs = lesson.card, lesson.inputs()
         classes, support = self.support_sets.make(card, inputs, lesson.labels, named=lesson.named)
+        several = card.kind == "classification" and several_labels(lesson.labels)
+        targets = index_lists(support.targets) if several else support.targets.tolist()
         columns, warnings = (None, []) if inputs is None else await fit(card.input, inputs)
         state: Arrays | None = None
-        if lesson.examples and (classes is None or len(classes) >= MIN_WAYS):
+        if lesson.examples and (classes is None or len(classes) >= (1 if support.several else MIN_WAYS)):
             state = await self._adapt(client, lesson, write, columns, support)
         clock.lap("adapt")
         return Draft(
             write, card.name, card.checkpoint, card.input.model_dump(mode="json"), classes, lesson.examples,
-            support.targets.tolist(), lesson.form, state, lesson.expires_at, lesson.named, lesson.request, lesson.ids,
+            targets, lesson.form, state, lesson.expires_at, lesson.named, lesson.request, lesson.ids,
             [*lesson.warnings, *warnings], dict(clock.laps_ms), columns, lesson.change, lesson.removed,
-            lesson.keep_history,
+            lesson.keep_history, several,
         )  # fmt: skip
 
     async def _adapt(

@@ -1,6 +1,6 @@
 """How good a version of a client is, from the answers to its own examples when they are left out."""
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, Field
@@ -17,6 +17,8 @@ from service.use_cases.judgement import (
     tally,
     wilson,
 )
+from service.use_cases.label_sets import DEFAULT_THRESHOLD, independent, micro_f1
+from service.use_cases.label_sets import macro_f1 as macro_f1_of_sets
 
 FEW_EXAMPLES = 3
 """A class with fewer examples has too few."""
@@ -63,6 +65,14 @@ class Estimate(BaseModel):
     accuracy: float | None = Field(None, description="Share of right answers; null for regression.")
     interval: tuple[float, float] | None = Field(None, description="The 95 % Wilson interval of the accuracy.")
     macro_f1: float | None = Field(None, description="Mean F1 of the classes; null for regression.")
+    micro_f1: Annotated[
+        float | None,
+        Field(
+            description="F1 over all pairs of an example and a label. Absent unless an example may have several "
+            "labels; then an answer is right if all its labels are.",
+            exclude_if=lambda given: given is None,
+        ),
+    ] = None
     mse: float | None = Field(None, description="Mean squared error; null for classes.")
     mae: float | None = Field(None, description="Mean absolute error; null for classes.")
     confusions: list[Confusion] = Field([], description="The classes that are confused most often with each other.")
@@ -89,12 +99,22 @@ class Quality(BaseModel):
 
 
 class Judged(NamedTuple):
-    """The quality of a version, and of each judged example the largest probability (n,) and the familiarity (n,).
-    Empty for regression; NaN where the model cannot tell."""
+    """The quality of a version, and what is known of each judged example.
+
+    probability  the largest probability (n,); empty for regression
+    familiar     the familiarity (n,), NaN where the model cannot tell; empty for regression
+    errors       the absolute errors (n, outputs) of a regression
+    spread       the largest label less the smallest (outputs,), of all examples of a regression
+    sets, truth  where an example may have several labels: the probability of each (n, ways), and whether it has it
+    """
 
     quality: Quality
     probability: Array = np.zeros(0)
     familiar: Array = np.zeros(0)
+    errors: Array = np.zeros((0, 1))
+    spread: Array = np.zeros(1)
+    sets: Array = np.zeros((0, 0))
+    truth: Array = np.zeros((0, 0), bool)
 
 
 def judge(contents: Contents, card: Card, found: Arrays) -> Judged:
@@ -103,16 +123,47 @@ def judge(contents: Contents, card: Card, found: Arrays) -> Judged:
     skipped = len(found["fold"]) - len(places)
     if not len(places):
         reason = "No example can be left out: each class has only one, or copies of one."
-        return Judged(quality_of(contents, None, skipped, reason))
+        return not_judged(contents, skipped, reason)
     answers, method = found["answers"][places], _method(contents, found["fold"])
     if contents.record.classes is None:
-        errors = answers - np.array(contents.targets, np.float32)[places]
-        mse, mae = float(np.square(errors).mean()), float(np.abs(errors).mean())
+        errors = np.abs(answers - np.array(contents.targets, np.float32)[places])
+        mse, mae = float(np.square(errors).mean()), float(errors.mean())
         estimate = Estimate(method=method, judged=len(places), mse=mse, mae=mae)
-        return Judged(quality_of(contents, estimate, skipped))
+        return Judged(quality_of(contents, estimate, skipped), errors=errors, spread=spread(contents))
+    if contents.record.several:
+        return _judged_sets(contents, independent(answers), places, method)
     probabilities = card.probabilities(answers)
     estimate = _estimate(contents, probabilities, places, method)
     return Judged(quality_of(contents, estimate, skipped), probabilities.max(-1), found["familiar"][places])
+
+
+def _judged_sets(contents: Contents, probabilities: Array, places: Array, method: str) -> Judged:
+    """The same where an example may have several labels. An answer is right if all of them are."""
+    skipped = len(contents.examples) - len(places)
+    truth, answers = contents.support().targets[places], probabilities >= DEFAULT_THRESHOLD
+    right = int((answers == truth).all(-1).sum())
+    estimate = Estimate(
+        method=method,
+        judged=len(places),
+        accuracy=right / len(places),
+        interval=wilson(right, len(places)),
+        macro_f1=macro_f1_of_sets(answers, truth),
+        micro_f1=micro_f1(answers, truth),
+    )
+    return Judged(quality_of(contents, estimate, skipped), sets=probabilities, truth=truth)
+
+
+def not_judged(contents: Contents, skipped: int, reason: str) -> Judged:
+    """What is known of a version without an estimate."""
+    return Judged(quality_of(contents, None, skipped, reason), spread=spread(contents))
+
+
+def spread(contents: Contents) -> Array:
+    """The largest label less the smallest, (outputs,); zeros without examples or for classes."""
+    if contents.record.classes is not None or not contents.targets:
+        return np.zeros(1)
+    found: Array = np.ptp(np.array(contents.targets, np.float64), axis=0)
+    return found
 
 
 def _method(contents: Contents, fold: Array) -> str:
@@ -178,7 +229,8 @@ def _few(contents: Contents) -> list[FewExamples]:
     """The classes with too few examples."""
     if not (classes := contents.record.classes):
         return []
-    counts = np.bincount(contents.targets, minlength=len(classes)).tolist()
+    each = [target for own in contents.targets for target in (own if isinstance(own, list) else [own])]
+    counts = np.bincount(np.array(each, np.int64), minlength=len(classes)).tolist()
     return [
         FewExamples(label=label, examples=count)
         for label, count in zip(classes, counts, strict=True)

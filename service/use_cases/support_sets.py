@@ -8,6 +8,7 @@ import numpy as np
 from service.arrays import Array, SupportSet
 from service.cards import Card
 from service.errors import Contended, TooManyWays, Unprocessable
+from service.inputs.label_sets import LabelSet, checked_sets, class_sets
 from service.inputs.labels import Classes, checked_labels, class_indices, class_names, regression_targets
 from service.inputs.limits import check_count
 from service.inputs.prepare import prepare
@@ -46,7 +47,7 @@ class SupportSets:
         inputs = np.zeros(0) if inputs is None else inputs
         if card.kind == "regression":
             return None, SupportSet(inputs, regression_targets(labels, card.outputs or 1), ways=0)
-        classes, targets = class_indices(labels)
+        classes, targets = class_sets(labels) if several_labels(labels) else class_indices(labels)
         self._check_ways(card, len(classes))
         return classes, SupportSet(inputs, targets, len(classes), class_names(classes, named=named))
 
@@ -84,15 +85,59 @@ async def prepared(card: Card, contents: Contents) -> SupportSet:
 
 
 def checked_new_labels(card: Card, record: Record | None, new: Sequence[Any]) -> list[Any]:
-    """New labels of a client in their normal form; for regression lists of numbers. Raises Unprocessable."""
+    """New labels of a client in their normal form: lists where an example may have several, lists of numbers for
+    regression. A single label for a client of several counts as a list of one. Raises Unprocessable."""
     known = record.classes if record else None
     numbers = card.kind == "regression" or bool(known and isinstance(known[0], int))
     new = typed_labels(new, numbers=numbers)
     if card.kind == "regression":
+        _check_no_sets(card, new)
         targets: list[Any] = regression_targets(new, card.outputs or 1).tolist()
         return targets
-    labels = checked_labels(new)
-    if labels and known and type(labels[0]) is not type(known[0]):
+    if any(isinstance(label, LabelSet) for label in new) or (record is not None and record.several):
+        _check_several(card, record, new)
+        return _of_one_type(checked_sets(new), record)
+    return _of_one_type(checked_labels(new), record)
+
+
+def _check_no_sets(card: Card, new: Sequence[Any]) -> None:
+    if any(isinstance(label, LabelSet) for label in new):
+        _check_several(card, None, new)
+
+
+def several_labels(labels: Sequence[Any]) -> bool:
+    """Whether these labels of classes are sets of them."""
+    return any(isinstance(label, list) for label in labels)
+
+
+def _check_several(card: Card, record: Record | None, new: Sequence[Any]) -> None:
+    """Refuse several labels where they cannot be."""
+    place = next((i for i, label in enumerate(new) if isinstance(label, LabelSet)), None)
+    if record is not None and record.examples and not record.several:
+        raise Unprocessable(
+            f"support[{place}].labels: each example of this client has one `label`. Send that, or adapt the client "
+            "again with all its examples in `labels`.",
+            field=f"support[{place}].labels",
+        )
+    if not card.several_labels:
+        raise Unprocessable(
+            f"support[{place}].labels: {card.name} takes one `label` an example. Models with `several_labels` in GET "
+            "/models take more.",
+            field=f"support[{place}].labels",
+        )
+    wrong = next(
+        (i for i, label in enumerate(new) if isinstance(label, list) and not isinstance(label, LabelSet)), None
+    )
+    if wrong is not None:
+        field = f"support[{wrong}].label"
+        raise Unprocessable(f"{field}: a class is a string or an integer. Send a list as `labels`.", field=field)
+
+
+def _of_one_type(labels: list[Any], record: Record | None) -> list[Any]:
+    """The labels. Refuse strings for a client of integers, and the other way round."""
+    known = record.classes if record else None
+    first = next((label for own in labels for label in (own if isinstance(own, list) else [own])), None)
+    if first is not None and known and type(first) is not type(known[0]):
         kind = "strings" if isinstance(known[0], str) else "integers"
         raise Unprocessable(f"support[0].label: this client's labels are {kind}.", field="support[0].label")
     return labels

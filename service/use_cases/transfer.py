@@ -12,6 +12,7 @@ from service.clock import Clock
 from service.errors import Conflict, Unprocessable
 from service.executor import Executor
 from service.inputs.decoder import Decoder
+from service.inputs.label_sets import LabelSet
 from service.store.examples import NAME, form_of
 from service.store.records import Adapted, ClientKey, Record
 from service.use_cases.client_file import ClientFile, to_file
@@ -54,7 +55,7 @@ class Transfer:
         _check(file, card)
         checked = file._replace(
             inputs=await self._checked_inputs(client, file.inputs, card),
-            labels=checked_new_labels(card, None, file.labels),
+            labels=checked_new_labels(card, None, sent(file)),
         )
         load = self._append if append else self._replace
         return await retried(lambda: load(client, checked, card, expected))
@@ -74,7 +75,7 @@ class Transfer:
         check_expected(record, expected)
         if record.model != card.name:
             raise Conflict(f"The client's model is {record.model!r}, and that of the file is {card.name!r}.")
-        checked_new_labels(card, record, file.labels)
+        file = file._replace(labels=checked_new_labels(card, record, sent(file)))
         lesson = await self._lesson(file, card, known_of(contents))
         lesson = lesson._replace(extends=record, expires_at=record.expires_at)
         return await self._learning.learn(client, lesson, clock, after=record)
@@ -111,6 +112,12 @@ class Transfer:
             raise Unprocessable("The inputs of the file are no inputs of its model.") from None
         decoded = await self._decoder.decode(card.input, raw, [f"inputs[{i}]" for i in range(len(raw))], client.tenant)
         return decoded.array()
+
+
+def sent(file: ClientFile) -> list[Any]:
+    """The labels of a file as a request would send them."""
+    several = file.header.classes is not None
+    return [LabelSet(label) if several and isinstance(label, list) else label for label in file.labels]
 
 
 def _check(file: ClientFile, card: Card) -> None:

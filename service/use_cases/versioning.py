@@ -72,6 +72,8 @@ class Versioning:
                 "Adapt the client with its examples again.",
                 field="model",
             )
+        if record.several and not card.several_labels:
+            raise Conflict(f"The examples have several labels, and {card.name!r} takes one.", field="model")
 
     async def copy(self, client: ClientKey, to: str, version: int | None = None) -> Adapted:
         """Make another client of the same examples.

@@ -1,5 +1,7 @@
 """handful client export, import and readapt against a real service."""
 
+import json
+
 import pytest
 from typer.testing import CliRunner
 
@@ -78,3 +80,23 @@ def test_readapt_makes_the_states_of_a_replaced_checkpoint(clients, settings: Se
         assert "0 clients were adapted again" in run(renewed, "readapt").stdout
         assert "1 clients were adapted again" in run(renewed, "readapt", "alice", "--model", "glyphs-maml").stdout
         assert renewed.get("/clients/alice").json()["model"] == "glyphs-maml"
+
+
+def test_readapt_compares_the_quality_with_that_before_the_checkpoint_was_replaced(
+    clients, settings: Settings, tmp_path
+):
+    file = tmp_path / "before.json"
+    assert "3 of 3 clients judged" in run(clients, "quality", "--out", str(file)).stdout
+    newer = settings.model_copy(update={"models": make_zoo(tmp_path / "newer", seed=1)})
+    with working(newer) as worker, serving(newer, worker) as renewed:
+        shown = run(renewed, "readapt", "--before", str(file)).stdout
+        estimate = renewed.get("/clients/alice/quality").json()["estimate"]["accuracy"]
+    before = json.loads(file.read_text())["alice"]["accuracy"]
+    assert f"alice: accuracy {before:.4g} before, {estimate:.4g} after" in shown
+    assert "mean accuracy of 3 clients" in shown
+
+
+def test_a_move_compares_the_quality_of_both_models(clients):
+    shown = run(clients, "readapt", "bob@shop", "--model", "glyphs-maml", "--compare").stdout
+    assert "bob@shop: accuracy" in shown
+    assert run(clients, "readapt", "--compare").exit_code == 2

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from service.cards import Card, Catalogue
+from service.cards import Calibration, Card, Catalogue, TaskCalibration
+from service.settings import ZOO
 
 
 @pytest.fixture
@@ -81,3 +82,31 @@ def test_only_the_selected_models_are_served(models, serve, served):
 def test_a_selection_of_nothing_is_an_error_that_names_it(models):
     with pytest.raises(FileNotFoundError, match="HANDFUL_SERVE=none"):
         Catalogue(models, "none")
+
+
+def calibrated(card: Card) -> Card:
+    def task(ways: int, shots: int, temperature: float) -> TaskCalibration:
+        return TaskCalibration(
+            ways=ways, shots=shots, temperature=temperature, calibration_error=0.01, familiar=[0.8, 0.4]
+        )
+
+    tasks = [task(2, 1, 1.0), task(2, 5, 2.0), task(10, 1, 3.0)]
+    return card.model_copy(update={"calibration": Calibration(split="val", coverages=(0.5, 0.9), tasks=tasks)})
+
+
+def test_the_temperature_is_that_of_the_largest_task_that_is_not_larger():
+    card = calibrated(Catalogue(ZOO)["glyphs"])
+    temperatures = {(2, 1): 1.0, (2, 4): 1.0, (2, 7): 2.0, (9, 5): 2.0, (10, 9): 3.0, (500, 1): 3.0}
+    for (ways, shots), temperature in temperatures.items():
+        assert card.for_task(ways, ways * shots).temperature == temperature
+
+
+def test_the_familiarity_lies_between_those_of_the_measured_shares():
+    card = calibrated(Catalogue(ZOO)["glyphs"])
+    assert card.familiar_at(2, 2, 0.7) == pytest.approx(0.6)
+
+
+def test_a_card_without_calibration_keeps_its_temperature():
+    card = Catalogue(ZOO)["glyphs-maml"]
+    assert card.for_task(5, 25) is card
+    assert card.familiar_at(5, 25, 0.9) is None

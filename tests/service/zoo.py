@@ -12,6 +12,7 @@ from service.cards import Card
 
 FIVE_WAYS = Spec("maml", "conv4", {"outputs": 5, "inner_lr": 2.0}, RECIPES["glyphs-maml"].spec.encoder_options)
 TEMPERATURE = 0.5
+ERRORS = {"unit": "value", "levels": [0.5, 0.99], "examples": [2], "quantiles": [[1.0, 8.0]]}
 MODELS = {
     "glyphs": RECIPES["glyphs-protonet"],
     "glyphs-maml": replace(RECIPES["glyphs-maml"], spec=FIVE_WAYS),
@@ -43,8 +44,10 @@ def make_model(folder: Path, name: str, recipe: Recipe) -> None:
         "max_ways": learner.max_ways,
         "max_examples": learner.max_examples,
         "outputs": recipe.outputs,
+        "several_labels": learner.several_labels,
         "transductive": learner.transductive,
         "temperature": 1.0 if recipe.outputs else TEMPERATURE,
+        "errors": ERRORS if recipe.outputs else None,
         "training": {"command": "none: fresh weights"},
     }
     Card.model_validate(card).write(folder / f"{name}.json")

@@ -2,7 +2,7 @@
 
 import typer
 
-from handful.commands import predicting, teaching, transfer
+from handful.commands import agents, predicting, quality, teaching, transfer
 from handful.commands.running import Commands
 
 app = typer.Typer(
@@ -17,6 +17,8 @@ app.command()(teaching.forget)
 app.command("export")(transfer.export_clients)
 app.command("import")(transfer.import_clients)
 app.command()(transfer.readapt)
+app.command()(agents.mcp)
+app.command()(quality.quality)
 
 
 def main() -> None:

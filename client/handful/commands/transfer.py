@@ -1,6 +1,5 @@
 """Export, import and adapt again: all or some clients of a service, one after another."""
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote, unquote
@@ -8,16 +7,14 @@ from urllib.parse import quote, unquote
 import typer
 from rich.console import Console
 
-from handful.clients import DEFAULT_URL, Handful
-from handful.commands.progress import progress_bar
-from handful.commands.running import Key, SomeFailed, Url, connect
-from handful.refusals import RefusedError
+from handful.clients import DEFAULT_URL
+from handful.commands import quality
+from handful.commands.each_client import Names, each, every_client
+from handful.commands.running import Key, Url, connect
 
 SUFFIX = ".safetensors"
 PART_BYTES = 16 * 2**20
 """A file that is larger is sent in parts: a service takes bodies of at most HANDFUL_MAX_BODY_BYTES."""
-
-Names = Annotated[list[str] | None, typer.Argument(help="Ids of clients; by default all of the tenant.")]
 
 
 def export_clients(
@@ -34,7 +31,7 @@ def export_clients(
             handful.export(name, out / f"{quote(name, safe='')}{SUFFIX}")
             return name
 
-        _each(clients or every_client(handful), export, f"exported to {out}")
+        each(clients or every_client(handful), export, f"exported to {out}")
 
 
 def import_clients(
@@ -57,49 +54,44 @@ def import_clients(
                 handful.restore(name, part, mode="append" if number else "replace")
             return name
 
-        _each([str(file) for file in found], load, "imported")
+        each([str(file) for file in found], load, "imported")
 
 
 def readapt(
     clients: Names = None,
     model: Annotated[str | None, typer.Option(help="Move the clients to this model.")] = None,
+    before: Annotated[
+        Path | None,
+        typer.Option(help="What `quality` wrote before the checkpoint was replaced, to compare with.", exists=True),
+    ] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="With --model, judge each client before and after the move.")
+    ] = False,
     url: Url = DEFAULT_URL,
     key: Key = None,
 ) -> None:
-    """Adapt clients again whose checkpoint was replaced, or move them to another model."""
-    done = 0
+    """Adapt clients again whose checkpoint was replaced, or move them to another model.
+
+    With --before or --compare, print how good each client was before and is after.
+    """
+    if compare and model is None:
+        raise ValueError("--compare needs --model; for a replaced checkpoint, write --before FILE with quality first")
+    done, old, new = 0, {} if before is None else quality.read(before), dict[str, quality.Scores]()
     with connect(url, key) as handful:
 
         def adapt(name: str) -> str:
             nonlocal done
+            if compare:
+                old[name] = quality.scores(handful, name)
             if model is not None:
                 handful.move(name, model)
                 done += 1
             else:
                 done += handful.readapt(name)["readapted"]
+            if compare or name in old:
+                new[name] = quality.scores(handful, name)
             return name
 
-        _each(clients or every_client(handful), adapt, "looked at")
+        each(clients or every_client(handful), adapt, "looked at")
     Console().print(f"{done} clients were adapted again.")
-
-
-def every_client(handful: Handful) -> list[str]:
-    """The ids of all clients."""
-    return [client["client_id"] for client in handful.iter_clients()]
-
-
-def _each(names: Sequence[str], work: Callable[[str], str], what: str) -> None:
-    """Do the work for each name, with a progress bar. What fails is named at the end. Raises SomeFailed."""
-    failed: list[str] = []
-
-    def attempt(name: str) -> None:
-        try:
-            work(name)
-        except (RefusedError, ValueError, OSError) as error:
-            failed.append(f"{name}: {error}")
-
-    for _ in progress_bar(map(attempt, names), len(names)):
-        pass
-    Console().print(f"{len(names) - len(failed)} of {len(names)} clients {what}.")
-    if failed:
-        raise SomeFailed("; ".join(failed))
+    quality.report(old, new)

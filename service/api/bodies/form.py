@@ -10,6 +10,8 @@ from service.errors import BadRequest, Unprocessable
 from service.inputs.limits import check_count
 from service.inputs.sent import Part
 
+CHUNK = 2**20
+"""Bytes that are parsed at a time."""
 BOUNDARY_BYTES = 200
 """RFC 2046 allows 70."""
 PLAIN = ("", "7bit", "8bit", "binary")
@@ -23,7 +25,8 @@ def parse(upload: Upload) -> list[Item]:
     found = _Parts()
     parser = MultipartParser(boundary, found.callbacks())  # limits the headers of a part
     try:
-        parser.write(bytes(upload.body))
+        for start in range(0, len(upload.body), CHUNK):  # a second copy of the whole body is never made
+            parser.write(bytes(upload.body[start : start + CHUNK]))
         parser.finalize()
     except FormParserError as error:
         raise BadRequest(f"The body is not multipart/form-data: {error}.") from None

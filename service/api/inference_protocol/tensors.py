@@ -133,11 +133,18 @@ def outputs_of(predictions: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
     shape = [n, len(predictions[0]["probabilities"])]
     found = [each["probabilities"] for each in predictions]
     tensors = {
-        "label": Tensor(BYTES, [n], [str(each["label"]) for each in predictions]),
-        "probability": Tensor("FP32", [n], [each["probability"] for each in predictions]),
         "classes": Tensor(BYTES, shape, list(chain.from_iterable(found))),
         "probabilities": Tensor("FP32", shape, list(chain.from_iterable(each.values() for each in found))),
     }
+    if "labels" in predictions[0]:
+        own = [{str(label) for label in each["labels"]} for each in predictions]
+        given = [name in labels for labels, each in zip(own, found, strict=True) for name in each]
+        return tensors | {"has_label": Tensor("BOOL", shape, given)}
+    top = {
+        "label": Tensor(BYTES, [n], [str(each["label"]) for each in predictions]),
+        "probability": Tensor("FP32", [n], [each["probability"] for each in predictions]),
+    }
+    tensors = top | tensors
     if "unknown" in predictions[0]:
         tensors["unknown"] = Tensor("BOOL", [n], [each["unknown"] for each in predictions])
     return tensors

@@ -1,5 +1,7 @@
 """POST /adapt."""
 
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 
 from service import errors
@@ -11,7 +13,8 @@ from service.api.parsing import THREADS
 from service.api.preconditions import IF_MATCH, if_match
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, documented, read
-from service.api.schemas import AdaptRequest, AdaptResponse
+from service.api.schemas import AdaptRequest, AdaptResponse, Example
+from service.api.sent_labels import sent_label
 from service.store.records import ClientKey, RequestKey
 from service.use_cases.adaptation import Teaching
 from service.use_cases.gathering import Given
@@ -67,7 +70,7 @@ async def adapt(request: Request) -> Response:
     """Create, replace or extend a client's model from labelled examples. An answer of 200 means that it is stored."""
     cases, key, expected = await use_cases(request), await _key(request), if_match(request)
     body = await read(request, AdaptRequest)
-    given = [Given(example.input, example.label, example.id) for example in body.support]
+    given = [Given(example.input, _label(example, i), example.id) for i, example in enumerate(body.support)]
     teach = cases.adaptation.append if body.mode == "append" else cases.adaptation.adapt
     teaching = Teaching(body.model, given, body.ttl_s, key, body.use_label_names, body.keep_duplicates, expected)
     client = ClientKey(request.state.tenant, body.client_id)
@@ -75,6 +78,10 @@ async def adapt(request: Request) -> Response:
     adapted = await teach(client, teaching)
     quality = await cases.judging.after_adapt(client, adapted.record) if body.quality else None
     return await adapted_response(adapted, quality)
+
+
+def _label(example: Example, number: int) -> Any:
+    return sent_label(example.label, example.labels, example.model_fields_set, f"support[{number}].")
 
 
 async def _key(request: Request) -> RequestKey | None:

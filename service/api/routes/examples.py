@@ -7,12 +7,13 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from service import errors
 from service.api.answers import adapted_response
 from service.api.client_failures import BODY, CHANGES, READS
-from service.api.client_schemas import ExampleInfo, ExamplePage, NewLabel
+from service.api.client_schemas import ExampleInfo, ExamplePage, NewLabel, NewLabels
 from service.api.dependencies import KEY_SCHEMES, Cases, Client, use_cases
 from service.api.preconditions import IF_MATCH, if_match
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, client_of, documented_json, named, read
 from service.api.schemas import CLIENT_ID, AdaptResponse
+from service.api.sent_labels import sent_label
 from service.use_cases.editing import Shown, Wanted
 
 router = APIRouter(prefix="/clients/{client_id}", tags=["examples"], dependencies=KEY_SCHEMES)
@@ -54,9 +55,8 @@ async def list_examples(
     page = await cases.editing.page(client, Wanted(cursor - 1, limit, label, version, inputs))
     response.headers["ETag"] = page.record.etag
     following = None if page.cursor is None else page.cursor + 1
-    return ExamplePage(
-        version=page.record.version, examples=[_info(each) for each in page.examples], next_cursor=following
-    )
+    shown = [_info(each, several=page.record.several) for each in page.examples]
+    return ExamplePage(version=page.record.version, examples=shown, next_cursor=following)
 
 
 @router.get("/examples/{example}", operation_id="get_example", responses=responses(*READS, errors.UnknownExample))
@@ -66,7 +66,7 @@ async def get_example(
     """One example of a client."""
     record, shown = await cases.editing.example(client, example, inputs=inputs)
     response.headers["ETag"] = record.etag
-    return _info(shown)
+    return _info(shown, several=record.several)
 
 
 @router.delete(
@@ -104,13 +104,14 @@ async def remove_class(
     operation_id="relabel_example",
     response_model=AdaptResponse,
     responses=responses(*CHANGES, *BODY, errors.BadRequest, errors.UnknownExample),
-    openapi_extra=documented_json(NewLabel, "client_id", "example"),
+    openapi_extra=documented_json(NewLabels, "client_id", "example"),
 )
 async def relabel_example(request: Request) -> Response:
-    """Give an example another label."""
+    """Give an example another label, or several."""
     cases, client, name = await use_cases(request), client_of(request), named(request, "example")
-    expected, body = if_match(request), await read(request, NewLabel)
-    return await adapted_response(await cases.editing.relabel(client, name, body.label, expected))
+    expected, body = if_match(request), await read(request, NewLabels)
+    label = sent_label(body.label, body.labels, body.model_fields_set)
+    return await adapted_response(await cases.editing.relabel(client, name, label, expected))
 
 
 @bodies.patch(
@@ -127,8 +128,9 @@ async def rename_class(request: Request) -> Response:
     return await adapted_response(await cases.editing.rename(client, label, body.label, expected))
 
 
-def _info(shown: Shown) -> ExampleInfo:
+def _info(shown: Shown, *, several: bool) -> ExampleInfo:
     example, label, raw = shown
     number = label[0] if isinstance(label, list) and len(label) == 1 else label
-    known = {"id": example.id, "label": number, "created_at": example.created_at}
+    known = {"id": example.id, "created_at": example.created_at}
+    known |= {"labels": label} if several else {"label": number}
     return ExampleInfo(**known) if raw is None else ExampleInfo(**known, input=raw)

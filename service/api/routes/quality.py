@@ -13,6 +13,7 @@ from service.api.client_schemas import EvaluateRequest
 from service.api.dependencies import KEY_SCHEMES, Cases, Client, use_cases
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, client_of, documented_json, read
+from service.api.sent_labels import sent_label
 from service.arrays import Array
 from service.cards import Card
 from service.store.records import Record
@@ -55,8 +56,12 @@ async def evaluate(request: Request) -> Response:
 
     def admit(record: Record, card: Card) -> None:
         nonlocal targets
-        targets = targets_of(record, card, [query.label for query in body.queries])
+        targets = targets_of(record, card, labels)
 
+    labels = [
+        sent_label(query.label, query.labels, query.model_fields_set, f"queries[{i}].")
+        for i, query in enumerate(body.queries)
+    ]
     inputs = [query.input for query in body.queries]
     answered = await cases.adaptation.predict(client, inputs, admit, body.version, "queries[{}].input")
     found = evaluation(answered.record, answered.card, answered.answers, targets)

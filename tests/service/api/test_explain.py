@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import math
 
 import numpy as np
@@ -24,7 +25,7 @@ TICKETS = [
 
 @pytest.fixture(scope="module")
 def settings(redis_url):
-    return Settings(models=ZOO, redis_url=redis_url)
+    return Settings(models=ZOO, redis_url=redis_url, deadline_s=600)
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +154,7 @@ def test_a_text_is_explained_by_words_and_class_names_count_as_examples(api):
     assert {each["id"] for each in why["examples"] if "id" in each} == {"late", "where", "money", "return"}
 
 
-@pytest.mark.parametrize("text", ["parcel", "parcel " * 500, "我的包裹还没有到", "🙂"])
+@pytest.mark.parametrize("text", ["parcel", "parcel " * 100, "我的包裹还没有到", "🙂"])
 def test_any_text_has_a_bounded_number_of_parts(api, text):
     adapt(api, TICKETS, model="texts")
     [prediction] = explained(api, [text])
@@ -219,6 +220,17 @@ def test_what_takes_too_long_is_refused_with_the_number_that_fits(api, worker, m
     answer = predict(api, [png("L", shift) for shift in range(20)])
     assert (answer.status_code, answer.json()["code"]) == (422, "too_costly")
     assert "Send at most " in answer.json()["detail"]
+
+
+def test_a_stream_of_any_length_is_explained_in_pieces_that_fit(api, worker, monkeypatch):
+    adapt(api, letters("LV", 2))
+    monkeypatch.setattr(worker.budget, "_limit_s", 1.0)
+    monkeypatch.setattr(worker.budget._predicts["glyphs"], "total", lambda terms: 0.004 * terms[1])
+    body = {"client_id": "alice", "inputs": [png("L", shift % 3) for shift in range(45)], "explain": True}
+    answer = api.post("/predict", json=body, headers={"Accept": "application/x-ndjson"})
+    lines = [json.loads(line) for line in answer.text.splitlines()]
+    assert len(lines) == 45
+    assert all(each["explanation"]["label"] == "L" for each in lines)
 
 
 @pytest.mark.parametrize("value", [1, "yes", None])

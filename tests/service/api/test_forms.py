@@ -187,3 +187,15 @@ def test_a_drawing_as_a_file_of_base64_is_read(api):
 
 def _upload(body: bytes, boundary: str = "x") -> Upload:
     return Upload(body, f"multipart/form-data; boundary={boundary}", {}, True, 100, "support")
+
+
+def test_a_form_is_parsed_in_pieces(monkeypatch):
+    """Wherever a piece ends, also within a boundary, the parts are the same."""
+    body = b"".join(
+        b'--xyz\r\nContent-Disposition: form-data; name="%d"\r\n\r\n%b\r\n' % (i, b"\r\n--x" * i) for i in range(3)
+    )
+    whole = form.parse(_upload(body + b"--xyz--\r\n", boundary="xyz"))
+    for size in (1, 2, 3, 7, 50):
+        monkeypatch.setattr(form, "CHUNK", size)
+        assert form.parse(_upload(body + b"--xyz--\r\n", boundary="xyz")) == whole
+    assert [item.input.content for item in whole] == [b"", b"\r\n--x", b"\r\n--x\r\n--x"]

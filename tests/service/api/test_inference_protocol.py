@@ -157,6 +157,19 @@ def test_json_by_hand(clients):
     assert found["outputs"][0] == {"name": "label", "datatype": "BYTES", "shape": [1], "data": ["V"]}
 
 
+def test_several_labels_are_said_for_each_class(clients):
+    support = [{"input": png(name), "labels": [name, "thin"]} for name in "LV"] + [{"input": png("Z"), "labels": []}]
+    clients.post("/adapt", json=ALICE | {"support": support}).raise_for_status()
+    document = {"inputs": [bytes_tensor(png("L"), png("Z"))], "parameters": ALICE}
+    found = {each["name"]: each for each in infer(clients, document).raise_for_status().json()["outputs"]}
+    assert list(found) == ["classes", "probabilities", "has_label"]
+    assert found["classes"]["data"][:3] == ["L", "V", "thin"]
+    assert (found["has_label"]["shape"], found["has_label"]["data"]) == (
+        [2, 3],
+        [True, False, True, False, False, False],
+    )
+
+
 def test_an_answer_has_no_id_unless_the_request_has(clients):
     assert "id" not in infer(clients, {"inputs": [bytes_tensor(png("V"))], "parameters": ALICE}).json()
 

@@ -1,6 +1,7 @@
 """API processes and their worker over real sockets."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from service.errors import DeadlineExceeded, Diverged, Unavailable
 from service.ipc import client, messages
 from service.ipc.client import WorkerClient, worker_engine
 from service.ipc.server import WorkerServer
+from service.logs import RequestContext, current, working_on
 
 pytestmark = pytest.mark.anyio
 
@@ -266,3 +268,27 @@ async def test_a_socket_in_a_folder_of_another_user_is_refused(socket, worker, d
     monkeypatch.setattr("os.getuid", lambda: 12345)
     with pytest.raises(ValueError, match="belongs to user"):
         await WorkerServer(worker, digests).listen(socket)
+
+
+async def test_the_log_of_the_worker_names_the_request(socket, worker, digests, monkeypatch):
+    """A job that fails in the worker is logged there with the id and the trace of the request that sent it."""
+    seen = []
+
+    class Noting(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            seen.append((record.getMessage(), current()))
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(worker, "submit_adapt", fail)
+    handler = Noting()
+    logging.getLogger("service.ipc.server").addHandler(handler)
+    request = RequestContext("r1", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+    try:
+        async with listening(socket, worker, digests), connected(socket, digests) as engine:
+            with working_on(request), pytest.raises(Unavailable):
+                await engine.adapt("glyphs", "k", support())
+    finally:
+        logging.getLogger("service.ipc.server").removeHandler(handler)
+    assert seen == [("a job failed", request)]
