@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import logging
+import threading
 import time
 from collections.abc import Awaitable, Callable
 
@@ -110,6 +111,31 @@ def test_a_rotation_loses_no_request_and_ends_the_key_before_both(api, redis_url
     third = keys(redis_url, lambda these: these.rotate(second.key.id))
     assert [call(api, LIST, key.secret).status_code for key in (second, third)] == [200, 200]
     until_refused(api, first.secret)
+
+
+def test_keys_change_under_load_without_a_failed_request(api, redis_url):
+    current, used, statuses, ended = made(redis_url), set(), [], threading.Event()
+
+    def ask() -> None:
+        while not ended.is_set():
+            secret = current.secret
+            statuses.append(call(api, LIST, secret).status_code)
+            used.add(secret)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        for _ in range(3):
+            old = current
+            current = keys(redis_url, lambda these, old=old: these.rotate(old.key.id))
+            began = time.monotonic()
+            while current.secret not in used:
+                assert time.monotonic() - began < 60
+            keys(redis_url, lambda these, old=old: these.revoke(old.key.id))
+    finally:
+        ended.set()
+        asking.join()
+    assert set(statuses) == {200}
 
 
 def test_an_expired_key_is_refused_and_says_so(api, redis_url):
