@@ -11,7 +11,7 @@ from service.api.scopes import scope_of
 from service.audit import AuditLog
 
 EXPORT = "/clients/{client_id}/export"
-REFUSED = (401, 403)
+FORBIDDEN = 403
 NAMES = ("tenant", "name", "key_id")
 """Parameters of paths of the admin API that name what a request is about."""
 
@@ -52,12 +52,16 @@ class AuditRequests:
 
 
 def _counts(scope: Scope, status: int) -> bool:
-    """Whether a request is written: it changes something or takes it away, or it was refused for its key."""
+    """Whether a request is written: its key is unknown or lacks the scope, or it changes something or takes it away.
+
+    Requests without a known key are written as far as `WrongKeys` counts them, so that they cannot fill the disk.
+    """
     route: Any = scope.get("route")
     if route is None:
         return False
-    needs = scope_of(scope["method"], route.path)
-    return needs in ("adapt", "admin") or route.path == EXPORT or status in REFUSED
+    if "access" not in scope["state"]:
+        return "wrong_key" in scope["state"]
+    return status == FORBIDDEN or scope_of(scope["method"], route.path) in ("adapt", "admin") or route.path == EXPORT
 
 
 def _address(scope: Scope) -> str | None:

@@ -64,7 +64,7 @@ class Guard:
             MissingScope: The key may not do this.
             Unavailable: The keys cannot be read.
         """
-        access = await self.access(request)
+        access = request.state.access = await self.access(request)
         scope = scope_of(request.method, request.scope["route"].path)
         if scope in access.scopes:
             return access
@@ -90,6 +90,7 @@ class Guard:
         if given:
             metrics.wrong_keys.inc()
             self._wrong.count(request.client.host if request.client else "")
+            request.state.wrong_key = True  # for the audit log, which is bounded by this count
         raise Unauthorized("Send a known key as `Authorization: Bearer KEY` or `X-API-Key: KEY`.")
 
     def _of_settings(self, key: str) -> Access | None:

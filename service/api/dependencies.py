@@ -59,7 +59,7 @@ async def tenant(request: Request) -> str:
     Raises the errors of `Guard.admit`, and RateExceeded.
     """
     guard: Guard = request.app.state.guard
-    access = request.state.access = await guard.admit(request)
+    access = await guard.admit(request)
     if not request.scope["route"].path.startswith(UNCOUNTED):
         metering: Metering = request.app.state.metering
         request.state.taken = await metering.admit(access.tenant)
