@@ -26,11 +26,13 @@ from service.api.routes import (
     admin,
     clients,
     examples,
+    feedback,
     health,
     inference_protocol,
     models,
     predict,
     quality,
+    suggest,
     tenants,
     transfer,
     usage,
@@ -48,11 +50,13 @@ from service.store.store import Store
 from service.use_cases.adaptation import Adaptation
 from service.use_cases.editing import Editing
 from service.use_cases.explaining import Explaining
+from service.use_cases.feedback import Feedback
 from service.use_cases.judging import Judging
 from service.use_cases.keys import Keys
 from service.use_cases.learning import Learning
 from service.use_cases.limits import Limits
 from service.use_cases.metering import Metering
+from service.use_cases.suggesting import Suggesting
 from service.use_cases.tenants import Tenants
 from service.use_cases.transfer import Transfer
 from service.use_cases.versioning import Versioning
@@ -65,6 +69,8 @@ ROUTERS = (
     examples.bodies,
     versions.router,
     versions.bodies,
+    feedback.bodies,
+    suggest.bodies,
     quality.router,
     quality.bodies,
     transfer.router,
@@ -152,6 +158,8 @@ def _use_cases(learning: Learning, decoder: Decoder) -> UseCases:
         Versioning(learning),
         Transfer(learning, decoder),
         Judging(learning),
+        Feedback(adaptation, store),
+        Suggesting(learning, adaptation, decoder),
         Explaining(learning, adaptation),
         Keys(store),
         Tenants(store, {OPEN_TENANT, *settings.api_keys}, engine.evict),

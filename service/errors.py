@@ -12,6 +12,7 @@
     │   ├── UnknownClient       never adapted, forgotten, expired or of another tenant; the answer is the same
     │   ├── UnknownExample      the client has no example with this id
     │   ├── UnknownClass        the client has no class with this label
+    │   ├── UnknownPrediction   the query of this prediction is not kept, or no longer
     │   └── UnknownVersion      the client has no such version, or no longer
     ├── TooSlow 408             the request did not arrive in time
     ├── Conflict 409            the client has another model, or its model is no longer served
@@ -132,6 +133,12 @@ class UnknownClass(NotFound):
     """The client has no class with this label."""
 
     code, title = "unknown_class", "Unknown class"
+
+
+class UnknownPrediction(NotFound):
+    """The query of this prediction is not kept, or no longer."""
+
+    code, title = "unknown_prediction", "Unknown prediction"
 
 
 class UnknownVersion(NotFound):

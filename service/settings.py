@@ -139,6 +139,18 @@ class Settings(BaseSettings):
         16 * 2**20, ge=2**16, description="Maximum bytes of such answers per tenant; the oldest are dropped first."
     )
 
+    keep_queries_s: int = Field(
+        7 * 24 * 3600,
+        ge=0,
+        description="Maximum seconds for which a client may have its queries kept, for feedback; 0: none are kept.",
+    )
+    keep_queries: int = Field(
+        1000, ge=1, description="Maximum kept queries of each client; the oldest are dropped first."
+    )
+    keep_queries_bytes: int = Field(
+        16 * 2**20, ge=2**20, description="Maximum bytes of these; the oldest are dropped first."
+    )
+
     replicas: int = Field(
         1, ge=1, description="Replicas that handful serve starts. Each has its own API processes and its own worker."
     )

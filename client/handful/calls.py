@@ -1,13 +1,14 @@
 """The calls on a client's examples and versions, for both clients: each method makes a request and sends it."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 import httpx
 
-from handful.inputs import label_fields
-from handful.requests import Http, evaluate_request, path_of, request_of
+from handful.inputs import label_fields, listed, plain
+from handful.requests import Http, evaluate_request, feedback_request, path_of, request_of
 
 Reply = TypeVar("Reply")
 """An answer, or an awaitable of one."""
@@ -73,6 +74,15 @@ class Calls(ABC, Generic[Reply]):
         """Remove a class and its examples. The answer has a `receipt`."""
         path, query = path_of(client_id, "classes", str(label)), {"keep_history": keep_history}
         return self._send(request_of(self._http, "DELETE", path, query=query, if_match=if_match))
+
+    def feedback(self, client_id: str, prediction: str, label: Any, *, if_match: str | None = None) -> Reply:
+        """Make an example of a recent query, by the `id` of its prediction and the right label."""
+        return self._send(feedback_request(self._http, client_id, prediction, label, if_match))
+
+    def suggest(self, client_id: str, inputs: Any, k: int = 10, *, ids: Sequence[str] | None = None) -> Reply:
+        """The inputs that are most worth a label: `suggestions`, each with its `index`, the most worthy first."""
+        body = {"inputs": [plain(one) for one in listed(inputs)], "k": k, "ids": None if ids is None else list(ids)}
+        return self._send(request_of(self._http, "POST", path_of(client_id, "suggest"), body=body))
 
     def quality(self, client_id: str, *, version: int | None = None) -> Reply:
         """How good a client is, by its own examples: `estimate`, suspected errors, duplicates, and more."""

@@ -12,6 +12,7 @@ class AdaptOptions(TypedDict, total=False):
         ttl_s: Seconds after which the client is forgotten.
         keep_duplicates: Whether to store an example again that the client has.
         use_label_names: Whether labels that are words may be learned from.
+        keep_queries_s: Seconds to keep each query, so that predictions have an `id` for `feedback`.
         quality: Whether the answer has the quality of the client.
         if_match: The `etag` of an answer: the call fails with 412 if the client has changed since.
     """
@@ -21,6 +22,7 @@ class AdaptOptions(TypedDict, total=False):
     ttl_s: int | None
     keep_duplicates: bool
     use_label_names: bool | None
+    keep_queries_s: int | None
     quality: bool
     if_match: str | None
 

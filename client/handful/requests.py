@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import httpx
 
-from handful.inputs import examples
+from handful.inputs import examples, label_fields
 
 Http = httpx.Client | httpx.AsyncClient
 
@@ -27,6 +27,13 @@ def adapt_request(http: Http, client_id: str, support: list[dict[str, Any]], opt
 def predict_request(http: Http, client_id: str, inputs: list[Any], options: dict[str, Any]) -> httpx.Request:
     """POST /predict. `inputs` are JSON."""
     return http.build_request("POST", "/predict", json={"client_id": client_id, "inputs": inputs} | options)
+
+
+def feedback_request(http: Http, client_id: str, prediction: str, label: Any, if_match: str | None) -> httpx.Request:
+    """POST /clients/{client_id}/feedback. Retries change nothing, because it has an idempotency key."""
+    sent = {"Idempotency-Key": uuid.uuid4().hex} | ({} if if_match is None else {"If-Match": if_match})
+    body = {"id": prediction} | label_fields(label)
+    return http.build_request("POST", path_of(client_id, "feedback"), json=body, headers=sent)
 
 
 def evaluate_request(

@@ -9,7 +9,7 @@ from fastapi import Response
 from pydantic import BaseModel
 
 from service.api.parsing import JSON, THREADS
-from service.api.schemas import AdaptResponse, Classified, Labelled, PredictRequest, Regressed
+from service.api.schemas import AdaptResponse, Classified, Labelled, PredictRequest, PredictResponse, Regressed
 from service.arrays import Array
 from service.errors import AnswerTooLarge
 from service.inputs.labels import Classes
@@ -21,7 +21,7 @@ FEW_CLASSES, TOP_K = 20, 5
 """By default, an answer has the probabilities of all of up to 20 classes, or of the 5 most probable ones."""
 NUMBER_BYTES = 16
 """Maximum size of a number in JSON: 7 digits, sign, point, exponent and separators."""
-ANSWER_BYTES = 64
+ANSWER_BYTES = 96
 """Size of the field names of one answer."""
 
 
@@ -110,6 +110,13 @@ def classified(
         )
         for place, (first, top, indices, values) in enumerate(zip(best, highest, chosen.tolist(), kept, strict=True))
     ]
+
+
+def with_ids(response: PredictResponse, ids: Sequence[str | None]) -> PredictResponse:
+    """A response whose predictions have these ids, if there are any."""
+    for prediction, name in zip(response.predictions, ids, strict=False):
+        prediction.id = name  # type: ignore[attr-defined]
+    return response
 
 
 def labelled(

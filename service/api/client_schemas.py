@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.api.schemas import Body, ClientId, LabelIn
+from service.api.schemas import CLIENT_ID, Body, ClientId, ExampleId, LabelIn, Warnings
 from service.api.sent_labels import LabelsIn
 from service.inputs.registry import RequestInput
 from service.store.records import Receipt
@@ -26,6 +26,53 @@ class NewLabel(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"label": "refund"}]})
 
     label: LabelIn
+
+
+class FeedbackRequest(NewLabels):
+    """The right label of a recent query, or several."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"id": "9f86d081884c-0", "label": "refund"}]})
+
+    id: str = Field(pattern=CLIENT_ID, description="The `id` of the prediction.")
+
+
+class SuggestRequest(Body):
+    """Inputs without labels, to choose from."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"inputs": [-2, -1, 0, 1, 2], "k": 2}]})
+
+    inputs: list[RequestInput] = Field(min_length=1)
+    k: int = Field(10, strict=True, ge=1, le=1000, description="How many to choose.")
+    ids: list[ExampleId] | None = Field(None, description="A name for each input, which the answer repeats.")
+
+
+def _absent(given: Any) -> bool:
+    return given is None
+
+
+class Suggestion(BaseModel):
+    """An input that is worth a label."""
+
+    index: int = Field(description="The place of the input in the request.")
+    id: Annotated[str | None, Field(description="Its id, if ids were sent.", exclude_if=_absent)] = None
+    score: float = Field(
+        description="The share of the uncertainty about all inputs that it stands for, beside those before it."
+    )
+    label: Annotated[str | int | None, Field(description="The predicted label.", exclude_if=_absent)] = None
+    probability: Annotated[float | None, Field(description="Of that label.", exclude_if=_absent)] = None
+    value: Annotated[
+        float | list[float] | None, Field(description="The predicted value, for regression.", exclude_if=_absent)
+    ] = None
+
+
+class SuggestResponse(BaseModel):
+    """The inputs that are most worth a label, the most worthy first. They have answers once the client can predict."""
+
+    client_id: str
+    model: str
+    version: int
+    suggestions: list[Suggestion]
+    warnings: Warnings = []
 
 
 class ExampleInfo(BaseModel):

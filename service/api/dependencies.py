@@ -16,10 +16,12 @@ from service.store.records import ClientKey
 from service.use_cases.adaptation import Adaptation
 from service.use_cases.editing import Editing
 from service.use_cases.explaining import Explaining
+from service.use_cases.feedback import Feedback
 from service.use_cases.judging import Judging
 from service.use_cases.keys import Keys
 from service.use_cases.limits import Limits
 from service.use_cases.metering import Metering, check
+from service.use_cases.suggesting import Suggesting
 from service.use_cases.tenants import Tenants
 from service.use_cases.transfer import Transfer
 from service.use_cases.versioning import Versioning
@@ -36,6 +38,8 @@ class UseCases(NamedTuple):
     versioning: Versioning
     transfer: Transfer
     judging: Judging
+    feedback: Feedback
+    suggesting: Suggesting
     explaining: Explaining
     keys: Keys
     tenants: Tenants

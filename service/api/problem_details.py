@@ -15,7 +15,16 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
 from service.api.admin_schemas import NewKeyRequest, QuotaRequest, RotateRequest
-from service.api.client_schemas import CopyRequest, EvaluateRequest, MoveRequest, NewLabel, NewLabels, RollbackRequest
+from service.api.client_schemas import (
+    CopyRequest,
+    EvaluateRequest,
+    FeedbackRequest,
+    MoveRequest,
+    NewLabel,
+    NewLabels,
+    RollbackRequest,
+    SuggestRequest,
+)
 from service.api.inference_protocol.schemas import InferenceError, InferRequest
 from service.api.schemas import AdaptRequest, PredictRequest, Problem
 from service.errors import (
@@ -56,6 +65,8 @@ DOCUMENTED: list[tuple[type[BaseModel], JsonSchemaMode]] = [
     (NewKeyRequest, "validation"),
     (RotateRequest, "validation"),
     (QuotaRequest, "validation"),
+    (FeedbackRequest, "validation"),
+    (SuggestRequest, "validation"),
     (InferRequest, "validation"),
     (InferenceError, "serialization"),
     (Problem, "serialization"),

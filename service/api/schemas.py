@@ -111,6 +111,14 @@ class AdaptRequest(Body):
         "they fit the examples. Left out: true; when appending, as before.",
     )
 
+    keep_queries_s: int | None = Field(
+        None,
+        strict=True,
+        ge=0,
+        description="Seconds to keep each query of the client, so that its prediction has an `id` for "
+        "POST /clients/{client_id}/feedback; 0: not at all. Left out: as before, and for a new client not at all. The "
+        "maximum is a setting of the service, by default seven days; only the latest queries are kept.",
+    )
     keep_duplicates: bool = Field(
         False,
         strict=True,
@@ -125,6 +133,20 @@ class AdaptRequest(Body):
     )
 
 
+KeepQueries = Annotated[
+    int,
+    Field(
+        description="Seconds that each query is kept for feedback. Absent if none is.",
+        exclude_if=lambda given: not given,
+    ),
+]
+PredictionId = Annotated[
+    str | None,
+    Field(
+        description="For POST /clients/{client_id}/feedback. Absent unless the client keeps queries.",
+        exclude_if=lambda given: given is None,
+    ),
+]
 Warnings = Annotated[
     list[InputWarning],
     Field(
@@ -162,6 +184,7 @@ class AdaptResponse(BaseModel):
         ),
     ] = None
     expires_at: datetime | None
+    keep_queries_s: KeepQueries = 0
     receipt: Annotated[
         Receipt | None,
         Field(description="What was removed. Absent if nothing was.", exclude_if=lambda given: given is None),
@@ -248,6 +271,7 @@ Why = Annotated[
 class Classified(BaseModel):
     """The answer of a classifier to one input."""
 
+    id: PredictionId = None
     label: str | int
     probability: float
     probabilities: dict[str, float] = Field(
@@ -267,6 +291,7 @@ class Classified(BaseModel):
 class Labelled(BaseModel):
     """The answer to one input of a client whose examples may have several labels."""
 
+    id: PredictionId = None
     labels: list[str] | list[int] = Field(description="The labels whose threshold is reached; there may be none.")
     probabilities: dict[str, float] = Field(
         description="The probability of each label by itself; they do not sum to 1. With `top_k`, the most probable "
@@ -277,6 +302,7 @@ class Labelled(BaseModel):
 class Regressed(BaseModel):
     """The answer of a regressor to one input."""
 
+    id: PredictionId = None
     value: float | list[float]
     interval: Annotated[
         tuple[float, float] | list[tuple[float, float]] | None,
@@ -339,6 +365,7 @@ class ClientInfo(BaseModel):
     created_at: datetime
     updated_at: datetime
     expires_at: datetime | None
+    keep_queries_s: KeepQueries = 0
 
 
 class ClientPage(BaseModel):

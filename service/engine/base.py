@@ -112,6 +112,16 @@ class Engine(Protocol):
         """
         ...
 
+    async def features(self, model: str, queries: Array, *, share: Share = NOBODY) -> Array:
+        """Features (q, d) of queries: those of the model's encoder, or else the numbers of the inputs.
+
+        Args:
+            model: Name of the model.
+            queries: Inputs (q, *input).
+            share: The tenant and the client.
+        """
+        ...
+
     async def explain(
         self,
         model: str,

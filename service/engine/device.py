@@ -120,6 +120,14 @@ class Device:
         [whole] = self._supported([job])
         return self._familiar(whole, query)
 
+    def features(self, model: str, inputs: Array, tenant: str) -> Array:
+        """Features (n, d) of inputs (n, *input), or their numbers if the model encodes nothing."""
+        if not self.encodes(model):
+            return inputs.reshape(len(inputs), -1).astype(np.float32)
+        [features] = self.encode(model, [inputs], [tenant])
+        found: Array = features.flatten(1).float().cpu().numpy()
+        return found
+
     @torch.no_grad()
     def explain(self, job: AdaptJob, query: Tensor, contrast: Array) -> Arrays:
         """What the examples and the class names of a support set with features contribute to answers. Their sum with a

@@ -165,6 +165,38 @@ class LargeFamiliar:
         return self._size < before
 
 
+class LargeEncode:
+    """The features of queries, encoded piece by piece.
+
+    Args:
+        model: Name of the model.
+        queries: The queries (q, *input).
+        tenant: The tenant that they belong to.
+        cost: The estimated cost.
+    """
+
+    def __init__(self, model: str, queries: Array, tenant: str, cost: Cost) -> None:
+        self._model, self._left, self._tenant = model, queries, tenant
+        self._features: list[Array] = []
+        self._size = piece_size(len(queries), cost)
+        self.piece_s = cost.seconds / ceil(len(queries) / self._size)
+
+    def advance(self, device: Device) -> Array | None:
+        """Encode some queries. Returns the features of all when none are left."""
+        self._features.append(device.features(self._model, self._left[: self._size], self._tenant))
+        self._left = self._left[self._size :]
+        return None if len(self._left) else np.concatenate(self._features)
+
+    def next_is_short(self) -> bool:
+        """Every piece is short."""
+        return True
+
+    def shrink(self) -> bool:
+        """Encode half as many queries at a time."""
+        self._size, before = max(1, self._size // 2), self._size
+        return self._size < before
+
+
 class LargePredict:
     """A predict that answers its queries piece by piece.
 

@@ -11,7 +11,7 @@ from service.arrays import Array, Arrays, SupportSet
 from service.engine.base import NOBODY, Fits, Share, StateNotCached
 from service.engine.batch_queue import BatchQueue, Limits
 from service.engine.budget import LARGE_ADAPT_S, LARGE_PREDICT_S, Budget
-from service.engine.costs import Cost
+from service.engine.costs import FREE, Cost
 from service.engine.deadline import within
 from service.engine.device import Device
 from service.engine.explaining import LargeExplain, Question
@@ -20,7 +20,7 @@ from service.engine.folds import choices, folds, same_inputs
 from service.engine.jobs import Adapted, AdaptJob, Kept, PredictJob
 from service.engine.large_queue import LargeQueue
 from service.engine.learners import load, twins
-from service.engine.pieces import LargeAdapt, LargeFamiliar, LargeHeldOut, LargePredict
+from service.engine.pieces import LargeAdapt, LargeEncode, LargeFamiliar, LargeHeldOut, LargePredict
 from service.engine.state_cache import StateCache
 from service.engine.turns import Turns
 from service.errors import Diverged, TooCostly
@@ -138,6 +138,16 @@ class Worker:
                 self._keep(key, now._replace(features=features, targets=job.support.targets))
 
         large = LargeFamiliar(job, queries, cost, keep)
+        return self._large_predicts.submit(large, model, len(queries), cost, share)
+
+    async def features(self, model: str, queries: Array, *, share: Share = NOBODY) -> Array:
+        """Features (q, d) of queries. See `Engine.features`."""
+        return await within(self._settings.deadline_s, self.submit_features(model, queries, share))
+
+    def submit_features(self, model: str, queries: Array, share: Share = NOBODY) -> "asyncio.Future[Array]":
+        """Queue queries to be encoded. Raises TooCostly, Busy, Unavailable."""
+        cost = self.budget.encode(model, len(queries)) if self._adapting.encodes(model) else FREE
+        large = LargeEncode(model, queries, share[0], cost)
         return self._large_predicts.submit(large, model, len(queries), cost, share)
 
     async def explain(

@@ -100,6 +100,12 @@ class WorkerClient:
         )
         return found
 
+    async def features(self, model: str, queries: Array, *, share: Share = NOBODY) -> Array:
+        """Features (q, d) of queries."""
+        self._check_loaded(model)
+        found: Array = await self._request(lambda number: messages.Encode(number, model, queries, share))
+        return found
+
     async def explain(
         self,
         model: str,

@@ -11,7 +11,7 @@ from service.engine.base import NOBODY, Fits, Share
 from service.errors import BadRequest, Busy, DeadlineExceeded, Diverged, HandfulError, TooCostly, Unavailable
 from service.logs import RequestContext
 
-VERSION = 9
+VERSION = 10
 """Version of this protocol. Both ends must have the same version."""
 
 DTYPES = ("float32", "float64", "float16", "uint8", "int64", "bool")
@@ -85,6 +85,15 @@ class Familiar(Job):
     key: str
     queries: Array
     support: SupportSet | None
+    share: Share = NOBODY
+
+
+class Encode(Job):
+    """Encode queries. The fields are the arguments of `Engine.features`."""
+
+    id: int
+    model: str
+    queries: Array
     share: Share = NOBODY
 
 
@@ -165,7 +174,7 @@ class Failed(Message):
     detail: str
 
 
-ToWorker = Adapt | Predict | HoldOut | Familiar | Explain | Fit | Evict | Cancel
+ToWorker = Adapt | Predict | HoldOut | Familiar | Explain | Encode | Fit | Evict | Cancel
 ToApi = Hello | Heartbeat | Adapted | Answered | HeldOut | Fitting | NotCached | Failed
 
 ERRORS: dict[str, type[HandfulError]] = {

@@ -98,6 +98,9 @@ class Session:
             case messages.Familiar():
                 with self._errors_to_reply(message.id):
                     self._familiar(message)
+            case messages.Encode():
+                with self._errors_to_reply(message.id):
+                    self._encode(message)
             case messages.Explain():
                 with self._errors_to_reply(message.id):
                     self._explain(message)
@@ -140,6 +143,13 @@ class Session:
 
         how = request.queries, request.support, request.share
         self._reply_when_done(request.id, self._worker.submit_familiar(request.model, request.key, *how), reply)
+
+    def _encode(self, request: messages.Encode) -> None:
+        def reply(features: Array) -> messages.Message:
+            return messages.Answered(request.id, features)
+
+        answer = self._worker.submit_features(request.model, request.queries, request.share)
+        self._reply_when_done(request.id, answer, reply)
 
     def _explain(self, request: messages.Explain) -> None:
         def reply(found: Arrays) -> messages.Message:

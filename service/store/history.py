@@ -63,13 +63,14 @@ class Change(NamedTuple):
     record     the record of the version
     snapshot   the version as it is stored
     fresh      whether nothing that is stored stays
-    arguments  the last lists of WRITE: rows to add, rows to delete, versions to delete or to replace by a receipt
+    arguments  the last lists of WRITE: rows to add, rows to delete, versions to delete or to replace by a receipt,
+               digests of inputs whose kept queries are to be deleted, `*` for all
     """
 
     record: Record
     snapshot: bytes
     fresh: bool
-    arguments: tuple[list[Any], list[bytes], list[bytes]]
+    arguments: tuple[list[Any], list[bytes], list[bytes], list[str]]
 
 
 def next_change(client: ClientKey, draft: Draft, found: Record | None, history: History, keep: int) -> Change:
@@ -100,7 +101,15 @@ def next_change(client: ClientKey, draft: Draft, found: Record | None, history: 
     gone |= {field: receipt for field, receipt in receipts.items() if receipt != stored.versions.get(field)}
     unused = sorted({*stored.examples, *stored.inputs} - {b"%d" % row for row in used})
     rows = [part for example in added for part in (example.row, _entry(example), example.raw)]
-    return Change(record, seal(snapshot), fresh, (rows, unused, [part for each in gone.items() for part in each]))
+    versions = [part for each in gone.items() for part in each]
+    return Change(record, seal(snapshot), fresh, (rows, unused, versions, _lost(draft, record, old, fresh=fresh)))
+
+
+def _lost(draft: Draft, record: Record, old: Record | None, *, fresh: bool) -> list[str]:
+    """Digests of the inputs whose kept queries are to be deleted: those of removed examples. `*`, all, if nothing stays
+    of the client, if it asks for less time than before, or if its model takes other inputs."""
+    changed = old is None or record.keep_queries_s < old.keep_queries_s or record.input != old.input
+    return ["*"] if fresh or changed else [example.digest for example in draft.removed]
 
 
 def _place(
@@ -148,11 +157,19 @@ def _record(client: ClientKey, draft: Draft, found: Record | None, next_row: int
         expires_at=draft.expires_at,
         columns=draft.columns,
         label_names=draft.label_names,
+        keep_queries_s=_kept_for(draft, old),
         several=draft.several,
         receipt=Receipt(examples=removed, from_version=version - 1, to_version=version, removed_at=now)
         if removed
         else None,
     )
+
+
+def _kept_for(draft: Draft, old: Record | None) -> int:
+    """Seconds to keep queries. It is a setting of the client, which a version changes only if it says so."""
+    if draft.keep_queries_s is not None:
+        return draft.keep_queries_s
+    return old.keep_queries_s if old else 0
 
 
 def _snapshot(record: Record, placed: Sequence[Example], targets: list[Any]) -> Snapshot:

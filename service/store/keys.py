@@ -45,14 +45,25 @@ def past_state_key(client: ClientKey) -> str:
     return f"handful:{{{client.tenant}:{client.client_id}}}:past-state"
 
 
+def queries_key(client: ClientKey) -> str:
+    """A sorted set of the ids of kept queries. The score counts all bytes that were ever kept, up to that query. The
+    query itself is under this key, a colon and its id: the digest of the input, its form, and its bytes. It expires."""
+    return f"handful:{{{client.tenant}:{client.client_id}}}:queries"
+
+
+def query_key(client: ClientKey, query: str) -> str:
+    """One kept query. It expires."""
+    return f"{queries_key(client)}:{query}"
+
+
 def support_key(client: ClientKey) -> str:
     """The support set of a client that 0.1 wrote: a safetensors file with `inputs`, decoded, and `targets`."""
     return f"handful:{{{client.tenant}:{client.client_id}}}:support"
 
 
 def client_keys(client: ClientKey) -> list[str]:
-    """All keys of a client, in the order in which the scripts take them."""
-    named = record_key, versions_key, examples_key, inputs_key, state_key, past_state_key, support_key
+    """All keys of a client but those of kept queries, in the order in which the scripts take them."""
+    named = record_key, versions_key, examples_key, inputs_key, state_key, past_state_key, support_key, queries_key
     return [key(client) for key in named]
 
 

@@ -3,6 +3,7 @@
 import math
 
 from service.settings import Settings
+from service.store.queries import Bounds
 from service.store.quotas import Quota
 from service.store.store import Store
 
@@ -17,5 +18,6 @@ def open_store(url: str, settings: Settings) -> Store:
         answer_ttl_s=settings.answer_ttl_s,
         answer_bytes=settings.answer_bytes,
         mark_s=math.ceil(settings.deadline_s),
+        queries=Bounds(settings.keep_queries, settings.keep_queries_bytes),
         quota=Quota(**{name: getattr(settings, f"quota_{name}") for name in Quota.model_fields}),
     )

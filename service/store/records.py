@@ -61,6 +61,7 @@ class Record(BaseModel):
     `next_row` is the first row that was never used; None: the client was written by 0.1, which kept its support set
     under one key, with `support_digest`.
     `several`: an example may have several labels, or none.
+    `keep_queries_s`: how long the client's queries are kept for feedback.
     """
 
     write: str
@@ -84,6 +85,7 @@ class Record(BaseModel):
     expires_at: datetime | None
     columns: list[Any] | None = None
     label_names: bool = True
+    keep_queries_s: int = 0
     several: bool = False
     receipt: Receipt | None = None
 
@@ -165,6 +167,7 @@ class Draft(NamedTuple):
     state        None: the examples are too few to adapt to
     removed      examples that this version removes
     keep_history whether earlier versions keep them
+    keep_queries_s  seconds to keep the client's queries; None: as before, or else not at all
     ids, warnings and timings_ms are for the answer to `request`.
     """
 
@@ -188,6 +191,7 @@ class Draft(NamedTuple):
     removed: Sequence[Example] = ()
     keep_history: bool = False
     several: bool = False
+    keep_queries_s: int | None = None
 
     def answer(self, record: Record) -> Adapted:
         """The answer to the request. It is kept for a while, so it holds nothing that was learned from the examples."""

@@ -25,6 +25,21 @@ local function list(command, key, ...)  -- a value of another type stays; the ne
 end
 """
 
+QUERIES = """
+local function forget_queries(index, digests)  -- the kept queries of inputs with these digests; nil: all
+    local ids = redis.pcall('ZRANGE', index, 0, -1)
+    if ids.err or not digests then redis.call('DEL', index) end
+    for _, id in ipairs(ids) do
+        local key = index .. ':' .. id
+        local found = digests and redis.pcall('GETRANGE', key, 0, 15)
+        if type(found) ~= 'string' or digests[found] then
+            redis.call('DEL', key)
+            redis.call('ZREM', index, id)
+        end
+    end
+end
+"""
+
 ANSWERS = """
 local function now() return tonumber(redis.call('TIME')[1]) end
 local function lively(name, lock_s, kept_s)  -- the answer under a name, or the mark of a running request
@@ -60,6 +75,7 @@ IF_UNCHANGED = READ + "if (read(KEYS[1])) ~= ARGV[1] then return 0 end\n"
 WRITE_CLIENT = (
     LISTS
     + COUNTS
+    + QUERIES
     + """
 local at = 1
 local function take() at = at + 1 return ARGV[at] end
@@ -69,9 +85,10 @@ local function several()
     return found
 end
 local record, number, snapshot, fresh, state, seconds = take(), take(), take(), take() == '1', take(), take()
-local places, added, unused, gone, counts = several(), several(), several(), several(), several()
+local places, added, unused, gone = several(), several(), several(), several()
+local lost, counts = several(), several()
 local versions, examples, inputs = KEYS[2], KEYS[3], KEYS[4]
-local sizes, usage = KEYS[8 + #places / 2], KEYS[9 + #places / 2]
+local sizes, usage = KEYS[9 + #places / 2], KEYS[10 + #places / 2]
 if #counts > 0 then
     whole(sizes, usage)
     local exceeded = over(sizes, usage, counts[1], tonumber(counts[2]), tonumber(counts[3]), {unpack(counts, 4)})
@@ -98,8 +115,11 @@ end
 if #added > 0 or fresh then drop() end
 if #gone > 0 then redis.call('DEL', KEYS[6]) end
 redis.call('DEL', KEYS[7])
+local digests = {}
+for _, each in ipairs(lost) do digests[each] = true end
+if digests['*'] then forget_queries(KEYS[8]) elseif #lost > 0 then forget_queries(KEYS[8], digests) end
 if state == '' then redis.call('DEL', KEYS[5]) else redis.call('SET', KEYS[5], state, 'EX', seconds) end
-for i = 1, #places, 2 do list('ZADD', KEYS[7 + (i + 1) / 2], places[i], places[i + 1]) end
+for i = 1, #places, 2 do list('ZADD', KEYS[8 + (i + 1) / 2], places[i], places[i + 1]) end
 if #counts > 0 then count(sizes, usage, counts[1], tonumber(counts[2]), tonumber(counts[3])) end
 """
 )
@@ -108,8 +128,9 @@ WRITE = IF_UNCHANGED + WRITE_CLIENT + "return 1"
 the number of the version, and its snapshot; 1 to delete all earlier versions and rows; the state, empty for none, and
 its time to live in seconds. Then lists of values, each after its length: a score and a member for each list; row, entry
 and input of each row to write; the rows to delete; number and receipt of each version to delete, the receipt empty for
-none; the client, its examples and bytes, and the tenant's limits of clients, examples and bytes, empty for none.
-Returns 1, or 0 if the client has changed, or the quota that would be exceeded and what is used of it."""
+none; the digests of inputs whose kept queries are to be deleted, `*` for all; the client, its examples and bytes, and
+the tenant's limits of clients, examples and bytes, empty for none. Returns 1, or 0 if the client has changed, or the
+quota that would be exceeded and what is used of it."""
 
 WRITE_ONCE = (
     "local answers, times = KEYS[#KEYS - 1], KEYS[#KEYS]\n"
@@ -126,14 +147,43 @@ name, the answer, the seconds to keep it and the limit of bytes. Returns 2 if th
 KEEP_STATE = IF_UNCHANGED + "redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3]) return 1"
 """KEYS: record, state or past state. ARGV: the record that was read, the state, its time to live in seconds."""
 
+KEEP_QUERIES = (
+    IF_UNCHANGED
+    + """
+local index, seconds, most, limit = KEYS[2], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local last = redis.pcall('ZRANGE', index, -1, -1, 'WITHSCORES')
+if last.err then redis.call('DEL', index) last = {} end
+local bytes = tonumber(last[2] or 0)
+for i = 5, #ARGV, 2 do
+    bytes = bytes + #ARGV[i + 1]
+    redis.call('SET', index .. ':' .. ARGV[i], ARGV[i + 1], 'EX', seconds)
+    redis.call('ZADD', index, bytes, ARGV[i])
+end
+local function drop(ids)
+    for _, id in ipairs(ids) do
+        redis.call('DEL', index .. ':' .. id)
+        redis.call('ZREM', index, id)
+    end
+end
+drop(redis.call('ZRANGE', index, 0, -1 - most))
+drop(redis.call('ZRANGEBYSCORE', index, 0, string.format('(%.0f', bytes - limit)))
+return 1
+"""
+)
+"""KEYS: record, queries. ARGV: the record that was read; seconds to keep the queries; the most queries of the
+client, and the most bytes after one of them, beyond which the oldest are dropped; id and value of each query. Returns
+1, or 0 if the client has changed."""
+
 REMOVE = (
     LISTS
     + COUNTS
+    + QUERIES
     + IF_UNCHANGED
     + """
 redis.call('DEL', unpack(KEYS, 1, 7))
-for i = 8, #KEYS - 2 do list('ZREM', KEYS[i], ARGV[i - 6]) end
-if #KEYS > 7 then uncount(KEYS[#KEYS - 1], KEYS[#KEYS], ARGV[2]) end
+forget_queries(KEYS[8])
+for i = 9, #KEYS - 2 do list('ZREM', KEYS[i], ARGV[i - 7]) end
+if #KEYS > 8 then uncount(KEYS[#KEYS - 1], KEYS[#KEYS], ARGV[2]) end
 return 1
 """
 )
@@ -143,12 +193,14 @@ each list. Returns 1, or 0 if the client has changed."""
 FORGET = (
     LISTS
     + COUNTS
+    + QUERIES
     + READ
     + """
 local text, found = read(KEYS[1])
 redis.call('DEL', unpack(KEYS, 1, 7))
-for i = 8, #KEYS - 2 do list('ZREM', KEYS[i], ARGV[i - 7]) end
-if #KEYS > 7 then uncount(KEYS[#KEYS - 1], KEYS[#KEYS], ARGV[1]) end
+forget_queries(KEYS[8])
+for i = 9, #KEYS - 2 do list('ZREM', KEYS[i], ARGV[i - 8]) end
+if #KEYS > 8 then uncount(KEYS[#KEYS - 1], KEYS[#KEYS], ARGV[1]) end
 return found and text
 """
 )
@@ -205,7 +257,7 @@ and bytes. Returns 1, or 0 if the client has changed."""
 
 PROBE = """
 local commands = {
-    {'SET', KEYS[1], ARGV[1], 'EX', 60}, {'GET', KEYS[1]}, {'EXISTS', KEYS[1]},
+    {'SET', KEYS[1], ARGV[1], 'EX', 60}, {'GET', KEYS[1]}, {'EXISTS', KEYS[1]}, {'GETRANGE', KEYS[1], 0, 0},
     {'ZADD', KEYS[2], 0, ARGV[1]}, {'ZSCORE', KEYS[2], ARGV[1]}, {'ZRANGE', KEYS[2], 0, 0},
     {'ZCARD', KEYS[2]}, {'ZRANGEBYLEX', KEYS[2], '-', '+'}, {'ZRANGEBYSCORE', KEYS[2], 0, 0},
     {'ZREM', KEYS[2], ARGV[1]}, {'DEL', KEYS[2]}, {'TIME'},

@@ -3,11 +3,12 @@
 The examples are the truth and are kept. The state is a cache and expires.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 from redis.exceptions import ResponseError
 
-from service.arrays import Arrays
+from service.arrays import Array, Arrays
 from service.errors import CorruptRecord, NotFound, VersionGone
 from service.store import connect, redis_client
 from service.store.answers import AnsweredBefore, Answers
@@ -18,6 +19,7 @@ from service.store.key_ring import KeyRing
 from service.store.keys import client_keys, past_state_key, record_key, state_key
 from service.store.listing import Lists, every_listing
 from service.store.probe import probe
+from service.store.queries import Bounds, Queries
 from service.store.quotas import UNLIMITED, Quota, QuotaBook
 from service.store.rates import Rates
 from service.store.reading import Choose, Contents, Reader, everything, known
@@ -30,6 +32,8 @@ from service.store.usage import Usage, usage_keys
 
 CALLS = 64
 """Maximum concurrent calls to Redis; further ones wait."""
+FEW = Bounds(1000, 16 * 2**20)
+"""The queries of each client that are kept by default."""
 
 __all__ = ["AlreadyThere", "AnsweredBefore", "Store", "VersionMoved"]
 
@@ -48,6 +52,7 @@ class Store:
         answer_bytes: int = 16 * 2**20,
         mark_s: int = 30,
         quota: Quota = UNLIMITED,
+        queries: Bounds = FEW,
     ) -> None:
         """Create the client; it connects at its first use.
 
@@ -60,6 +65,7 @@ class Store:
             answer_bytes: Maximum bytes of such answers for each tenant.
             mark_s: Seconds after which such a request can be sent again if it was not answered.
             quota: What a tenant may use that has no quota of its own.
+            queries: How many queries of each client to keep.
 
         Raises:
             ValueError: The URL is not that of a Redis.
@@ -79,6 +85,7 @@ class Store:
         self._commits = Commits(self._redis, self._get, self._lists, self._answers, self.usage, state_ttl_s, versions)
         self.tenant_data = TenantData(self._redis, apart, self._lists, self.usage)
         self._reader = Reader(self._redis, self._text)
+        self._queries = Queries(self._redis, queries)
 
     async def ping(self) -> None:
         """Run every command that the service needs. The error names a refused command."""
@@ -219,6 +226,17 @@ class Store:
     def _counts(self, client: ClientKey) -> list[str]:
         """The keys of what the tenant uses, which the scripts of one server write with the client."""
         return [] if self._lists.elsewhere else usage_keys(client.tenant)
+
+    async def keep_queries(self, client: ClientKey, record: Record, ids: Sequence[str], inputs: Array) -> int:
+        """Keep the last of queries (q, *input) under ids, for as long as the record says. Returns how many were kept:
+        none if the client has changed."""
+        async with self._turn():
+            return await self._queries.keep(client, record, ids, inputs)
+
+    async def query(self, client: ClientKey, query: str) -> Array | None:
+        """A kept query (1, *input); None if it is not there."""
+        async with self._turn():
+            return await self._queries.get(client, query)
 
     async def sweep(self) -> None:
         """Remove expired clients."""

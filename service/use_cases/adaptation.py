@@ -11,9 +11,9 @@ from service.arrays import Array
 from service.cards import Card
 from service.clock import Clock
 from service.engine.base import StateNotCached
-from service.errors import Conflict, TooFewExamples
+from service.errors import Conflict, TooFewExamples, UnknownPrediction, Unprocessable
 from service.inputs.decoder import Decoder
-from service.inputs.kind import InputWarning
+from service.inputs.kind import Decoded, InputWarning
 from service.inputs.limits import check_count
 from service.inputs.prepare import check, prepare
 from service.inputs.sent import place_of
@@ -42,6 +42,8 @@ class Teaching(NamedTuple):
     label_names  whether the names of the classes may be learned from; None: as before, or else they are
     twice        whether an example that the client has is stored again
     expected     entity tags of versions that may be changed; None: any
+    keep_queries_s  seconds to keep the client's queries for feedback; None: as before
+    prediction   the id of a prediction whose kept query is the input of the only example
     """
 
     model: str | None
@@ -51,11 +53,16 @@ class Teaching(NamedTuple):
     label_names: bool | None = None
     twice: bool = False
     expected: Collection[str] | None = None
+    keep_queries_s: int | None = None
+    prediction: str | None = None
 
 
 class Answered(NamedTuple):
     """Logits (q, ways) or values (q, outputs) of queries (q, *input), and the client's record that they come from,
-    which may be that of a past version."""
+    which may be that of a past version.
+
+    `decoded` are the queries before they were prepared. `current` is the client's current record.
+    """
 
     record: Record
     card: Card
@@ -63,6 +70,8 @@ class Answered(NamedTuple):
     answers: Array
     warnings: list[InputWarning]
     timings_ms: dict[str, float]
+    decoded: Array
+    current: Record
     past: bool = False
 
     def inference(self) -> Literal["inductive", "transductive"]:
@@ -90,14 +99,17 @@ class Adaptation:
             PreconditionFailed: The client is not as expected.
         """
 
+        self._check_kept(teaching)
+
         async def learn() -> Adapted:
             return await retried(lambda: self._replace(client, teaching))
 
         return await self._idempotency.run(client.tenant, teaching.request, learn)
 
     async def append(self, client: ClientKey, teaching: Teaching) -> Adapted:
-        """Add examples to those of a client, and adapt to all of them. Raises UnknownClient, CorruptRecord, and what
-        `adapt` raises."""
+        """Add examples to those of a client, and adapt to all of them. Raises UnknownClient, CorruptRecord,
+        UnknownPrediction, and what `adapt` raises."""
+        self._check_kept(teaching)
 
         async def learn() -> Adapted:
             lock = self._appending.setdefault(client, asyncio.Lock())  # one of two concurrent appends would fail
@@ -130,7 +142,8 @@ class Adaptation:
         clock.lap("decode")
         named = record.label_names if teaching.label_names is None else teaching.label_names
         expires_at = _expiry(teaching.ttl_s) or record.expires_at
-        lesson = _lesson(card, gathered, teaching, named, expires_at, "append")._replace(extends=record)
+        change = "append" if teaching.prediction is None else "feedback"
+        lesson = _lesson(card, gathered, teaching, named, expires_at, change)._replace(extends=record)
         return await self._learning.learn(client, lesson, clock, after=record)
 
     async def _gathered(
@@ -142,11 +155,34 @@ class Adaptation:
         labels = checked_new_labels(card, record, [one.label for one in given])
         if not given:
             return known
-        fields = [place_of(one.input, f"support[{i}].input") for i, one in enumerate(given)]
-        decoded = await self._decoder.decode(card.input, [one.input for one in given], fields, client.tenant)
+        decoded = await self._decoded(client, card, teaching)
         classes, ids = card.kind == "classification", [one.id for one in given]
         gathered = await gather(known, decoded.array(), labels, ids, classes=classes, twice=teaching.twice)
         return gathered._replace(warnings=decoded.warnings + gathered.warnings)
+
+    async def _decoded(self, client: ClientKey, card: Card, teaching: Teaching) -> Decoded:
+        """The inputs of a request, or the kept query that it names. Raises UnknownPrediction."""
+        if teaching.prediction is None:
+            fields = [place_of(one.input, f"support[{i}].input") for i, one in enumerate(teaching.given)]
+            return await self._decoder.decode(card.input, [one.input for one in teaching.given], fields, client.tenant)
+        if (query := await self._store.query(client, teaching.prediction)) is None:
+            raise UnknownPrediction(
+                f"The query of prediction {teaching.prediction!r} is not kept: its time is over, newer queries took "
+                "its place, or the client does not keep queries (`keep_queries_s` of /adapt). Send its input to /adapt "
+                'with `"mode": "append"`.',
+                field="id",
+            )
+        return Decoded(query, [])
+
+    def _check_kept(self, teaching: Teaching) -> None:
+        """Refuse to keep queries for longer than the service may. Raises Unprocessable."""
+        most = self._settings.keep_queries_s
+        if (teaching.keep_queries_s or 0) > most:
+            raise Unprocessable(
+                f"keep_queries_s: {teaching.keep_queries_s} s; this service keeps queries for at most {most} s "
+                "(HANDFUL_KEEP_QUERIES_S).",
+                field="keep_queries_s",
+            )
 
     async def asked(self, client: ClientKey, version: int | None = None) -> tuple[Record, Card]:
         """The version that a predict would ask now. Raises what `predict` raises if there is nothing to ask."""
@@ -196,7 +232,7 @@ class Adaptation:
         answers = await self._ask(client, record, card, queries, past=past)
         clock.lap("predict")
         calibrated = card.for_task(len(record.classes or ()), record.examples)
-        return Answered(record, calibrated, queries, answers, warnings, clock.laps_ms, past)
+        return Answered(record, calibrated, queries, answers, warnings, clock.laps_ms, decoded.array(), current, past)
 
     async def ask_again(self, client: ClientKey, answered: Answered, queries: Array) -> Array:
         """The answers to other queries (q, *input), as the model takes them, from the same state."""
@@ -247,7 +283,7 @@ def _lesson(
 ) -> Lesson:
     return Lesson(
         card, gathered.examples, gathered.labels, gathered.form, named, expires_at, change,
-        ids=gathered.ids, warnings=gathered.warnings, request=teaching.request,
+        ids=gathered.ids, warnings=gathered.warnings, request=teaching.request, keep_queries_s=teaching.keep_queries_s,
     )  # fmt: skip
 
 

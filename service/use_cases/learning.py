@@ -34,6 +34,7 @@ class Lesson(NamedTuple):
     removed      examples that this version removes
     keep_history whether earlier versions keep them
     accepted     whether the examples were accepted before, so that they are never too costly
+    keep_queries_s  seconds to keep the client's queries; None: as before
     extends      a version whose features of the first examples are the same, if they are still cached
     kept         the places of these examples in it; None: all of them, in their order
     """
@@ -50,6 +51,7 @@ class Lesson(NamedTuple):
     request: RequestKey | None = None
     removed: Sequence[Example] = ()
     keep_history: bool = False
+    keep_queries_s: int | None = None
     accepted: bool = False
     extends: Record | None = None
     kept: Sequence[int] | None = None
@@ -139,7 +141,7 @@ class Learning:
             write, card.name, card.checkpoint, card.input.model_dump(mode="json"), classes, lesson.examples,
             targets, lesson.form, state, lesson.expires_at, lesson.named, lesson.request, lesson.ids,
             [*lesson.warnings, *warnings], dict(clock.laps_ms), columns, lesson.change, lesson.removed,
-            lesson.keep_history, several,
+            lesson.keep_history, several, lesson.keep_queries_s,
         )  # fmt: skip
 
     async def _adapt(

@@ -298,10 +298,31 @@ def test_examples_and_versions_have_calls_of_their_own(api, tmp_path):
     assert [each.name for each in tmp_path.iterdir()] == ["alice.safetensors"]
 
 
+def test_suggest_takes_inputs_without_labels(api):
+    names = ["L0", "V0", "L1", "V1", "L2"]
+    pool = [png(letter, int(shift)) for letter, shift in names]
+    with Handful(str(api.base_url)) as handful:
+        handful.adapt("alice", [])
+        found = handful.suggest("alice", pool, 2, ids=names)["suggestions"]
+        assert {each["id"][0] for each in found} == {"L", "V"}
+        assert [names[each["index"]] for each in found] == [each["id"] for each in found]
+
+
+def test_feedback_takes_the_id_of_a_prediction(api):
+    with Handful(str(api.base_url)) as handful:
+        tag = handful.adapt("alice", PAIRS, keep_queries_s=60)["etag"]
+        [prediction] = handful.predict("alice", [png("Z")])
+        assert handful.feedback("alice", prediction["id"], "Z", if_match=tag)["classes"] == ["L", "V", "Z"]
+
+
 @pytest.mark.anyio
 async def test_the_client_for_event_loops_has_the_same_calls(api):
     async with AsyncHandful(str(api.base_url)) as handful:
-        await handful.adapt("alice", PAIRS)
+        await handful.adapt("alice", PAIRS, keep_queries_s=60)
+        [prediction] = await handful.predict("alice", [png("Z")])
+        name = (await handful.feedback("alice", prediction["id"], "Z"))["ids"][0]
+        await handful.remove("alice", name)
+        assert len((await handful.suggest("alice", [png("N"), png("Z")]))["suggestions"]) == 2
         first = (await handful.examples("alice"))["examples"][0]["id"]
         assert (await handful.remove("alice", first))["receipt"]["examples"] == [first]
         file = await handful.export("alice")

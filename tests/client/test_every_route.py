@@ -37,6 +37,8 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "remove_example": lambda handful: handful.remove("alice", "e1"),
     "rename_class": lambda handful: handful.rename_class("alice", "refund", "returns"),
     "remove_class": lambda handful: handful.remove_class("alice", "refund"),
+    "give_feedback": lambda handful: handful.feedback("alice", "p1-0", "refund"),
+    "suggest": lambda handful: handful.suggest("alice", ["late"]),
     "get_quality": lambda handful: handful.quality("alice"),
     "evaluate": lambda handful: handful.evaluate("alice", [("late", "delivery")]),
     "list_versions": lambda handful: handful.versions("alice"),

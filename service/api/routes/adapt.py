@@ -6,16 +6,15 @@ from fastapi import APIRouter, Request, Response
 
 from service import errors
 from service.api.answers import adapted_response
-from service.api.bodies.uploads import documented_query, same_body
+from service.api.bodies.uploads import documented_query
 from service.api.dependencies import use_cases
-from service.api.idempotency_key import HEADER, request_key
-from service.api.parsing import THREADS
+from service.api.idempotency_key import IDEMPOTENCY_KEY, key_of
 from service.api.preconditions import IF_MATCH, if_match
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, documented, read
 from service.api.schemas import AdaptRequest, AdaptResponse, Example
 from service.api.sent_labels import sent_label
-from service.store.records import ClientKey, RequestKey
+from service.store.records import ClientKey
 from service.use_cases.adaptation import Teaching
 from service.use_cases.gathering import Given
 
@@ -47,15 +46,6 @@ FAILURES = responses(
 )
 
 
-IDEMPOTENCY_KEY = {
-    "name": HEADER,
-    "in": "header",
-    "required": False,
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-    "description": "A key that is unique to this request, for instance a UUID. A retry with the same key and body gets "
-    "the first answer and changes nothing.",
-}
-
 PARAMETERS = [IDEMPOTENCY_KEY, IF_MATCH, *documented_query(AdaptRequest, "support")]
 
 
@@ -68,11 +58,12 @@ PARAMETERS = [IDEMPOTENCY_KEY, IF_MATCH, *documented_query(AdaptRequest, "suppor
 )
 async def adapt(request: Request) -> Response:
     """Create, replace or extend a client's model from labelled examples. An answer of 200 means that it is stored."""
-    cases, key, expected = await use_cases(request), await _key(request), if_match(request)
+    cases, key, expected = await use_cases(request), await key_of(request), if_match(request)
     body = await read(request, AdaptRequest)
     given = [Given(example.input, _label(example, i), example.id) for i, example in enumerate(body.support)]
     teach = cases.adaptation.append if body.mode == "append" else cases.adaptation.adapt
     teaching = Teaching(body.model, given, body.ttl_s, key, body.use_label_names, body.keep_duplicates, expected)
+    teaching = teaching._replace(keep_queries_s=body.keep_queries_s)
     client = ClientKey(request.state.tenant, body.client_id)
     request.state.client_id = body.client_id  # for the audit log
     adapted = await teach(client, teaching)
@@ -82,8 +73,3 @@ async def adapt(request: Request) -> Response:
 
 def _label(example: Example, number: int) -> Any:
     return sent_label(example.label, example.labels, example.model_fields_set, f"support[{number}].")
-
-
-async def _key(request: Request) -> RequestKey | None:
-    values, body = request.headers.getlist(HEADER), request.state.body
-    return await THREADS.run(lambda: request_key(values, *same_body(request, body)), len(body)) if values else None

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from fastapi import APIRouter, Request, Response
 
 from service import errors
-from service.api.answers import AnswerShape, classified, labelled, regressed, shape_of, written
+from service.api.answers import AnswerShape, classified, labelled, regressed, shape_of, with_ids, written
 from service.api.bodies.uploads import documented_query, media_type
 from service.api.dependencies import UseCases, use_cases
 from service.api.lines import NDJSON
@@ -122,7 +122,9 @@ async def answer(request: Request, body: PredictRequest) -> Response:
     beside = await _beside(cases, client, answered, body)
     if body.explain:
         beside = beside._replace(why=await cases.explaining.explain(client, answered))
-    return await written(lambda: _response(answered, shape.top_k, beside), shape.size)
+    ids, warnings = await cases.feedback.keep(client, answered)
+    answered = answered._replace(warnings=answered.warnings + warnings)
+    return await written(lambda: with_ids(_response(answered, shape.top_k, beside), ids), shape.size)
 
 
 class Beside(NamedTuple):

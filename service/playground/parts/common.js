@@ -24,7 +24,7 @@ export function Field({ label, hint, children }) {
 }
 
 export const percent = (share) =>
-  `${share > 0.995 && share < 1 ? ">99" : share < 0.005 && share > 0 ? "<1" : Math.round(100 * share)} %`;
+  `${share > 0.995 && share < 1 ? ">99" : share < 0.005 && share > 0 ? "<1" : Math.round(100 * share)}\u00a0%`;
 
 /** The style of a bar. */
 export const width = (share) => ({ width: `${100 * share}%` });

@@ -95,6 +95,7 @@ def test_openapi_names_every_operation_and_resolves_every_reference(api):
     names = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
     clients = ["adapt", "forget_client", "get_client", "list_clients", "predict"]
     examples = ["list_examples", "get_example", "relabel_example", "remove_example", "rename_class", "remove_class"]
+    examples += ["give_feedback", "suggest"]
     versions = ["list_versions", "rollback", "copy_client", "move_client", "readapt", "export_client", "import_client"]
     quality = ["get_quality", "evaluate"]
     assert {*names} >= {*clients, *examples, *versions, *quality, "list_models", "get_model", "healthz", "readyz"}

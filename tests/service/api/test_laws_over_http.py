@@ -42,7 +42,7 @@ class Client:
     """What must be true of a client. A removed version is None."""
 
     def __init__(self) -> None:
-        self.version = 0
+        self.version, self.keeps = 0, False
         self.versions: dict[int, Examples | None] = {}
 
     @property
@@ -83,6 +83,9 @@ class Machine(RuleBasedStateMachine):
         self.clients: dict[str, Client] = {}
         self.turn = self.made = 0
         self.known: dict[Any, Any] = {}
+        self.kept: dict[str, dict[str, tuple[str, int]]] = {}
+        for name in NAMES:  # otherwise most operations would find no client
+            self.teach(name, [(("L", 0), "L"), (("V", 0), "V")], keeps=True)
 
     @property
     def api(self) -> httpx.Client:
@@ -105,16 +108,27 @@ class Machine(RuleBasedStateMachine):
         assert (body["version"], body["examples"]) == (client.version, len(client.examples))
         assert body["classes"] == sorted({each.label for each in client.examples})
 
+    def removed(self, name: str, examples: Examples) -> None:
+        """Kept queries with the inputs of removed examples are gone."""
+        gone = {each.drawn for each in examples}
+        self.kept[name] = {id_: each for id_, each in self.kept.get(name, {}).items() if each not in gone}
+
     def pick(self, name: str, number: int) -> Example | None:
         client = self.clients.get(name)
         return client.examples[number % len(client.examples)] if client and client.examples else None
 
-    @rule(name=names, pairs=taught)
-    def adapt(self, name, pairs):
+    @rule(name=names, pairs=taught, keeps=keeps)
+    def adapt(self, name, pairs, keeps):
+        self.teach(name, pairs, keeps=keeps)
+
+    def teach(self, name: str, pairs: list, *, keeps: bool) -> None:
         body, after = self.new(pairs, ())
-        answer = self.api.post("/adapt", json={"client_id": name, "support": body})
+        answer = self.api.post("/adapt", json={"client_id": name, "support": body, "keep_queries_s": 3600 * keeps})
         self.clients.setdefault(name, Client()).change(after)
         self.changed(name, answer)
+        self.clients[name].keeps = keeps
+        if not keeps:
+            self.kept.pop(name, None)
 
     @rule(name=names, pairs=taught)
     def append(self, name, pairs):
@@ -137,6 +151,7 @@ class Machine(RuleBasedStateMachine):
             return
         self.clients[name].remove({example.id}, keep_history)
         self.changed(name, answer)
+        self.removed(name, (example,))
         assert answer.json()["receipt"]["examples"] == [example.id]
 
     @rule(name=names, label=st.sampled_from(LABELS), keep_history=keeps)
@@ -147,8 +162,10 @@ class Machine(RuleBasedStateMachine):
         if client is None or not gone:
             assert answer.status_code == 404
             return
+        removed = tuple(each for each in client.examples if each.id in gone)
         client.remove(gone, keep_history)
         self.changed(name, answer)
+        self.removed(name, removed)
 
     @rule(name=names, number=numbers, label=st.sampled_from(LABELS))
     def relabel(self, name, number, label):
@@ -212,11 +229,46 @@ class Machine(RuleBasedStateMachine):
         self.clients.setdefault(to, Client()).change(examples)
         self.changed(to, answer)
 
+    def query(self, name: str, queried: list[tuple[str, int]]) -> None:
+        answer = self.api.post("/predict", json={"client_id": name, "inputs": [png(*each) for each in queried]})
+        if answer.status_code == 200:
+            self.answered(name, answer, queried)
+
+    def answered(self, name: str, answer: httpx.Response, queried: list[tuple[str, int]]) -> None:
+        """Predictions have ids if their queries are kept."""
+        ids = [each["id"] for each in answer.json()["predictions"] if "id" in each]
+        assert len(ids) == (len(queried) if self.clients[name].keeps else 0)
+        self.kept.setdefault(name, {}).update(zip(ids, queried, strict=False))
+
+    @rule(
+        name=names,
+        of=names,
+        queried=st.lists(drawn, min_size=1, max_size=3),
+        number=numbers,
+        label=st.sampled_from(LABELS),
+    )
+    def feedback(self, name, of, queried, number, label):
+        """Ask, and then feed back on any prediction, also on one of another client."""
+        self.query(of, queried)
+        known = list(self.kept.get(of, {})) or ["none"]
+        asked = known[number % len(known)]
+        answer = self.api.post(f"/clients/{name}/feedback", json={"id": asked, "label": label})
+        queried = self.kept.get(name, {}).get(asked)
+        if queried is None:
+            code = "unknown_prediction" if name in self.clients else "unknown_client"
+            assert (answer.status_code, answer.json()["code"]) == (404, code)
+            return
+        client, [id_] = self.clients[name], answer.json()["ids"]
+        there = any((each.drawn, each.label) == (queried, label) for each in client.examples)
+        client.change(client.examples if there else (*client.examples, Example(id_, queried, label)))
+        self.changed(name, answer)
+
     @rule(name=names)
     def forget(self, name):
         answer = self.api.delete(f"/clients/{name}")
         assert answer.status_code == (204 if name in self.clients else 404)
         self.clients.pop(name, None)
+        self.kept.pop(name, None)
 
     @rule()
     def lose_states(self):
@@ -235,6 +287,7 @@ class Machine(RuleBasedStateMachine):
         elif len({each.label for each in found}) < 2:
             assert answer.json()["code"] == "too_few_examples"
         else:
+            self.answered(name, answer, [("V", 1)])
             [predicted] = answer.json()["predictions"]
             assert predicted["probabilities"] == pytest.approx(self.expected(found), abs=1e-4)
 

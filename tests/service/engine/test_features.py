@@ -8,7 +8,10 @@ import pytest
 import torch
 
 from service.arrays import SupportSet
+from service.engine.costs import Cost
 from service.engine.device import Device
+from service.engine.jobs import AdaptJob
+from service.errors import TooCostly
 from service.settings import Settings
 from tests.service.drawings import letters
 from tests.service.engine.test_worker import Gate, images, support, together
@@ -118,3 +121,34 @@ def test_an_append_over_http_encodes_only_the_new_example(settings, redis, passe
         body |= {"support": letters("N"), "mode": "append"}
         assert api.post("/adapt", json=body).status_code == 200
     assert passes == [len(letters("N"))]
+
+
+async def test_features_of_queries_in_pieces_equal_those_in_one(zoo, monkeypatch):
+    queries = images(9, 0)
+    with working(Settings(models=zoo, feature_cache_bytes=0)) as worker:
+        whole = await worker.features(MODEL, queries)
+        expected = worker._predicting.encode(MODEL, [queries])[0].flatten(1).numpy()
+        np.testing.assert_allclose(whole, expected, rtol=1e-4, atol=1e-4)
+        monkeypatch.setattr(worker.budget, "encode", lambda *_: Cost(0.5, 0.5))
+        np.testing.assert_allclose(await worker.features(MODEL, queries), whole, rtol=1e-4, atol=1e-4)
+
+
+async def test_the_features_of_a_model_without_an_encoder_are_the_numbers_of_the_inputs(zoo):
+    queries = images(3, 0)
+    with working(Settings(models=zoo)) as worker:
+        assert np.array_equal(await worker.features("glyphs-maml", queries), queries.reshape(3, -1))
+
+
+async def test_features_that_take_too_long_are_refused_before_work(zoo, passes, monkeypatch):
+    with working(Settings(models=zoo)) as worker:
+        taught = support(2, 9, 0)
+        worker.budget.measuring = True
+        worker.budget.measure_adapt(AdaptJob(MODEL, "", taught), 1.0)
+        worker.budget.measure_adapt(
+            AdaptJob(MODEL, "", taught, worker._adapting.encode(MODEL, [taught.inputs])[0]), 0.1
+        )
+        monkeypatch.setattr(worker.budget, "_limit_s", 0.1)
+        passes.clear()
+        with pytest.raises(TooCostly, match="Send fewer inputs"):
+            await worker.features(MODEL, images(9, 0))
+        assert passes == []

@@ -117,6 +117,15 @@ async def test_examples_are_left_out_and_compared_over_the_socket(socket, worker
         assert (await engine.familiar("glyphs", "nobody", images(1, 1), taught)).shape == (1,)
 
 
+@pytest.mark.parametrize("name", ["glyphs", "glyphs-maml"])
+async def test_features_come_over_the_socket(socket, worker, digests, name):
+    async with listening(socket, worker, digests), connected(socket, digests) as engine:
+        found = await engine.features(name, images(3, 1))
+        assert np.array_equal(found, await worker.features(name, images(3, 1)))
+        assert found.shape == (3, found.size // 3)
+        assert found.dtype == np.float32
+
+
 async def test_answers_are_explained_over_the_socket(socket, worker, digests):
     async with listening(socket, worker, digests), connected(socket, digests) as engine:
         contrast = np.array([[1, -1]], np.float32)

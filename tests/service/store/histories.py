@@ -15,17 +15,19 @@ Labelled = tuple[tuple[int, int], ...]
 
 
 class Client(NamedTuple):
-    """What the service must know: the version, the examples, and those of earlier versions; None: a removal took it."""
+    """What the service must know: the version, the examples, those of earlier versions (None: a removal took it), and
+    the kept queries."""
 
     version: int
     examples: Labelled
     past: tuple[Labelled | None, ...] = ()
+    kept: frozenset[int] = frozenset()
 
     def next(self, examples: Labelled, without: int | None = None) -> "Client":
         """The client after a change; earlier versions with the example `without` are gone."""
         past = (*self.past, self.examples)
         kept = tuple(None if each is None or without in dict(each) else each for each in past)
-        return Client(self.version + 1, examples, kept)
+        return Client(self.version + 1, examples, kept, self.kept)
 
     def at(self, version: int) -> "Labelled | str":
         """The examples of a version, or the refusal."""
@@ -98,6 +100,16 @@ def _rolled_back(state: Client, version: int) -> tuple[State, object]:
     return (state, found) if isinstance(found, str) else _changed(state.next(found))
 
 
+def _kept(state: Client, number: int) -> tuple[State, object]:
+    return state._replace(kept=state.kept | {number}), True
+
+
+def _fed_back(state: Client, number: int) -> tuple[State, object]:
+    if number not in state.kept:
+        return state, "unknown_prediction"
+    return _changed(state.next((*state.examples, (number, number))))
+
+
 def _shown(state: Client, _: int) -> tuple[State, object]:
     return state, (state.version, len(state.examples))
 
@@ -113,6 +125,8 @@ STEPS: dict[str, Callable[[Client, int], tuple[State, object]]] = {
     "remove": _removed,
     "relabel": _relabelled,
     "rollback": _rolled_back,
+    "keep": _kept,
+    "feedback": _fed_back,
 }
 
 

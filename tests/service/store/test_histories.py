@@ -21,6 +21,7 @@ def history(*operations: tuple) -> list[Operation]:
         history(
             ("adapt", 7, 1, 0, 1), ("relabel", 7, 2, 2, 3), ("rollback", 1, 3, 4, 5), ("predict", 0, (3, (7,)), 6, 7)
         ),
+        history(("adapt", 7, 1, 0, 1), ("keep", 8, True, 2, 3), ("feedback", 8, 2, 4, 5), ("get", 0, (2, 2), 6, 7)),
     ],
 )
 def test_a_history_that_some_order_explains_is_accepted(operations):
@@ -38,6 +39,14 @@ def test_a_history_that_some_order_explains_is_accepted(operations):
         history(("adapt", 7, IN_DOUBT, 0, 1), ("get", 0, (1, 1), 2, 3), ("get", 0, None, 4, 5)),
         history(("adapt", 7, 1, 0, 1), ("remove", 7, 2, 2, 3), ("predict version", 1, (1, (7,)), 4, 5)),
         history(("adapt", 7, 1, 0, 1), ("relabel", 7, 2, 2, 3), ("predict", 0, (2, (7,)), 4, 5)),
+        history(("adapt", 7, 1, 0, 1), ("keep", 8, True, 2, 3), ("feedback", 8, "unknown_prediction", 4, 5)),
+        history(
+            ("adapt", 7, 1, 0, 1),
+            ("keep", 8, True, 2, 3),
+            ("delete", 0, True, 4, 5),
+            ("adapt", 9, 1, 6, 7),
+            ("feedback", 8, 2, 8, 9),
+        ),
     ],
 )
 def test_a_history_that_no_order_explains_is_found(operations):

@@ -11,7 +11,15 @@ from itertools import count
 
 import pytest
 
-from service.errors import Contended, TooFewExamples, UnknownClient, UnknownExample, UnknownVersion, VersionGone
+from service.errors import (
+    Contended,
+    TooFewExamples,
+    UnknownClient,
+    UnknownExample,
+    UnknownPrediction,
+    UnknownVersion,
+    VersionGone,
+)
 from service.inputs.decoder import Decoder
 from service.settings import Settings
 from service.store.checksums import parse_record
@@ -20,6 +28,7 @@ from service.store.records import Adapted, ClientKey, Record, RequestKey
 from service.store.store import Store
 from service.use_cases.adaptation import Adaptation
 from service.use_cases.editing import Editing
+from service.use_cases.feedback import Feedback
 from service.use_cases.learning import Learning
 from service.use_cases.versioning import Versioning
 from tests.service.redises import EITHER
@@ -33,7 +42,7 @@ ALICE = ClientKey("acme", "alice")
 SEEDS = 25
 CALLERS, CALLS = 6, 5
 NAMES = ["adapt", "append", "append", "retried append", "predict", "delete", "get", "list"]
-NAMES += ["remove", "remove", "relabel", "predict version", "rollback"]
+NAMES += ["remove", "remove", "relabel", "predict version", "rollback", "feedback", "feedback"]
 OF_EXAMPLES, OF_VERSIONS = ("remove", "relabel"), ("predict version", "rollback")
 IN_A_CLUSTER = [name for name in NAMES if name != "list"]
 """The list of clients lies in another slot there, and is repaired when it is read."""
@@ -46,12 +55,15 @@ class Caller:
         self, learning: Learning, chance: random.Random, clock: count, history: list[Operation], *, breaks: bool
     ) -> None:
         self._clients, self._edits = Adaptation(learning, Decoder(Settings())), Editing(learning)
-        self._versions = Versioning(learning)
+        self._versions, self._feedback = Versioning(learning), Feedback(self._clients, learning.store)
         self._chance, self._clock, self._history = chance, clock, history
         self._breaks = breaks
 
     async def run(self, names: list[str]) -> None:
         for name in names:
+            if name == "feedback":
+                await self._give_feedback()
+                continue
             began = next(self._clock)
             number = self._number(name, began)
             result: object = None
@@ -60,6 +72,26 @@ class Caller:
             kind = "append" if "append" in name else name
             if result is not Contended:  # nothing was changed
                 self._history.append(Operation(kind, number, result, began, next(self._clock)))
+
+    async def _give_feedback(self) -> None:
+        """Ask with a new number, and teach the number as its label."""
+        number = next(self._clock)
+        with suppress(UnknownClient, TooFewExamples, Contended):
+            answered = await self._clients.predict(ALICE, [[float(number)]])
+            ids, _ = await self._feedback.keep(ALICE, answered)
+            if ids:
+                self._history.append(Operation("keep", number, True, number, next(self._clock)))
+                await self._feed_back(ids[0], number)
+
+    async def _feed_back(self, prediction: str, number: int) -> None:
+        began, result = next(self._clock), None
+        try:
+            result = (await self._feedback.give(ALICE, prediction, [float(number)])).record.version
+        except UnknownPrediction as refused:
+            result = refused.code
+        except UnknownClient:
+            pass
+        self._history.append(Operation("feedback", number, result, began, next(self._clock)))
 
     def _number(self, name: str, new: int) -> int:
         """The example or the version of a request."""
@@ -71,7 +103,9 @@ class Caller:
         pair = [([example], [float(example)], f"e{example}")]
         try:
             if name == "adapt":
-                return (await self._clients.adapt(ALICE, teaching("echo", pair, None))).record.version
+                return (
+                    await self._clients.adapt(ALICE, teaching("echo", pair, None, keep_queries_s=60))
+                ).record.version
             if name == "append":
                 return (await self._clients.append(ALICE, teaching(None, pair, None))).record.version
             if name == "retried append":

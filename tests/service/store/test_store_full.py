@@ -158,6 +158,18 @@ def test_a_full_redis_refuses_adapts_and_answers_predicts(settings, redis, serve
         assert adapt(api, "another").status_code == 200
 
 
+def test_a_full_redis_keeps_no_queries_and_answers_predicts(settings, redis, server, worker):
+    with serving(settings.model_copy(update={"redis_url": url_of(server)}), worker) as api:
+        taught = {"client_id": "alice", "model": "glyphs", "support": letters("LV"), "keep_queries_s": 60}
+        api.post("/adapt", json=taught).raise_for_status()
+        redis.config_set("maxmemory", 1)
+        answer = api.post("/predict", json={"client_id": "alice", "inputs": [png("L")]}).raise_for_status().json()
+        assert "id" not in answer["predictions"][0]
+        assert [each["code"] for each in answer["warnings"]] == ["not_kept"]
+        redis.config_set("maxmemory", 0)
+        assert predict(api, "alice")[0]["id"]
+
+
 def test_the_service_works_after_redis_was_emptied(api, redis_url):
     adapt(api, "alice")
     with Redis.from_url(redis_url) as lost:

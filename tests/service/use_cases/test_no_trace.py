@@ -99,6 +99,24 @@ def test_a_removal_leaves_no_trace_in_redis(api, redis, server, change):
         assert api.get("/clients/alice").json()["version"] == 4
 
 
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_removal_leaves_no_trace_of_kept_queries_either(api, redis, server, change):
+    teach(api, rows(COMMON), "replace")
+    api.post("/adapt", json={"client_id": "alice", "support": [], "mode": "append", "keep_queries_s": 3600})
+    asked = [ROW["input"], {"text": "another query", "n": 1}]
+    answer = api.post("/predict", json={"client_id": "alice", "inputs": asked}).raise_for_status().json()
+    given = {"id": answer["predictions"][0]["id"], "label": "refund"}
+    name = api.post("/clients/alice/feedback", json=given).raise_for_status().json()["ids"][0]
+    assert SECRET.encode() in dump(redis)
+    if change == "example":
+        api.delete(f"/clients/alice/examples/{name}").raise_for_status()
+    else:
+        CHANGES[change](api).raise_for_status()
+    assert SECRET.encode() not in dump(redis)
+    assert SECRET.encode() not in files(redis, server)
+    assert (b"another query" in dump(redis)) == (change != "client")
+
+
 def test_a_removal_with_its_history_keeps_it_for_earlier_versions_only(api, redis):
     teach(api, rows(COMMON), "replace")
     teach(api, [ROW])
