@@ -61,6 +61,8 @@ def examples(call: Call) -> Iterator[Any]:
     yield from [*schema.get("examples", ()), *([body["example"]] if "example" in body else ())]
 
 
+FROM_ANSWERS = {"/clients/{client_id}/feedback": "unknown_prediction"}
+"""Calls with an id that only an answer gives, and the code of their error for another id."""
 SERVED = (None, *MODELS)
 WITH_EXAMPLES = [(call, each) for call in CALLS for each in examples(call) if each.get("model") in SERVED]
 
@@ -94,4 +96,5 @@ def test_the_example_of_a_call_works_as_it_stands(api, call, example):
     names = re.findall(r"{(\w+)}", call.path)
     paths = [call.path.format(**dict(zip(names, each, strict=True))) for each in product(*map(values.get, names))]
     answers = [api.request(call.method.upper(), path, json=example) for path in paths]
-    assert any(answer.is_success for answer in answers), [answer.text for answer in answers]
+    found = [answer.json().get("code", "success") for answer in answers]
+    assert {"success", FROM_ANSWERS.get(call.path)} & set(found), [answer.text for answer in answers]
