@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from importlib.metadata import version
 
@@ -12,15 +11,19 @@ from starlette.middleware.cors import CORSMiddleware
 
 from service import metrics
 from service.api import docs_page, playground, problem_details
-from service.api.auth import tenants
+from service.api.audit_requests import AuditRequests
+from service.api.auth import OPEN_TENANT, Guard
 from service.api.dependencies import UseCases
+from service.api.key_cache import KeyCache
 from service.api.memory_budget import MemoryBudget, ReleaseMemory
 from service.api.middleware import Normalize, RequestMetrics, SendInPieces
 from service.api.origins import OriginGuard
+from service.api.rate_headers import RateHeaders
 from service.api.readiness import Readiness
 from service.api.request_context import RequestLog
 from service.api.routes import (
     adapt,
+    admin,
     clients,
     examples,
     feedback,
@@ -30,24 +33,31 @@ from service.api.routes import (
     predict,
     quality,
     suggest,
+    tenants,
     transfer,
+    usage,
     versions,
 )
 from service.api.telemetry import telemetry
+from service.audit import AuditLog
 from service.cards import Catalogue
 from service.engine.base import Engine
 from service.errors import Unavailable
 from service.inputs.decoder import Decoder
 from service.settings import Settings
-from service.store.queries import Bounds
+from service.store.open_store import open_store
 from service.store.store import Store
 from service.use_cases.adaptation import Adaptation
 from service.use_cases.editing import Editing
 from service.use_cases.explaining import Explaining
 from service.use_cases.feedback import Feedback
 from service.use_cases.judging import Judging
+from service.use_cases.keys import Keys
 from service.use_cases.learning import Learning
+from service.use_cases.limits import Limits
+from service.use_cases.metering import Metering
 from service.use_cases.suggesting import Suggesting
+from service.use_cases.tenants import Tenants
 from service.use_cases.transfer import Transfer
 from service.use_cases.versioning import Versioning
 
@@ -65,6 +75,11 @@ ROUTERS = (
     quality.bodies,
     transfer.router,
     transfer.bodies,
+    admin.router,
+    admin.bodies,
+    tenants.router,
+    tenants.bodies,
+    usage.router,
     models.router,
     health.router,
     inference_protocol.router,
@@ -89,30 +104,27 @@ def create_app(
         UnknownModel: The default model is not in the catalogue.
         ValueError: The URL is not that of a Redis.
     """
-    store = _store(redis_url, settings)
+    store = open_store(redis_url, settings)
     default = catalogue[settings.default_model]
+    audit = None if settings.audit_log is None else AuditLog(settings.audit_log)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(store.close)
+            if audit is not None:
+                stack.callback(audit.close)
             decoder = Decoder(settings)
             stack.push_async_callback(decoder.close)
             entered = await stack.enter_async_context(engine)
-            sweeping = asyncio.create_task(_sweep(store, tenants(settings.api_keys)))
-            stack.callback(sweeping.cancel)
-            learning = Learning(catalogue, entered, store, settings)
-            adaptation = Adaptation(learning, decoder)
-            app.state.use_cases = UseCases(
-                adaptation,
-                Editing(learning),
-                Versioning(learning),
-                Transfer(learning, decoder),
-                Judging(learning),
-                Feedback(adaptation, store),
-                Suggesting(learning, adaptation, decoder),
-                Explaining(learning, adaptation),
-            )
+            keys = KeyCache(store.keys)
+            stack.push_async_callback(keys.close)
+            app.state.guard = Guard(settings, keys)
+            app.state.metering = Metering(store.quotas, store.rates, entered, named=settings.tenant_metrics)
+            stack.push_async_callback(app.state.metering.flush)
+            for work in (_sweep(store, settings), app.state.metering.report()):
+                stack.callback(asyncio.create_task(work).cancel)
+            app.state.use_cases = _use_cases(Learning(catalogue, entered, store, settings), decoder)
             app.state.readiness = Readiness(store, entered, default, decoder)
             await _wait_for_worker(entered)
             yield
@@ -133,27 +145,33 @@ def create_app(
     if settings.playground:
         app.include_router(playground.router)
     problem_details.install(app)
-    _add_middleware(app, settings)
+    _add_middleware(app, settings, audit)
     return app
 
 
-def _store(url: str, settings: Settings) -> Store:
-    return Store(
-        url,
-        timeout_s=settings.redis_timeout_s,
-        state_ttl_s=settings.state_ttl_s,
-        versions=settings.versions,
-        answer_ttl_s=settings.answer_ttl_s,
-        answer_bytes=settings.answer_bytes,
-        mark_s=math.ceil(settings.deadline_s),
-        queries=Bounds(settings.keep_queries, settings.keep_queries_bytes),
+def _use_cases(learning: Learning, decoder: Decoder) -> UseCases:
+    store, settings, engine = learning.store, learning.settings, learning.engine
+    adaptation = Adaptation(learning, decoder)
+    return UseCases(
+        adaptation,
+        Editing(learning),
+        Versioning(learning),
+        Transfer(learning, decoder),
+        Judging(learning),
+        Feedback(adaptation, store),
+        Suggesting(learning, adaptation, decoder),
+        Explaining(learning, adaptation),
+        Keys(store),
+        Tenants(store, {OPEN_TENANT, *settings.api_keys}, engine.evict),
+        Limits(learning.catalogue, engine, store, settings),
     )
 
 
-def _add_middleware(app: FastAPI, settings: Settings) -> None:
+def _add_middleware(app: FastAPI, settings: Settings, audit: AuditLog | None) -> None:
     """Add the middleware. The last one is the outermost."""
     total = max(settings.max_body_bytes_in_flight, 2 * settings.max_body_bytes)
-    app.add_middleware(ReleaseMemory, budget=MemoryBudget(total, len(settings.api_keys)))
+    app.add_middleware(ReleaseMemory, budget=MemoryBudget(total, several=settings.several_tenants))
+    app.add_middleware(RateHeaders)
     app.add_middleware(OriginGuard, settings=settings)
     if settings.cors_origins:
         app.add_middleware(
@@ -170,8 +188,10 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
                 "X-Request-Id",
                 "traceparent",
             ],
-            expose_headers=["ETag", "Retry-After", "X-Request-Id"],
+            expose_headers=["ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id"],
         )
+    if audit is not None:
+        app.add_middleware(AuditRequests, log=audit)
     app.add_middleware(SendInPieces)
     app.add_middleware(RequestMetrics)
     app.add_middleware(RequestLog, logs_all=settings.log_requests)
@@ -186,11 +206,14 @@ async def _wait_for_worker(engine: Engine) -> None:
                 await asyncio.sleep(0.02)
 
 
-async def _sweep(store: Store, tenants: Sequence[str]) -> None:
+async def _sweep(store: Store, settings: Settings) -> None:
     while True:
         try:
             await store.sweep()
+            tenants = {OPEN_TENANT, *settings.api_keys, *await store.keys.tenants()}
             metrics.clients.set(sum([await store.count(tenant) for tenant in tenants]))
+            for tenant in tenants:
+                await store.tenant_data.recount(tenant)
         except Unavailable:
             log.warning("expired clients were not removed or counted: the store is away; next try in %d s", SWEEP_S)
         except Exception:

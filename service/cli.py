@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
+from service import operator_commands
 from service.cards import Card, Catalogue
 from service.environment import PREFIX
 from service.errors import HandfulError
@@ -255,6 +256,9 @@ def _run_client(arguments: list[str], name: str) -> None:
     except ModuleNotFoundError as error:
         raise ValueError(f"{name} needs {error.name}: pip install 'handful-client[cli]'") from None
     commands(args=arguments, prog_name=name)
+
+
+operator_commands.add_to(app)
 
 
 def main() -> None:

@@ -4,8 +4,11 @@
     ├── BadRequest 400          the request cannot be read
     ├── Unauthorized 401        no API key, an unknown one, or two different ones
     ├── Forbidden 403           a browser sends it from another site
+    ├── MissingScope 403        the API key may not do this
+    ├── QuotaExceeded 403       the tenant may not have more clients or examples
     ├── NotFound 404
     │   ├── UnknownModel
+    │   ├── UnknownKey          there is no API key of this id
     │   ├── UnknownClient       never adapted, forgotten, expired or of another tenant; the answer is the same
     │   ├── UnknownExample      the client has no example with this id
     │   ├── UnknownClass        the client has no class with this label
@@ -28,11 +31,14 @@
     │   ├── KeyReused           the idempotency key came with another body before
     │   └── Diverged            the state or the answer is not finite
     ├── Busy 429                the queue is full; no work was done
+    ├── RateExceeded 429        the tenant has sent too many requests, or used the device too much
+    ├── TooManyWrongKeys 429    the address has sent too many unknown API keys
     ├── HeadTooLarge 431        the URL, headers and trailers are over the limit
     ├── Unavailable 503         Redis or the device worker is away
     │   ├── Overloaded          the bodies in flight take all the memory that is allowed
     │   └── StoreFull           Redis has no memory left
-    └── DeadlineExceeded 504    waited too long; nothing was changed
+    ├── DeadlineExceeded 504    waited too long; nothing was changed
+    └── StorageExceeded 507     the tenant may not store more bytes
 
 Each class carries its HTTP status and a stable `code`. One handler turns them into problem+json (RFC 9457).
 """
@@ -47,11 +53,20 @@ class HandfulError(Exception):
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal"
     title: ClassVar[str] = "The service failed"
-    retry_after_s: ClassVar[int | None] = None
+    retry_after_s: int | None = None
 
-    def __init__(self, detail: str, *, field: str | None = None, receipt: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        detail: str,
+        *,
+        field: str | None = None,
+        receipt: dict[str, Any] | None = None,
+        retry_after_s: int | None = None,
+    ) -> None:
         super().__init__(detail)
         self.detail, self.field, self.receipt = detail, field, receipt
+        if retry_after_s is not None:
+            self.retry_after_s = retry_after_s
 
 
 class BadRequest(HandfulError):
@@ -72,6 +87,18 @@ class Forbidden(HandfulError):
     status, code, title = 403, "forbidden", "Not allowed from this site"
 
 
+class MissingScope(HandfulError):
+    """The API key lacks the scope that the call needs."""
+
+    status, code, title = 403, "missing_scope", "The API key may not do this"
+
+
+class QuotaExceeded(HandfulError):
+    """The tenant may not have more clients or examples. Nothing was changed."""
+
+    status, code, title = 403, "quota_exceeded", "The quota is used up"
+
+
 class NotFound(HandfulError):
     """There is nothing at this path."""
 
@@ -82,6 +109,12 @@ class UnknownModel(NotFound):
     """No model of that name is served."""
 
     code, title = "unknown_model", "Unknown model"
+
+
+class UnknownKey(NotFound):
+    """There is no API key of this id."""
+
+    code, title = "unknown_key", "Unknown API key"
 
 
 class UnknownClient(NotFound):
@@ -216,6 +249,18 @@ class Busy(HandfulError):
     status, code, title, retry_after_s = 429, "busy", "Too many requests are waiting", 1
 
 
+class RateExceeded(HandfulError):
+    """The tenant has sent too many requests, or used the device too much. No work was done."""
+
+    status, code, title, retry_after_s = 429, "rate_exceeded", "Too many requests", 1
+
+
+class TooManyWrongKeys(HandfulError):
+    """The address has sent too many unknown API keys. Known ones are still accepted from it."""
+
+    status, code, title, retry_after_s = 429, "too_many_wrong_keys", "Too many unknown API keys", 10
+
+
 class HeadTooLarge(HandfulError):
     """The URL, headers and trailers are over the limit."""
 
@@ -244,3 +289,9 @@ class DeadlineExceeded(HandfulError):
     """The request waited longer than the deadline."""
 
     status, code, title, retry_after_s = 504, "deadline_exceeded", "Waited too long", 1
+
+
+class StorageExceeded(HandfulError):
+    """The tenant may not store more bytes. Nothing was changed."""
+
+    status, code, title = 507, "storage_exceeded", "The quota of bytes is used up"

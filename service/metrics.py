@@ -1,4 +1,4 @@
-"""Metrics for Prometheus. Clients and tenants are never labels."""
+"""Metrics for Prometheus. Clients are never labels, and tenants only with HANDFUL_TENANT_METRICS."""
 
 import os
 
@@ -18,6 +18,10 @@ device_memory_bytes = Gauge(
     "Bytes of accelerator memory that torch has reserved.",
     multiprocess_mode="livesum",
 )
+tenant_requests = Counter("handful_tenant_requests", "Requests with a known tenant.", ["tenant"])
+tenant_device_seconds = Counter("handful_tenant_device_seconds", "Seconds of the device.", ["tenant"])
+refused_rates = Counter("handful_refused_rates", "Requests over the rate of their tenant.", ["quota"])
+wrong_keys = Counter("handful_wrong_keys", "Requests with an unknown API key.")
 clients = Gauge("handful_clients", "Stored clients of all tenants.", multiprocess_mode="livemostrecent")
 states_rebuilt = Counter("handful_states_rebuilt", "States rebuilt from their support sets.")
 decoders_ended = Counter("handful_decoders_ended", "Image decoders that were ended or crashed.", ["reason"])

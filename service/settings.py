@@ -2,9 +2,9 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from service.environment import PREFIX, Environment
@@ -27,6 +27,9 @@ def _short_enough(path: Path) -> Path:
 
 
 SocketPath = Annotated[Path, AfterValidator(_short_enough)]
+
+
+QUOTAS = "handful quotas sets others for single tenants."
 
 
 class Settings(BaseSettings):
@@ -61,12 +64,44 @@ class Settings(BaseSettings):
     )
     api_keys: dict[Tenant, Sha256] = Field(
         {},
-        description="SHA-256 (hex) of each tenant's API key, as a JSON object. Empty: one tenant without a key.",
+        description="SHA-256 (hex) of each tenant's API key, as a JSON object. They are valid beside those of "
+        "handful keys create. With neither there is one tenant, which needs no key.",
+    )
+    auth: Literal["auto", "keys"] = Field(
+        "auto",
+        description="keys: every request needs an API key, even if there is none yet. auto: the same as soon as "
+        "`api_keys` has a key, or one was made by handful keys create.",
+    )
+    wrong_keys: int = Field(
+        20,
+        ge=1,
+        description="Unknown API keys that an address may send at once; further ones are answered 429, but for one "
+        "every two seconds. Known keys are never refused for them.",
     )
     open: bool = Field(
         False,
-        description="Accept requests from other machines without a key, because a proxy in front authenticates them.",
+        description="Accept requests from other machines without a key, because a proxy in front authenticates them. "
+        "It does not lift `auth`.",
     )
+
+    quota_clients: int | None = Field(None, ge=0, description="Clients of a tenant. None: no limit. " + QUOTAS)
+    quota_examples: int | None = Field(None, ge=0, description="Examples of all clients of a tenant.")
+    quota_bytes: int | None = Field(None, ge=0, description="Bytes of the inputs that a tenant stores.")
+    quota_requests_per_s: float | None = Field(None, gt=0, description="Requests per second of a tenant.")
+    quota_burst: int | None = Field(
+        None, ge=1, description="Requests at once of a tenant; by default those of one second."
+    )
+    quota_device_s_per_min: float | None = Field(
+        None, gt=0, description="Seconds of the device per minute of a tenant, over all replicas."
+    )
+    audit_log: str | None = Field(
+        None, description="File for the audit log, in JSON lines, or stdout. None: there is none."
+    )
+    tenant_metrics: bool = Field(
+        False, description="Whether /metrics shows what each tenant uses, by its name. /metrics needs no key."
+    )
+    tls_cert: Path | None = Field(None, description="File of the TLS certificate chain of the API, in PEM.")
+    tls_key: Path | None = Field(None, description="File of its private key, in PEM.")
 
     models: Path = Field(ZOO, description="Folder of the checkpoints and cards to serve.")
     own_models: Path = Field(
@@ -85,6 +120,12 @@ class Settings(BaseSettings):
     )
     redis_timeout_s: float = Field(2.0, gt=0, description="Seconds to wait for Redis before answering 503.")
     store_dir: Path = Field(Path("data"), description="Folder of the embedded Valkey's append-only file.")
+    store_bytes: int = Field(
+        2**30,
+        ge=2**23,
+        description="Memory that the embedded Valkey may use. It evicts states first; when only examples are left, "
+        "adapts are refused with 503 `store_full`.",
+    )
     state_ttl_s: int = Field(
         7 * 24 * 3600, ge=1, description="Seconds that an unused state stays in Redis. A later predict rebuilds it."
     )
@@ -229,6 +270,17 @@ class Settings(BaseSettings):
         ge=784,
         description="Maximum pixels of all images of a request, each padded to a square. Checked before decoding.",
     )
+
+    @model_validator(mode="after")
+    def _whole_tls(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("HANDFUL_TLS_CERT and HANDFUL_TLS_KEY belong together: set both or neither")
+        return self
+
+    @property
+    def several_tenants(self) -> bool:
+        """Whether no tenant may use everything that the others need."""
+        return self.auth == "keys" or len(self.api_keys) > 1
 
     def weights(self, model: str) -> Path:
         """The checkpoint of a model, in `models` or else in `own_models`."""

@@ -7,6 +7,7 @@ They need scikit-learn: pip install 'handful-client[sklearn]'. The address and t
 HANDFUL_KEY. A fitted estimator holds the id of its client and no key, so it can be pickled and copied.
 """
 
+import atexit
 import os
 import uuid
 from functools import lru_cache
@@ -191,4 +192,6 @@ def _labels(inputs: Any, y: Any) -> NDArray[Any]:
 @lru_cache(maxsize=8)
 def _connection(url: str, api_key: str | None, timeout_s: float, process: int) -> Handful:
     """The connections of this process to a service. Estimators share them and hold none, so they can be copied."""
-    return Handful(url, api_key=api_key, timeout_s=timeout_s)
+    handful = Handful(url, api_key=api_key, timeout_s=timeout_s)
+    atexit.register(handful.close)
+    return handful

@@ -9,19 +9,25 @@ from typing import Annotated, NamedTuple
 from fastapi import Depends, Path, Request
 from fastapi.security import APIKeyHeader, HTTPBearer
 
-from service.api.auth import tenant_of
+from service.api.auth import Guard
 from service.api.schemas import CLIENT_ID
 from service.cards import Catalogue
-from service.settings import Settings
 from service.store.records import ClientKey
 from service.use_cases.adaptation import Adaptation
 from service.use_cases.editing import Editing
 from service.use_cases.explaining import Explaining
 from service.use_cases.feedback import Feedback
 from service.use_cases.judging import Judging
+from service.use_cases.keys import Keys
+from service.use_cases.limits import Limits
+from service.use_cases.metering import Metering, check
 from service.use_cases.suggesting import Suggesting
+from service.use_cases.tenants import Tenants
 from service.use_cases.transfer import Transfer
 from service.use_cases.versioning import Versioning
+
+UNCOUNTED = ("/admin", "/usage", "/limits")
+"""Paths of calls that no rate limits: they say what a tenant may do, and change it."""
 
 
 class UseCases(NamedTuple):
@@ -35,6 +41,9 @@ class UseCases(NamedTuple):
     feedback: Feedback
     suggesting: Suggesting
     explaining: Explaining
+    keys: Keys
+    tenants: Tenants
+    limits: Limits
 
 
 async def use_cases(request: Request) -> UseCases:
@@ -49,9 +58,17 @@ async def _catalogue(request: Request) -> Catalogue:
 
 
 async def tenant(request: Request) -> str:
-    """The tenant of the request. Raises Unauthorized."""
-    settings: Settings = request.app.state.settings
-    return tenant_of(request, settings.api_keys)
+    """The tenant of the request, if its key has the scope of the route and its rate allows another request.
+
+    Raises the errors of `Guard.admit`, and RateExceeded.
+    """
+    guard: Guard = request.app.state.guard
+    access = await guard.admit(request)
+    if not request.scope["route"].path.startswith(UNCOUNTED):
+        metering: Metering = request.app.state.metering
+        request.state.taken = await metering.admit(access.tenant)
+        check(request.state.taken)
+    return access.tenant
 
 
 Cases = Annotated[UseCases, Depends(use_cases)]

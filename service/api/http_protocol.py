@@ -22,7 +22,9 @@ UPGRADE_HEADERS = (b"connection", b"upgrade", b"http2-settings")
 
 
 def server_config(app: ASGIApp, settings: Settings, **options: Any) -> uvicorn.Config:
-    """The configuration of uvicorn."""
+    """The configuration of uvicorn. Raises OSError for a certificate or key that cannot be read."""
+    if settings.tls_cert is not None:
+        options |= {"ssl_certfile": settings.tls_cert, "ssl_keyfile": settings.tls_key}
     logs = {"log_config": None} if settings.log_format == "json" else {}  # uvicorn's own loggers write text
     return uvicorn.Config(app, http=protocol_of(settings), ws="none", access_log=False, **(logs | options))
 

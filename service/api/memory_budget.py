@@ -12,11 +12,11 @@ class MemoryBudget:
 
     Args:
         total: Maximum bytes of all requests.
-        tenants: Number of tenants. If there are several, each may hold half of the total.
+        several: Whether there are several tenants. Then each may hold half of the total.
     """
 
-    def __init__(self, total: int, tenants: int) -> None:
-        self._total, self._share = total, total if tenants < 2 else total // 2
+    def __init__(self, total: int, *, several: bool) -> None:
+        self._total, self._share = total, total // 2 if several else total
         self._held: Counter[str] = Counter()
         self.held = 0
 

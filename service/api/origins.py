@@ -21,7 +21,7 @@ class OriginGuard:
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app, self._settings = app, settings
-        keyless = not settings.api_keys and not settings.open
+        keyless = not settings.api_keys and not settings.open and settings.auth != "keys"
         self._checks_host = bool(settings.allowed_hosts or keyless) and ANY not in settings.allowed_hosts
         own = (settings.host, settings.published_host or "", "localhost")
         self._hosts = {name.lower() for name in (*settings.allowed_hosts, *own)}

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
+from service.api.admin_schemas import NewKeyRequest, QuotaRequest, RotateRequest
 from service.api.client_schemas import (
     CopyRequest,
     EvaluateRequest,
@@ -26,7 +27,22 @@ from service.api.client_schemas import (
 )
 from service.api.inference_protocol.schemas import InferenceError, InferRequest
 from service.api.schemas import AdaptRequest, PredictRequest, Problem
-from service.errors import BadRequest, Forbidden, HandfulError, HeadTooLarge, TooSlow, Unauthorized, Unprocessable
+from service.errors import (
+    BadRequest,
+    Forbidden,
+    HandfulError,
+    HeadTooLarge,
+    MissingScope,
+    QuotaExceeded,
+    RateExceeded,
+    StorageExceeded,
+    StoreFull,
+    TooManyWrongKeys,
+    TooSlow,
+    Unauthorized,
+    Unavailable,
+    Unprocessable,
+)
 from service.store.records import Receipt
 
 METHODS = ("GET", "POST", "PATCH", "DELETE")
@@ -46,6 +62,9 @@ DOCUMENTED: list[tuple[type[BaseModel], JsonSchemaMode]] = [
     (MoveRequest, "validation"),
     (CopyRequest, "validation"),
     (EvaluateRequest, "validation"),
+    (NewKeyRequest, "validation"),
+    (RotateRequest, "validation"),
+    (QuotaRequest, "validation"),
     (FeedbackRequest, "validation"),
     (SuggestRequest, "validation"),
     (InferRequest, "validation"),
@@ -57,6 +76,10 @@ DOCUMENTED: list[tuple[type[BaseModel], JsonSchemaMode]] = [
 
 ANYWHERE: tuple[type[HandfulError], ...] = (BadRequest, Forbidden, HeadTooLarge)
 """Errors that every route may answer with."""
+WITH_KEY: tuple[type[HandfulError], ...] = (MissingScope, TooManyWrongKeys, RateExceeded, Unavailable)
+"""Errors that every route may answer with that needs a key."""
+STORING: tuple[type[HandfulError], ...] = (QuotaExceeded, StorageExceeded)
+"""Errors that every route may answer with that stores something."""
 
 
 def install(app: FastAPI) -> None:
@@ -77,10 +100,13 @@ def install(app: FastAPI) -> None:
 
 
 def responses(*errors: type[HandfulError]) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route that may answer with these errors. Errors of every route are added."""
+    """The `responses` of a route that may answer with these errors. Errors of every route, and of every
+    route that needs a key or stores something, are added."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     by_status: dict[int, list[type[HandfulError]]] = {}
-    for error in dict.fromkeys((*errors, *ANYWHERE)):
+    keyed = WITH_KEY if Unauthorized in errors else ()
+    storing = STORING if StoreFull in errors else ()
+    for error in dict.fromkeys((*errors, *keyed, *storing, *ANYWHERE)):
         by_status.setdefault(error.status, []).append(error)
     return {
         status: {"description": "; ".join(f"`{each.code}`: {each.title}" for each in group), "content": content}

@@ -1,7 +1,7 @@
 """The interface of an engine. Imports no torch, because API processes use it."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from service.arrays import Array, Arrays, SupportSet
 
@@ -9,6 +9,15 @@ Share = tuple[str, str]
 """The tenant and the client that a job is for. Tenants share the device fairly, and so do the clients of a tenant."""
 NOBODY: Share = ("", "")
 """The service itself."""
+
+
+class Fits(NamedTuple):
+    """The largest jobs of a model that are accepted now, by the measured costs, and the seconds that they take."""
+
+    examples: int
+    adapt_s: float
+    inputs: int
+    predict_s: float
 
 
 class StateNotCached(Exception):
@@ -153,4 +162,19 @@ class Engine(Protocol):
 
     def alive(self) -> bool:
         """Whether a worker runs and has warmed up."""
+        ...
+
+    def spent(self) -> dict[str, float]:
+        """Seconds of the device that each tenant has used since the last call."""
+        ...
+
+    async def fits(self, model: str, ways: int, examples: int, inputs: int) -> Fits:
+        """The largest jobs that are accepted now.
+
+        Args:
+            model: Name of the model.
+            ways: Classes of a support set.
+            examples: Most examples to consider.
+            inputs: Most inputs of a predict to consider.
+        """
         ...

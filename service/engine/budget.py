@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from math import ceil
 
 from models.learner import Learner
+from service.engine.base import Fits
 from service.engine.costs import Cost, Curve, Terms, adapt_terms, most_that_fits, predict_terms
 from service.engine.jobs import AdaptJob, PredictJob
 from service.errors import TooCostly
@@ -25,6 +26,7 @@ class Budget:
         self._adapts = {name: Curve() for name in learners}
         self._predicts = {name: Curve() for name in learners}
         self._memory = {name: Curve() for name in learners}
+        self._numbers = dict.fromkeys(learners, 0)
         self.measuring = False
 
     def adapt(self, job: AdaptJob, *, limited: bool = True) -> Cost:
@@ -134,6 +136,26 @@ class Budget:
             )
         return Cost(seconds, seconds)
 
+    def fits(self, model: str, ways: int, examples: int, inputs: int) -> Fits:
+        """The largest adapt and the largest predict that are accepted. See `Engine.fits`."""
+        learner, memory = self._learners[model], self._memory[model]
+
+        def adapt_s(count: int) -> float:
+            return self._adapts[model].total(adapt_terms(count, count, min(ways, count)))
+
+        def predict_s(count: int) -> float:
+            crowded = learner.max_examples is not None
+            terms = predict_terms(count, self._numbers[model], together=learner.transductive, crowded=crowded)
+            return self._predicts[model].total(terms)
+
+        def size(count: int) -> float:
+            return memory.total(adapt_terms(count, count, min(ways, count)))
+
+        most = most_that_fits(adapt_s, examples + 1, self._limit_s)
+        most = min(most, most_that_fits(size, examples + 1, self._limit_bytes))
+        asked = most_that_fits(predict_s, inputs + 1, self._limit_s)
+        return Fits(most, adapt_s(most), asked, predict_s(asked))
+
     def fit_together(self, job: AdaptJob, most: int) -> int:
         """How many adapts of a support set, at most `most`, fit into the memory of a job at a time; at least one."""
         size = self._memory[job.model].total(_terms_of(job))
@@ -147,6 +169,7 @@ class Budget:
     def measure_predict(self, job: PredictJob, seconds: float) -> None:
         """Learn from a predict that ran alone."""
         if self.measuring:
+            self._numbers[job.model] = sum(value.numel() for value in job.state.values())
             self._predicts[job.model].measure(self._predict_terms(job, len(job.queries)), seconds)
 
     def measure_memory(self, job: AdaptJob, size: int) -> None:

@@ -22,6 +22,7 @@ class Turns:
         self._small: Counter[str] = Counter()
         self._large: Counter[str] = Counter()
         self._used: dict[str, float] = {}
+        self._spent: dict[str, float] = {}
         self._closed = False
 
     def enter(self, tenant: str, *, large: bool = False) -> None:
@@ -55,7 +56,14 @@ class Turns:
         """Count processor time that a tenant has used."""
         with self._changed:
             self._used[tenant] = self._used.get(tenant, 0.0) + seconds
+            self._spent[tenant] = self._spent.get(tenant, 0.0) + seconds
             self._changed.notify_all()
+
+    def spent(self) -> dict[str, float]:
+        """The processor time that each tenant has used since the last call."""
+        with self._changed:
+            spent, self._spent = self._spent, {}
+        return {tenant: seconds for tenant, seconds in spent.items() if tenant and seconds > 0}
 
     def wait(self, tenant: str, stop: Callable[[], bool]) -> None:
         """Wait until it is the turn of a large job of a tenant, or until it shall stop."""

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from service import metrics
 from service.arrays import Array, Arrays, SupportSet
-from service.engine.base import NOBODY, Share, StateNotCached
+from service.engine.base import NOBODY, Fits, Share, StateNotCached
 from service.engine.batch_queue import BatchQueue, Limits
 from service.engine.budget import LARGE_ADAPT_S, LARGE_PREDICT_S, Budget
 from service.engine.costs import FREE, Cost
@@ -238,6 +238,14 @@ class Worker:
     def evict(self, key: str) -> None:
         """Remove a state from the cache."""
         self._cache.evict(key)
+
+    def spent(self) -> dict[str, float]:
+        """Processor time that each tenant has used since the last call."""
+        return self._turns.spent()
+
+    async def fits(self, model: str, ways: int, examples: int, inputs: int) -> Fits:
+        """The largest jobs that are accepted now. See `Engine.fits`."""
+        return self.budget.fits(model, ways, examples, inputs)
 
     def measure(self) -> None:
         """Update the gauges and drop old features. Called once a second, since it costs more than a small job."""

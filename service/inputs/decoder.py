@@ -23,7 +23,7 @@ class Decoder:
 
     def __init__(self, settings: Settings) -> None:
         self._limits = Limits(settings.max_image_pixels)
-        share = settings.decoders if len(settings.api_keys) < 2 else max(1, settings.decoders - 1)
+        share = max(1, settings.decoders - 1) if settings.several_tenants else settings.decoders
         self._pool = DecoderPool(settings.decoders, share, self._limits, settings.decode_cpu_s, settings.deadline_s)
 
     async def decode(self, kind: InputKind, raw: Sequence[Any], fields: Sequence[str], tenant: str) -> Decoded:

@@ -3,13 +3,14 @@
 import asyncio
 import itertools
 import logging
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
 
 from service.arrays import Array, Arrays, SupportSet
-from service.engine.base import NOBODY, Share, StateNotCached
+from service.engine.base import NOBODY, Fits, Share, StateNotCached
 from service.engine.deadline import within
 from service.errors import Unavailable
 from service.ipc import messages
@@ -53,6 +54,7 @@ class WorkerClient:
         self._accepted = self._refused = False
         self._loaded: Collection[str] = models.keys()
         self._last_heard = 0.0
+        self._spent: defaultdict[str, float] = defaultdict(float)
 
     async def adapt(
         self,
@@ -125,6 +127,17 @@ class WorkerClient:
     def evict(self, key: str) -> None:
         """Remove a state from the worker's cache."""
         self._send(messages.Evict(key))
+
+    async def fits(self, model: str, ways: int, examples: int, inputs: int) -> Fits:
+        """The largest jobs that are accepted now. See `Engine.fits`."""
+        self._check_loaded(model)
+        fits: Fits = await self._request(lambda number: messages.Fit(number, model, ways, examples, inputs))
+        return fits
+
+    def spent(self) -> dict[str, float]:
+        """Seconds of the device that each tenant has used, as the worker told this process since the last call."""
+        spent, self._spent = self._spent, defaultdict(float)
+        return dict(spent)
 
     def alive(self) -> bool:
         """Whether the worker is connected and has warmed up."""
@@ -206,6 +219,8 @@ class WorkerClient:
             case messages.Hello():
                 self._check(message)
             case messages.Heartbeat():
+                for tenant, seconds in message.spent.items():
+                    self._spent[tenant] += seconds
                 self._set_ready(self._accepted and message.ready)
             case messages.Adapted():
                 self._settle(message.id, message.state)
@@ -213,6 +228,8 @@ class WorkerClient:
                 self._settle(message.id, message.answers)
             case messages.HeldOut():
                 self._settle(message.id, message.found)
+            case messages.Fitting():
+                self._settle(message.id, message.fits)
             case messages.NotCached():
                 self._settle(message.id, StateNotCached())
             case messages.Failed():

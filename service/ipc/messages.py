@@ -7,11 +7,11 @@ import msgspec
 import numpy as np
 
 from service.arrays import TEXT, Array, Arrays, SupportSet, pack_texts, unpack_texts
-from service.engine.base import NOBODY, Share
+from service.engine.base import NOBODY, Fits, Share
 from service.errors import BadRequest, Busy, DeadlineExceeded, Diverged, HandfulError, TooCostly, Unavailable
 from service.logs import RequestContext
 
-VERSION = 9
+VERSION = 10
 """Version of this protocol. Both ends must have the same version."""
 
 DTYPES = ("float32", "float64", "float16", "uint8", "int64", "bool")
@@ -30,9 +30,11 @@ class Hello(Message):
 
 
 class Heartbeat(Message):
-    """The worker is alive; `ready` once it has warmed up."""
+    """The worker is alive; `ready` once it has warmed up. `spent` is what tenants have used of the device, in seconds,
+    and is told to one API process only."""
 
     ready: bool
+    spent: dict[str, float] = {}
 
 
 class Job(Message, kw_only=True):
@@ -108,6 +110,16 @@ class Explain(Job):
     share: Share = NOBODY
 
 
+class Fit(Job):
+    """Tell the largest jobs that are accepted now. The fields are the arguments of `Engine.fits`."""
+
+    id: int
+    model: str
+    ways: int
+    examples: int
+    inputs: int
+
+
 class Evict(Message):
     """Remove a state from the cache."""
 
@@ -141,6 +153,13 @@ class HeldOut(Message):
     found: Arrays
 
 
+class Fitting(Message):
+    """The largest jobs that are accepted now."""
+
+    id: int
+    fits: Fits
+
+
 class NotCached(Message):
     """The state is not cached. The API process must send it along."""
 
@@ -155,8 +174,8 @@ class Failed(Message):
     detail: str
 
 
-ToWorker = Adapt | Predict | HoldOut | Familiar | Explain | Encode | Evict | Cancel
-ToApi = Hello | Heartbeat | Adapted | Answered | HeldOut | NotCached | Failed
+ToWorker = Adapt | Predict | HoldOut | Familiar | Explain | Encode | Fit | Evict | Cancel
+ToApi = Hello | Heartbeat | Adapted | Answered | HeldOut | Fitting | NotCached | Failed
 
 ERRORS: dict[str, type[HandfulError]] = {
     kind.code: kind for kind in (BadRequest, Busy, DeadlineExceeded, Diverged, TooCostly, Unavailable)

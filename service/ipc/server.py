@@ -48,11 +48,18 @@ class WorkerServer:
         while True:
             self.worker.measure()
             self._send_heartbeat()
+            self._send_spent()
             await asyncio.sleep(HEARTBEAT_S)
 
     def _send_heartbeat(self) -> None:
         for session in self.sessions:
             session.connection.send(self.heartbeat())
+
+    def _send_spent(self) -> None:
+        """Tell one API process what tenants have used, so that it is counted once."""
+        session = next(iter(self.sessions), None)
+        if session is not None and (spent := self.worker.spent()):
+            session.connection.send(messages.Heartbeat(self.heartbeat().ready, spent))
 
 
 class Session:
@@ -97,6 +104,9 @@ class Session:
             case messages.Explain():
                 with self._errors_to_reply(message.id):
                     self._explain(message)
+            case messages.Fit():
+                with self._errors_to_reply(message.id):
+                    self._fit(message)
             case messages.Evict():
                 self._worker.evict(message.key)
             case messages.Cancel() if message.id in self._pending:
@@ -147,6 +157,10 @@ class Session:
 
         asked = request.queries, request.contrast, request.support, request.parts, request.share
         self._reply_when_done(request.id, self._worker.submit_explain(request.model, request.key, *asked), reply)
+
+    def _fit(self, request: messages.Fit) -> None:
+        fits = self._worker.budget.fits(request.model, request.ways, request.examples, request.inputs)
+        self.connection.send(messages.Fitting(request.id, fits))
 
     def _reply_when_done(
         self, request_id: int, answer: "asyncio.Future[Any]", reply: Callable[[Any], messages.Message]

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -63,9 +64,9 @@ async def _serve(settings: Settings, listening: socket.socket) -> None:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
         url = settings.redis_url
         if url is None:
-            url = await stack.enter_async_context(embedded_valkey(settings.store_dir))
+            url = await stack.enter_async_context(embedded_valkey(settings.store_dir, settings.store_bytes))
         workers, apis = children(settings.model_copy(update={"redis_url": url}), folder, listening)
-        announcing = asyncio.create_task(_announce(_address(listening), ready))
+        announcing = asyncio.create_task(_announce(_address(listening, settings), ready))
         stack.callback(announcing.cancel)
         await _run([*workers, *apis], [apis, workers], stopped, ready)
 
@@ -129,7 +130,11 @@ def _stop_signal() -> asyncio.Event:
 
 async def _announce(address: str, ready: asyncio.Event) -> None:
     """Log the address as soon as the service is ready."""
-    async with httpx.AsyncClient(base_url=address, timeout=None, trust_env=False) as client:  # never through a proxy
+    own: dict[str, Any] = {
+        "trust_env": False,
+        "verify": False,
+    }  # never through a proxy; the certificate has another name
+    async with httpx.AsyncClient(base_url=address, timeout=None, **own) as client:
         while not ready.is_set():
             with suppress(httpx.TransportError):
                 if (await client.get("/readyz")).is_success:
@@ -138,8 +143,9 @@ async def _announce(address: str, ready: asyncio.Event) -> None:
     log.info("Handful is ready on %s", address)
 
 
-def _address(listening: socket.socket) -> str:
+def _address(listening: socket.socket, settings: Settings) -> str:
     """An address at which this machine reaches the socket."""
     host, port = listening.getsockname()[:2]
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+    scheme = "http" if settings.tls_cert is None else "https"
+    return f"{scheme}://[{reachable}]:{port}" if ":" in reachable else f"{scheme}://{reachable}:{port}"

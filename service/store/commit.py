@@ -21,6 +21,7 @@ from service.store.records import Blob, ClientKey, Draft, Record, StateKey, unex
 from service.store.redis_client import is_other_type
 from service.store.retries import no_retry
 from service.store.scripts import WRITE, WRITE_ONCE
+from service.store.usage import Usage, usage_keys
 
 THREADS = Executor("commit")
 
@@ -58,10 +59,11 @@ class Commits:
         get: Callable[[str], Awaitable[Blob]],
         lists: Lists,
         answers: Answers,
+        usage: Usage,
         state_ttl_s: int,
         keep: int,
     ) -> None:
-        self._redis, self._get, self._lists, self._answers = redis, get, lists, answers
+        self._redis, self._get, self._lists, self._answers, self._usage = redis, get, lists, answers, usage
         self._state_ttl_s, self._keep = state_ttl_s, keep
 
     async def write(self, client: ClientKey, draft: Draft, after: Record | None, *, new: bool = False) -> Record:
@@ -71,12 +73,17 @@ class Commits:
             VersionMoved: `after` is given and is no longer the client's version.
             AlreadyThere: `new` is set and the client exists.
             AnsweredBefore: The request of the draft was carried out before.
+            QuotaExceeded, StorageExceeded: The tenant may not store so much.
+            Unauthorized: The tenant was deleted.
         """
         version = _version(client, draft)
         if not self._lists.elsewhere:
             return await self._write(version, after, new=new)
         await self._lists.add(client, draft.expires_at)  # first: a full Redis then refuses before anything is written
-        record = await self._write(version, after, new=new)
+        try:
+            record = await self._write(version, after, new=new)
+        finally:
+            await self._usage.count_again(client)
         if not await self._lists.has(client, record.expires_at):  # a concurrent list or sweep has removed it
             await self._lists.add(client, record.expires_at)
         if draft.request is not None:
@@ -87,6 +94,8 @@ class Commits:
         while True:
             text = await self._text(version.client)
             change = await self._next(version, _readable(text), after, new=new)
+            if self._lists.elsewhere:
+                await self._usage.count(version.client, change.record)
             done = await self._try(version, text, change)
             if done == WRITTEN:
                 return change.record
@@ -138,19 +147,23 @@ class Commits:
         client, draft, record = version.client, version.draft, change.record
         listed = [] if self._lists.elsewhere else listings(client, record.expires_at)
         places = [value for each in listed for value in (each.score, each.member)]
-        keys = [*client_keys(client), *(each.key for each in listed)]
+        apart = self._lists.elsewhere
+        counted = [] if apart else usage_keys(client.tenant)
+        counts = [] if apart else await self._usage.arguments(client, record)
+        keys = [*client_keys(client), *(each.key for each in listed), *counted]
         lean = record.model_copy(update={"receipt": None})  # every predict reads it, and a receipt may be long
         values = text, seal(lean), record.version, change.snapshot, int(change.fresh), version.state
         arguments: list[Any] = [*values, record.seconds_left(self._state_ttl_s)]
-        for several in (places, *change.arguments):
+        for several in (places, *change.arguments, counts):
             arguments += [len(several), *several]
         script = WRITE
-        if draft.request is not None and not self._lists.elsewhere:
+        if draft.request is not None and not apart:
             script = WRITE_ONCE
             keys += answers.keys(client.tenant)
             arguments += self._answers.arguments(draft.request, draft.answer(record))
         with no_retry():
-            return int(await self._redis.eval(script, len(keys), *keys, *arguments))
+            done = await self._redis.eval(script, len(keys), *keys, *arguments)
+        return await self._usage.checked(client.tenant, done)
 
 
 def _readable(text: bytes) -> Record | None:

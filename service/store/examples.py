@@ -40,12 +40,13 @@ class Example(NamedTuple):
 
 
 class Entry(BaseModel):
-    """What is stored of an example beside its input."""
+    """What is stored of an example beside its input. `size` is the bytes of that."""
 
     row: int
     id: str
     created_at: datetime
     input: str
+    size: int = 0
 
 
 def digest(value: bytes) -> str:

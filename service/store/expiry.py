@@ -16,6 +16,8 @@ from service.store.listing import Lists, every_listing
 from service.store.records import Blob, ClientKey
 from service.store.redis_client import is_other_type
 from service.store.scripts import REMOVE, UNLIST_DUE
+from service.store.tenant_scripts import UNCOUNT
+from service.store.usage import usage_keys
 
 
 class Sweep:
@@ -57,10 +59,12 @@ class Sweep:
     async def _remove(self, client: ClientKey, text: Blob) -> bool:
         """Remove a client if its record is still `text`. Returns whether it was removed."""
         lists = [] if self._lists.elsewhere else every_listing(client)
-        keys = [*client_keys(client), *(each.key for each in lists)]
+        counts = [] if self._lists.elsewhere else usage_keys(client.tenant)
+        keys = [*client_keys(client), *(each.key for each in lists), *counts]
         done = await self._redis.eval(REMOVE, len(keys), *keys, text or "", *(each.member for each in lists))
         if done and self._lists.elsewhere:
             await self._lists.remove(client)
+            await self._redis.eval(UNCOUNT, 2, *usage_keys(client.tenant), client.client_id)
         return bool(done)
 
 

@@ -87,11 +87,14 @@ def next_change(client: ClientKey, draft: Draft, found: Record | None, history: 
     fresh = old is None or old.next_row is None or not history.readable
     stored, first = (EMPTY, 0) if fresh or old is None else (history, old.next_row or 0)
     examples = [example._replace(row=None) for example in draft.examples] if fresh else draft.examples
-    placed, added, next_row = _place(examples, stored.entries(), first)
+    entries = stored.entries()
+    placed, added, next_row = _place(examples, entries, first)
     record = _record(client, draft, found, next_row)
     snapshot = _snapshot(record, placed, draft.targets)
     kept = _kept(stored, record, draft, keep, old_form=old is not None and old.next_row is None)
     used = {row for version in [snapshot, *kept.values()] for row in _rows(version)}
+    sizes = {entry.row: entry.size for entry in entries.values()} | {each.row: len(each.raw) for each in placed}
+    record.bytes = sum(sizes.get(row, 0) for row in used)
     known = {b"%d" % number: version for number, version in kept.items()}
     gone = {field: b"" for field in stored.versions if field not in known}
     receipts = {field: seal(each) for field, each in known.items() if isinstance(each, Gone)}
@@ -201,4 +204,8 @@ def _readable(text: Blob, number: int) -> Snapshot | Gone | None:
 
 def _entry(example: Example) -> bytes:
     assert example.row is not None
-    return seal(Entry(row=example.row, id=example.id, created_at=example.created_at, input=example.digest))
+    return seal(
+        Entry(
+            row=example.row, id=example.id, created_at=example.created_at, input=example.digest, size=len(example.raw)
+        )
+    )

@@ -72,6 +72,27 @@ def index_key(tenant: str) -> str:
     return f"handful:{{{tenant}}}:clients"
 
 
+def sizes_key(tenant: str) -> str:
+    """A hash from the ids of the tenant's clients to their examples and bytes, as "12 9408"."""
+    return f"handful:{{{tenant}}}:sizes"
+
+
+def usage_key(tenant: str) -> str:
+    """A hash: the sums of `sizes_key`. The field `closed` says that the tenant was deleted; then the hash expires."""
+    return f"handful:{{{tenant}}}:usage"
+
+
+def rate_key(tenant: str) -> str:
+    """A hash: the tokens of a tenant that are left for requests and seconds of the device, and since when. It
+    expires."""
+    return f"handful:{{{tenant}}}:rate"
+
+
+def days_key(tenant: str) -> str:
+    """A hash: requests and seconds of the device by day, under "2026-11-25 requests" and "2026-11-25 device_s"."""
+    return f"handful:{{{tenant}}}:days"
+
+
 def answers_key(tenant: str) -> str:
     """A hash from idempotency keys to answers. The field "" holds their total size in bytes. It expires."""
     return f"handful:{{{tenant}}}:answers"
@@ -81,6 +102,24 @@ def answer_times_key(tenant: str) -> str:
     """A sorted set of the same idempotency keys. Scores are the times of writing, in seconds since 1970. It expires."""
     return f"handful:{{{tenant}}}:answer-times"
 
+
+def rest_keys(tenant: str) -> list[str]:
+    """All keys of a tenant that are left when it has no clients, but for `usage_key`."""
+    of_tenant = index_key, sizes_key, rate_key, days_key, answers_key, answer_times_key
+    return [key(tenant) for key in of_tenant]
+
+
+KEYS_KEY = "handful:{.keys}:keys"
+"""A hash from the ids of API keys to sealed `ApiKey`s, as JSON. The field "" says that keys are asked for."""
+
+QUOTAS_KEY = "handful:{.keys}:quotas"
+"""A hash from tenants to what differs from the default quota, as sealed JSON."""
+
+KEYS_USED_KEY = "handful:{.keys}:used"
+"""A hash from the ids of API keys to the times of their last use, in seconds since 1970."""
+
+TENANTS_KEY = "handful:{.keys}:tenants"
+"""A set of the names of the tenants that have or had a key here."""
 
 EXPIRIES_KEY = "handful:expiries"
 """A sorted set of `tenant:client` for clients with a time to live. Scores are expiries in seconds since 1970."""

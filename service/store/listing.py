@@ -112,6 +112,15 @@ class Lists:
             if record is not None:
                 await self.add(client, record.expires_at)
 
+    async def ids(self, tenant: str, limit: int, after: str = "") -> list[str]:
+        """Up to `limit` ids of a tenant after `after`. Entries that are no ids are removed."""
+        start = b"(" + after.encode() if after else b"-"
+        found = await self._list("zrangebylex", index_key(tenant), start, "+", start=0, num=limit)
+        clients = [_client(tenant, each) for each in found]
+        for each in [member for member, client in zip(found, clients, strict=True) if client is None]:
+            await self._list("zrem", index_key(tenant), each)
+        return [client.client_id for client in clients if client is not None]
+
     async def page(self, tenant: str, *, after: str, limit: int) -> list[Record]:
         """Up to `limit` clients with ids after `after`, sorted by id, without corrupt ones."""
         found: list[Record] = []

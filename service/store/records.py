@@ -57,6 +57,7 @@ class Record(BaseModel):
     `write` is unique to each write. It distinguishes a version from the same version of a deleted client with the same
     id. `replaces` is the previous `write`; its state is no longer needed. `request` is the id of the request with an
     idempotency key. `columns` is what the input kind learned of the examples. `input` is the input kind of the model.
+    `bytes` are those of the inputs that the kept versions need.
     `next_row` is the first row that was never used; None: the client was written by 0.1, which kept its support set
     under one key, with `support_digest`.
     `several`: an example may have several labels, or none.
@@ -68,6 +69,7 @@ class Record(BaseModel):
     support_digest: str | None = None
     request: str | None = None
     next_row: int | None = None
+    bytes: int = 0
 
     client_id: str
     model: str

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from redis.asyncio.cluster import RedisCluster
 from redis.exceptions import OutOfMemoryError, RedisClusterException, RedisError, ResponseError
@@ -36,11 +37,16 @@ def is_other_type(error: ResponseError) -> bool:
     return str(error).startswith("WRONGTYPE")
 
 
+async def reply(call: Any) -> Any:
+    """A reply of redis-py, whose types also cover its blocking client."""
+    return await call
+
+
 class Turns:
     """Limits concurrent calls, and turns exceptions of redis-py into errors of the service."""
 
-    def __init__(self, count: int, timeout_s: float) -> None:
-        self._free, self._timeout_s = asyncio.Semaphore(count), timeout_s
+    def __init__(self, client: Client, count: int, timeout_s: float) -> None:
+        self._client, self._free, self._timeout_s = client, asyncio.Semaphore(count), timeout_s
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
@@ -55,7 +61,8 @@ class Turns:
         except OutOfMemoryError as error:
             log.error("Redis is full: %s", error)
             raise StoreFull(
-                "The store is full. Nothing was changed. DELETE clients, or give Redis more memory."
+                f"The store is full{await self._fullness()}. Nothing was changed. DELETE clients, or give Redis more "
+                "memory (HANDFUL_STORE_BYTES, or its maxmemory)."
             ) from error
         except ResponseError as error:
             log.error("Redis refused a command: %s: %s", type(error).__name__, error)
@@ -63,3 +70,13 @@ class Turns:
         except FAILURES as error:
             log.warning("Redis failed: %s: %s", type(error).__name__, error)
             raise Unavailable(f"The store does not answer ({type(error).__name__}). Try again.") from error
+
+    async def _fullness(self) -> str:
+        """The memory that Redis uses and its limit, for an error; empty if it cannot say."""
+        if isinstance(self._client, RedisCluster):
+            return ""
+        try:
+            memory = await self._client.info("memory")
+            return f": it uses {int(memory['used_memory'])} of {int(memory['maxmemory'])} bytes"
+        except (*FAILURES, KeyError, ValueError):
+            return ""

@@ -4,6 +4,8 @@ On one server, a script that writes a client also writes the lists and the answe
 in other slots, and separate commands write them.
 """
 
+from service.store.tenant_scripts import COUNTS
+
 READ = """
 local function read(key)  -- the text, empty for a value of another type; and whether the key exists
     local found = redis.pcall('GET', key)
@@ -72,6 +74,7 @@ IF_UNCHANGED = READ + "if (read(KEYS[1])) ~= ARGV[1] then return 0 end\n"
 
 WRITE_CLIENT = (
     LISTS
+    + COUNTS
     + QUERIES
     + """
 local at = 1
@@ -82,8 +85,15 @@ local function several()
     return found
 end
 local record, number, snapshot, fresh, state, seconds = take(), take(), take(), take() == '1', take(), take()
-local places, added, unused, gone, lost = several(), several(), several(), several(), several()
+local places, added, unused, gone = several(), several(), several(), several()
+local lost, counts = several(), several()
 local versions, examples, inputs = KEYS[2], KEYS[3], KEYS[4]
+local sizes, usage = KEYS[9 + #places / 2], KEYS[10 + #places / 2]
+if #counts > 0 then
+    whole(sizes, usage)
+    local exceeded = over(sizes, usage, counts[1], tonumber(counts[2]), tonumber(counts[3]), {unpack(counts, 4)})
+    if exceeded then return exceeded end
+end
 local function drop()
     for _, row in ipairs(unused) do
         redis.call('HDEL', inputs, row)
@@ -110,14 +120,17 @@ for _, each in ipairs(lost) do digests[each] = true end
 if digests['*'] then forget_queries(KEYS[8]) elseif #lost > 0 then forget_queries(KEYS[8], digests) end
 if state == '' then redis.call('DEL', KEYS[5]) else redis.call('SET', KEYS[5], state, 'EX', seconds) end
 for i = 1, #places, 2 do list('ZADD', KEYS[8 + (i + 1) / 2], places[i], places[i + 1]) end
+if #counts > 0 then count(sizes, usage, counts[1], tonumber(counts[2]), tonumber(counts[3])) end
 """
 )
 WRITE = IF_UNCHANGED + WRITE_CLIENT + "return 1"
-"""KEYS: those of the client, lists. ARGV: the record that was read; the record to write; the number of the version, and
-its snapshot; 1 to delete all earlier versions and rows; the state, empty for none, and its time to live in seconds.
-Then lists of values, each after its length: a score and a member for each list; row, entry and input of each row to
-write; the rows to delete; number and receipt of each version to delete, the receipt empty for none; the digests of
-inputs whose kept queries are to be deleted, `*` for all. Returns 1, or 0 if the client has changed."""
+"""KEYS: those of the client, lists, sizes and usage of the tenant. ARGV: the record that was read; the record to write;
+the number of the version, and its snapshot; 1 to delete all earlier versions and rows; the state, empty for none, and
+its time to live in seconds. Then lists of values, each after its length: a score and a member for each list; row, entry
+and input of each row to write; the rows to delete; number and receipt of each version to delete, the receipt empty for
+none; the digests of inputs whose kept queries are to be deleted, `*` for all; the client, its examples and bytes, and
+the tenant's limits of clients, examples and bytes, empty for none. Returns 1, or 0 if the client has changed, or the
+quota that would be exceeded and what is used of it."""
 
 WRITE_ONCE = (
     "local answers, times = KEYS[#KEYS - 1], KEYS[#KEYS]\n"
@@ -163,27 +176,31 @@ client, and the most bytes after one of them, beyond which the oldest are droppe
 
 REMOVE = (
     LISTS
+    + COUNTS
     + QUERIES
     + IF_UNCHANGED
     + """
 redis.call('DEL', unpack(KEYS, 1, 7))
 forget_queries(KEYS[8])
-for i = 9, #KEYS do list('ZREM', KEYS[i], ARGV[i - 7]) end
+for i = 9, #KEYS - 2 do list('ZREM', KEYS[i], ARGV[i - 7]) end
+if #KEYS > 8 then uncount(KEYS[#KEYS - 1], KEYS[#KEYS], ARGV[2]) end
 return 1
 """
 )
-"""KEYS: those of the client, lists. ARGV: the record that was read, and the member of each list. Returns 1, or 0 if the
-client has changed."""
+"""KEYS: those of the client, lists, sizes and usage of the tenant. ARGV: the record that was read, and the member of
+each list. Returns 1, or 0 if the client has changed."""
 
 FORGET = (
     LISTS
+    + COUNTS
     + QUERIES
     + READ
     + """
 local text, found = read(KEYS[1])
 redis.call('DEL', unpack(KEYS, 1, 7))
 forget_queries(KEYS[8])
-for i = 9, #KEYS do list('ZREM', KEYS[i], ARGV[i - 8]) end
+for i = 9, #KEYS - 2 do list('ZREM', KEYS[i], ARGV[i - 8]) end
+if #KEYS > 8 then uncount(KEYS[#KEYS - 1], KEYS[#KEYS], ARGV[1]) end
 return found and text
 """
 )
@@ -226,6 +243,18 @@ FINISH = OF_TENANT + "keep(ARGV[1], ARGV[2], ARGV[3], ARGV[4])"
 RELEASE = OF_TENANT + "if redis.call('HGET', answers, ARGV[1]) == ARGV[2] then drop(ARGV[1]) end"
 """ARGV: name, the mark to remove."""
 
+COUNT_AGAIN = (
+    COUNTS
+    + IF_UNCHANGED
+    + """
+whole(KEYS[2], KEYS[3])
+count(KEYS[2], KEYS[3], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]))
+return 1
+"""
+)
+"""KEYS: the record of a client, sizes and usage of its tenant. ARGV: the record that was read, the client, its examples
+and bytes. Returns 1, or 0 if the client has changed."""
+
 PROBE = """
 local commands = {
     {'SET', KEYS[1], ARGV[1], 'EX', 60}, {'GET', KEYS[1]}, {'EXISTS', KEYS[1]}, {'GETRANGE', KEYS[1], 0, 0},
@@ -233,8 +262,11 @@ local commands = {
     {'ZCARD', KEYS[2]}, {'ZRANGEBYLEX', KEYS[2], '-', '+'}, {'ZRANGEBYSCORE', KEYS[2], 0, 0},
     {'ZREM', KEYS[2], ARGV[1]}, {'DEL', KEYS[2]}, {'TIME'},
     {'HINCRBY', KEYS[3], '', 1}, {'HSET', KEYS[3], 'a', ARGV[1]}, {'HSTRLEN', KEYS[3], 'a'}, {'HGET', KEYS[3], 'a'},
+    {'HLEN', KEYS[3]}, {'HEXISTS', KEYS[3], 'a'},
     {'HGETALL', KEYS[3]}, {'HKEYS', KEYS[3]}, {'HMGET', KEYS[3], 'a'}, {'HDEL', KEYS[3], 'a'},
-    {'EXPIRE', KEYS[3], 60}, {'TYPE', KEYS[3]},
+    {'HINCRBYFLOAT', KEYS[3], 'b', '0.5'}, {'EXPIRE', KEYS[3], 60}, {'TTL', KEYS[3]}, {'TYPE', KEYS[3]},
+    {'DEL', KEYS[3]},
+    {'SADD', KEYS[3], 'a'}, {'SMEMBERS', KEYS[3]}, {'SREM', KEYS[3], 'a'},
 }
 for _, command in ipairs(commands) do
     local answer = redis.pcall(unpack(command))

@@ -15,15 +15,20 @@ from service.store.answers import AnsweredBefore, Answers
 from service.store.checksums import corrupt, parse_record, parse_state, tag_state
 from service.store.commit import AlreadyThere, Commits, VersionMoved
 from service.store.expiry import Sweep
+from service.store.key_ring import KeyRing
 from service.store.keys import client_keys, past_state_key, record_key, state_key
 from service.store.listing import Lists, every_listing
 from service.store.probe import probe
 from service.store.queries import Bounds, Queries
+from service.store.quotas import UNLIMITED, Quota, QuotaBook
+from service.store.rates import Rates
 from service.store.reading import Choose, Contents, Reader, everything, known
 from service.store.records import Adapted, Blob, ClientKey, Draft, Gone, Record, RequestKey, StateKey
 from service.store.redis_client import is_other_type
 from service.store.retries import no_retry
 from service.store.scripts import FORGET, KEEP_STATE, REMOVE
+from service.store.tenant_data import TenantData
+from service.store.usage import Usage, usage_keys
 
 CALLS = 64
 """Maximum concurrent calls to Redis; further ones wait."""
@@ -46,6 +51,7 @@ class Store:
         answer_ttl_s: int = 86400,
         answer_bytes: int = 16 * 2**20,
         mark_s: int = 30,
+        quota: Quota = UNLIMITED,
         queries: Bounds = FEW,
     ) -> None:
         """Create the client; it connects at its first use.
@@ -58,6 +64,7 @@ class Store:
             answer_ttl_s: Seconds to keep the answer to a request with an idempotency key.
             answer_bytes: Maximum bytes of such answers for each tenant.
             mark_s: Seconds after which such a request can be sent again if it was not answered.
+            quota: What a tenant may use that has no quota of its own.
             queries: How many queries of each client to keep.
 
         Raises:
@@ -65,12 +72,18 @@ class Store:
         """
         self._redis = connect.connect(url, timeout_s)
         self._get = redis_client.getter(self._redis)
-        self._turn = redis_client.Turns(CALLS, timeout_s).turn
+        self._turn = redis_client.Turns(self._redis, CALLS, timeout_s).turn
+        apart = redis_client.Turns(self._redis, CALLS, timeout_s).turn  # calls within these may need the others
+        self.keys = KeyRing(self._redis, apart)
         self._state_ttl_s = state_ttl_s
         self._lists = Lists(self._redis)
         self._sweep = Sweep(self._redis, self._lists)
         self._answers = Answers(self._redis, kept_s=answer_ttl_s, limit=answer_bytes, mark_s=mark_s)
-        self._commits = Commits(self._redis, self._get, self._lists, self._answers, state_ttl_s, versions)
+        self.quotas = QuotaBook(self._redis, apart, quota)
+        self.rates = Rates(self._redis, apart)
+        self.usage = Usage(self._redis, apart, self.quotas)
+        self._commits = Commits(self._redis, self._get, self._lists, self._answers, self.usage, state_ttl_s, versions)
+        self.tenant_data = TenantData(self._redis, apart, self._lists, self.usage)
         self._reader = Reader(self._redis, self._text)
         self._queries = Queries(self._redis, queries)
 
@@ -81,6 +94,7 @@ class Store:
 
     async def close(self) -> None:
         """Close all connections."""
+        await self.quotas.close()
         await connect.close(self._redis)
 
     async def record(self, client: ClientKey) -> Record:
@@ -169,6 +183,7 @@ class Store:
             VersionMoved: `after` is given and is no longer the client's version. Nothing was written.
             AlreadyThere: `new` is set and the client exists. Nothing was written.
             AnsweredBefore: The request of the draft was carried out before. Nothing was written.
+            QuotaExceeded, StorageExceeded, Unauthorized: The tenant may not store so much. Nothing was written.
         """
         async with self._turn():
             return await self._commits.write(client, draft, after, new=new)
@@ -179,12 +194,13 @@ class Store:
         The script is not repeated if its reply is lost, because it could remove a later adapt.
         """
         lists = [] if self._lists.elsewhere else every_listing(client)
-        keys = [*client_keys(client), *(each.key for each in lists)]
+        keys = [*client_keys(client), *(each.key for each in lists), *self._counts(client)]
         async with self._turn():
             with no_retry():
                 text = await self._redis.eval(FORGET, len(keys), *keys, *(each.member for each in lists))
             if self._lists.elsewhere:
                 await self._lists.remove(client)
+                await self.usage.count_again(client)
         try:
             return known(client, parse_record(text))
         except CorruptRecord:
@@ -193,7 +209,7 @@ class Store:
     async def forget_version(self, client: ClientKey, record: Record) -> None:
         """Remove a client in one step, if the record is its current one. Raises VersionMoved."""
         lists = [] if self._lists.elsewhere else every_listing(client)
-        keys = [*client_keys(client), *(each.key for each in lists)]
+        keys = [*client_keys(client), *(each.key for each in lists), *self._counts(client)]
         async with self._turn():
             text = await self._text(client)
             current = parse_record(text)
@@ -205,6 +221,11 @@ class Store:
                 raise VersionMoved
             if self._lists.elsewhere:
                 await self._lists.remove(client)
+                await self.usage.count_again(client)
+
+    def _counts(self, client: ClientKey) -> list[str]:
+        """The keys of what the tenant uses, which the scripts of one server write with the client."""
+        return [] if self._lists.elsewhere else usage_keys(client.tenant)
 
     async def keep_queries(self, client: ClientKey, record: Record, ids: Sequence[str], inputs: Array) -> int:
         """Keep the last of queries (q, *input) under ids, for as long as the record says. Returns how many were kept:

@@ -104,7 +104,10 @@ class Learning:
 
         Raises:
             VersionMoved, AlreadyThere, AnsweredBefore: As `Store.commit`.
+            QuotaExceeded, StorageExceeded: The tenant may not store so much.
         """
+        size = sum(len(example.raw) for example in lesson.examples)
+        await self.store.usage.check_room(client, len(lesson.examples), size)
         draft = await self._draft(client, lesson, secrets.token_hex(8), clock)
         try:
             record = await self.store.commit(client, draft, after=after, new=new)

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-START_S = 180
+START_S = 600
 
 
 class Server:

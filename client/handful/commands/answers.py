@@ -56,6 +56,8 @@ class Answers:
     def _line(self, row: dict[str, Any]) -> str:
         if not self._is_csv:
             return json.dumps(row, ensure_ascii=False) + "\n"
+        if "labels" in row:  # of a client with several labels
+            row = row | {"label": json.dumps(row["labels"], ensure_ascii=False)}
         line = io.StringIO()
         csv.writer(line, delimiter=self._delimiter, lineterminator="\n").writerow(row.get(name) for name in FIELDS)
         return line.getvalue()

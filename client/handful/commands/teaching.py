@@ -119,8 +119,9 @@ def forget(
 
 def _summary(figures: dict[str, Any]) -> str:
     """The figures of a client as a few lines."""
-    if figures.get("accuracy") is None:
-        return f"mse {figures['mse']:.4g}, mae {figures['mae']:.4g}"
+    if figures.get("accuracy") is None:  # a regression, or several labels
+        found = {name: value for name, value in figures.items() if isinstance(value, float)}
+        return ", ".join(f"{name} {value:.4g}" for name, value in found.items())
     low, high = figures["interval"]
     lines = [f"accuracy {figures['accuracy']:.3f} ({low:.3f} to {high:.3f}), macro F1 {figures['macro_f1']:.3f}"]
     mistakes = [each for each in figures.get("confusion", []) if each["label"] != each["answer"]]

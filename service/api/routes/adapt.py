@@ -65,6 +65,7 @@ async def adapt(request: Request) -> Response:
     teaching = Teaching(body.model, given, body.ttl_s, key, body.use_label_names, body.keep_duplicates, expected)
     teaching = teaching._replace(keep_queries_s=body.keep_queries_s)
     client = ClientKey(request.state.tenant, body.client_id)
+    request.state.client_id = body.client_id  # for the audit log
     adapted = await teach(client, teaching)
     quality = await cases.judging.after_adapt(client, adapted.record) if body.quality else None
     return await adapted_response(adapted, quality)

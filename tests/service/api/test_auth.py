@@ -39,7 +39,7 @@ WRONG = {
 
 @pytest.fixture(scope="module")
 def settings(zoo, redis_url) -> Settings:
-    return Settings(models=zoo, redis_url=redis_url, api_keys=HASHES)
+    return Settings(models=zoo, redis_url=redis_url, api_keys=HASHES, wrong_keys=1000)
 
 
 def call(api: httpx.Client, name: str, headers: dict) -> httpx.Response:

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 @asynccontextmanager
 async def client_in(data: Path) -> AsyncIterator[redis.Redis]:
-    async with embedded_valkey(data) as url, redis.from_url(url) as client:
+    async with embedded_valkey(data, 2**28) as url, redis.from_url(url) as client:
         yield client
 
 
@@ -56,7 +56,7 @@ async def test_a_killed_server_is_restarted_with_its_data(tmp_path):
 async def test_a_folder_in_use_is_refused(tmp_path):
     async with client_in(tmp_path) as client:
         with pytest.raises(DataInUse, match=str(tmp_path)):
-            async with embedded_valkey(tmp_path):
+            async with embedded_valkey(tmp_path, 2**28):
                 pass
         assert await client.ping()
 
@@ -100,3 +100,8 @@ async def test_only_its_user_can_read_the_data(tmp_path, older):
     modes = {path: path.stat().st_mode & 0o077 for path in data.rglob("*.aof")}
     assert set(modes.values()) == {0}
     assert data.stat().st_mode & 0o777 == 0o700
+
+
+async def test_its_memory_is_limited(tmp_path):
+    async with client_in(tmp_path) as client:
+        assert (await client.config_get("maxmemory"))["maxmemory"] == str(2**28)

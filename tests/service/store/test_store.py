@@ -55,7 +55,7 @@ async def test_versions_count_and_the_first_date_stays(store):
 async def test_a_commit_replaces_the_state_of_the_version_before(store, redis):
     first, _ = await store.commit(ALICE, draft(1)), await store.commit(ALICE, draft(2))
     assert await store.state(key_of(ALICE, first), first) is None
-    assert len(redis.keys()) == 6  # the list, the record, the versions, the examples, their inputs, the state
+    assert len(redis.keys()) == 8  # list, record, versions, examples, inputs, state; sizes and usage of the tenant
 
 
 async def test_concurrent_commits_have_consecutive_versions(store):

@@ -1,5 +1,6 @@
 """A full Redis: states are evicted, support sets stay, and a refused adapt changes nothing."""
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -19,7 +20,7 @@ from tests.service.supports import ALICE, draft, examples_of, key_of
 
 pytestmark = pytest.mark.anyio
 
-ROOM = 2**20
+ROOM = 3 * 2**19
 """Bytes that Redis may take before it is full."""
 EXAMPLES = 8000
 POLICIES = ["volatile-lru", "noeviction"]
@@ -150,6 +151,7 @@ def test_a_full_redis_refuses_adapts_and_answers_predicts(settings, redis, serve
             known, answer = [*known, answer.json()["client_id"]], adapt(api, str(len(known) + 1))
         assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "store_full", "60")
         assert "Nothing was changed" in answer.json()["detail"]
+        assert re.search(rf"uses \d+ of {redis.config_get('maxmemory')['maxmemory']} bytes", answer.json()["detail"])
         assert [predict(api, who) for who in known] == [expected] * len(known)
         assert api.get("/readyz").status_code == 200
         assert {api.delete(f"/clients/{who}").status_code for who in known[1:]} == {204}

@@ -1,0 +1,82 @@
+"""Recent lookups of rarely changed values, so that requests wait for no answer of Redis."""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, NamedTuple, TypeVar
+
+Value = TypeVar("Value")
+
+STALE_S = 2.0
+"""Seconds after which a lookup is not used any more. A change takes effect after at most so long."""
+FRESH_S = 1.0
+"""Seconds after which a lookup that is still used is repeated in the background."""
+MOST = 10_000
+"""Lookups that are remembered; the least recently used are dropped first."""
+
+
+class _Lookup(NamedTuple, Generic[Value]):
+    value: Value
+    began: float
+
+
+class Recent(Generic[Value]):
+    """Values by name, at most `STALE_S` old. `read` reads one."""
+
+    def __init__(self, read: Callable[[str], Awaitable[Value]]) -> None:
+        self._read = read
+        self._lookups: OrderedDict[str, _Lookup[Value]] = OrderedDict()
+        self._running: dict[str, asyncio.Task[Value]] = {}
+
+    async def get(self, name: str) -> Value:
+        """The value of a name. Raises what `read` raises."""
+        known = self._lookups.get(name)
+        age = STALE_S if known is None else time.monotonic() - known.began
+        if known is None or age >= STALE_S:
+            return await asyncio.shield(self._look_up(name))
+        self._lookups.move_to_end(name)
+        if age >= FRESH_S:
+            self._look_up(name)
+        return known.value
+
+    def forget(self, name: str) -> None:
+        """Look a name up again at its next use."""
+        self._lookups.pop(name, None)
+
+    async def settled(self) -> None:
+        """Wait for the lookups that run."""
+        await asyncio.gather(*self._running.values(), return_exceptions=True)
+
+    async def close(self) -> None:
+        """End all lookups."""
+        for task in self._running.values():
+            task.cancel()
+        await self.settled()
+
+    def _look_up(self, name: str) -> "asyncio.Task[Value]":
+        """Look a name up, or join the lookup that is running."""
+        task = self._running.get(name)
+        if task is None:
+            task = self._running[name] = asyncio.create_task(self._looked_up(name))
+            task.add_done_callback(lambda ended: self._ended(name, ended))
+        return task
+
+    async def _looked_up(self, name: str) -> Value:
+        began = time.monotonic()
+        value = await self._read(name)
+        put(self._lookups, name, _Lookup(value, began))
+        return value
+
+    def _ended(self, name: str, task: "asyncio.Task[Value]") -> None:
+        del self._running[name]
+        if not task.cancelled():
+            task.exception()  # whoever waits gets it; in the background it is not an error
+
+
+def put(entries: OrderedDict[str, Any], name: str, value: Any) -> None:
+    """Set an entry, and drop the oldest one of more than `MOST`."""
+    entries[name] = value
+    entries.move_to_end(name)
+    if len(entries) > MOST:
+        entries.popitem(last=False)
