@@ -19,6 +19,7 @@ from service.inputs.prepare import check, prepare
 from service.inputs.sent import place_of
 from service.store.idempotency import Idempotency
 from service.store.records import MIN_WAYS, Adapted, ClientKey, Record, RequestKey, StateKey
+from service.store.store import VersionMoved
 from service.use_cases.gathering import NOTHING, Gathered, Given, gather, known_of
 from service.use_cases.learning import Learning, Lesson, check_expected, retried
 from service.use_cases.states import States
@@ -155,17 +156,19 @@ class Adaptation:
         labels = checked_new_labels(card, record, [one.label for one in given])
         if not given:
             return known
-        decoded = await self._decoded(client, card, teaching)
+        decoded = await self._decoded(client, card, teaching, record)
         classes, ids = card.kind == "classification", [one.id for one in given]
         gathered = await gather(known, decoded.array(), labels, ids, classes=classes, twice=teaching.twice)
         return gathered._replace(warnings=decoded.warnings + gathered.warnings)
 
-    async def _decoded(self, client: ClientKey, card: Card, teaching: Teaching) -> Decoded:
+    async def _decoded(self, client: ClientKey, card: Card, teaching: Teaching, record: Record | None) -> Decoded:
         """The inputs of a request, or the kept query that it names. Raises UnknownPrediction."""
         if teaching.prediction is None:
             fields = [place_of(one.input, f"support[{i}].input") for i, one in enumerate(teaching.given)]
             return await self._decoder.decode(card.input, [one.input for one in teaching.given], fields, client.tenant)
         if (query := await self._store.query(client, teaching.prediction)) is None:
+            if record is None or (await self._store.record(client)).write != record.write:
+                raise VersionMoved  # the query may have gone with the client, which is another answer
             raise UnknownPrediction(
                 f"The query of prediction {teaching.prediction!r} is not kept: its time is over, newer queries took "
                 "its place, or the client does not keep queries (`keep_queries_s` of /adapt). Send its input to /adapt "
