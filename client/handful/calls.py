@@ -96,6 +96,14 @@ class Calls(ABC, Generic[Reply]):
         """The card of a model: its inputs, its limits, its measured quality and its training."""
         return self._send(request_of(self._http, "GET", f"/models/{quote(name, safe='')}"))
 
+    def usage(self) -> Reply:
+        """What the tenant stores, may store and use, and used on the last 31 days."""
+        return self._send(request_of(self._http, "GET", "/usage"))
+
+    def limits(self) -> Reply:
+        """The largest adapts and predicts that are accepted now, by model."""
+        return self._send(request_of(self._http, "GET", "/limits"))
+
     def alive(self) -> Reply:
         """Whether the service answers at all."""
         return self._send(request_of(self._http, "GET", "/healthz"))

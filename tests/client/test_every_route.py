@@ -49,6 +49,8 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "import_client": lambda handful: handful.restore("alice", b"file"),
     "list_models": lambda handful: handful.models(),
     "get_model": lambda handful: handful.model("texts"),
+    "get_usage": lambda handful: handful.usage(),
+    "get_limits": lambda handful: handful.limits(),
     "healthz": lambda handful: handful.alive(),
     "readyz": lambda handful: handful.ready(),
 }
