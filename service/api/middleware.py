@@ -28,12 +28,19 @@ class Normalize:
             await self._app(scope, receive, send)
             return
         head = scope["method"] == "HEAD"
-        method, path = "GET" if head else scope["method"], scope["path"].rstrip("/") or "/"
+        method, path = "GET" if head else scope["method"], _without_slashes(scope)
         root_path = self._root_path or scope.get("root_path", "")
         if root_path and path == root_path:
             path += "/"  # the page of a service behind a prefix
         normal = {**scope, "method": method, "path": path, "root_path": root_path}
         await self._app(normal, receive, _without_body(send) if head else send)
+
+
+def _without_slashes(scope: Scope) -> str:
+    """The path without the slashes at its end. An escaped slash belongs to a name, such as that of a class."""
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    path: str = scope["path"]
+    return path[: len(path) - (len(raw) - len(raw.rstrip(b"/")))] or "/"
 
 
 def _without_body(send: Send) -> Send:

@@ -183,6 +183,14 @@ def test_a_regression_may_begin_with_nothing(api):
     assert api.post("/predict", json=ask).status_code == 200
 
 
+def test_a_slash_at_the_end_of_a_label_belongs_to_it(api):
+    adapt(api, [each | {"label": each["label"] + "/" * i} for i, each in enumerate(letters("LL"))] + letters("V"))
+    classes = api.get("/clients/alice").json()["classes"]
+    assert {"L", "L/"} <= set(classes)
+    assert set(api.delete("/clients/alice/classes/L%2F").json()["classes"]) == set(classes) - {"L/"}
+    assert "L" not in api.delete("/clients/alice/classes/L/").json()["classes"]
+
+
 def test_a_client_that_lost_a_class_cannot_predict(api):
     adapt(api, named(letters("LV")))
     api.delete("/clients/alice/classes/V")
