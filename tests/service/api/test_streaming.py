@@ -218,7 +218,7 @@ def request_of(*messages: dict, budget: int = 2**20):
             await asyncio.Event().wait()
         return waiting.pop(0)
 
-    state = SimpleNamespace(reservation=Reservation(MemoryBudget(budget, 1)))
+    state = SimpleNamespace(reservation=Reservation(MemoryBudget(budget, several=False)))
     return SimpleNamespace(receive=receive, state=state)
 
 
