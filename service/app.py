@@ -121,9 +121,8 @@ def create_app(
             stack.push_async_callback(keys.close)
             app.state.guard = Guard(settings, keys)
             app.state.metering = Metering(store.quotas, store.rates, entered, named=settings.tenant_metrics)
-            stack.push_async_callback(app.state.metering.flush)
-            for work in (_sweep(store, settings), app.state.metering.report()):
-                stack.callback(asyncio.create_task(work).cancel)
+            await stack.enter_async_context(app.state.metering.reporting())
+            stack.callback(asyncio.create_task(_sweep(store, settings)).cancel)
             app.state.use_cases = _use_cases(Learning(catalogue, entered, store, settings), decoder)
             app.state.readiness = Readiness(store, entered, default, decoder)
             await _wait_for_worker(entered)

@@ -41,8 +41,6 @@ class KeyCache:
             await self._ring.note_use(key_id, datetime.now(UTC))
 
     async def close(self) -> None:
-        """End all lookups and writes."""
-        for task in self._writing:
-            task.cancel()
+        """Wait for the lookups and writes that run."""
         await asyncio.gather(*self._writing, return_exceptions=True)
-        await self._recent.close()
+        await self._recent.settled()

@@ -109,16 +109,16 @@ def rest_keys(tenant: str) -> list[str]:
     return [key(tenant) for key in of_tenant]
 
 
-KEYS_KEY = "handful:{.keys}:keys"
+KEYS_KEY = "handful:{handful:expiries}:keys"
 """A hash from the ids of API keys to sealed `ApiKey`s, as JSON. The field "" says that keys are asked for."""
 
-QUOTAS_KEY = "handful:{.keys}:quotas"
+QUOTAS_KEY = "handful:{handful:expiries}:quotas"
 """A hash from tenants to what differs from the default quota, as sealed JSON."""
 
-KEYS_USED_KEY = "handful:{.keys}:used"
+KEYS_USED_KEY = "handful:{handful:expiries}:used"
 """A hash from the ids of API keys to the times of their last use, in seconds since 1970."""
 
-TENANTS_KEY = "handful:{.keys}:tenants"
+TENANTS_KEY = "handful:{handful:expiries}:tenants"
 """A set of the names of the tenants that have or had a key here."""
 
 EXPIRIES_KEY = "handful:expiries"

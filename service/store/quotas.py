@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from service import metrics
+from service.errors import Unavailable
 from service.store.checksums import as_bytes, seal, unsealed
 from service.store.connect import Client
 from service.store.keys import QUOTAS_KEY, TENANTS_KEY
@@ -66,8 +67,11 @@ class QuotaBook:
         self._recent = Recent(self._read)
 
     async def of(self, tenant: str) -> Quota:
-        """The quota of a tenant. Raises Unavailable."""
-        return await self._recent.get(tenant)
+        """The quota of a tenant; the default one if it is unknown and the node of Redis that has it does not answer."""
+        try:
+            return await self._recent.get(tenant)
+        except Unavailable:
+            return self._default
 
     async def own(self, tenant: str) -> dict[str, Any]:
         """What differs from the defaults for a tenant."""
@@ -90,8 +94,8 @@ class QuotaBook:
         return quota
 
     async def close(self) -> None:
-        """End all lookups."""
-        await self._recent.close()
+        """Wait for the lookups that run."""
+        await self._recent.settled()
 
     async def _read(self, tenant: str) -> Quota:
         own = await self.own(tenant)

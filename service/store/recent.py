@@ -1,15 +1,21 @@
 """Recent lookups of rarely changed values, so that requests wait for no answer of Redis."""
 
 import asyncio
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Generic, NamedTuple, TypeVar
+
+from service.errors import Unavailable
 
 Value = TypeVar("Value")
 
 STALE_S = 2.0
-"""Seconds after which a lookup is not used any more. A change takes effect after at most so long."""
+"""Seconds after which a lookup is repeated before it is used. A change takes effect after at most so long."""
+LAST_S = 600.0
+"""Seconds for which a lookup is used while Redis, or the node of it that knows better, does not answer."""
 FRESH_S = 1.0
 """Seconds after which a lookup that is still used is repeated in the background."""
 MOST = 10_000
@@ -19,10 +25,15 @@ MOST = 10_000
 class _Lookup(NamedTuple, Generic[Value]):
     value: Value
     began: float
+    failed: float = -math.inf
+
+    def failed_lately(self) -> bool:
+        """Whether a later lookup has just failed, so that the next request need not wait for another one."""
+        return time.monotonic() - self.failed < FRESH_S
 
 
 class Recent(Generic[Value]):
-    """Values by name, at most `STALE_S` old. `read` reads one."""
+    """Values by name, at most `STALE_S` old while Redis answers. `read` reads one."""
 
     def __init__(self, read: Callable[[str], Awaitable[Value]]) -> None:
         self._read = read
@@ -30,13 +41,15 @@ class Recent(Generic[Value]):
         self._running: dict[str, asyncio.Task[Value]] = {}
 
     async def get(self, name: str) -> Value:
-        """The value of a name. Raises what `read` raises."""
+        """The value of a name. Raises what `read` raises, if there is no value that is new enough."""
         known = self._lookups.get(name)
-        age = STALE_S if known is None else time.monotonic() - known.began
-        if known is None or age >= STALE_S:
+        age = LAST_S if known is None else time.monotonic() - known.began
+        if known is None or age >= LAST_S:
             return await asyncio.shield(self._look_up(name))
-        self._lookups.move_to_end(name)
-        if age >= FRESH_S:
+        if age >= STALE_S and not known.failed_lately():
+            with suppress(Unavailable):
+                return await asyncio.shield(self._look_up(name))
+        elif age >= FRESH_S:
             self._look_up(name)
         return known.value
 
@@ -45,14 +58,9 @@ class Recent(Generic[Value]):
         self._lookups.pop(name, None)
 
     async def settled(self) -> None:
-        """Wait for the lookups that run."""
+        """Wait for the lookups that run. They end within the time-out of Redis, and are not cancelled while they
+        connect."""
         await asyncio.gather(*self._running.values(), return_exceptions=True)
-
-    async def close(self) -> None:
-        """End all lookups."""
-        for task in self._running.values():
-            task.cancel()
-        await self.settled()
 
     def _look_up(self, name: str) -> "asyncio.Task[Value]":
         """Look a name up, or join the lookup that is running."""
@@ -70,8 +78,10 @@ class Recent(Generic[Value]):
 
     def _ended(self, name: str, task: "asyncio.Task[Value]") -> None:
         del self._running[name]
-        if not task.cancelled():
-            task.exception()  # whoever waits gets it; in the background it is not an error
+        if not task.cancelled() and task.exception() is not None:  # in the background it is not an error
+            known = self._lookups.get(name)
+            if known is not None:
+                self._lookups[name] = known._replace(failed=time.monotonic())
 
 
 def put(entries: OrderedDict[str, Any], name: str, value: Any) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections import Counter, defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
 
 from service import metrics
@@ -46,10 +48,21 @@ class Metering:
         except StoreFull:
             return FREE  # a full store refuses adapts, and predicts go on
 
-    async def report(self) -> None:
-        """Write what was used, once a second, until cancelled."""
-        while True:
-            await asyncio.sleep(REPORT_S)
+    @asynccontextmanager
+    async def reporting(self) -> AsyncIterator[None]:
+        """Write what was used, once a second and at the end."""
+        stopping = asyncio.Event()
+        reports = asyncio.create_task(self._report(stopping))
+        try:
+            yield
+        finally:
+            stopping.set()
+            await reports
+
+    async def _report(self, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), REPORT_S)
             await self.flush()
 
     async def flush(self) -> None:

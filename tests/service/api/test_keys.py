@@ -186,13 +186,13 @@ def test_the_last_use_is_stored_once_for_many_requests(api, redis_url, redis):
     for _ in range(3):
         call(api, LIST, key.secret).raise_for_status()
     began = time.monotonic()
-    while not redis.hlen("handful:{.keys}:used"):
+    while not redis.hlen("handful:{handful:expiries}:used"):
         assert time.monotonic() - began < 60
     (listed,) = keys(redis_url, lambda these: these.list("acme"))
     assert listed.last_used_at is not None
-    redis.hdel("handful:{.keys}:used", key.key.id)
+    redis.hdel("handful:{handful:expiries}:used", key.key.id)
     call(api, LIST, key.secret).raise_for_status()
-    assert redis.hlen("handful:{.keys}:used") == 0
+    assert redis.hlen("handful:{handful:expiries}:used") == 0
 
 
 def test_no_key_is_in_redis_or_in_a_log(api, redis_url, redis, caplog):

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from service.errors import Unavailable
 from service.store import recent
-from service.store.recent import FRESH_S, MOST, STALE_S, Recent
+from service.store.recent import FRESH_S, LAST_S, MOST, STALE_S, Recent
 
 pytestmark = pytest.mark.anyio
 
@@ -60,6 +61,25 @@ async def test_a_failed_renewal_is_tried_again_and_then_raised(now):
     await values.settled()
     now[0] = STALE_S
     with pytest.raises(OSError, match="away"):
+        await values.get("a")
+
+
+async def test_the_last_value_serves_for_ten_minutes_while_the_store_is_away(now):
+    outcomes = iter([1, *[Unavailable("away")] * 4])
+
+    async def read(name: str) -> int:
+        outcome = next(outcomes)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    values = Recent(read)
+    await values.get("a")
+    for now[0] in (STALE_S, STALE_S + 0.1, LAST_S - 1):
+        assert await values.get("a") == 1
+    await values.settled()
+    now[0] = LAST_S
+    with pytest.raises(Unavailable):
         await values.get("a")
 
 

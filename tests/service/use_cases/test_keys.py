@@ -80,8 +80,8 @@ async def test_invalid_keys_are_refused_and_the_service_stays_open(store, wrong)
 async def test_nobody_can_use_a_corrupt_key(store, redis):
     keys = Keys(store)
     key = (await keys.create("acme")).key
-    text = redis.hget("handful:{.keys}:keys", key.id)
-    redis.hset("handful:{.keys}:keys", key.id, text.replace(b'"acme"', b'"evil"'))
+    text = redis.hget("handful:{handful:expiries}:keys", key.id)
+    redis.hset("handful:{handful:expiries}:keys", key.id, text.replace(b'"acme"', b'"evil"'))
     assert (await store.keys.find(key.id)) == (True, None)
 
 
