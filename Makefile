@@ -13,9 +13,9 @@ TYPESCRIPT := typescript@5.9.3
 run: $(VENV)/ready
 	$(BIN)/handful serve
 
-# All tests, with the slowest ones and the coverage shown.
+# All tests in two processes, with the slowest ones and the coverage shown. The tests of a file stay together.
 test: $(VENV)/ready
-	$(BIN)/pytest --cov --cov-report=term
+	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term
 
 # Under a minute: no servers, no trainings. tests/conftest.py says which.
 test-fast: $(VENV)/ready
