@@ -8,8 +8,9 @@ import orjson
 from fastapi import Response
 from pydantic import BaseModel
 
+from service.api.adapt_schemas import AdaptResponse
 from service.api.parsing import JSON, THREADS
-from service.api.schemas import AdaptResponse, Classified, Labelled, PredictRequest, PredictResponse, Regressed
+from service.api.predict_schemas import Classified, Labelled, PredictRequest, PredictResponse, Regressed
 from service.arrays import Array
 from service.errors import AnswerTooLarge
 from service.inputs.labels import Classes

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
+from service.api.adapt_schemas import AdaptRequest
 from service.api.admin_schemas import NewKeyRequest, QuotaRequest, RotateRequest
 from service.api.client_schemas import (
     CopyRequest,
@@ -26,7 +27,8 @@ from service.api.client_schemas import (
     SuggestRequest,
 )
 from service.api.inference_protocol.schemas import InferenceError, InferRequest
-from service.api.schemas import AdaptRequest, PredictRequest, Problem
+from service.api.predict_schemas import PredictRequest
+from service.api.schemas import Problem
 from service.errors import (
     BadRequest,
     Forbidden,

@@ -17,8 +17,8 @@ from service.api.dependencies import tenant, use_cases
 from service.api.lines import NDJSON, Line, Lines, Outbox
 from service.api.memory_budget import Reservation
 from service.api.parsing import check_encoding
+from service.api.predict_schemas import PredictRequest
 from service.api.problem_details import described
-from service.api.schemas import PredictRequest
 from service.errors import BadRequest, Busy, HandfulError, Unprocessable
 from service.inputs.json_limits import check_structure, limits_for
 from service.inputs.sent import Part, Placed, Row, place_of

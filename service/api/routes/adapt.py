@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from service import errors
+from service.api.adapt_schemas import AdaptRequest, AdaptResponse, Example
 from service.api.answers import adapted_response
 from service.api.bodies.uploads import documented_query
 from service.api.dependencies import use_cases
@@ -12,7 +13,6 @@ from service.api.idempotency_key import IDEMPOTENCY_KEY, key_of
 from service.api.preconditions import IF_MATCH, if_match
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, documented, read
-from service.api.schemas import AdaptRequest, AdaptResponse, Example
 from service.api.sent_labels import sent_label
 from service.store.records import ClientKey
 from service.use_cases.adaptation import Teaching

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from service import errors
+from service.api.adapt_schemas import AdaptResponse
 from service.api.answers import adapted_response
 from service.api.client_failures import BODY, CHANGES, READS
 from service.api.client_schemas import ExampleInfo, ExamplePage, NewLabel, NewLabels
@@ -12,7 +13,7 @@ from service.api.dependencies import KEY_SCHEMES, Cases, Client, use_cases
 from service.api.preconditions import IF_MATCH, if_match
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, client_of, documented_json, named, read
-from service.api.schemas import CLIENT_ID, AdaptResponse
+from service.api.schemas import CLIENT_ID
 from service.api.sent_labels import sent_label
 from service.use_cases.editing import Shown, Wanted
 

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from service import errors
+from service.api.adapt_schemas import AdaptResponse
 from service.api.answers import adapted_response
 from service.api.client_failures import BODY, CHANGES
 from service.api.client_schemas import FeedbackRequest
@@ -11,7 +12,6 @@ from service.api.idempotency_key import IDEMPOTENCY_KEY, key_of
 from service.api.preconditions import if_match
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, client_of, documented_json, read
-from service.api.schemas import AdaptResponse
 from service.api.sent_labels import sent_label
 
 bodies = APIRouter(prefix="/clients/{client_id}", tags=["examples"], route_class=BodyRoute)

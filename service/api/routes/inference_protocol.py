@@ -23,11 +23,11 @@ from service.api.inference_protocol.schemas import (
 )
 from service.api.inference_protocol.tensors import outputs_of
 from service.api.parsing import JSON, THREADS, Parse, check_encoding
+from service.api.predict_schemas import PredictRequest
 from service.api.problem_details import error_responses
 from service.api.request_body import BodyRoute, security
 from service.api.routes.predict import FAILURES as PREDICT_FAILURES
 from service.api.routes.predict import answer
-from service.api.schemas import PredictRequest
 from service.cards import Catalogue
 from service.settings import Settings
 from service.store.records import ClientKey

@@ -10,9 +10,9 @@ from service.api.answers import AnswerShape, classified, labelled, regressed, sh
 from service.api.bodies.uploads import documented_query, media_type
 from service.api.dependencies import UseCases, use_cases
 from service.api.lines import NDJSON
+from service.api.predict_schemas import Classified, Labelled, PredictRequest, PredictResponse, Regressed
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, documented, read
-from service.api.schemas import Classified, Labelled, PredictRequest, PredictResponse, Regressed
 from service.api.streaming import stream_inputs, stream_lines, wants_lines
 from service.cards import Card
 from service.settings import Settings

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from service import errors
+from service.api.adapt_schemas import AdaptResponse
 from service.api.answers import adapted_response
 from service.api.client_failures import BODY, CHANGES, READS
 from service.api.dependencies import KEY_SCHEMES, Cases, Client, use_cases
@@ -13,7 +14,7 @@ from service.api.parsing import SAFETENSORS, THREADS, parse_client_file
 from service.api.preconditions import IF_MATCH, if_match
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, client_of, security
-from service.api.schemas import CLIENT_ID, AdaptResponse
+from service.api.schemas import CLIENT_ID
 from service.errors import Unprocessable, UnsupportedMediaType
 from service.settings import Settings
 from service.use_cases.client_file import from_parts

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from service import errors
+from service.api.adapt_schemas import AdaptResponse
 from service.api.answers import adapted_response
 from service.api.client_failures import BODY, CHANGES, PAST, READS
 from service.api.client_schemas import CopyRequest, MoveRequest, Readapted, RollbackRequest, VersionInfo, VersionList
@@ -10,7 +11,6 @@ from service.api.dependencies import KEY_SCHEMES, Cases, Client, use_cases
 from service.api.preconditions import if_match
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, client_of, documented_json, read
-from service.api.schemas import AdaptResponse
 from service.store.records import Gone, Record
 
 router = APIRouter(prefix="/clients/{client_id}", tags=["versions"], dependencies=KEY_SCHEMES)

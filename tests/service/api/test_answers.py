@@ -5,7 +5,7 @@ import json
 import pytest
 
 from service.api.answers import shape_of
-from service.api.schemas import PredictRequest
+from service.api.predict_schemas import PredictRequest
 from service.errors import AnswerTooLarge
 from tests.service.drawings import letters, png
 from tests.service.serving import serving

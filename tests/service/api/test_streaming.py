@@ -12,7 +12,7 @@ import pytest
 from service.api import streaming
 from service.api.lines import Line, Lines, Outbox
 from service.api.memory_budget import MemoryBudget, Reservation
-from service.api.schemas import PredictRequest
+from service.api.predict_schemas import PredictRequest
 from service.api.streaming import Predicting
 from service.errors import Busy, TooLarge, TooSlow
 from service.settings import Settings

@@ -1,0 +1,126 @@
+"""The bodies of POST /adapt and of its answer, which other changes of a client have too."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.api.schemas import Body, ClientId, ExampleId, KeepQueries, LabelIn, Several, Warnings
+from service.api.sent_labels import LabelsIn
+from service.inputs.registry import RequestInput
+from service.store.records import Receipt
+from service.use_cases.quality import Quality
+
+
+class Example(Body):
+    """One labelled input."""
+
+    input: RequestInput
+    label: LabelIn = None
+    labels: LabelsIn | None = Field(None, description="In place of `label`: several classes, or none of them.")
+    id: ExampleId | None = Field(None, description="Names the example. Default: a digest of its input and its label.")
+
+
+class AdaptRequest(Body):
+    """Adapt a model to labelled examples."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "client_id": "bob",
+                    "model": "sinusoid",
+                    "support": [{"input": -2, "label": -2.73}, {"input": 0, "label": 0}, {"input": 2, "label": 2.73}],
+                },
+                {
+                    "client_id": "carol",
+                    "model": "texts",
+                    "support": [
+                        {"input": "my card was charged twice and I am angry", "labels": ["billing", "complaint"]},
+                        {"input": "where is my invoice?", "labels": ["billing"]},
+                        {"input": "good morning", "labels": []},
+                    ],
+                },
+            ]
+        }
+    )
+
+    client_id: ClientId
+    model: str | None = Field(
+        None, description="The name of a model, as in GET /models. Default: the default model of the service."
+    )
+    support: list[Example] = Field(
+        description="The labelled examples; none to begin a client that is taught later. A predict needs two classes, "
+        "or one point of a regression."
+    )
+    mode: Literal["replace", "append"] = Field(
+        "replace", description="`replace` the support set of the client or `append` to it."
+    )
+    ttl_s: int | None = Field(
+        None,
+        strict=True,
+        ge=1,
+        le=10 * 365 * 86400,
+        description="Seconds after which the client is forgotten. Default: never; in mode `append`: as before.",
+    )
+    use_label_names: bool | None = Field(
+        None,
+        strict=True,
+        description="Whether labels that are words may be learned from, by models that can. They are used only where "
+        "they fit the examples. Left out: true; when appending, as before.",
+    )
+
+    keep_queries_s: int | None = Field(
+        None,
+        strict=True,
+        ge=0,
+        description="Seconds to keep each query of the client, so that its prediction has an `id` for "
+        "POST /clients/{client_id}/feedback; 0: not at all. Left out: as before, and for a new client not at all. The "
+        "maximum is a setting of the service, by default seven days; only the latest queries are kept.",
+    )
+    keep_duplicates: bool = Field(
+        False,
+        strict=True,
+        description="Whether an example that the client has is stored again when it is sent again. An `id` of its own "
+        "makes it another example in any case.",
+    )
+    quality: bool = Field(
+        False,
+        strict=True,
+        description="Whether the answer has `quality`, as in GET /clients/{client_id}/quality. It takes many adapts: "
+        "left out by default, so that an adapt stays fast.",
+    )
+
+
+class AdaptResponse(BaseModel):
+    """An adapted model."""
+
+    client_id: str
+    model: str
+    version: int = Field(description="The number of changes of this client.")
+    classes: list[str] | list[int] | None = Field(description="null for regression.")
+    several: Several = False
+    examples: int = Field(description="Number of all examples of the client.")
+    ids: list[str] = Field(description="The ids of the examples of the request, in its order.")
+    state_bytes: int = Field(description="Size of the adapted state; 0 while there are too few examples.")
+    names_used: Annotated[
+        int | None,
+        Field(
+            description="Number of classes whose names were learned from. Absent for models that do not use names.",
+            exclude_if=lambda given: given is None,
+        ),
+    ] = None
+    expires_at: datetime | None
+    keep_queries_s: KeepQueries = 0
+    receipt: Annotated[
+        Receipt | None,
+        Field(description="What was removed. Absent if nothing was.", exclude_if=lambda given: given is None),
+    ] = None
+    quality: Annotated[
+        Quality | None,
+        Field(description="How good the client is, if it was asked.", exclude_if=lambda given: given is None),
+    ] = None
+    warnings: Warnings = []
+    timings_ms: dict[str, float] = Field(
+        description="Milliseconds of each stage: decode, adapt (with waiting) and store (not with an Idempotency-Key)."
+    )
