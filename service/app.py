@@ -105,34 +105,14 @@ def create_app(
         ValueError: The URL is not that of a Redis.
     """
     store = open_store(redis_url, settings)
-    default = catalogue[settings.default_model]
+    catalogue[settings.default_model]  # raises UnknownModel now and not at startup
     audit = None if settings.audit_log is None else AuditLog(settings.audit_log)
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            stack.push_async_callback(store.close)
-            if audit is not None:
-                stack.callback(audit.close)
-            decoder = Decoder(settings)
-            stack.push_async_callback(decoder.close)
-            entered = await stack.enter_async_context(engine)
-            keys = KeyCache(store.keys)
-            stack.push_async_callback(keys.close)
-            app.state.guard = Guard(settings, keys)
-            app.state.metering = Metering(store.quotas, store.rates, entered, named=settings.tenant_metrics)
-            await stack.enter_async_context(app.state.metering.reporting())
-            stack.callback(asyncio.create_task(_sweep(store, settings)).cancel)
-            app.state.use_cases = _use_cases(Learning(catalogue, entered, store, settings), decoder)
-            app.state.readiness = Readiness(store, entered, default, decoder)
-            await _wait_for_worker(entered)
-            yield
 
     app = FastAPI(
         title="Handful",
         summary="Teach a model from a handful of examples, per client, over REST.",
         version=version("handful"),
-        lifespan=lifespan,
+        lifespan=lambda app: _running(app, store, engine, audit),
         redirect_slashes=False,
         docs_url=None,
         redoc_url=None,
@@ -146,6 +126,32 @@ def create_app(
     problem_details.install(app)
     _add_middleware(app, settings, audit)
     return app
+
+
+@asynccontextmanager
+async def _running(
+    app: FastAPI, store: Store, engine: AbstractAsyncContextManager[Engine], audit: AuditLog | None
+) -> AsyncIterator[None]:
+    """Between startup and shutdown. What is opened here is closed in the opposite order."""
+    settings: Settings = app.state.settings
+    catalogue: Catalogue = app.state.catalogue
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(store.close)
+        if audit is not None:
+            stack.callback(audit.close)
+        decoder = Decoder(settings)
+        stack.push_async_callback(decoder.close)
+        entered = await stack.enter_async_context(engine)
+        keys = KeyCache(store.keys)
+        stack.push_async_callback(keys.close)
+        app.state.guard = Guard(settings, keys)
+        app.state.metering = Metering(store.quotas, store.rates, entered, named=settings.tenant_metrics)
+        await stack.enter_async_context(app.state.metering.reporting())
+        stack.callback(asyncio.create_task(_sweep(store, settings)).cancel)
+        app.state.use_cases = _use_cases(Learning(catalogue, entered, store, settings), decoder)
+        app.state.readiness = Readiness(store, entered, catalogue[settings.default_model], decoder)
+        await _wait_for_worker(entered)
+        yield
 
 
 def _use_cases(learning: Learning, decoder: Decoder) -> UseCases:
