@@ -158,7 +158,7 @@ class Adaptation:
             return known
         decoded = await self._decoded(client, card, teaching, record)
         classes, ids = card.kind == "classification", [one.id for one in given]
-        gathered = await gather(known, decoded.array(), labels, ids, classes=classes, twice=teaching.twice)
+        gathered = await gather(card.input, known, decoded.array(), labels, ids, classes=classes, twice=teaching.twice)
         return gathered._replace(warnings=decoded.warnings + gathered.warnings)
 
     async def _decoded(self, client: ClientKey, card: Card, teaching: Teaching, record: Record | None) -> Decoded:
