@@ -1,6 +1,7 @@
 """Uvicorn's HTTP/1.1 protocol with limits that apply before any key is checked."""
 
 import asyncio
+import math
 import resource
 from contextlib import suppress
 from typing import Any, cast
@@ -26,6 +27,7 @@ def server_config(app: ASGIApp, settings: Settings, **options: Any) -> uvicorn.C
     """The configuration of uvicorn. Raises OSError for a certificate or key that cannot be read."""
     if settings.tls_cert is not None and settings.tls_key is not None:
         options |= {"ssl_certfile": settings.tls_cert, "ssl_keyfile": settings.tls_key}
+    options.setdefault("timeout_graceful_shutdown", math.ceil(settings.deadline_s))
     logs = {"log_config": None} if settings.log_format == "json" else {}  # uvicorn's own loggers write text
     config = uvicorn.Config(app, http=protocol_of(settings), ws="none", access_log=False, **(logs | options))
     if settings.tls_cert is not None and settings.tls_key is not None:
