@@ -1,8 +1,8 @@
 """The latency of a tenant while another one floods a service with quotas, as in the operator's walk.
 
-python -m benchmarks.watched; writes into docs/performance.json. The load is that of benchmarks.fairness. Each tenant has the same
-quota; the flood is far over it and is answered 429. The goal: the p99 of predicts under twice, of adapts under three times
-the quiet one.
+python -m benchmarks.watched; writes into docs/performance.json. The load is that of benchmarks.fairness. Each tenant
+has the same quota; the flood is far over it and is answered 429. The goal: the p99 of predicts under twice, of adapts
+under three times the quiet one.
 """
 
 import argparse
