@@ -45,6 +45,7 @@ class Teaching(NamedTuple):
     expected     entity tags of versions that may be changed; None: any
     keep_queries_s  seconds to keep the client's queries for feedback; None: as before
     prediction   the id of a prediction whose kept query is the input of the only example
+    keep         the most examples of each class, 0 for any number; None: as before
     """
 
     model: str | None
@@ -56,6 +57,7 @@ class Teaching(NamedTuple):
     expected: Collection[str] | None = None
     keep_queries_s: int | None = None
     prediction: str | None = None
+    keep: int | None = None
 
 
 class Answered(NamedTuple):
@@ -129,6 +131,7 @@ class Adaptation:
         clock.lap("decode")
         named = teaching.label_names is not False
         lesson = _lesson(card, gathered, teaching, named, _expiry(teaching.ttl_s), "replace")
+        lesson = await self._learning.bounded(lesson._replace(keep=teaching.keep or 0))
         return await self._learning.learn(client, lesson, clock, after=after)
 
     async def _append(self, client: ClientKey, teaching: Teaching) -> Adapted:
@@ -147,6 +150,8 @@ class Adaptation:
         expires_at = _expiry(teaching.ttl_s) or record.expires_at
         change = "append" if teaching.prediction is None else "feedback"
         lesson = _lesson(card, gathered, teaching, named, expires_at, change)._replace(extends=record)
+        keep = record.keep if teaching.keep is None else teaching.keep
+        lesson = await self._learning.bounded(lesson._replace(keep=keep), len(contents.examples))
         return await self._learning.learn(client, lesson, clock, after=record)
 
     async def _gathered(
@@ -154,7 +159,8 @@ class Adaptation:
     ) -> Gathered:
         """The examples of a client after a request."""
         given = teaching.given
-        self._learning.support_sets.check_examples(card, len(known.examples) + len(given))
+        keeps = teaching.keep or (record.keep if record is not None and teaching.keep is None else 0)
+        self._learning.support_sets.check_new(card, len(known.examples), len(given), bounded=keeps > 0)
         labels = checked_new_labels(card, record, [one.label for one in given])
         if not given:
             return known

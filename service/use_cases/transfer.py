@@ -77,14 +77,15 @@ class Transfer:
         if record.model != card.name:
             raise Conflict(f"The client's model is {record.model!r}, and that of the file is {card.name!r}.")
         file = file._replace(labels=checked_new_labels(card, record, sent(file)))
-        lesson = await self._lesson(file, card, known_of(contents))
-        lesson = lesson._replace(extends=record, expires_at=record.expires_at)
+        lesson = await self._lesson(file, card, known_of(contents), bounded=record.keep > 0)
+        lesson = lesson._replace(extends=record, expires_at=record.expires_at, keep=record.keep)
+        lesson = await self._learning.bounded(lesson, len(contents.examples))
         return await self._learning.learn(client, lesson, clock, after=record)
 
-    async def _lesson(self, file: ClientFile, card: Card, known: Gathered) -> Lesson:
+    async def _lesson(self, file: ClientFile, card: Card, known: Gathered, *, bounded: bool = False) -> Lesson:
         """What the client has, and the examples of the file with their ids and times."""
         header, gathered = file.header, known
-        self._learning.support_sets.check_examples(card, len(known.examples) + len(file.labels))
+        self._learning.support_sets.check_new(card, len(known.examples), len(file.labels), bounded=bounded)
         if file.inputs is not None:
             classes = card.kind == "classification"
             gathered = await gather(
