@@ -48,6 +48,7 @@ export interface AdaptOptions extends Changing {
   mode?: "replace" | "append";
   ttl_s?: number;
   use_label_names?: boolean;
+  keep?: number;
   keep_duplicates?: boolean;
   /** Seconds to keep the queries of the client, for `feedback`. */
   keep_queries_s?: number;
