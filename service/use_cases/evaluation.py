@@ -159,7 +159,7 @@ def evaluation(record: Record, card: Card, answers: Array, targets: Array) -> Ev
         macro_f1=macro_f1(counts),
         calibration_error=calibration_error(probabilities[inside], own),
         classes=_classes(record, counts),
-        confusion=_confusion(record, counts),
+        confusion=counted(record.classes or [], counts),
         thresholds=[CurvePoint(**point._asdict()) for point in curve],
     )
 
@@ -190,8 +190,8 @@ def _figures(record: Record, figures: Sequence[PerClass]) -> list[ClassFigures]:
     ]
 
 
-def _confusion(record: Record, counts: Array) -> list[Answers]:
-    classes = record.classes or []
+def counted(classes: Sequence[ClassLabel], counts: Array) -> list[Answers]:
+    """The counts above 0 of a confusion matrix."""
     return [
         Answers(label=classes[row], answer=classes[column], count=int(counts[row, column]))
         for row, column in np.argwhere(counts).tolist()
