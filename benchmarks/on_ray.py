@@ -1,4 +1,4 @@
-"""Handful on Ray Serve beside Handful alone and a plain Ray Serve application: python -m benchmarks.on_ray [SERVICE ...]
+"""Handful on Ray Serve beside Handful alone and plain Ray Serve: python -m benchmarks.on_ray [SERVICE ...]
 
 Each service is started and driven alone, with both proxies of Ray. Writes into docs/performance.json after each
 service, so that a run that is stopped keeps what it has measured. Ratios are those within one run.
