@@ -29,6 +29,7 @@ def new_card(
         "max_examples": learner.max_examples,
         "several_labels": learner.several_labels,
         "outputs": outputs,
+        "deviations": learner.deviations,
         "transductive": learner.transductive,
         "order_sensitive": learner.order_sensitive,
         "training": training,

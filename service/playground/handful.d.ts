@@ -47,6 +47,7 @@ export interface AdaptOptions extends Changing {
   mode?: "replace" | "append";
   ttl_s?: number;
   use_label_names?: boolean;
+  keep?: number;
   keep_duplicates?: boolean;
   quality?: boolean;
   /** Default: a new one, so that a retry changes nothing. */
