@@ -23,7 +23,7 @@ from service.logs import RequestContext
 VERSION = 11
 """Version of this protocol. Both ends must have the same version."""
 
-DTYPES = ("float32", "float64", "float16", "uint8", "int64", "bool")
+DTYPES = ("float32", "float64", "float16", "uint8", "int16", "int64", "bool")
 """The dtypes an array in a message may have."""
 
 
