@@ -9,7 +9,7 @@ from service.arrays import Array, Arrays
 from service.cards import Card
 from service.inputs.labels import Label
 from service.store.reading import Contents
-from service.use_cases.evaluation import Answers, counted
+from service.use_cases.confusion import Answers, counted
 from service.use_cases.judgement import (
     confusion,
     macro_f1,
