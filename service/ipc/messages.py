@@ -11,7 +11,7 @@ from service.engine.base import NOBODY, Fits, Share
 from service.errors import BadRequest, Busy, DeadlineExceeded, Diverged, HandfulError, TooCostly, Unavailable
 from service.logs import RequestContext
 
-VERSION = 10
+VERSION = 11
 """Version of this protocol. Both ends must have the same version."""
 
 DTYPES = ("float32", "float64", "float16", "uint8", "int64", "bool")

@@ -48,6 +48,7 @@ export interface AdaptOptions extends Changing {
   ttl_s?: number;
   use_label_names?: boolean;
   keep?: number;
+  half_life_s?: number;
   keep_duplicates?: boolean;
   quality?: boolean;
   /** Default: a new one, so that a retry changes nothing. */

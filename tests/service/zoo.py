@@ -45,6 +45,7 @@ def make_model(folder: Path, name: str, recipe: Recipe) -> None:
         "max_examples": learner.max_examples,
         "outputs": recipe.outputs,
         "several_labels": learner.several_labels,
+        "weighted_examples": learner.weighted_examples,
         "transductive": learner.transductive,
         "temperature": 1.0 if recipe.outputs else TEMPERATURE,
         "errors": ERRORS if recipe.outputs else None,
