@@ -23,7 +23,9 @@ NOTHING = -1
 
 
 def contrasted(answers: Tensor, contrast: Tensor) -> Tensor:
-    """The explained difference (..., q) of answers (..., q, ways). Classes without a contrast may be undefined."""
+    """The explained difference (..., q) of answers (..., q, ways). Classes without a contrast may be undefined, and
+    standard deviations behind the values are not explained."""
+    answers = answers[..., : contrast.shape[-1]]
     return (torch.where(contrast != 0, answers, 0.0) * contrast).sum(-1)
 
 

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
+from models.gaussian import negative_log_likelihood
 from models.losses import cross_entropy, squared_error
 
 State = dict[str, Tensor]
@@ -95,6 +96,9 @@ class Learner(nn.Module, ABC):
     1e-3 (`python -m benchmarks.agreement`)."""
 
     kind: Kind = Kind.CLASSIFICATION
+    deviations: ClassVar[bool] = False
+    """Whether a regression predicts how sure it is: answers are then (q, 2 * outputs), the values and after them the
+    standard deviation of each. Intervals are as wide as these say."""
     max_ways: int | None = None
     """Size of a fixed head. Its rows are interchangeable before adaptation, so permuting the classes permutes the
     answers in expectation only. None: any number of classes, and exact permutation."""
@@ -127,7 +131,8 @@ class Learner(nn.Module, ABC):
 
     @abstractmethod
     def predict(self, state: State, query: Tensor) -> Tensor:
-        """Answer query features (q, *features) with logits (q, ways), or with values (q, outputs) for regression."""
+        """Answer query features (q, *features) with logits (q, ways), or with values (q, outputs) for regression, and
+        after them their standard deviations if the learner has `deviations`."""
 
     def explain(self, support: Support, query: Tensor, contrast: Tensor) -> Contributions:
         """What each example contributes to answers, for learners with `explains`.
@@ -150,8 +155,9 @@ class Learner(nn.Module, ABC):
 
     def loss(self, answers: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
         """The mean loss of the answers to the unmasked examples."""
-        loss = cross_entropy if self.kind is Kind.CLASSIFICATION else squared_error
-        return loss(answers, targets, mask)
+        if self.kind is Kind.CLASSIFICATION:
+            return cross_entropy(answers, targets, mask)
+        return (negative_log_likelihood if self.deviations else squared_error)(answers, targets, mask)
 
     def outer_loss(self, episode: Episode, progress: float) -> Tensor:
         """The loss that meta-training minimises. By default the query loss after adaptation.

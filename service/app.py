@@ -90,7 +90,7 @@ ROUTERS = (
 log = logging.getLogger(__name__)
 
 SWEEP_S = 60
-"""Seconds between two sweeps, which remove expired clients and count all clients."""
+"""Seconds between two sweeps, which remove expired clients and keys and count all clients."""
 WORKER_WAIT_S = 2
 """Seconds to wait for the worker at startup."""
 
@@ -215,6 +215,7 @@ async def _sweep(store: Store, settings: Settings) -> None:
     while True:
         try:
             await store.sweep()
+            await Keys(store).prune()
             tenants = {OPEN_TENANT, *settings.api_keys, *await store.keys.tenants()}
             metrics.clients.set(sum([await store.count(tenant) for tenant in tenants]))
             for tenant in tenants:

@@ -36,7 +36,7 @@
     ├── HeadTooLarge 431        the URL, headers and trailers are over the limit
     ├── Unavailable 503         Redis or the device worker is away
     │   ├── Overloaded          the bodies in flight take all the memory that is allowed
-    │   └── StoreFull           Redis has no memory left
+    │   └── StoreFull      507  Redis has no memory left
     ├── DeadlineExceeded 504    waited too long; nothing was changed
     └── StorageExceeded 507     the tenant may not store more bytes
 
@@ -282,7 +282,7 @@ class Overloaded(Unavailable):
 class StoreFull(Unavailable):
     """The store has no room for the support set. Stored clients can still predict."""
 
-    code, title, retry_after_s = "store_full", "The store is full", 60
+    status, code, title, retry_after_s = 507, "store_full", "The store is full", 60
 
 
 class DeadlineExceeded(HandfulError):

@@ -124,7 +124,7 @@ class Settings(BaseSettings):
         2**30,
         ge=2**23,
         description="Memory that the embedded Valkey may use. It evicts states first; when only examples are left, "
-        "adapts are refused with 503 `store_full`.",
+        "adapts are refused with 507 `store_full`.",
     )
     state_ttl_s: int = Field(
         7 * 24 * 3600, ge=1, description="Seconds that an unused state stays in Redis. A later predict rebuilds it."

@@ -19,14 +19,21 @@ def headers(api_key: str | None) -> dict[str, str]:
 def adapt_request(http: Http, client_id: str, support: list[dict[str, Any]], options: dict[str, Any]) -> httpx.Request:
     """POST /adapt. `support` is JSON."""
     tags = {"If-Match": options["if_match"]} if options.get("if_match") is not None else {}
+    tags |= {"Idempotency-Key": uuid.uuid4().hex} | affinity(client_id)
     fields = {name: value for name, value in options.items() if name != "if_match"}
     body = {"client_id": client_id, "support": support} | fields
-    return http.build_request("POST", "/adapt", json=body, headers={"Idempotency-Key": uuid.uuid4().hex} | tags)
+    return http.build_request("POST", "/adapt", json=body, headers=tags)
 
 
 def predict_request(http: Http, client_id: str, inputs: list[Any], options: dict[str, Any]) -> httpx.Request:
     """POST /predict. `inputs` are JSON."""
-    return http.build_request("POST", "/predict", json={"client_id": client_id, "inputs": inputs} | options)
+    body = {"client_id": client_id, "inputs": inputs} | options
+    return http.build_request("POST", "/predict", json=body, headers=affinity(client_id))
+
+
+def affinity(client_id: str) -> dict[str, str]:
+    """The header by which a balancer may send the requests of a client to one replica, which has its state."""
+    return {"X-Client-Id": quote(client_id, safe="")}
 
 
 def feedback_request(http: Http, client_id: str, prediction: str, label: Any, if_match: str | None) -> httpx.Request:

@@ -1,5 +1,6 @@
 """Datasets: where episodes come from."""
 
+from models.datasets.curves import CURVES
 from models.datasets.dataset import Dataset
 from models.datasets.omniglot import OMNIGLOT
 from models.datasets.own.dataset import OWN
@@ -13,7 +14,7 @@ __all__ = ["DATASETS", "Dataset", "dataset_of"]
 
 DATASETS: Registry[Dataset] = Registry(
     "handful.datasets",
-    {each.name: each for each in (OMNIGLOT, *OWN, PHOTOS, SINUSOID, TABLES, TABLES_REGRESSION, TEXTS)},
+    {each.name: each for each in (CURVES, OMNIGLOT, *OWN, PHOTOS, SINUSOID, TABLES, TABLES_REGRESSION, TEXTS)},
 )
 
 

@@ -30,6 +30,7 @@ def new_card(
         "several_labels": learner.several_labels,
         "weighted_examples": learner.weighted_examples,
         "outputs": outputs,
+        "deviations": learner.deviations,
         "transductive": learner.transductive,
         "order_sensitive": learner.order_sensitive,
         "training": training,

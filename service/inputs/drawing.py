@@ -19,6 +19,7 @@ from service.inputs.normalize import Drawings, drawings
 from service.inputs.paper import Grey
 from service.inputs.parts import Parts
 from service.inputs.pixel_arrays import json_type, to_array, to_brightness
+from service.inputs.resizing import resized
 from service.inputs.sent import Part, image_of
 
 PIXELS_PER_CHARACTER = 8
@@ -46,6 +47,18 @@ class Drawing(InputKind):
     def of_part(self, part: Part) -> Any:
         """An image file, or numbers in JSON."""
         return image_of(part.content, part.place)
+
+    def prepare(self, inputs: Array, columns: Columns | None) -> Array:
+        """The drawings in the size of the model, which examples of an earlier checkpoint may not have."""
+        return resized(inputs, (1, self.size, self.size))
+
+    def takes(self, known: dict[str, Any]) -> bool:
+        """Drawings of any size."""
+        return known.get("type") == self.type
+
+    def like(self, inputs: Array, shape: Sequence[int]) -> Array:
+        """The drawings in another size."""
+        return resized(inputs, shape)
 
     def parts(self, one: Array, columns: Columns | None, known: Array) -> Parts:
         """The squares with ink."""

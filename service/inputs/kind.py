@@ -99,6 +99,17 @@ class InputKind(BaseModel, ABC):
         """Decoded inputs as the model takes them. Redis keeps them as they were decoded."""
         return inputs
 
+    def takes(self, known: dict[str, Any]) -> bool:
+        """Whether this kind takes, in `prepare`, inputs that were decoded for a model whose card has this `input`."""
+        return known == self.model_dump(mode="json")
+
+    def like(self, inputs: Array, shape: Sequence[int]) -> Array:
+        """Decoded inputs (n, *input) in the shape of others of this kind. By default unchanged.
+
+        A new checkpoint of a model may take images of another size. A client keeps the examples that it has.
+        """
+        return inputs
+
     def show(self, inputs: Array) -> list[Any]:
         """Decoded inputs as JSON values, for clients that ask for their examples."""
         return shown(inputs)

@@ -17,6 +17,7 @@ from service.inputs.kind import Columns, Decoded, InputKind
 from service.inputs.limits import Limits, PixelBudget
 from service.inputs.parts import Parts
 from service.inputs.pixel_arrays import json_type, to_rgb
+from service.inputs.resizing import resized
 from service.inputs.sent import Part, image_of
 
 PIXELS_PER_CHARACTER = 8
@@ -57,6 +58,18 @@ class Photo(InputKind):
     def of_part(self, part: Part) -> Any:
         """An image file, or numbers in JSON."""
         return image_of(part.content, part.place)
+
+    def prepare(self, inputs: Array, columns: Columns | None) -> Array:
+        """The photos in the size of the model, which examples of an earlier checkpoint may not have."""
+        return resized(inputs, (3, self.size, self.size))
+
+    def takes(self, known: dict[str, Any]) -> bool:
+        """Photos of any size that were cut in the same way."""
+        return known | {"size": self.size} == self.model_dump(mode="json")
+
+    def like(self, inputs: Array, shape: Sequence[int]) -> Array:
+        """The photos in another size."""
+        return resized(inputs, shape)
 
     def parts(self, one: Array, columns: Columns | None, known: Array) -> Parts:
         """The squares."""

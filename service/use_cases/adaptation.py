@@ -66,7 +66,8 @@ class Answered(NamedTuple):
     """Logits (q, ways) or values (q, outputs) of queries (q, *input), and the client's record that they come from,
     which may be that of a past version.
 
-    `decoded` are the queries before they were prepared. `current` is the client's current record.
+    `deviations` are the standard deviations (q, outputs) of values, where the model predicts them. `decoded` are the
+    queries before they were prepared. `current` is the client's current record.
     """
 
     record: Record
@@ -78,6 +79,7 @@ class Answered(NamedTuple):
     decoded: Array
     current: Record
     past: bool = False
+    deviations: Array | None = None
 
     def inference(self) -> Literal["inductive", "transductive"]:
         """Whether inputs were answered one by one or together. Together needs at least as many inputs as classes."""
@@ -169,7 +171,7 @@ class Adaptation:
             return known
         decoded = await self._decoded(client, card, teaching, record)
         classes, ids = card.kind == "classification", [one.id for one in given]
-        gathered = await gather(known, decoded.array(), labels, ids, classes=classes, twice=teaching.twice)
+        gathered = await gather(card.input, known, decoded.array(), labels, ids, classes=classes, twice=teaching.twice)
         return gathered._replace(warnings=decoded.warnings + gathered.warnings)
 
     async def _decoded(self, client: ClientKey, card: Card, teaching: Teaching, record: Record | None) -> Decoded:
@@ -243,14 +245,18 @@ class Adaptation:
         queries = await prepare(card.input, decoded.array(), record.columns)
         clock.lap("decode")
         past = record.write != current.write
-        answers = await self._ask(client, record, card, queries, past=past)
+        found = await self._ask(client, record, card, queries, past=past)
+        answers, deviations = card.parted(found)
         clock.lap("predict")
         calibrated = card.for_task(len(record.classes or ()), record.examples)
-        return Answered(record, calibrated, queries, answers, warnings, clock.laps_ms, decoded.array(), current, past)
+        laps = clock.laps_ms
+        asked = record, calibrated, queries, answers, warnings, laps, decoded.array(), current
+        return Answered(*asked, past, deviations)
 
     async def ask_again(self, client: ClientKey, answered: Answered, queries: Array) -> Array:
         """The answers to other queries (q, *input), as the model takes them, from the same state."""
-        return await self._ask(client, answered.record, answered.card, queries, past=answered.past)
+        found = await self._ask(client, answered.record, answered.card, queries, past=answered.past)
+        return answered.card.parted(found)[0]
 
     async def _ask(self, client: ClientKey, record: Record, card: Card, queries: Array, *, past: bool) -> Array:
         try:

@@ -103,7 +103,7 @@ class Judged(NamedTuple):
 
     probability  the largest probability (n,); empty for regression
     familiar     the familiarity (n,), NaN where the model cannot tell; empty for regression
-    errors       the absolute errors (n, outputs) of a regression
+    errors       the absolute errors (n, outputs) of a regression; in standard deviations, if it predicts them
     spread       the largest label less the smallest (outputs,), of all examples of a regression
     sets, truth  where an example may have several labels: the probability of each (n, ways), and whether it has it
     """
@@ -124,12 +124,13 @@ def judge(contents: Contents, card: Card, found: Arrays) -> Judged:
     if not len(places):
         reason = "No example can be left out: each class has only one, or copies of one."
         return not_judged(contents, skipped, reason)
-    answers, method = found["answers"][places], _method(contents, found["fold"])
+    (answers, deviations), method = card.parted(found["answers"][places]), _method(contents, found["fold"])
     if contents.record.classes is None:
         errors = np.abs(answers - np.array(contents.targets, np.float32)[places])
         mse, mae = float(np.square(errors).mean()), float(errors.mean())
         estimate = Estimate(method=method, judged=len(places), mse=mse, mae=mae)
-        return Judged(quality_of(contents, estimate, skipped), errors=errors, spread=spread(contents))
+        scaled = errors if deviations is None else errors / deviations
+        return Judged(quality_of(contents, estimate, skipped), errors=scaled, spread=spread(contents))
     if contents.record.several:
         return _judged_sets(contents, independent(answers), places, method)
     probabilities = card.probabilities(answers)

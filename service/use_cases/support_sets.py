@@ -74,7 +74,8 @@ class SupportSets:
 
     def _like(self, card: Card) -> list[Card]:
         """The models for the same kind of answer and input."""
-        return [other for other in self._catalogue.values() if (other.kind, other.input) == (card.kind, card.input)]
+        known = card.input.model_dump(mode="json")
+        return [other for other in self._catalogue.values() if other.kind == card.kind and other.input.takes(known)]
 
 
 async def same_contents(store: Store, client: ClientKey, record: Record) -> Contents:

@@ -107,7 +107,7 @@ test("a server that stays busy is given up, and one that asks for a long pause a
   answers = [{ status: 503, headers: { "retry-after": "0.01" }, json: { code: "unavailable" } }];
   await assert.rejects(new Handful(url, { retries: 2 }).clients(), { code: "unavailable" });
   assert.equal(requests.length, 3);
-  answers = [{ status: 503, headers: { "retry-after": "60" }, json: { code: "store_full" } }];
+  answers = [{ status: 507, headers: { "retry-after": "60" }, json: { code: "store_full" } }];
   await assert.rejects(new Handful(url).clients(), { retryAfterS: 60 });
   assert.equal(requests.length, 4);
 });

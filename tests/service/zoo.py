@@ -44,6 +44,7 @@ def make_model(folder: Path, name: str, recipe: Recipe) -> None:
         "max_ways": learner.max_ways,
         "max_examples": learner.max_examples,
         "outputs": recipe.outputs,
+        "deviations": learner.deviations,
         "several_labels": learner.several_labels,
         "weighted_examples": learner.weighted_examples,
         "transductive": learner.transductive,
