@@ -61,6 +61,14 @@ Warnings = Annotated[
     ),
 ]
 
+Keep = Annotated[
+    int,
+    Field(
+        description="The most examples of each class. Absent if any number.",
+        exclude_if=lambda given: not given,
+    ),
+]
+
 Several = Annotated[
     bool,
     Field(
@@ -83,6 +91,7 @@ class ClientInfo(BaseModel):
     updated_at: datetime
     expires_at: datetime | None
     keep_queries_s: KeepQueries = 0
+    keep: Keep = 0
 
 
 class ClientPage(BaseModel):

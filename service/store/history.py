@@ -158,6 +158,7 @@ def _record(client: ClientKey, draft: Draft, found: Record | None, next_row: int
         columns=draft.columns,
         label_names=draft.label_names,
         keep_queries_s=_kept_for(draft, old),
+        keep=draft.keep,
         several=draft.several,
         receipt=Receipt(examples=removed, from_version=version - 1, to_version=version, removed_at=now)
         if removed

@@ -45,6 +45,7 @@ class Teaching(NamedTuple):
     expected     entity tags of versions that may be changed; None: any
     keep_queries_s  seconds to keep the client's queries for feedback; None: as before
     prediction   the id of a prediction whose kept query is the input of the only example
+    keep         the most examples of each class, 0 for any number; None: as before
     """
 
     model: str | None
@@ -56,6 +57,7 @@ class Teaching(NamedTuple):
     expected: Collection[str] | None = None
     keep_queries_s: int | None = None
     prediction: str | None = None
+    keep: int | None = None
 
 
 class Answered(NamedTuple):
@@ -129,6 +131,7 @@ class Adaptation:
         clock.lap("decode")
         named = teaching.label_names is not False
         lesson = _lesson(card, gathered, teaching, named, _expiry(teaching.ttl_s), "replace")
+        lesson = await self._learning.bounded(lesson._replace(keep=teaching.keep or 0))
         return await self._learning.learn(client, lesson, clock, after=after)
 
     async def _append(self, client: ClientKey, teaching: Teaching) -> Adapted:
@@ -147,6 +150,8 @@ class Adaptation:
         expires_at = _expiry(teaching.ttl_s) or record.expires_at
         change = "append" if teaching.prediction is None else "feedback"
         lesson = _lesson(card, gathered, teaching, named, expires_at, change)._replace(extends=record)
+        keep = record.keep if teaching.keep is None else teaching.keep
+        lesson = await self._learning.bounded(lesson._replace(keep=keep), len(contents.examples))
         return await self._learning.learn(client, lesson, clock, after=record)
 
     async def _gathered(
@@ -154,13 +159,14 @@ class Adaptation:
     ) -> Gathered:
         """The examples of a client after a request."""
         given = teaching.given
-        self._learning.support_sets.check_examples(card, len(known.examples) + len(given))
+        keeps = teaching.keep or (record.keep if record is not None and teaching.keep is None else 0)
+        self._learning.support_sets.check_new(card, len(known.examples), len(given), bounded=keeps > 0)
         labels = checked_new_labels(card, record, [one.label for one in given])
         if not given:
             return known
         decoded = await self._decoded(client, card, teaching, record)
         classes, ids = card.kind == "classification", [one.id for one in given]
-        gathered = await gather(known, decoded.array(), labels, ids, classes=classes, twice=teaching.twice)
+        gathered = await gather(card.input, known, decoded.array(), labels, ids, classes=classes, twice=teaching.twice)
         return gathered._replace(warnings=decoded.warnings + gathered.warnings)
 
     async def _decoded(self, client: ClientKey, card: Card, teaching: Teaching, record: Record | None) -> Decoded:
@@ -193,7 +199,7 @@ class Adaptation:
         """The version that a predict would ask now. Raises what `predict` raises if there is nothing to ask."""
         _, record = await self._store.version(client, version)
         card = self._learning.served(record)
-        _check_ready(record)
+        check_ready(record)
         return record, card
 
     async def predict(
@@ -227,7 +233,7 @@ class Adaptation:
         clock = Clock()
         current, record = await self._store.version(client, version)
         card = self._learning.served(record)
-        _check_ready(record)
+        check_ready(record)
         admit(record, card)
         decoded = await self._decoder.decode(card.input, raw, fields, client.tenant)
         warnings = decoded.warnings + await check(card.input, decoded.array(), record.columns)
@@ -296,7 +302,7 @@ def _lesson(
     )  # fmt: skip
 
 
-def _check_ready(record: Record) -> None:
+def check_ready(record: Record) -> None:
     """Raise TooFewExamples. It says what is missing."""
     if record.ready:
         return

@@ -95,6 +95,10 @@ async def test_the_state_equals_adapting_to_what_remains(client):
         await client.check(FIRST + MORE - 1)
         await client.edits.remove_class(ALICE, "dog")
         await client.check(FIRST + MORE - 3)
+    keep = 1 if client.card.kind == "classification" else 4
+    bounded = await client.clients.append(ALICE, teaching(None, client.pairs(range(3)), keep=keep))
+    assert bounded.dropped
+    await client.check(bounded.record.examples)
 
 
 async def test_only_new_examples_are_encoded(zoo, redis_url, redis, monkeypatch):
@@ -117,6 +121,7 @@ async def test_only_new_examples_are_encoded(zoo, redis_url, redis, monkeypatch)
     await client.edits.remove(ALICE, "e3")
     await client.edits.relabel(ALICE, "e4", "owl")
     await client.edits.remove_class(ALICE, "cat")
+    await client.clients.append(ALICE, teaching(None, [], keep=1))
     worker.close()
     await store.close()
     assert encoded == [FIRST, MORE]
