@@ -46,6 +46,7 @@ class Teaching(NamedTuple):
     keep_queries_s  seconds to keep the client's queries for feedback; None: as before
     prediction   the id of a prediction whose kept query is the input of the only example
     keep         the most examples of each class, 0 for any number; None: as before
+    half_life_s  the seconds in which an example loses half of its weight, 0 for never; None: as before
     """
 
     model: str | None
@@ -58,6 +59,7 @@ class Teaching(NamedTuple):
     keep_queries_s: int | None = None
     prediction: str | None = None
     keep: int | None = None
+    half_life_s: float | None = None
 
 
 class Answered(NamedTuple):
@@ -131,7 +133,8 @@ class Adaptation:
         clock.lap("decode")
         named = teaching.label_names is not False
         lesson = _lesson(card, gathered, teaching, named, _expiry(teaching.ttl_s), "replace")
-        lesson = await self._learning.bounded(lesson._replace(keep=teaching.keep or 0))
+        lesson = lesson._replace(keep=teaching.keep or 0, half_life_s=teaching.half_life_s or 0)
+        lesson = await self._learning.bounded(lesson)
         return await self._learning.learn(client, lesson, clock, after=after)
 
     async def _append(self, client: ClientKey, teaching: Teaching) -> Adapted:
@@ -151,7 +154,9 @@ class Adaptation:
         change = "append" if teaching.prediction is None else "feedback"
         lesson = _lesson(card, gathered, teaching, named, expires_at, change)._replace(extends=record)
         keep = record.keep if teaching.keep is None else teaching.keep
-        lesson = await self._learning.bounded(lesson._replace(keep=keep), len(contents.examples))
+        half_life_s = record.half_life_s if teaching.half_life_s is None else teaching.half_life_s
+        lesson = lesson._replace(keep=keep, half_life_s=half_life_s)
+        lesson = await self._learning.bounded(lesson, len(contents.examples))
         return await self._learning.learn(client, lesson, clock, after=record)
 
     async def _gathered(
@@ -199,7 +204,7 @@ class Adaptation:
         """The version that a predict would ask now. Raises what `predict` raises if there is nothing to ask."""
         _, record = await self._store.version(client, version)
         card = self._learning.served(record)
-        _check_ready(record)
+        check_ready(record)
         return record, card
 
     async def predict(
@@ -233,7 +238,7 @@ class Adaptation:
         clock = Clock()
         current, record = await self._store.version(client, version)
         card = self._learning.served(record)
-        _check_ready(record)
+        check_ready(record)
         admit(record, card)
         decoded = await self._decoder.decode(card.input, raw, fields, client.tenant)
         warnings = decoded.warnings + await check(card.input, decoded.array(), record.columns)
@@ -302,7 +307,7 @@ def _lesson(
     )  # fmt: skip
 
 
-def _check_ready(record: Record) -> None:
+def check_ready(record: Record) -> None:
     """Raise TooFewExamples. It says what is missing."""
     if record.ready:
         return
