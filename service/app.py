@@ -35,6 +35,7 @@ from service.api.routes import (
     suggest,
     tenants,
     transfer,
+    unlabelled,
     usage,
     versions,
 )
@@ -70,6 +71,7 @@ ROUTERS = (
     versions.router,
     versions.bodies,
     feedback.bodies,
+    unlabelled.bodies,
     suggest.bodies,
     quality.router,
     quality.bodies,

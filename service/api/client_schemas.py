@@ -36,6 +36,15 @@ class FeedbackRequest(NewLabels):
     id: str = Field(pattern=CLIENT_ID, description="The `id` of the prediction.")
 
 
+class UnlabelledRequest(Body):
+    """Inputs without labels, which the client shall learn from."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"inputs": ["it came broken", "where is it?"]}]})
+
+    inputs: list[RequestInput] = Field(min_length=1)
+    ids: list[ExampleId] | None = Field(None, description="Names each of them. Default: a digest of the input.")
+
+
 class SuggestRequest(Body):
     """Inputs without labels, to choose from."""
 
