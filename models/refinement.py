@@ -16,6 +16,8 @@ from models.learner import State, Support
 
 UNLABELLED = -1
 """The target of an example without a label."""
+MOST = 0.3
+"""What all that are answered with a class count for together at most, as a share of its labelled examples."""
 
 Adapt = Callable[[Support], State]
 Predict = Callable[[State, Tensor], Tensor]
@@ -24,8 +26,8 @@ Predict = Callable[[State, Tensor], Tensor]
 def refined(supports: Support, adapt: Adapt, predict: Predict) -> Support:
     """Support sets with a label and a weight for each example that has none.
 
-    Those that are answered with a class count together at most as much as the labelled examples of that class. So a
-    class that attracts too many, or inputs of no class, cannot drown what is known.
+    Those that are answered with a class count together for little beside its labelled examples. So a class that
+    attracts too many, or inputs of no class, cannot drown what is known.
 
     Args:
         supports: Encoded support sets, stacked as for `functional.adapt_many`. The target of some examples is
@@ -36,7 +38,7 @@ def refined(supports: Support, adapt: Adapt, predict: Predict) -> Support:
     known, mask = supports.targets != UNLABELLED, supports.mask
     counts = mask.to(supports.inputs.dtype) if supports.weights is None else supports.weights * mask
     labelled = supports._replace(mask=mask & known, targets=supports.targets.clamp(min=0))
-    own = _by_class(counts * known, labelled.targets, supports.ways)
+    own = MOST * _by_class(counts * known, labelled.targets, supports.ways)
     most, answers = predict(adapt(labelled), supports.inputs).softmax(-1).max(-1)
     guessed = most.to(counts.dtype) * counts * ~known
     share = (own / _by_class(guessed, answers, supports.ways).clamp(min=1e-9)).clamp(max=1)
