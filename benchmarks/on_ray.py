@@ -1,4 +1,4 @@
-"""Handful on Ray Serve beside Handful alone and a plain Ray Serve application: python -m benchmarks.on_ray
+"""Handful on Ray Serve beside Handful alone and plain Ray Serve: python -m benchmarks.on_ray [SERVICE ...]
 
 Each service is started and driven alone, with both proxies of Ray. Writes into docs/performance.json after each
 service, so that a run that is stopped keeps what it has measured. Ratios are those within one run.
@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 from benchmarks.driving import Figures, Stage, console, drive, stage
 from benchmarks.peers.network import PROTONET
-from benchmarks.results import keep
+from benchmarks.results import keep, read
 from benchmarks.services import SERVICES, Service, running
 from benchmarks.serving import Scene, first_answers, load_of
 
@@ -29,17 +29,17 @@ SCENES = [Scene("predict", PROTONET, 1, clients) for clients in (1, 16)] + [Scen
 def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("services", nargs="*", metavar="SERVICE", help="One of " + ", ".join(BESIDE))
     parser.add_argument("--seconds", type=float, default=3.0, help="Seconds of each scene.")
     given = parser.parse_args()
     if not find_spec("ray"):
         console.print("left out: Ray is not installed: pip install 'handful[bench]'")
         return
-    found: dict[str, dict[str, Figures]] = {}
     with stage() as given_to_all:
-        for name, service in BESIDE.items():
-            console.print(service.title, style="bold")
-            found[name] = measured(service, given_to_all, given.seconds)
-            keep(ray=found)
+        for name in given.services or BESIDE:
+            console.print(BESIDE[name].title, style="bold")
+            found = measured(BESIDE[name], given_to_all, given.seconds)
+            keep(ray=read().get("ray", {}) | {name: found})
 
 
 def measured(service: Service, given: Stage, seconds: float) -> dict[str, Figures]:

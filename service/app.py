@@ -57,6 +57,7 @@ from service.use_cases.keys import Keys
 from service.use_cases.learning import Learning
 from service.use_cases.limits import Limits
 from service.use_cases.metering import Metering
+from service.use_cases.networks import Networks
 from service.use_cases.suggesting import Suggesting
 from service.use_cases.tenants import Tenants
 from service.use_cases.transfer import Transfer
@@ -164,6 +165,7 @@ def _use_cases(learning: Learning, decoder: Decoder) -> UseCases:
         Editing(learning),
         Versioning(learning),
         Transfer(learning, decoder),
+        Networks(learning),
         Judging(learning),
         Feedback(adaptation, store),
         Suggesting(learning, adaptation, decoder),

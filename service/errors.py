@@ -34,6 +34,7 @@
     ├── RateExceeded 429        the tenant has sent too many requests, or used the device too much
     ├── TooManyWrongKeys 429    the address has sent too many unknown API keys
     ├── HeadTooLarge 431        the URL, headers and trailers are over the limit
+    ├── NotExportable 501       the model cannot be written as an ONNX file, or the extra onnx is not installed
     ├── Unavailable 503         Redis or the device worker is away
     │   ├── Overloaded          the bodies in flight take all the memory that is allowed
     │   └── StoreFull      507  Redis has no memory left
@@ -265,6 +266,12 @@ class HeadTooLarge(HandfulError):
     """The URL, headers and trailers are over the limit."""
 
     status, code, title = 431, "head_too_large", "The request head is too large"
+
+
+class NotExportable(HandfulError):
+    """The model of the client cannot be written as an ONNX file here."""
+
+    status, code, title = 501, "not_exportable", "No ONNX file of this model"
 
 
 class Unavailable(HandfulError):

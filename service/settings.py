@@ -209,6 +209,12 @@ class Settings(BaseSettings):
     deadline_s: float = Field(
         30.0, gt=0, description="Maximum seconds that a request waits for the device; then it is answered 504."
     )
+    export_s: float = Field(
+        300.0,
+        gt=0,
+        description="Maximum seconds of an export to ONNX, waiting included. It runs in a process of its own with low "
+        "priority, one at a time; its memory is limited by `max_job_bytes`.",
+    )
     max_job_bytes: int = Field(
         2 * 2**30,
         ge=2**20,

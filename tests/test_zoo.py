@@ -13,12 +13,12 @@ from service.cards import Catalogue
 from service.settings import ZOO
 
 CATALOGUE = Catalogue(ZOO)
-NOT_SHIPPED = {"glyphs-strided", "glyphs-start", "glyphs-mixed", "glyphs-40"} | {
+NOT_SHIPPED = {"glyphs-strided", "glyphs-start"} | {
     "photos-ridge",
     "photos-ridge-128",
     "photos-128",
 }
-"""Other recipes start from these, or are compared with them; glyphs-40 has no checkpoint yet."""
+"""Other recipes start from these, or are compared with them."""
 over_models = pytest.mark.parametrize("name", list(CATALOGUE))
 
 

@@ -11,6 +11,10 @@ from handful.inputs import examples, label_fields
 Http = httpx.Client | httpx.AsyncClient
 
 
+EXPORT_S = 600.0
+"""Seconds to wait for an ONNX file. The service answers sooner: see HANDFUL_EXPORT_S."""
+
+
 def headers(api_key: str | None) -> dict[str, str]:
     """The headers of all requests."""
     return {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
@@ -79,3 +83,9 @@ def request_of(
     tags = {} if if_match is None else {"If-Match": if_match}
     tags |= {"Idempotency-Key": uuid.uuid4().hex} if once else {}
     return http.build_request(method, path, params=given, json=sent, headers=tags)
+
+
+def onnx_request(http: Http, client_id: str, version: int | None) -> httpx.Request:
+    """GET /clients/ID/model.onnx."""
+    query = {} if version is None else {"version": version}
+    return http.build_request("GET", path_of(client_id, "model.onnx"), params=query, timeout=EXPORT_S)

@@ -2,6 +2,7 @@
 
 from models.datasets.curves import CURVES
 from models.datasets.dataset import Dataset
+from models.datasets.graphs import GRAPHS
 from models.datasets.omniglot import OMNIGLOT
 from models.datasets.own.dataset import OWN
 from models.datasets.photos import PHOTOS
@@ -14,7 +15,7 @@ __all__ = ["DATASETS", "Dataset", "dataset_of"]
 
 DATASETS: Registry[Dataset] = Registry(
     "handful.datasets",
-    {each.name: each for each in (CURVES, OMNIGLOT, *OWN, PHOTOS, SINUSOID, TABLES, TABLES_REGRESSION, TEXTS)},
+    {each.name: each for each in (CURVES, GRAPHS, OMNIGLOT, *OWN, PHOTOS, SINUSOID, TABLES, TABLES_REGRESSION, TEXTS)},
 )
 
 

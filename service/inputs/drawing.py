@@ -48,6 +48,19 @@ class Drawing(InputKind):
         """An image file, or numbers in JSON."""
         return image_of(part.content, part.place)
 
+    def preparation(self, columns: Columns | None) -> dict[str, Any]:
+        """Ink, from 0 to 255. The steps are those for a clean scan."""
+        return {
+            "dtype": "uint8",
+            "shape": [1, self.size, self.size],
+            "steps": [
+                "Convert to grey levels, and to ink: 0 is paper, 255 is ink. Dark ink on white paper is inverted.",
+                "Pad to a square with paper, with the drawing in the middle.",
+                f"Resize to {self.size} x {self.size}; each pixel is the mean of its area (BOX in Pillow).",
+                "If the largest value is between 5 and 127, scale all so that it is 127.5.",
+            ],
+        }
+
     def prepare(self, inputs: Array, columns: Columns | None) -> Array:
         """The drawings in the size of the model, which examples of an earlier checkpoint may not have."""
         return resized(inputs, (1, self.size, self.size))

@@ -8,6 +8,7 @@ from pydantic_core import CoreSchema
 
 from models.registry import Registry
 from service.inputs.drawing import Drawing
+from service.inputs.graph import Graph
 from service.inputs.kind import InputKind
 from service.inputs.photo import Photo
 from service.inputs.table import Table
@@ -15,7 +16,8 @@ from service.inputs.text import Text
 from service.inputs.vector import Vector
 
 INPUT_KINDS: Registry[type[InputKind]] = Registry(
-    "handful.inputs", {"drawing": Drawing, "photo": Photo, "table": Table, "text": Text, "vector": Vector}
+    "handful.inputs",
+    {"drawing": Drawing, "graph": Graph, "photo": Photo, "table": Table, "text": Text, "vector": Vector},
 )
 
 

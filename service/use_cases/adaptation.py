@@ -219,7 +219,7 @@ class Adaptation:
         """The version that a predict would ask now. Raises what `predict` raises if there is nothing to ask."""
         _, record = await self._store.version(client, version)
         card = self._learning.served(record)
-        _check_ready(record)
+        check_ready(record)
         return record, card
 
     async def predict(
@@ -253,7 +253,7 @@ class Adaptation:
         clock = Clock()
         current, record = await self._store.version(client, version)
         card = self._learning.served(record)
-        _check_ready(record)
+        check_ready(record)
         admit(record, card)
         decoded = await self._decoder.decode(card.input, raw, fields, client.tenant)
         warnings = decoded.warnings + await check(card.input, decoded.array(), record.columns)
@@ -322,7 +322,7 @@ def _lesson(
     )  # fmt: skip
 
 
-def _check_ready(record: Record) -> None:
+def check_ready(record: Record) -> None:
     """Raise TooFewExamples. It says what is missing."""
     if record.ready:
         return

@@ -9,6 +9,7 @@ from service.arrays import UNLABELLED, Array, Arrays
 from service.cards import Card
 from service.inputs.labels import Label
 from service.store.reading import Contents
+from service.use_cases.confusion import Answers, counted
 from service.use_cases.judgement import (
     confusion,
     macro_f1,
@@ -24,6 +25,8 @@ FEW_EXAMPLES = 3
 """A class with fewer examples has too few."""
 LISTED = 20
 """Confusions, suspects, duplicates and contradictions in an answer."""
+MATRIX = 100
+"""Classes up to which an answer has the whole confusion matrix."""
 ClassLabel = str | int
 
 
@@ -76,6 +79,11 @@ class Estimate(BaseModel):
     mse: float | None = Field(None, description="Mean squared error; null for classes.")
     mae: float | None = Field(None, description="Mean absolute error; null for classes.")
     confusions: list[Confusion] = Field([], description="The classes that are confused most often with each other.")
+    confusion: list[Answers] | None = Field(
+        None,
+        description=f"All counts above 0 of the confusion matrix; null for more than {MATRIX} classes, for several "
+        "labels and for regression.",
+    )
     suspected_errors: list[SuspectedError] = Field(
         [], description="Examples that are confidently answered with another label."
     )
@@ -189,6 +197,7 @@ def _estimate(contents: Contents, probabilities: Array, places: Array, method: s
             Confusion(labels=(classes[each.first], classes[each.second]), count=each.times)
             for each in most_confused(counts, LISTED)
         ],
+        confusion=counted(classes, counts) if len(classes) <= MATRIX else None,
         suspected_errors=[
             SuspectedError(
                 id=contents.examples[places[each.place]].id,

@@ -94,6 +94,7 @@ async def replace_stuck(running: RayParts) -> None:
     replica = next(one for one in running.apis() if stuck in one.children(recursive=True))
     stuck.suspend()
     await until(lambda: not replica.is_running(), "a replica with a stuck worker is not replaced")
+    stuck.kill()  # a suspended process does not notice that its replica is gone
     await until(lambda: len(running.workers()) == 2, "no new replica")
 
 
