@@ -6,6 +6,7 @@ from models.encoders.efficientnet_lite import EfficientNetLite
 from models.encoders.identity import Identity
 from models.encoders.image import ImageEncoder
 from models.encoders.mlp import MLP
+from models.encoders.prior import Prior
 from models.encoders.resnet import ResNet
 from models.encoders.text import TextEncoder
 from models.registry import Registry
@@ -18,6 +19,7 @@ ENCODERS: Registry[type[Encoder]] = Registry(
         "identity": Identity,
         "image": ImageEncoder,
         "mlp": MLP,
+        "prior": Prior,
         "resnet": ResNet,
         "text": TextEncoder,
     },

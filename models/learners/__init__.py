@@ -2,6 +2,7 @@
 
 from models.learner import Learner
 from models.learners.alfa import ALFA
+from models.learners.alpaca import ALPaCA
 from models.learners.anil import ANIL
 from models.learners.cavia import CAVIA
 from models.learners.cosine import CosineProtoNet
@@ -29,6 +30,7 @@ from models.registry import Registry
 LEARNERS: Registry[type[Learner]] = Registry(
     "handful.learners",
     {
+        "alpaca": ALPaCA,
         "anil": ANIL,
         "cosine": CosineProtoNet,
         "maml": MAML,

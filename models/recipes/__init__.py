@@ -5,6 +5,7 @@ from dataclasses import replace
 from models.recipes.drawings import ENCODERS
 from models.recipes.gradient import GRADIENT
 from models.recipes.metric import METRIC, TRANSFER
+from models.recipes.molecules import MOLECULES
 from models.recipes.photos import PHOTOS
 from models.recipes.recipe import Recipe
 from models.recipes.tables import TABLES
@@ -15,7 +16,8 @@ from models.registry import Registry
 __all__ = ["RECIPES", "Recipe", "recipe_of"]
 
 RECIPES: Registry[Recipe] = Registry(
-    "handful.recipes", ENCODERS | METRIC | GRADIENT | TRANSFER | WAVES | TEXTS | PHOTOS | TABLES
+    "handful.recipes",
+    ENCODERS | METRIC | GRADIENT | TRANSFER | WAVES | TEXTS | PHOTOS | TABLES | MOLECULES,
 )
 
 

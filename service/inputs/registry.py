@@ -9,13 +9,24 @@ from pydantic_core import CoreSchema
 from models.registry import Registry
 from service.inputs.drawing import Drawing
 from service.inputs.kind import InputKind
+from service.inputs.molecule import Molecule
 from service.inputs.photo import Photo
+from service.inputs.record import Record
 from service.inputs.table import Table
 from service.inputs.text import Text
 from service.inputs.vector import Vector
 
 INPUT_KINDS: Registry[type[InputKind]] = Registry(
-    "handful.inputs", {"drawing": Drawing, "photo": Photo, "table": Table, "text": Text, "vector": Vector}
+    "handful.inputs",
+    {
+        "drawing": Drawing,
+        "molecule": Molecule,
+        "photo": Photo,
+        "record": Record,
+        "table": Table,
+        "text": Text,
+        "vector": Vector,
+    },
 )
 
 

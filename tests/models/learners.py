@@ -32,6 +32,7 @@ TABLE = {
     "maml-any-ways": Spec("maml", "conv4", ANY_WAYS, STRIDED),
     "maml-first-order": Spec("maml", "conv4", HEAD | {"first_order": True}, STRIDED),
     "maml-sinusoid": Spec("maml", "mlp", WAVE, VECTOR),
+    "alpaca": Spec("alpaca", "identity", {"features": 6}),
     "anil": Spec("anil", "conv4", HEAD, STRIDED),
     "anil-any-ways": Spec("anil", "conv4", ANY_WAYS, STRIDED),
     "anil-pool-batch": Spec("anil", "conv4", HEAD, POOLED),
@@ -60,6 +61,7 @@ TABLE = {
     "ridge": Spec("ridge", "conv4", {"scale": 10.0}, STRIDED),
     "ridge-pool-batch": Spec("ridge", "conv4", {"scale": 10.0, "normalised": True}, POOLED),
     "ridge-sinusoid": Spec("ridge", "mlp", {"kind": "regression"}, VECTOR),
+    "ridge-prior": Spec("ridge", "prior", {}, {"centres": [0.1] * 6, "scales": [0.5] * 6}),
     "relation": Spec("relation", "conv4", {}, STRIDED),
     "relation-pool-batch": Spec("relation", "conv4", {}, POOLED),
     "relation-sum": Spec("relation", "conv4", {"pooling": "sum"}, STRIDED),
@@ -99,7 +101,7 @@ def network_of(learner: Learner) -> nn.Sequential:
 
 
 def input_shape(spec: Spec) -> tuple[int, ...]:
-    if spec.encoder == "identity":
+    if spec.encoder in ("identity", "prior"):
         return (6,)
     if spec.encoder != "mlp":
         return IMAGE
@@ -124,7 +126,7 @@ def query(spec: Spec, count: int, seed: int = 1, dtype: torch.dtype = torch.floa
 
 
 def is_regression(spec: Spec) -> bool:
-    return spec.learner_options.get("kind") == Kind.REGRESSION
+    return spec.learner == "alpaca" or spec.learner_options.get("kind") == Kind.REGRESSION
 
 
 def case_of(spec: Spec) -> Case:
