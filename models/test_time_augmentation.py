@@ -32,6 +32,6 @@ def augmented_copies(images: Tensor, count: int) -> Tensor:
 def _transformed(images: Tensor, rotation: float, width: float, height: float, shear: float) -> Tensor:
     cos, sin = math.cos(math.radians(rotation)), math.sin(math.radians(rotation))
     rows = [[width * cos, shear * cos - height * sin, 0.0], [width * sin, shear * sin + height * cos, 0.0]]
-    matrix = torch.tensor([rows], dtype=images.dtype, device=images.device).expand(len(images), 2, 3)
-    grid = F.affine_grid(matrix, list(images.shape), align_corners=False)
-    return F.grid_sample(images, grid, align_corners=False)
+    matrix = torch.tensor([rows], dtype=images.dtype, device=images.device)
+    grid = F.affine_grid(matrix, [1, *images.shape[1:]], align_corners=False)
+    return F.grid_sample(images, grid.expand(images.shape[0], -1, -1, -1), align_corners=False)

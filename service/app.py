@@ -56,6 +56,7 @@ from service.use_cases.keys import Keys
 from service.use_cases.learning import Learning
 from service.use_cases.limits import Limits
 from service.use_cases.metering import Metering
+from service.use_cases.networks import Networks
 from service.use_cases.suggesting import Suggesting
 from service.use_cases.tenants import Tenants
 from service.use_cases.transfer import Transfer
@@ -90,7 +91,7 @@ ROUTERS = (
 log = logging.getLogger(__name__)
 
 SWEEP_S = 60
-"""Seconds between two sweeps, which remove expired clients and count all clients."""
+"""Seconds between two sweeps, which remove expired clients and keys and count all clients."""
 WORKER_WAIT_S = 2
 """Seconds to wait for the worker at startup."""
 
@@ -162,6 +163,7 @@ def _use_cases(learning: Learning, decoder: Decoder) -> UseCases:
         Editing(learning),
         Versioning(learning),
         Transfer(learning, decoder),
+        Networks(learning),
         Judging(learning),
         Feedback(adaptation, store),
         Suggesting(learning, adaptation, decoder),
@@ -215,6 +217,7 @@ async def _sweep(store: Store, settings: Settings) -> None:
     while True:
         try:
             await store.sweep()
+            await Keys(store).prune()
             tenants = {OPEN_TENANT, *settings.api_keys, *await store.keys.tenants()}
             metrics.clients.set(sum([await store.count(tenant) for tenant in tenants]))
             for tenant in tenants:

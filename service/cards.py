@@ -46,8 +46,9 @@ class ErrorScale(BaseModel):
     They are half widths of intervals for clients with too few examples of their own.
     """
 
-    unit: Literal["value", "range"] = Field(
-        description="value: in units of the labels. range: in ranges of the client's labels, largest less smallest."
+    unit: Literal["value", "range", "deviation"] = Field(
+        description="value: in units of the labels. range: in ranges of the client's labels, largest less smallest. "
+        "deviation: in standard deviations that the model predicts for each answer."
     )
     levels: tuple[float, ...] = Field(description="Shares of the errors, ascending.")
     examples: list[int] = Field(description="Numbers of examples, ascending.")
@@ -103,9 +104,13 @@ class Card(BaseModel):
     kind: Literal["classification", "regression"]
     input: CardInput
     outputs: int | None = Field(None, description="Numbers in one answer, for regression.")
+    deviations: bool = Field(False, description="Whether a regression predicts the standard deviation of its answers.")
     max_ways: int | None = Field(None, description="Maximum classes; null: any number.")
     max_examples: int | None = Field(None, description="Maximum examples; null: any number.")
     several_labels: bool = Field(False, description="Whether an example may have several labels, or none.")
+    weighted_examples: bool = Field(
+        False, description="Whether examples may count for less than others, as with `half_life_s` of /adapt."
+    )
     transductive: bool = Field(
         False,
         description="Whether the answers to a request with at least as many queries as classes depend on each other.",
@@ -156,6 +161,13 @@ class Card(BaseModel):
         powers = np.exp(scaled.astype(np.float64) - scaled.max(-1, keepdims=True))
         probabilities: Array = powers / powers.sum(-1, keepdims=True)
         return probabilities
+
+    def parted(self, answers: Array) -> tuple[Array, Array | None]:
+        """The values or logits of a model's answers, and the standard deviations that a regression predicts."""
+        if not self.deviations:
+            return answers, None
+        values, deviations = np.split(answers, 2, axis=-1)
+        return values, deviations
 
     def with_figures(self, figures: list[Figure]) -> Self:
         """The card with more figures. They replace those of the same setting and metric."""

@@ -34,9 +34,10 @@
     ├── RateExceeded 429        the tenant has sent too many requests, or used the device too much
     ├── TooManyWrongKeys 429    the address has sent too many unknown API keys
     ├── HeadTooLarge 431        the URL, headers and trailers are over the limit
+    ├── NotExportable 501       the model cannot be written as an ONNX file, or the extra onnx is not installed
     ├── Unavailable 503         Redis or the device worker is away
     │   ├── Overloaded          the bodies in flight take all the memory that is allowed
-    │   └── StoreFull           Redis has no memory left
+    │   └── StoreFull      507  Redis has no memory left
     ├── DeadlineExceeded 504    waited too long; nothing was changed
     └── StorageExceeded 507     the tenant may not store more bytes
 
@@ -267,6 +268,12 @@ class HeadTooLarge(HandfulError):
     status, code, title = 431, "head_too_large", "The request head is too large"
 
 
+class NotExportable(HandfulError):
+    """The model of the client cannot be written as an ONNX file here."""
+
+    status, code, title = 501, "not_exportable", "No ONNX file of this model"
+
+
 class Unavailable(HandfulError):
     """A part of the service is away and will be back soon."""
 
@@ -282,7 +289,7 @@ class Overloaded(Unavailable):
 class StoreFull(Unavailable):
     """The store has no room for the support set. Stored clients can still predict."""
 
-    code, title, retry_after_s = "store_full", "The store is full", 60
+    status, code, title, retry_after_s = 507, "store_full", "The store is full", 60
 
 
 class DeadlineExceeded(HandfulError):

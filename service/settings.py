@@ -124,7 +124,7 @@ class Settings(BaseSettings):
         2**30,
         ge=2**23,
         description="Memory that the embedded Valkey may use. It evicts states first; when only examples are left, "
-        "adapts are refused with 503 `store_full`.",
+        "adapts are refused with 507 `store_full`.",
     )
     state_ttl_s: int = Field(
         7 * 24 * 3600, ge=1, description="Seconds that an unused state stays in Redis. A later predict rebuilds it."
@@ -208,6 +208,12 @@ class Settings(BaseSettings):
     )
     deadline_s: float = Field(
         30.0, gt=0, description="Maximum seconds that a request waits for the device; then it is answered 504."
+    )
+    export_s: float = Field(
+        300.0,
+        gt=0,
+        description="Maximum seconds of an export to ONNX, waiting included. It runs in a process of its own with low "
+        "priority, one at a time; its memory is limited by `max_job_bytes`.",
     )
     max_job_bytes: int = Field(
         2 * 2**30,

@@ -13,12 +13,12 @@ from service.cards import Catalogue
 from service.settings import ZOO
 
 CATALOGUE = Catalogue(ZOO)
-NOT_SHIPPED = {"glyphs-strided", "glyphs-start", "glyphs-mixed", "glyphs-40"} | {
+NOT_SHIPPED = {"glyphs-strided", "glyphs-start"} | {
     "photos-ridge",
     "photos-ridge-128",
     "photos-128",
 }
-"""Other recipes start from these, or are compared with them; glyphs-40 has no checkpoint yet."""
+"""Other recipes start from these, or are compared with them."""
 over_models = pytest.mark.parametrize("name", list(CATALOGUE))
 
 
@@ -38,7 +38,8 @@ def test_a_model_has_the_architecture_of_its_recipe(name):
 @over_models
 def test_a_card_agrees_with_its_learner(name):
     card, learner = CATALOGUE[name], checkpoint.load(ZOO / f"{name}.safetensors")
-    limits = ("max_ways", "max_examples", "several_labels", "transductive", "order_sensitive")
+    sizes = ("deviations", "max_ways", "max_examples")
+    limits = (*sizes, "several_labels", "weighted_examples", "transductive", "order_sensitive")
     for said in ("algorithm", "paper", "kind", *limits):
         assert getattr(card, said) == getattr(learner, said)
 

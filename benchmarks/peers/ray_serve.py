@@ -1,11 +1,9 @@
 """Ray Serve with its batching on: one replica, jobs of one shape vmapped together."""
 
 import pickle
-import time
 from pathlib import Path
 from typing import Any
 
-import ray
 import redis
 import torch
 from fastapi import FastAPI
@@ -15,6 +13,7 @@ from benchmarks.peers import network
 from benchmarks.peers.batched import adapt_all, predict_all
 from benchmarks.peers.bodies import AdaptBody, PredictBody, answer, arguments, images, labels
 from benchmarks.peers.grouping import grouped
+from benchmarks.peers.ray_node import run
 
 ingress = FastAPI()
 
@@ -60,8 +59,4 @@ class Service:
 
 if __name__ == "__main__":
     given = arguments()
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-    serve.start(http_options={"host": "127.0.0.1", "port": given.port})
-    serve.run(Service.bind(str(given.weights), given.redis))
-    while True:
-        time.sleep(60)
+    run(Service.bind(str(given.weights), given.redis), given)

@@ -85,12 +85,14 @@ def options_of(options: dict[str, Any], index: int, parts: int, tag: str | None)
 
 
 def joined(answers: list[Answer]) -> Answer:
-    """The answers of the parts of one adapt as one: the last one, with all ids and warnings."""
+    """The answers of the parts of one adapt as one: the last one, with all ids, dropped ids and warnings."""
     if len(answers) == 1:
         return answers[0]
     found = [warning for answer in answers for warning in answer.get("warnings", [])]
     ids = [name for answer in answers for name in answer.get("ids", [])]
-    return answers[-1] | {"ids": ids} | ({"warnings": found} if found else {})
+    dropped = [name for answer in answers for name in answer.get("dropped", [])]
+    optional = {"warnings": found, "dropped": dropped}
+    return answers[-1] | {"ids": ids} | {name: value for name, value in optional.items() if value}
 
 
 def _parts(items: Iterable[Item], most: int | None, most_bytes: int) -> Iterator[tuple[int, list[Item]]]:

@@ -5,12 +5,14 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import aclosing, closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, Unpack
 
 import httpx
 
+from handful import streams
 from handful.address import DEFAULT_URL, address
 from handful.batches import (
     Part,
@@ -27,7 +29,16 @@ from handful.calls import Calls
 from handful.options import AdaptOptions, PredictOptions
 from handful.progress import Progress, progress_of
 from handful.refusals import Answer, RefusedError, answer_of, list_of, pause_after, pause_s
-from handful.requests import adapt_request, forget_request, headers, path_of, predict_request, request_of
+from handful.requests import (
+    adapt_request,
+    forget_request,
+    headers,
+    onnx_request,
+    path_of,
+    predict_request,
+    request_of,
+)
+from handful.streams import Lines
 
 __all__ = ["DEFAULT_URL", "AsyncHandful", "Handful"]
 
@@ -129,6 +140,31 @@ class Handful(Calls[Answer]):
         with progress_of(progress, inputs) as advance:
             return Predictions(self._predicted(client_id, predict_parts(inputs, batch), dict(options), advance))
 
+    def predict_iter(
+        self, client_id: str, inputs: Any, *, progress: Progress = False, **options: Unpack[PredictOptions]
+    ) -> Iterator[Answer]:
+        """The answer to each input, as soon as the service has it. For very many inputs, as from an iterator.
+
+        An input that is refused has an answer too, with `error`: its `code`, `detail` and more. Each answer has the
+        `version` that has answered, which is the same for all. A connection that is lost is taken up again.
+
+        Args:
+            client_id: Names the client. Its model must not be transductive.
+            inputs: A list, an iterator, an array (n, ...), or a data frame.
+            progress: True for a bar, or a function of the number of inputs that are done and of all.
+            **options: See `PredictOptions`.
+
+        Raises:
+            RefusedError: The service has refused a request as a whole.
+        """
+        with progress_of(progress, inputs) as advance:
+            version = options.get("version")
+            for part in predict_parts(inputs, streams.INPUTS):
+                for answer in self._streamed(client_id, Lines(part, {**options, "version": version})):
+                    advance(1)
+                    yield answer
+                    version = answer["version"]
+
     def forget(self, client_id: str, *, if_match: str | None = None) -> None:
         """Remove a client."""
         self._send(forget_request(self._http, client_id, if_match))
@@ -139,8 +175,15 @@ class Handful(Calls[Answer]):
 
     def export(self, client_id: str, path: Path) -> None:
         """Write a client to a file, for `restore`. The file is there once it is whole."""
+        self._download(request_of(self._http, "GET", path_of(client_id, "export")), path)
+
+    def export_onnx(self, client_id: str, path: Path, *, version: int | None = None) -> None:
+        """Write a client's adapted network to an ONNX file, which answers without the service. This takes seconds."""
+        self._download(onnx_request(self._http, client_id, version), path)
+
+    def _download(self, request: httpx.Request, path: Path) -> None:
         part = path.with_name(path.name + ".part")
-        with self._http.stream("GET", path_of(client_id, "export")) as response:
+        with closing(self._http.send(request, stream=True)) as response:
             if not response.is_success:
                 response.read()
                 raise RefusedError(response)
@@ -185,6 +228,25 @@ class Handful(Calls[Answer]):
                 raise
         return [answer for half in halves(part) for answer in self._predict_part(client_id, half, options)]
 
+    def _streamed(self, client_id: str, lines: Lines) -> Iterator[Answer]:
+        """The answers to the inputs of one request, or of two with half of them if it is too large."""
+        while lines.left:
+            try:
+                with closing(self._answered(lines.request(self._http, client_id), stream=True)) as response:
+                    if not response.is_success:
+                        response.read()
+                    lines.begin(response)
+                    for line in response.iter_lines():
+                        yield lines.answer(line)
+            except (RefusedError, httpx.TransportError) as error:
+                if parts := lines.halves_after(error):
+                    for half in parts:
+                        yield from self._streamed(client_id, half)
+                    return
+                if (wait := lines.pause_after(error, self._retries)) is None:
+                    raise
+                time.sleep(wait)
+
     def _at(self, offset: int, request: httpx.Request) -> Answer:
         """The answer to a part of a list that begins at `offset`."""
         try:
@@ -195,19 +257,20 @@ class Handful(Calls[Answer]):
     def _send(self, request: httpx.Request) -> Answer:
         return answer_of(self._answered(request))
 
-    def _answered(self, request: httpx.Request) -> httpx.Response:
+    def _answered(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
         for attempt in range(self._retries):
-            pause: float | None
+            wait: float | None
             try:
-                response = self._http.send(request)
+                response = self._http.send(request, stream=stream)
             except httpx.TransportError as error:
-                if (pause := pause_after(error, request, attempt)) is None:
+                if (wait := pause_after(error, request, attempt)) is None:
                     raise
             else:
-                if (pause := pause_s(response, attempt)) is None:
+                if (wait := pause_s(response, attempt)) is None:
                     return response
-            time.sleep(pause)
-        return self._http.send(request)
+                response.close()
+            time.sleep(wait)
+        return self._http.send(request, stream=stream)
 
 
 class AsyncHandful(Calls[Awaitable[Answer]]):
@@ -272,6 +335,18 @@ class AsyncHandful(Calls[Awaitable[Answer]]):
             found = self._predicted(client_id, predict_parts(inputs, batch), dict(options), advance)
             return Predictions([answer async for answer in found])
 
+    async def predict_iter(
+        self, client_id: str, inputs: Any, *, progress: Progress = False, **options: Unpack[PredictOptions]
+    ) -> AsyncIterator[Answer]:
+        """See `Handful.predict_iter`."""
+        with progress_of(progress, inputs) as advance:
+            version, parts = options.get("version"), predict_parts(inputs, streams.INPUTS)
+            while (part := await asyncio.to_thread(next, parts, None)) is not None:
+                async for answer in self._streamed(client_id, Lines(part, {**options, "version": version})):
+                    advance(1)
+                    yield answer
+                    version = answer["version"]
+
     async def forget(self, client_id: str, *, if_match: str | None = None) -> None:
         """See `Handful.forget`."""
         await self._send(forget_request(self._http, client_id, if_match))
@@ -282,7 +357,14 @@ class AsyncHandful(Calls[Awaitable[Answer]]):
 
     async def export(self, client_id: str) -> bytes:
         """The file of a client, for `restore`."""
-        response = await self._http.get(path_of(client_id, "export"))
+        return await self._content(request_of(self._http, "GET", path_of(client_id, "export")))
+
+    async def export_onnx(self, client_id: str, *, version: int | None = None) -> bytes:
+        """The ONNX file of a client's adapted network. See `Handful.export_onnx`."""
+        return await self._content(onnx_request(self._http, client_id, version))
+
+    async def _content(self, request: httpx.Request) -> bytes:
+        response = await self._http.send(request)
         if not response.is_success:
             raise RefusedError(response)
         return response.content
@@ -325,6 +407,26 @@ class AsyncHandful(Calls[Awaitable[Answer]]):
                 raise
         return [answer for half in halves(part) for answer in await self._predict_part(client_id, half, options)]
 
+    async def _streamed(self, client_id: str, lines: Lines) -> AsyncIterator[Answer]:
+        while lines.left:
+            try:
+                response = await self._answered(lines.request(self._http, client_id), stream=True)
+                async with aclosing(response):
+                    if not response.is_success:
+                        await response.aread()
+                    lines.begin(response)
+                    async for line in response.aiter_lines():
+                        yield lines.answer(line)
+            except (RefusedError, httpx.TransportError) as error:
+                if parts := lines.halves_after(error):
+                    for half in parts:
+                        async for answer in self._streamed(client_id, half):
+                            yield answer
+                    return
+                if (wait := lines.pause_after(error, self._retries)) is None:
+                    raise
+                await asyncio.sleep(wait)
+
     async def _at(self, offset: int, request: httpx.Request) -> Answer:
         try:
             return shifted_answer(await self._send(request), offset)
@@ -334,19 +436,20 @@ class AsyncHandful(Calls[Awaitable[Answer]]):
     async def _send(self, request: httpx.Request) -> Answer:
         return answer_of(await self._answered(request))
 
-    async def _answered(self, request: httpx.Request) -> httpx.Response:
+    async def _answered(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
         for attempt in range(self._retries):
-            pause: float | None
+            wait: float | None
             try:
-                response = await self._http.send(request)
+                response = await self._http.send(request, stream=stream)
             except httpx.TransportError as error:
-                if (pause := pause_after(error, request, attempt)) is None:
+                if (wait := pause_after(error, request, attempt)) is None:
                     raise
             else:
-                if (pause := pause_s(response, attempt)) is None:
+                if (wait := pause_s(response, attempt)) is None:
                     return response
-            await asyncio.sleep(pause)
-        return await self._http.send(request)
+                await response.aclose()
+            await asyncio.sleep(wait)
+        return await self._http.send(request, stream=stream)
 
 
 def _counted(answers: list[Answer], advance: Callable[[int], None]) -> Iterator[Answer]:

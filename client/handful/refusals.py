@@ -73,8 +73,13 @@ def pause_after(error: httpx.TransportError, request: httpx.Request, attempt: in
     changes_nothing = request.method == "GET" or request.url.path.endswith("/predict")
     repeatable = changes_nothing or "Idempotency-Key" in request.headers
     if isinstance(error, httpx.ConnectError) or (repeatable and isinstance(error, LOST)):
-        return _jittered(0.25 * 2**attempt)
+        return pause(attempt)
     return None
+
+
+def pause(attempt: int) -> float:
+    """Seconds to wait before another attempt, which double with each."""
+    return _jittered(0.25 * 2**attempt)
 
 
 def pause_s(response: httpx.Response, attempt: int) -> float | None:
@@ -85,8 +90,8 @@ def pause_s(response: httpx.Response, attempt: int) -> float | None:
     if response.status_code not in RETRIED:
         return None
     asked = _retry_after_s(response)
-    pause = 0.25 * 2**attempt if asked is None else asked
-    return None if pause > LONGEST_PAUSE_S else _jittered(pause)
+    wanted = 0.25 * 2**attempt if asked is None else asked
+    return None if wanted > LONGEST_PAUSE_S else _jittered(wanted)
 
 
 def _jittered(pause: float) -> float:

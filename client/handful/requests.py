@@ -11,6 +11,10 @@ from handful.inputs import examples, label_fields
 Http = httpx.Client | httpx.AsyncClient
 
 
+EXPORT_S = 600.0
+"""Seconds to wait for an ONNX file. The service answers sooner: see HANDFUL_EXPORT_S."""
+
+
 def headers(api_key: str | None) -> dict[str, str]:
     """The headers of all requests."""
     return {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
@@ -19,14 +23,21 @@ def headers(api_key: str | None) -> dict[str, str]:
 def adapt_request(http: Http, client_id: str, support: list[dict[str, Any]], options: dict[str, Any]) -> httpx.Request:
     """POST /adapt. `support` is JSON."""
     tags = {"If-Match": options["if_match"]} if options.get("if_match") is not None else {}
+    tags |= {"Idempotency-Key": uuid.uuid4().hex} | affinity(client_id)
     fields = {name: value for name, value in options.items() if name != "if_match"}
     body = {"client_id": client_id, "support": support} | fields
-    return http.build_request("POST", "/adapt", json=body, headers={"Idempotency-Key": uuid.uuid4().hex} | tags)
+    return http.build_request("POST", "/adapt", json=body, headers=tags)
 
 
 def predict_request(http: Http, client_id: str, inputs: list[Any], options: dict[str, Any]) -> httpx.Request:
     """POST /predict. `inputs` are JSON."""
-    return http.build_request("POST", "/predict", json={"client_id": client_id, "inputs": inputs} | options)
+    body = {"client_id": client_id, "inputs": inputs} | options
+    return http.build_request("POST", "/predict", json=body, headers=affinity(client_id))
+
+
+def affinity(client_id: str) -> dict[str, str]:
+    """The header by which a balancer may send the requests of a client to one replica, which has its state."""
+    return {"X-Client-Id": quote(client_id, safe="")}
 
 
 def feedback_request(http: Http, client_id: str, prediction: str, label: Any, if_match: str | None) -> httpx.Request:
@@ -70,3 +81,9 @@ def request_of(
     sent = None if body is None else {name: value for name, value in body.items() if value is not None}
     tags = {} if if_match is None else {"If-Match": if_match}
     return http.build_request(method, path, params=given, json=sent, headers=tags)
+
+
+def onnx_request(http: Http, client_id: str, version: int | None) -> httpx.Request:
+    """GET /clients/ID/model.onnx."""
+    query = {} if version is None else {"version": version}
+    return http.build_request("GET", path_of(client_id, "model.onnx"), params=query, timeout=EXPORT_S)

@@ -1,6 +1,8 @@
 """Datasets: where episodes come from."""
 
+from models.datasets.curves import CURVES
 from models.datasets.dataset import Dataset
+from models.datasets.graphs import GRAPHS
 from models.datasets.molecules import MOLECULES
 from models.datasets.omniglot import OMNIGLOT
 from models.datasets.own.dataset import OWN
@@ -18,7 +20,20 @@ DATASETS: Registry[Dataset] = Registry(
     "handful.datasets",
     {
         each.name: each
-        for each in (MOLECULES, OMNIGLOT, *OWN, PATIENTS, PHOTOS, SINUSOID, TABLES, TABLES_REGRESSION, TASTES, TEXTS)
+        for each in (
+            CURVES,
+            GRAPHS,
+            MOLECULES,
+            OMNIGLOT,
+            *OWN,
+            PATIENTS,
+            PHOTOS,
+            SINUSOID,
+            TABLES,
+            TABLES_REGRESSION,
+            TASTES,
+            TEXTS,
+        )
     },
 )
 

@@ -1,6 +1,7 @@
 """Episodes of Omniglot's characters."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from models.datasets.augment import AUGMENTATIONS
 from models.datasets.characters import DRAWINGS, Characters, load
 from models.datasets.dataset import Dataset
 from models.datasets.episode import EpisodeSampler, Shape
+from models.datasets.pool import EncodableSampler, Encoded, Examples, Indices, in_chunks
 from models.learner import Episode, Kind, Support
 
 
@@ -41,16 +43,18 @@ class CharacterSampler(EpisodeSampler):
         unlabelled: bool = False,
     ) -> None:
         self.images, self.within, self.augment, self.unlabelled = data.images, within, augment, unlabelled
+        self.examples: Examples = self._read
         self.classes = np.array([(member, form) for member in members for form in range(forms)])
         group_of = [(data.names[member].split("/")[0], form) for member, form in self.classes]
         self.groups = [np.array([i for i, one in enumerate(group_of) if one == each]) for each in sorted(set(group_of))]
 
     def episode(self, rng: np.random.Generator, shape: Shape) -> Episode:
         """Draw classes in random order, and drawings of each class."""
-        chosen = self._draw_classes(rng, shape)
-        drawings = np.stack([self._draw(rng, c, shape.shots + shape.queries) for c in chosen])
-        inputs = self._tensor(rng, drawings[:, : shape.shots])
-        queries = self._tensor(rng, drawings[:, shape.shots :])
+        drawn = np.stack(
+            [self._draw(rng, each, shape.shots + shape.queries) for each in self._draw_classes(rng, shape)]
+        )
+        inputs = self._distorted(rng, self.examples(drawn[:, : shape.shots].ravel()))
+        queries = self._distorted(rng, self.examples(drawn[:, shape.shots :].ravel()))
         labels = torch.arange(shape.ways)
         mask = torch.ones(len(inputs), dtype=torch.bool)
         support = Support(inputs, labels.repeat_interleave(shape.shots), mask, shape.ways)
@@ -77,19 +81,41 @@ class CharacterSampler(EpisodeSampler):
         shuffled = [rng.permutation(self.groups[i]) for i in rng.permutation(len(self.groups))]
         return rng.permutation(np.concatenate(shuffled)[:ways])
 
-    def _draw(self, rng: np.random.Generator, index: int, count: int) -> NDArray[np.float32]:
+    def _draw(self, rng: np.random.Generator, index: int, count: int) -> Indices:
+        """Drawings of a class, as numbers over all classes and their drawings."""
         if count > DRAWINGS:
             raise ValueError(f"shots + queries is {count}: a character has {DRAWINGS} drawings")
-        member, form = self.classes[index]
         different = rng.choice(DRAWINGS, count, replace=False)
-        drawings = self.images[member, different[:1].repeat(count) if self.unlabelled else different]
-        mirrored = drawings[..., ::-1] if form >= 4 else drawings
-        rotated: NDArray[np.float32] = np.rot90(mirrored, form % 4, axes=(-2, -1))
-        return rotated
+        return index * DRAWINGS + (different[:1].repeat(count) if self.unlabelled else different)
 
-    def _tensor(self, rng: np.random.Generator, drawings: NDArray[np.float32]) -> torch.Tensor:
-        images = torch.from_numpy(np.ascontiguousarray(drawings).reshape(-1, 1, *self.images.shape[2:]))
+    def _read(self, indices: Indices) -> torch.Tensor:
+        """Drawings (n, 1, size, size)."""
+        of, drawings = self.classes[indices // DRAWINGS], indices % DRAWINGS
+        turned = [_turned(self.images[member, i], form) for (member, form), i in zip(of, drawings, strict=True)]
+        return torch.from_numpy(np.stack(turned)[:, None])
+
+    def _distorted(self, rng: np.random.Generator, images: torch.Tensor) -> torch.Tensor:
         return AUGMENTATIONS[self.augment](images, rng) if self.augment else images
+
+
+class UndistortedSampler(CharacterSampler, EncodableSampler):
+    """The same without distortions, so that each drawing can be encoded once."""
+
+    def encoded(self, encode: Callable[[Any], torch.Tensor]) -> "UndistortedSampler":
+        """The same episodes, with features in place of drawings. Each drawing is encoded when it is first drawn."""
+        other = copy(self)
+        other.examples = Encoded(self.examples, encode)
+        return other
+
+    def labelled(self) -> tuple[torch.Tensor, Indices]:
+        """All drawings (n, 1, size, size), or their features, and the class of each (n,)."""
+        indices = np.arange(len(self.classes) * DRAWINGS)
+        return in_chunks(self.examples, indices), indices // DRAWINGS
+
+
+def _turned(drawing: NDArray[np.float32], form: int) -> NDArray[np.float32]:
+    mirrored = drawing[:, ::-1] if form >= 4 else drawing
+    return np.rot90(mirrored, form % 4)
 
 
 def _open(
@@ -108,6 +134,8 @@ def _open(
     data = load(path, input["size"])
     forms = forms or (4 if splits.rotated(split) else 1)
     members = splits.members(data, path, split)
+    if augment is None and not unlabelled:
+        return UndistortedSampler(data, members, forms=forms, within=within)
     return CharacterSampler(data, members, forms=forms, within=within, augment=augment, unlabelled=unlabelled)
 
 

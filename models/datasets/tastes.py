@@ -29,7 +29,8 @@ FEATURES = len(GENRES) + 3
 MIDDLE, PRIOR_RATINGS = 3.5, 5.0
 TEST_SHARE = 5
 """Every fifth person is for the test."""
-Floats, Numbers = NDArray[np.float32], NDArray[Any]
+Floats = NDArray[np.float32]
+Numbers = NDArray[Any]
 
 
 class Person(NamedTuple):

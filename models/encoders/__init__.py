@@ -7,6 +7,7 @@ from models.encoders.identity import Identity
 from models.encoders.image import ImageEncoder
 from models.encoders.mlp import MLP
 from models.encoders.prior import Prior
+from models.encoders.propagation import Propagation
 from models.encoders.resnet import ResNet
 from models.encoders.text import TextEncoder
 from models.registry import Registry
@@ -20,6 +21,7 @@ ENCODERS: Registry[type[Encoder]] = Registry(
         "image": ImageEncoder,
         "mlp": MLP,
         "prior": Prior,
+        "propagation": Propagation,
         "resnet": ResNet,
         "text": TextEncoder,
     },

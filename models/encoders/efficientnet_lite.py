@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.chunks import in_chunks
 from models.encoders.base import Encoder
 
 
@@ -75,7 +76,7 @@ class EfficientNetLite(Encoder):
     def forward(self, inputs: Tensor) -> Tensor:
         """Photos (n, channels, size, size), from 0 to 1, to features (n, feature_dim)."""
         chunk = CHUNK if inputs.device.type == "cpu" else GPU_CHUNK
-        return torch.cat([self._features(photos) for photos in torch.split(inputs, chunk)])
+        return in_chunks(self._features, inputs, chunk)
 
     def _features(self, photos: Tensor) -> Tensor:
         if not self.training:  # half of the time, on CPUs; vmap does not know it

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from models.chunks import in_chunks
 from models.encoders.base import Encoder
 from models.encoders.model_folder import folder_of, freeze, load_network
 from models.encoders.preprocessing import preprocessing
@@ -50,7 +51,7 @@ class ImageEncoder(Encoder):
     def forward(self, inputs: Tensor) -> Tensor:
         """Photos (n, 3, size, size), from 0 to 1, to features (n, feature_dim)."""
         chunk = CHUNK if inputs.device.type == "cpu" else GPU_CHUNK
-        return torch.cat([self._features(photos) for photos in torch.split(inputs, chunk)])
+        return in_chunks(self._features, inputs, chunk)
 
     def _features(self, photos: Tensor) -> Tensor:
         pixels = (photos * (255 * self.factor) - self.mean) / self.std

@@ -1,7 +1,7 @@
 """A pre-trained text encoder: Reimers, Gurevych 2019, "Sentence-BERT", arXiv:1908.10084, for its pooling."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -48,17 +48,37 @@ class TextEncoder(Encoder):
         self.max_tokens, self.pooling = _max_tokens(folder, self.network.config), _pooling(folder)
         freeze(self.network, _last_layers(self.network, trained_layers))
 
-    def forward(self, texts: Sequence[str]) -> Tensor:
-        """Encode n texts as features (n, feature_dim) of length 1."""
+    def forward(self, texts: Sequence[str] | Mapping[str, Tensor]) -> Tensor:
+        """Encode n texts, or their tokens, as features (n, feature_dim) of length 1."""
+        if isinstance(texts, Mapping):
+            return self._pooled(texts, self.network(**texts).last_hidden_state)
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
         batches = [order[start : start + BATCH_TEXTS] for start in range(0, len(order), BATCH_TEXTS)]
         features = torch.cat([self._encode([texts[i] for i in batch]) for batch in batches])
         return features[torch.tensor(order, device=features.device).argsort()]
 
-    def _encode(self, texts: list[str]) -> Tensor:
+    def tokens(self, texts: list[str]) -> Any:
+        """The arrays (n, tokens) of the tokenizer, by name: `input_ids`, `attention_mask` and others."""
         tokens = self.tokenize(texts, padding=True, max_length=self.max_tokens, return_tensors="pt")
-        tokens = tokens.to(next(self.network.buffers()).device)
-        hidden = self._hidden(tokens).float()
+        return tokens.to(next(self.network.buffers()).device)
+
+    def tokenizer_json(self) -> str | None:
+        """The tokenizer as the library `tokenizers` reads it, which truncates and pads as `tokens`; None if it is
+        another kind of tokenizer."""
+        whole: Any = self.tokenize.func
+        if (known := getattr(whole, "backend_tokenizer", None)) is None:
+            return None
+        tokenizer = type(known).from_str(known.to_str())
+        tokenizer.enable_truncation(self.max_tokens)
+        tokenizer.enable_padding(pad_id=whole.pad_token_id, pad_token=whole.pad_token)
+        return str(tokenizer.to_str())
+
+    def _encode(self, texts: list[str]) -> Tensor:
+        tokens = self.tokens(texts)
+        return self._pooled(tokens, self._hidden(tokens).float())
+
+    def _pooled(self, tokens: Mapping[str, Tensor], hidden: Tensor) -> Tensor:
+        """Features (n, feature_dim) from the last hidden states (n, tokens, d)."""
         mask = tokens["attention_mask"].unsqueeze(-1)
         pooled = hidden[:, 0] if self.pooling == "cls" else (hidden * mask).sum(1) / mask.sum(1)
         return F.normalize(pooled, dim=-1)

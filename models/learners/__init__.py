@@ -4,7 +4,9 @@ from models.learner import Learner
 from models.learners.alfa import ALFA
 from models.learners.alpaca import ALPaCA
 from models.learners.anil import ANIL
+from models.learners.attentive_neural_process import AttentiveNeuralProcess
 from models.learners.cavia import CAVIA
+from models.learners.conditional_neural_process import ConditionalNeuralProcess
 from models.learners.cosine import CosineProtoNet
 from models.learners.gated_ridge import GatedRidge
 from models.learners.gnn import GraphNet
@@ -32,6 +34,8 @@ LEARNERS: Registry[type[Learner]] = Registry(
     {
         "alpaca": ALPaCA,
         "anil": ANIL,
+        "attentive-neural-process": AttentiveNeuralProcess,
+        "conditional-neural-process": ConditionalNeuralProcess,
         "cosine": CosineProtoNet,
         "maml": MAML,
         "maml++": MAMLPlusPlus,

@@ -65,7 +65,7 @@ class CAVIA(MAML):
     def in_context(self, inputs: Tensor, context: Tensor) -> Tensor:
         """Features (n, d) of inputs (n, *input) in a context."""
         if not isinstance(self.encoder, Conv4):
-            return native.encode(self.encoder, torch.cat([inputs, context.expand(len(inputs), -1)], -1))
+            return native.encode(self.encoder, torch.cat([inputs, context.expand(inputs.shape[0], -1)], -1))
         weights = self.encoder.weights()
         for name, added in zip(("weight", "bias"), self.film(context).chunk(2), strict=True):
             weights[f"{LAST_NORM}.{name}"] = weights[f"{LAST_NORM}.{name}"] + added

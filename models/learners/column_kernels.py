@@ -88,7 +88,7 @@ def _of_values(a: Tensor, b: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
 
 def _of_ranks(a: Tensor, b: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     """Weighted city-block distances, and the additive Laplace kernel."""
-    city, additive = a.new_zeros(len(a), len(b)), a.new_zeros(len(a), len(b))
+    city = additive = a.new_zeros(a.shape[0], b.shape[0])
     for some, others, weight in zip(*(torch.split(each, CHUNK, -1) for each in (a, b, weights)), strict=True):
         distances = (some.unsqueeze(1) - others).abs()
         city, additive = city + distances @ weight, additive + (-2 * distances).exp() @ weight
@@ -111,6 +111,15 @@ def _ranked(rows: Tensor, known: State) -> Tensor:
     order = torch.where(seen, known["rows"], torch.inf).T.sort(-1).values.contiguous()
     values = torch.where(missing, known["mean"], rows).T.contiguous()
     count = seen.sum(0).clamp(min=1).unsqueeze(-1)
-    twice = torch.searchsorted(order, values) + torch.searchsorted(order, values, right=True)
+    twice = _below(order, values) + _below(order, values, right=True)
     ranks = 12**0.5 * (twice / (2 * count) - 0.5)
     return torch.where(missing, 0.0, ranks.to(rows.dtype).T) * (known["scale"] > 0)
+
+
+def _below(order: Tensor, values: Tensor, *, right: bool = False) -> Tensor:
+    """How many numbers of each row of `order` (d, n), which is sorted, are less than each of `values` (d, q); with
+    `right`, not more. ONNX has no search, so that an exported network compares all pairs."""
+    if not torch.compiler.is_exporting():
+        return torch.searchsorted(order, values, right=right)
+    numbers, others = order.unsqueeze(1), values.unsqueeze(-1)
+    return (numbers <= others if right else numbers < others).sum(-1)

@@ -33,6 +33,7 @@ class CosineProtoNet(Learner):
     algorithm = "Cosine prototypes"
     paper = "Snell et al. 2017, arXiv:1703.05175; Laenen, Bertinetto 2021, arXiv:2012.09831"
     several_labels = True
+    weighted_examples = True
     explains = "logits"
 
     def __init__(self, encoder: Encoder, scale: float = 10.0, test_time_augmentation: int = 1) -> None:
@@ -44,7 +45,7 @@ class CosineProtoNet(Learner):
         """Directions (n, d), of length 1: the mean over the copies of each input."""
         copies = 1 if self.training else self.test_time_augmentation
         features = native.encode(self.encoder, augmented_copies(inputs, copies).flatten(0, 1))
-        directions = F.normalize(features, dim=-1).reshape(copies, len(inputs), -1)
+        directions = F.normalize(features, dim=-1).reshape(copies, -1, features.shape[-1])
         return F.normalize(directions.mean(0), dim=-1)
 
     def adapt(self, support: Support) -> State:

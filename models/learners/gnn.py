@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models import native
+from models.chunks import in_chunks
 from models.encoders import Encoder
 from models.learner import Learner, State, Support
 
@@ -62,7 +63,7 @@ class GraphNet(Learner):
 
     def predict(self, state: State, query: Tensor) -> Tensor:
         """Logits (q, ways)."""
-        return torch.cat([self.read(state, some) for some in torch.split(query, QUERIES_AT_ONCE)])
+        return in_chunks(lambda some: self.read(state, some), query, QUERIES_AT_ONCE)
 
     def read(self, state: State, query: Tensor) -> Tensor:
         """Logits (q, ways) of a few queries in one pass."""
@@ -78,7 +79,7 @@ class GraphNet(Learner):
         slots = self.read_out.outputs
         labelled = torch.cat([state["embeddings"], F.pad(state["labels"], (0, slots - state["labels"].shape[1]))], -1)
         query_nodes = F.pad(query, (0, slots)).unsqueeze(1)
-        return torch.cat([labelled.expand(len(query), -1, -1), query_nodes], 1)
+        return torch.cat([labelled.expand(query.shape[0], -1, -1), query_nodes], 1)
 
 
 class GraphConvolution(nn.Module):

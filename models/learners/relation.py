@@ -54,11 +54,11 @@ class RelationNet(Learner):
 
     def predict(self, state: State, query: Tensor) -> Tensor:
         """Scores before the sigmoid, (q, ways). All pairs go through the network as one batch."""
-        classes = state["maps"].repeat(len(query), 1, 1, 1)
+        classes = state["maps"].repeat(query.shape[0], 1, 1, 1)
         ways = len(state["maps"])
         pairs = torch.cat([classes, query.repeat_interleave(ways, 0)], 1)
         scores: Tensor = self.relation(pairs)
-        return scores.reshape(len(query), ways)
+        return scores.reshape(-1, ways)
 
     def loss(self, answers: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
         """Mean squared error of the relations to 1 for a query's own class and 0 for the others (equation 2)."""

@@ -72,9 +72,9 @@ class InContextTransformer(Learner):
         """Logits (q, ways)."""
         real = state["given"].any(-1)
         mask = torch.cat([real, torch.ones_like(real[:1])])
-        tokens = torch.cat([query, self.unknown.expand(len(query), -1)], -1).unsqueeze(1)
+        tokens = torch.cat([query, self.unknown.expand(query.shape[0], -1)], -1).unsqueeze(1)
         for block, memory in zip(cast(list[Block], self.blocks), state["memories"], strict=True):
-            memories = torch.cat([memory.expand(len(query), -1, -1), block.memory(tokens)], 1)
+            memories = torch.cat([memory.expand(query.shape[0], -1, -1), block.memory(tokens)], 1)
             tokens = block(tokens, memories, mask)
         _, label_half = self.norm(tokens.squeeze(1)).chunk(2, -1)
         answers: Tensor = label_half @ self.labels[: state["given"].shape[1]].T

@@ -62,25 +62,11 @@ ENCODERS: dict[str, Recipe] = {
         steps=20_000,
         restarts=(11_000,),
     ),
-    "glyphs-mixed": _many_ways(
-        "The same encoder, trained on 25 alphabets", Spec("cosine", "resnet"), steps=4_500, scheme="alphabets"
-    ),
     "glyphs": replace(
         _many_ways(
             "Characters of new alphabets, any number of classes and examples",
-            Spec("cosine", "resnet"),
-            steps=15_000,
-            restarts=(6_000,),
-            scheme="alphabets",
-            start="glyphs-mixed",
-        ),
-        episode=Shape(60, 1, 3, similar=0.5),
-    ),
-    "glyphs-40": replace(
-        _many_ways(
-            "Characters of new alphabets, any number of classes and examples",
-            Spec("cosine", "resnet"),
-            steps=30_000,
+            Spec("cosine", "resnet", {"test_time_augmentation": 3}),
+            steps=22_500,
             restarts=(6_000, 15_000),
             scheme="alphabets",
         ),

@@ -6,11 +6,13 @@ it by itself: split conformal prediction with tasks as the sample (Vovk, Gammerm
 """
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from models.datasets.episode import EpisodeSampler, Shape
+from models.gaussian import parted
 from models.learner import Episode, Learner
 from models.training.evaluation import predict_episode
 
@@ -21,10 +23,13 @@ SIZES = (1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 100)
 FEWEST_FOR_RANGE = 3
 """Fewer labels have hardly a range."""
 QUERIES = 20
+Unit = Literal["value", "range", "deviation"]
+"""What errors are counted in: the units of the labels, ranges of the labels that the learner adapts to, or standard
+deviations that it predicts (normalised conformal prediction: Lei et al. 2018, arXiv:1604.04173, section 5.2)."""
 
 
 def error_quantiles(
-    learner: Learner, tasks: EpisodeSampler, examples: int, episodes: int, seed: int, *, relative: bool
+    learner: Learner, tasks: EpisodeSampler, examples: int, episodes: int, seed: int, unit: Unit
 ) -> list[float]:
     """The quantiles of the absolute errors at `LEVELS`.
 
@@ -37,18 +42,25 @@ def error_quantiles(
         examples: Examples that the learner adapts to.
         episodes: Number of episodes.
         seed: Seed of the episodes.
-        relative: Whether errors are counted in ranges of the labels that the learner adapts to.
+        unit: What errors are counted in.
     """
     with torch.no_grad():
         drawn = tasks.episodes(Shape(0, examples, QUERIES), episodes, seed)
-        errors = torch.cat([_errors(learner, episode, relative=relative) for episode in drawn]).sort().values
+        errors = torch.cat([_errors(learner, episode, unit) for episode in drawn]).sort().values
     return [_quantile(errors, level + math.sqrt(level * (1 - level) / episodes)) for level in LEVELS]
 
 
-def _errors(learner: Learner, episode: Episode, *, relative: bool) -> Tensor:
+def _errors(learner: Learner, episode: Episode, unit: Unit) -> Tensor:
     answers, targets = predict_episode(learner, episode)
-    errors, own = (answers - targets).abs(), episode.support.targets
-    return (errors / (own.amax(0) - own.amin(0)).clamp(min=1e-9) if relative else errors).flatten()
+    values, deviations = parted(answers, targets.shape[-1])
+    errors, own = (values - targets).abs(), episode.support.targets
+    if unit == "range":
+        errors = errors / (own.amax(0) - own.amin(0)).clamp(min=1e-9)
+    elif unit == "deviation":
+        if deviations is None:
+            raise ValueError(f"{learner.algorithm} predicts no standard deviations")
+        errors = errors / deviations
+    return errors.flatten()
 
 
 def _quantile(errors: Tensor, level: float) -> float:

@@ -12,16 +12,19 @@ from models.datasets.episode import EpisodeSampler, Shape, on_device, to_device
 from models.datasets.pool import EncodableSampler
 from models.encoders.precision import encoding
 from models.functional import encode_many
+from models.gaussian import covered, log_likelihood, parted
 from models.learner import Episode, Kind, Learner
 
 Scores = dict[str, float]
-"""The scores of one episode, the headline first: accuracy and macro F1 (0 to 1), or MSE and MAE."""
+"""The scores of one episode, the headline first: accuracy and macro F1 (0 to 1), or MSE and MAE. If the answers have
+standard deviations, also the mean log-likelihood and the share of the targets in their central 90 %."""
 
 HEADLINE = {Kind.CLASSIFICATION: "accuracy", Kind.REGRESSION: "mse"}
 
 
 class Predictions(NamedTuple):
-    """The answers to an episode's queries, logits (q, ways) or values (q, outputs), and their targets."""
+    """The answers to an episode's queries, logits (q, ways) or values (q, outputs), then standard deviations
+    for learners that have them, and their targets."""
 
     answers: Tensor
     targets: Tensor
@@ -75,11 +78,20 @@ def score(kind: Kind, predictions: Predictions) -> Scores:
     """The scores of the predictions on one episode."""
     answers, targets = predictions
     if kind is Kind.REGRESSION:
-        error = answers - targets
-        return {"mse": error.square().mean().item(), "mae": error.abs().mean().item()}
+        return _regression_scores(answers, targets)
     classes = answers.argmax(-1)
     accuracy = (classes == targets).float().mean().item()
     return {"accuracy": accuracy, "macro_f1": macro_f1(classes, targets, answers.shape[-1])}
+
+
+def _regression_scores(answers: Tensor, targets: Tensor) -> Scores:
+    values, deviations = parted(answers, targets.shape[-1])
+    error = values - targets
+    scores = {"mse": error.square().mean().item(), "mae": error.abs().mean().item()}
+    if deviations is None:
+        return scores
+    likelihood = log_likelihood(answers, targets).mean().item()
+    return scores | {"log_likelihood": likelihood, "coverage_90": covered(answers, targets).item()}
 
 
 def macro_f1(predicted: Tensor, targets: Tensor, ways: int) -> float:

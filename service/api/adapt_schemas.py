@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.api.schemas import Body, ClientId, ExampleId, KeepQueries, LabelIn, Several, Warnings
+from service.api.schemas import Body, ClientId, ExampleId, HalfLife, Keep, KeepQueries, LabelIn, Several, Warnings
 from service.api.sent_labels import LabelsIn
 from service.inputs.registry import RequestInput
 from service.store.records import Receipt
@@ -78,6 +78,26 @@ class AdaptRequest(Body):
         "POST /clients/{client_id}/feedback; 0: not at all. Left out: as before, and for a new client not at all. The "
         "maximum is a setting of the service, by default seven days; only the latest queries are kept.",
     )
+    keep: int | None = Field(
+        None,
+        strict=True,
+        ge=0,
+        description="The most examples of each class, or of a regression, that stay when the client learns more: an "
+        "even sample of all that it ever had. The answer names those that left. 0: any number. Left out: when "
+        "appending, as before, or else any number.",
+        examples=[50],
+    )
+    half_life_s: float | None = Field(
+        None,
+        strict=True,
+        ge=0,
+        le=100 * 365 * 86400,
+        allow_inf_nan=False,
+        description="For data that drifts: an example counts for half as much as one of its class that came so many "
+        "seconds later. For models with `weighted_examples`. With `keep`, the latest examples stay. 0: all count the "
+        "same. Left out: when appending, as before, or else 0.",
+        examples=[604800],
+    )
     keep_duplicates: bool = Field(
         False,
         strict=True,
@@ -112,6 +132,16 @@ class AdaptResponse(BaseModel):
     ] = None
     expires_at: datetime | None
     keep_queries_s: KeepQueries = 0
+    keep: Keep = 0
+    half_life_s: HalfLife = 0
+    dropped: Annotated[
+        list[str],
+        Field(
+            description="The ids of examples that the client has no longer, or did not take, because it keeps only so "
+            "many of each class. Earlier versions keep theirs. Absent if there are none.",
+            exclude_if=lambda given: not given,
+        ),
+    ] = []
     receipt: Annotated[
         Receipt | None,
         Field(description="What was removed. Absent if nothing was.", exclude_if=lambda given: given is None),

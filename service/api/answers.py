@@ -162,7 +162,7 @@ async def adapted_response(adapted: Adapted, quality: Quality | None = None) -> 
     record = adapted.record
     answer = AdaptResponse(
         **record.model_dump(include=set(AdaptResponse.model_fields)),
-        **adapted.model_dump(include={"ids", "state_bytes", "names_used", "timings_ms"}),
+        **adapted.model_dump(include={"ids", "dropped", "state_bytes", "names_used", "timings_ms"}),
         warnings=adapted.warnings,
         quality=quality,
     )

@@ -10,7 +10,7 @@ from service.api.auth import Access
 from service.api.scopes import scope_of
 from service.audit import AuditLog
 
-EXPORT = "/clients/{client_id}/export"
+EXPORTS = ("/clients/{client_id}/export", "/clients/{client_id}/model.onnx")
 FORBIDDEN = 403
 NAMES = ("tenant", "name", "key_id")
 """Parameters of paths of the admin API that name what a request is about."""
@@ -61,7 +61,7 @@ def _counts(scope: Scope, status: int) -> bool:
         return False
     if "access" not in scope["state"]:
         return "wrong_key" in scope["state"]
-    return status == FORBIDDEN or scope_of(scope["method"], route.path) in ("adapt", "admin") or route.path == EXPORT
+    return status == FORBIDDEN or scope_of(scope["method"], route.path) in ("adapt", "admin") or route.path in EXPORTS
 
 
 def _address(scope: Scope) -> str | None:

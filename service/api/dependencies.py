@@ -21,6 +21,7 @@ from service.use_cases.judging import Judging
 from service.use_cases.keys import Keys
 from service.use_cases.limits import Limits
 from service.use_cases.metering import Metering, check
+from service.use_cases.networks import Networks
 from service.use_cases.suggesting import Suggesting
 from service.use_cases.tenants import Tenants
 from service.use_cases.transfer import Transfer
@@ -37,6 +38,7 @@ class UseCases(NamedTuple):
     editing: Editing
     versioning: Versioning
     transfer: Transfer
+    networks: Networks
     judging: Judging
     feedback: Feedback
     suggesting: Suggesting

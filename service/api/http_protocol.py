@@ -1,6 +1,7 @@
 """Uvicorn's HTTP/1.1 protocol with limits that apply before any key is checked."""
 
 import asyncio
+import math
 import resource
 from contextlib import suppress
 from typing import Any, cast
@@ -10,6 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from service.api.certificate import CHECK_S, Certificate
 from service.api.problem_details import raw_response
 from service.errors import BadRequest, HandfulError, HeadTooLarge
 from service.settings import Settings
@@ -23,10 +25,24 @@ UPGRADE_HEADERS = (b"connection", b"upgrade", b"http2-settings")
 
 def server_config(app: ASGIApp, settings: Settings, **options: Any) -> uvicorn.Config:
     """The configuration of uvicorn. Raises OSError for a certificate or key that cannot be read."""
-    if settings.tls_cert is not None:
+    if settings.tls_cert is not None and settings.tls_key is not None:
         options |= {"ssl_certfile": settings.tls_cert, "ssl_keyfile": settings.tls_key}
+    options.setdefault("timeout_graceful_shutdown", math.ceil(settings.deadline_s))
     logs = {"log_config": None} if settings.log_format == "json" else {}  # uvicorn's own loggers write text
-    return uvicorn.Config(app, http=protocol_of(settings), ws="none", access_log=False, **(logs | options))
+    config = uvicorn.Config(app, http=protocol_of(settings), ws="none", access_log=False, **(logs | options))
+    if settings.tls_cert is not None and settings.tls_key is not None:
+        _renew_certificate(config, Certificate(settings.tls_cert, settings.tls_key))
+    return config
+
+
+def _renew_certificate(config: uvicorn.Config, certificate: Certificate) -> None:
+    """Look at the files of the certificate from time to time."""
+
+    async def look() -> None:
+        if config.ssl is not None:
+            certificate.renew(config.ssl)
+
+    config.callback_notify, config.timeout_notify = look, CHECK_S
 
 
 def raise_open_file_limit() -> None:

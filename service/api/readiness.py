@@ -23,15 +23,15 @@ class Readiness:
         Concurrent calls share one check, because they need no key and a check takes time on the device. Raises
         Unavailable.
         """
-        if not self._engine.alive():
-            raise Unavailable("The device worker is not running.")
+        self._check_worker()
         if self._probe is None:
             self._probe = asyncio.create_task(self._work())
             self._probe.add_done_callback(self._forget)
         await asyncio.shield(self._probe)
 
-    async def _work(self) -> None:
-        await self._store.ping()
+    async def check_device(self) -> None:
+        """Decode an image file, adapt and predict. Raises Unavailable."""
+        self._check_worker()
         try:
             await self._decoder.check()
             await warm_up(self._engine, self._card)
@@ -39,6 +39,14 @@ class Readiness:
             return  # it works but is busy
         except HandfulError as error:
             raise Unavailable(f"The check failed: {error.detail}") from error
+
+    def _check_worker(self) -> None:
+        if not self._engine.alive():
+            raise Unavailable("The device worker is not running.")
+
+    async def _work(self) -> None:
+        await self._store.ping()
+        await self.check_device()
 
     def _forget(self, _: asyncio.Task[None]) -> None:
         self._probe = None

@@ -61,6 +61,22 @@ Warnings = Annotated[
     ),
 ]
 
+Keep = Annotated[
+    int,
+    Field(
+        description="The most examples of each class. Absent if any number.",
+        exclude_if=lambda given: not given,
+    ),
+]
+
+HalfLife = Annotated[
+    float,
+    Field(
+        description="The seconds in which an example loses half of its weight. Absent if it never does.",
+        exclude_if=lambda given: not given,
+    ),
+]
+
 Several = Annotated[
     bool,
     Field(
@@ -83,6 +99,8 @@ class ClientInfo(BaseModel):
     updated_at: datetime
     expires_at: datetime | None
     keep_queries_s: KeepQueries = 0
+    keep: Keep = 0
+    half_life_s: HalfLife = 0
 
 
 class ClientPage(BaseModel):

@@ -10,7 +10,7 @@ from models.datasets import dataset_of
 from models.datasets.episode import EpisodeSampler, Shape
 from models.learner import Kind, Learner
 from models.training.calibration import fit_temperature
-from models.training.error_scale import FEWEST_FOR_RANGE, LEVELS, SIZES, error_quantiles
+from models.training.error_scale import FEWEST_FOR_RANGE, LEVELS, SIZES, Unit, error_quantiles
 from models.training.evaluation import Predictions, predict_episodes
 from models.training.task_calibration import COVERAGES, shapes, task_calibration
 from service.cards import Calibration, Card, ErrorScale, TaskCalibration
@@ -71,12 +71,11 @@ def _tasks(
 def _calibrate_errors(path: Path, card: Card, learner: Learner, data: Path | None) -> None:
     """Write the error scale of a regression. Tables have units of their own, so their errors are relative."""
     sampler, split = _validation(card, data)
-    relative = card.input.model_dump()["type"] == "table"
-    sizes = [size for size in SIZES if not relative or size >= FEWEST_FOR_RANGE]
-    quantiles = [
-        error_quantiles(learner, sampler, size, REGRESSION_EPISODES, SEED, relative=relative) for size in sizes
-    ]
-    scale = ErrorScale(unit="range" if relative else "value", levels=LEVELS, examples=sizes, quantiles=quantiles)
+    is_table = card.input.model_dump()["type"] == "table"
+    unit: Unit = "deviation" if learner.deviations else "range" if is_table else "value"
+    sizes = [size for size in SIZES if unit != "range" or size >= FEWEST_FOR_RANGE]
+    quantiles = [error_quantiles(learner, sampler, size, REGRESSION_EPISODES, SEED, unit) for size in sizes]
+    scale = ErrorScale(unit=unit, levels=LEVELS, examples=sizes, quantiles=quantiles)
     card.model_copy(update={"errors": scale}).write(path)
     Console().print(f"{card.name}: errors with {sizes[0]} to {sizes[-1]} examples, measured on {split}.")
 

@@ -45,7 +45,8 @@ def list_keys(tenant: str | None, *, as_json: bool) -> None:
     whole = Column("id", no_wrap=True), Column("tenant", no_wrap=True), "scopes"
     table = Table(*whole, "created", "expires", "last used", Column("rotated to", no_wrap=True))
     for key, used in listed:
-        times = _day(key.created_at), _day(key.expires_at), _day(used)
+        expires = _day(key.expires_at) + (" (expired)" if key.expired() else "")
+        times = _day(key.created_at), expires, _day(used)
         table.add_row(key.id, key.tenant, ",".join(key.scopes), *times, key.replaced_by or "")
     Console().print(table)
 

@@ -1,7 +1,7 @@
 """The interface of an engine. Imports no torch, because API processes use it."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from service.arrays import Array, Arrays, SupportSet
 
@@ -18,6 +18,29 @@ class Fits(NamedTuple):
     adapt_s: float
     inputs: int
     predict_s: float
+
+
+Output = Literal["probabilities", "independent", "values"]
+"""What a network answers: probabilities of classes that sum to 1, those of each label by itself, or values."""
+
+
+class ExportJob(NamedTuple):
+    """A client's network to write as an ONNX file.
+
+    model        the name of the model
+    state        the client's state, as it is stored
+    example      two or more inputs (n, *input), as the model takes them
+    output       what is answered
+    temperature  divides the logits
+    metadata     texts for the `metadata_props` of the file
+    """
+
+    model: str
+    state: Arrays
+    example: Array
+    output: Output
+    temperature: float
+    metadata: dict[str, str]
 
 
 class StateNotCached(Exception):
@@ -153,6 +176,14 @@ class Engine(Protocol):
 
         Raises:
             TooCostly: All of it takes too long.
+        """
+        ...
+
+    async def export(self, job: ExportJob, *, share: Share = NOBODY) -> bytes:
+        """The ONNX file of a client's network.
+
+        Raises:
+            NotExportable: ONNX does not know an operation of the model, or the extra `onnx` is not installed.
         """
         ...
 

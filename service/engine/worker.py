@@ -8,13 +8,14 @@ from torch import Tensor
 
 from service import metrics
 from service.arrays import Array, Arrays, SupportSet
-from service.engine.base import NOBODY, Fits, Share, StateNotCached
+from service.engine.base import NOBODY, ExportJob, Fits, Share, StateNotCached
 from service.engine.batch_queue import BatchQueue, Limits
 from service.engine.budget import LARGE_ADAPT_S, LARGE_PREDICT_S, Budget
 from service.engine.costs import FREE, Cost
 from service.engine.deadline import within
 from service.engine.device import Device
 from service.engine.explaining import LargeExplain, Question
+from service.engine.exports import Exports
 from service.engine.feature_cache import FeatureCache
 from service.engine.folds import choices, folds, same_inputs
 from service.engine.jobs import Adapted, AdaptJob, Kept, PredictJob
@@ -52,7 +53,8 @@ class Worker:
         self._predicts = BatchQueue("predict", self._predict, limits, turns)
         self._large_adapts = LargeQueue[Arrays]("large-adapt", large[:LARGE_JOBS], settings.queue, turns)
         self._large_predicts = LargeQueue[Array]("large-predict", large[LARGE_JOBS:], settings.queue, turns)
-        self._queues = (self._adapts, self._predicts, self._large_adapts, self._large_predicts)
+        self._exports = Exports(settings, turns)
+        self._queues = (self._adapts, self._predicts, self._large_adapts, self._large_predicts, self._exports)
         self._cache: StateCache[Kept] = StateCache(settings.state_cache_bytes)
 
     def start(self) -> None:
@@ -125,8 +127,8 @@ class Worker:
         """Queue queries to the features of a support set. Raises StateNotCached, TooCostly, Busy, Unavailable."""
         kept = self._cache.get(key)
         if kept is not None and kept.features is not None and kept.targets is not None:
-            names = SupportSet(queries[:0], kept.targets, int(kept.targets.max()) + 1)
-            job = AdaptJob(model, key, names, kept.features, share[0])
+            known = SupportSet(queries[:0], kept.targets, int(kept.targets.max()) + 1, weights=kept.weights)
+            job = AdaptJob(model, key, known, kept.features, share[0])
         elif support is not None:
             job = AdaptJob(model, key, support._replace(names=None), None, share[0])
         else:
@@ -135,7 +137,8 @@ class Worker:
 
         def keep(features: Tensor) -> None:
             if (now := self._cache.get(key)) is not None and now.features is None:
-                self._keep(key, now._replace(features=features, targets=job.support.targets))
+                support = job.support
+                self._keep(key, now._replace(features=features, targets=support.targets, weights=support.weights))
 
         large = LargeFamiliar(job, queries, cost, keep)
         return self._large_predicts.submit(large, model, len(queries), cost, share)
@@ -185,6 +188,14 @@ class Worker:
         exact = self._adapting.explains(model)
         large = LargeExplain(job, Question(queries, contrast), cost, exact=exact, together=together)
         return self._large_adapts.submit(large, model, len(job.new_inputs()) + len(queries), cost, share)
+
+    async def export(self, job: ExportJob, *, share: Share = NOBODY) -> bytes:
+        """The ONNX file of a client's network. See `Engine.export`."""
+        return await within(self._settings.export_s, self.submit_export(job, share))
+
+    def submit_export(self, job: ExportJob, share: Share = NOBODY) -> "asyncio.Future[bytes]":
+        """Queue an export, which runs in a process of its own. Raises NotExportable, Busy, Unavailable."""
+        return self._exports.start_export(job, share)
 
     def _folds(self, job: AdaptJob, numbers: int) -> tuple[Array, Cost]:
         """The most folds that take an acceptable time, and their cost. Raises TooCostly."""

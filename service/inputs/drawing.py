@@ -19,6 +19,7 @@ from service.inputs.normalize import Drawings, drawings
 from service.inputs.paper import Grey
 from service.inputs.parts import Parts
 from service.inputs.pixel_arrays import json_type, to_array, to_brightness
+from service.inputs.resizing import resized
 from service.inputs.sent import Part, image_of
 
 PIXELS_PER_CHARACTER = 8
@@ -46,6 +47,31 @@ class Drawing(InputKind):
     def of_part(self, part: Part) -> Any:
         """An image file, or numbers in JSON."""
         return image_of(part.content, part.place)
+
+    def preparation(self, columns: Columns | None) -> dict[str, Any]:
+        """Ink, from 0 to 255. The steps are those for a clean scan."""
+        return {
+            "dtype": "uint8",
+            "shape": [1, self.size, self.size],
+            "steps": [
+                "Convert to grey levels, and to ink: 0 is paper, 255 is ink. Dark ink on white paper is inverted.",
+                "Pad to a square with paper, with the drawing in the middle.",
+                f"Resize to {self.size} x {self.size}; each pixel is the mean of its area (BOX in Pillow).",
+                "If the largest value is between 5 and 127, scale all so that it is 127.5.",
+            ],
+        }
+
+    def prepare(self, inputs: Array, columns: Columns | None) -> Array:
+        """The drawings in the size of the model, which examples of an earlier checkpoint may not have."""
+        return resized(inputs, (1, self.size, self.size))
+
+    def takes(self, known: dict[str, Any]) -> bool:
+        """Drawings of any size."""
+        return known.get("type") == self.type
+
+    def like(self, inputs: Array, shape: Sequence[int]) -> Array:
+        """The drawings in another size."""
+        return resized(inputs, shape)
 
     def parts(self, one: Array, columns: Columns | None, known: Array) -> Parts:
         """The squares with ink."""

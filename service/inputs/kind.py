@@ -101,6 +101,22 @@ class InputKind(BaseModel, ABC):
         """Decoded inputs as the model takes them. Redis keeps them as they were decoded."""
         return inputs
 
+    def preparation(self, columns: Columns | None) -> dict[str, Any]:
+        """How an input becomes the array that the network takes, for those who run the network elsewhere: the `dtype`
+        and the `shape` of one input, `steps`, and what they need. By default nothing is known."""
+        return {}
+
+    def takes(self, known: dict[str, Any]) -> bool:
+        """Whether this kind takes, in `prepare`, inputs that were decoded for a model whose card has this `input`."""
+        return known == self.model_dump(mode="json")
+
+    def like(self, inputs: Array, shape: Sequence[int]) -> Array:
+        """Decoded inputs (n, *input) in the shape of others of this kind. By default unchanged.
+
+        A new checkpoint of a model may take images of another size. A client keeps the examples that it has.
+        """
+        return inputs
+
     def show(self, inputs: Array) -> list[Any]:
         """Decoded inputs as JSON values, for clients that ask for their examples."""
         return shown(inputs)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from models.photo_pixels import Filter, square
+from models.photo_pixels import ENOUGH, Filter, square
 from service.arrays import Array
 from service.errors import Unprocessable
 from service.executor import SMALL
@@ -17,6 +17,7 @@ from service.inputs.kind import Columns, Decoded, InputKind
 from service.inputs.limits import Limits, PixelBudget
 from service.inputs.parts import Parts
 from service.inputs.pixel_arrays import json_type, to_rgb
+from service.inputs.resizing import resized
 from service.inputs.sent import Part, image_of
 
 PIXELS_PER_CHARACTER = 8
@@ -57,6 +58,43 @@ class Photo(InputKind):
     def of_part(self, part: Part) -> Any:
         """An image file, or numbers in JSON."""
         return image_of(part.content, part.place)
+
+    def preparation(self, columns: Columns | None) -> dict[str, Any]:
+        """Red, green and blue, from 0 to 255."""
+        return {
+            "dtype": "uint8",
+            "shape": [3, self.size, self.size],
+            "steps": [
+                "Turn upright as EXIF says. What is transparent becomes white. Convert to RGB.",
+                f"If a side has at least {2 * ENOUGH} pixels, reduce by the whole factor longer side // {ENOUGH}.",
+                self._resizing(),
+                "Move the axis of the colours to the front.",
+            ],
+        }
+
+    def _resizing(self) -> str:
+        how = f"{self.resample.upper()} in Pillow"
+        if self.stretch:
+            return f"Resize to {self.size} x {self.size}, whatever the shape ({how})."
+        if self.shortest is not None:
+            return (
+                f"Resize the shorter side to {self.shortest}, the other one in proportion, rounded down ({how}). Cut "
+                f"out the central square of {self.size}."
+            )
+        kept = "" if self.crop == 1 else f" of {self.crop:g} times the shorter side"
+        return f"Cut out the central square{kept}, and resize it to {self.size} x {self.size} ({how})."
+
+    def prepare(self, inputs: Array, columns: Columns | None) -> Array:
+        """The photos in the size of the model, which examples of an earlier checkpoint may not have."""
+        return resized(inputs, (3, self.size, self.size))
+
+    def takes(self, known: dict[str, Any]) -> bool:
+        """Photos of any size that were cut in the same way."""
+        return known | {"size": self.size} == self.model_dump(mode="json")
+
+    def like(self, inputs: Array, shape: Sequence[int]) -> Array:
+        """The photos in another size."""
+        return resized(inputs, shape)
 
     def parts(self, one: Array, columns: Columns | None, known: Array) -> Parts:
         """The squares."""

@@ -1,4 +1,6 @@
-"""What input kinds do with decoded inputs before a model takes them; long texts in a thread."""
+"""What input kinds do with decoded inputs before a model takes them; large ones in a thread."""
+
+from collections.abc import Sequence
 
 from service.arrays import TEXT, Array
 from service.executor import Executor
@@ -19,9 +21,14 @@ async def check(kind: InputKind, inputs: Array, columns: Columns | None) -> list
 
 async def prepare(kind: InputKind, inputs: Array, columns: Columns | None) -> Array:
     """Inputs as the model takes them."""
-    return await EXECUTOR.run(lambda: kind.prepare(inputs, columns), _characters(inputs))
+    return await EXECUTOR.run(lambda: kind.prepare(inputs, columns), inputs.size + _characters(inputs))
+
+
+async def like(kind: InputKind, inputs: Array, shape: Sequence[int]) -> Array:
+    """Inputs in the shape of others of their kind."""
+    return await EXECUTOR.run(lambda: kind.like(inputs, shape), inputs.size)
 
 
 def _characters(inputs: Array) -> int:
-    """The length of all texts; nothing is done with arrays of numbers."""
+    """The length of all texts."""
     return sum(map(len, inputs.tolist())) if inputs.dtype == TEXT else 0

@@ -1,9 +1,9 @@
 """Records: rows whose columns are fixed by the model."""
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from models import columns as table_columns
 from models.columns import Column
@@ -28,13 +28,17 @@ class KnownColumn(BaseModel):
         return Column(name=self.name, type=self.type, values=list(self.values), ignored=None)
 
 
+SCHEMA = {"type": "array", "items": {"type": "object"}, "description": "The columns: name, type, values, usual."}
+"""Written out, since the schema of a card cannot refer to other schemas."""
+
+
 class Record(Table):
     """A row whose columns the model knows: it was trained on rows of other clients that have them too."""
 
     description: ClassVar = "a row with the columns of the model's card, as an object"
 
     type: Literal["record"] = "record"  # type: ignore[assignment]  # another kind, which reads rows as tables do
-    columns: tuple[KnownColumn, ...]
+    columns: Annotated[tuple[KnownColumn, ...], WithJsonSchema(SCHEMA)]
 
     def fit(self, inputs: Array) -> tuple[Columns, list[InputWarning]]:
         """The columns of the model, and what the rows lack of them or have beyond."""

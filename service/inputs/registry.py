@@ -8,6 +8,7 @@ from pydantic_core import CoreSchema
 
 from models.registry import Registry
 from service.inputs.drawing import Drawing
+from service.inputs.graph import Graph
 from service.inputs.kind import InputKind
 from service.inputs.molecule import Molecule
 from service.inputs.photo import Photo
@@ -20,6 +21,7 @@ INPUT_KINDS: Registry[type[InputKind]] = Registry(
     "handful.inputs",
     {
         "drawing": Drawing,
+        "graph": Graph,
         "molecule": Molecule,
         "photo": Photo,
         "record": Record,

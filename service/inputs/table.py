@@ -85,6 +85,19 @@ class Table(InputKind):
         """The rows as objects."""
         return list(rows_of(inputs))
 
+    def preparation(self, columns: Columns | None) -> dict[str, Any]:
+        """The numbers of a row, column by column."""
+        return {
+            "dtype": "float32",
+            "shape": [table_columns.width(columns or [])],
+            "steps": [
+                "Take the columns in their order, without those that are ignored.",
+                "A number is itself, a boolean is 0 or 1; NaN where it is missing.",
+                "A text is a number for each of `values`: 1 for its own, 0 for the others. A missing or new one is 0s.",
+            ],
+            "columns": columns or [],
+        }
+
     def parts(self, one: Array, columns: Columns | None, known: Array) -> Parts:
         """The columns that are used."""
         return of_columns(one, table_columns.encode([{}], columns or [])[0], table_columns.places(columns or []))

@@ -50,6 +50,18 @@ class Text(InputKind):
         """The text of a row."""
         return joined_text(row)
 
+    def preparation(self, columns: Columns | None) -> dict[str, Any]:
+        """Tokens, by the tokenizer in the file."""
+        return {
+            "dtype": "int64",
+            "shape": ["tokens"],
+            "steps": [
+                "Join several texts line by line, replace control characters by spaces, normalise to NFC, and strip.",
+                f"Take the first {self.max_characters} characters.",
+                "Encode with the tokenizer, which truncates and pads: input_ids and attention_mask.",
+            ],
+        }
+
     def parts(self, one: Array, columns: Columns | None, known: Array) -> Parts:
         """The words."""
         return parts.of_text(str(one))

@@ -39,6 +39,10 @@ class Vector(InputKind):
         """The numbers of a row."""
         return list(cells_of(row.values).values())
 
+    def preparation(self, columns: Columns | None) -> dict[str, Any]:
+        """The numbers as they are."""
+        return {"dtype": "float32", "shape": [self.length], "steps": ["Take the numbers as they are."]}
+
     def parts(self, one: Array, columns: Columns | None, known: Array) -> Parts | None:
         """The numbers."""
         return of_numbers(one, known)

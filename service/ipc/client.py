@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from service.arrays import Array, Arrays, SupportSet
-from service.engine.base import NOBODY, Fits, Share, StateNotCached
+from service.engine.base import NOBODY, ExportJob, Fits, Share, StateNotCached
 from service.engine.deadline import within
 from service.errors import Unavailable
 from service.ipc import messages
@@ -43,10 +43,12 @@ class WorkerClient:
         models: The served models, with the digests of their checkpoints. The worker may lack models that it could not
             load.
         deadline_s: Maximum seconds of a request.
+        export_s: Maximum seconds of an export to ONNX.
     """
 
-    def __init__(self, socket: Path, models: Mapping[str, str], deadline_s: float) -> None:
-        self.socket, self._models, self._deadline_s = socket, dict(models), deadline_s
+    def __init__(self, socket: Path, models: Mapping[str, str], deadline_s: float, export_s: float = 300.0) -> None:
+        self.socket, self._models = socket, dict(models)
+        self._deadline_s, self._export_s = deadline_s, export_s
         self._ids = itertools.count()
         self._pending: dict[int, asyncio.Future[Any]] = {}
         self._connection = self._new_connection()
@@ -124,6 +126,12 @@ class WorkerClient:
         )
         return found
 
+    async def export(self, job: ExportJob, *, share: Share = NOBODY) -> bytes:
+        """The ONNX file of a client's network."""
+        self._check_loaded(job.model)
+        file: bytes = await self._request(lambda number: messages.Export(number, job, share), self._export_s)
+        return file
+
     def evict(self, key: str) -> None:
         """Remove a state from the worker's cache."""
         self._send(messages.Evict(key))
@@ -172,8 +180,8 @@ class WorkerClient:
             if clock() - self._last_heard > HEARTBEAT_TIMEOUT_S:
                 self._connection.abort()
 
-    async def _request(self, message: Callable[[int], messages.Job]) -> Any:
-        return await within(self._deadline_s, self._reply_or_retry(message))
+    async def _request(self, message: Callable[[int], messages.Job], limit_s: float | None = None) -> Any:
+        return await within(self._deadline_s if limit_s is None else limit_s, self._reply_or_retry(message))
 
     async def _reply_or_retry(self, message: Callable[[int], messages.Job]) -> Any:
         if not self.alive():
@@ -228,6 +236,8 @@ class WorkerClient:
                 self._settle(message.id, message.answers)
             case messages.HeldOut():
                 self._settle(message.id, message.found)
+            case messages.Exported():
+                self._settle(message.id, message.file)
             case messages.Fitting():
                 self._settle(message.id, message.fits)
             case messages.NotCached():
@@ -266,9 +276,11 @@ class WorkerClient:
 
 
 @asynccontextmanager
-async def worker_engine(socket: Path, models: Mapping[str, str], deadline_s: float) -> AsyncIterator[WorkerClient]:
+async def worker_engine(
+    socket: Path, models: Mapping[str, str], deadline_s: float, export_s: float = 300.0
+) -> AsyncIterator[WorkerClient]:
     """An engine that stays connected to the worker at `socket`. Arguments as for WorkerClient."""
-    client = WorkerClient(socket, models, deadline_s)
+    client = WorkerClient(socket, models, deadline_s, export_s)
     connecting = asyncio.create_task(client.stay_connected())
     try:
         yield client

@@ -7,14 +7,23 @@ import msgspec
 import numpy as np
 
 from service.arrays import TEXT, Array, Arrays, SupportSet, pack_texts, unpack_texts
-from service.engine.base import NOBODY, Fits, Share
-from service.errors import BadRequest, Busy, DeadlineExceeded, Diverged, HandfulError, TooCostly, Unavailable
+from service.engine.base import NOBODY, ExportJob, Fits, Share
+from service.errors import (
+    BadRequest,
+    Busy,
+    DeadlineExceeded,
+    Diverged,
+    HandfulError,
+    NotExportable,
+    TooCostly,
+    Unavailable,
+)
 from service.logs import RequestContext
 
-VERSION = 10
+VERSION = 11
 """Version of this protocol. Both ends must have the same version."""
 
-DTYPES = ("float32", "float64", "float16", "uint8", "int64", "bool")
+DTYPES = ("float32", "float64", "float16", "uint8", "int16", "int64", "bool")
 """The dtypes an array in a message may have."""
 
 
@@ -110,6 +119,14 @@ class Explain(Job):
     share: Share = NOBODY
 
 
+class Export(Job):
+    """Write a network as an ONNX file. The fields are the arguments of `Engine.export`."""
+
+    id: int
+    job: ExportJob
+    share: Share = NOBODY
+
+
 class Fit(Job):
     """Tell the largest jobs that are accepted now. The fields are the arguments of `Engine.fits`."""
 
@@ -153,6 +170,13 @@ class HeldOut(Message):
     found: Arrays
 
 
+class Exported(Message):
+    """An ONNX file."""
+
+    id: int
+    file: bytes
+
+
 class Fitting(Message):
     """The largest jobs that are accepted now."""
 
@@ -174,11 +198,11 @@ class Failed(Message):
     detail: str
 
 
-ToWorker = Adapt | Predict | HoldOut | Familiar | Explain | Encode | Fit | Evict | Cancel
-ToApi = Hello | Heartbeat | Adapted | Answered | HeldOut | Fitting | NotCached | Failed
+ToWorker = Adapt | Predict | HoldOut | Familiar | Explain | Encode | Export | Fit | Evict | Cancel
+ToApi = Hello | Heartbeat | Adapted | Answered | HeldOut | Exported | Fitting | NotCached | Failed
 
 ERRORS: dict[str, type[HandfulError]] = {
-    kind.code: kind for kind in (BadRequest, Busy, DeadlineExceeded, Diverged, TooCostly, Unavailable)
+    kind.code: kind for kind in (BadRequest, Busy, DeadlineExceeded, Diverged, NotExportable, TooCostly, Unavailable)
 }
 """The errors that a worker may report."""
 

@@ -104,6 +104,9 @@ class Session:
             case messages.Explain():
                 with self._errors_to_reply(message.id):
                     self._explain(message)
+            case messages.Export():
+                with self._errors_to_reply(message.id):
+                    self._export(message)
             case messages.Fit():
                 with self._errors_to_reply(message.id):
                     self._fit(message)
@@ -157,6 +160,12 @@ class Session:
 
         asked = request.queries, request.contrast, request.support, request.parts, request.share
         self._reply_when_done(request.id, self._worker.submit_explain(request.model, request.key, *asked), reply)
+
+    def _export(self, request: messages.Export) -> None:
+        def reply(file: bytes) -> messages.Message:
+            return messages.Exported(request.id, file)
+
+        self._reply_when_done(request.id, self._worker.submit_export(request.job, request.share), reply)
 
     def _fit(self, request: messages.Fit) -> None:
         fits = self._worker.budget.fits(request.model, request.ways, request.examples, request.inputs)

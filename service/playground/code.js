@@ -12,6 +12,8 @@ export function remembered(calls, call) {
 function nameOf({ method, path }) {
   if (path === "/adapt") return "Teach";
   if (path === "/predict") return "Ask";
+  if (path.endsWith("/feedback")) return "Correct";
+  if (path.endsWith("/suggest")) return "Suggest";
   if (path.endsWith("/quality")) return "Quality";
   if (path.endsWith("/evaluate")) return "Tests";
   return method === "GET" ? null : "Change";

@@ -11,6 +11,9 @@ export function parseCsv(text, parser = globalThis.Papa) {
   return { names, rows: rows.map((row) => names.map((_, place) => row[place] ?? "")) };
 }
 
+/** Rows of a table as CSV. */
+export const writeCsv = (inputs, parser = globalThis.Papa) => parser.unparse(inputs);
+
 /** The column that probably holds the labels: one that is called so, or else the last one. */
 export function labelColumn({ names }) {
   const named = names.findIndex((name) => LABELS.includes(name.toLowerCase()));
@@ -26,11 +29,25 @@ export function textColumn({ names, rows }, label) {
 }
 
 /** Examples of a table: an object for each row, its label apart. Rows without a label are left out. */
-export function tableExamples({ names, rows }, label, labelOf = (text) => text) {
-  const typed = names.map((_, place) => columnType(rows.map((row) => row[place])));
-  const input = (row) =>
-    Object.fromEntries(names.map((name, i) => [name, typed[i](row[i])]).filter((_, i) => i !== label));
-  return labelled(rows, label).map((row) => ({ input: input(row), label: labelOf(row[label]) }));
+export function tableExamples(table, label, labelOf = (text) => text) {
+  const read = rowReader(
+    table,
+    table.names.filter((_, place) => place !== label),
+  );
+  return labelled(table.rows, label).map((row) => ({ input: read(row), label: labelOf(row[label]) }));
+}
+
+/** Inputs of a table: an object for each row, of the known columns, or of all if none is known yet. */
+export function tableInputs(table, known) {
+  const names = table.names.filter((name) => known.includes(name));
+  return table.rows.map(rowReader(table, names.length ? names : table.names));
+}
+
+/** Reads a row as an object of these columns, each with its type. */
+function rowReader({ names, rows }, wanted) {
+  const columns = wanted.map((name) => [name, names.indexOf(name)]);
+  const typed = columns.map(([, place]) => columnType(rows.map((row) => row[place])));
+  return (row) => Object.fromEntries(columns.map(([name, place], i) => [name, typed[i](row[place])]));
 }
 
 /** Examples of texts: one column is the text. */

@@ -11,7 +11,8 @@ export type Input =
   | ArrayBufferView
   | readonly Input[]
   | { readonly [name: string]: Input };
-export type Label = string | number | readonly number[];
+/** A class or a value; numbers of a regression with several outputs; a Set or texts for several labels of one example. */
+export type Label = string | number | readonly number[] | readonly string[] | ReadonlySet<string | number>;
 export type Example =
   | readonly [Input, Label]
   | readonly [Input, Label, string]
@@ -47,7 +48,11 @@ export interface AdaptOptions extends Changing {
   mode?: "replace" | "append";
   ttl_s?: number;
   use_label_names?: boolean;
+  keep?: number;
+  half_life_s?: number;
   keep_duplicates?: boolean;
+  /** Seconds to keep the queries of the client, for `feedback`. */
+  keep_queries_s?: number;
   quality?: boolean;
   /** Default: a new one, so that a retry changes nothing. */
   idempotencyKey?: string;
@@ -59,6 +64,8 @@ export interface PredictOptions {
   coverage?: number;
   min_probability?: number;
   explain?: boolean;
+  /** The probability with which an interval around each value contains the right one. Regression only. */
+  interval?: number;
 }
 
 export interface Receipt {
@@ -85,6 +92,8 @@ export interface ClientInfo {
   model: string;
   version: number;
   classes: string[] | number[] | null;
+  /** Whether an example may have several labels. */
+  several?: boolean;
   examples: number;
   created_at: string;
   updated_at: string;
@@ -123,11 +132,16 @@ export interface Explanation {
   };
 }
 export interface Prediction {
+  /** For `feedback`, if the client keeps its queries. */
+  id?: string;
   label?: string | number;
+  /** Where an answer may have several. */
+  labels?: string[] | number[];
   probability?: number;
   probabilities?: { [label: string]: number };
   unknown?: boolean;
   value?: number | number[];
+  interval?: [number, number] | [number, number][];
   explanation?: Explanation;
   [more: string]: unknown;
 }
@@ -136,12 +150,26 @@ export interface Predicted {
   model: string;
   version: number;
   predictions: Prediction[];
+  /** From which probability on an answer has a label, where it may have several. */
+  thresholds?: { label: string | number; at_least: number; source: string }[];
+  interval?: { level: number; source: string; [more: string]: unknown };
   warnings?: Warning[];
   [more: string]: unknown;
 }
+export interface Suggestion {
+  /** The place of the input in the request. */
+  index: number;
+  id?: string;
+  score: number;
+  label?: string | number;
+  probability?: number;
+  value?: number | number[];
+}
 export interface ExampleInfo {
   id: string;
-  label: string | number | number[];
+  label?: string | number | number[];
+  /** Where an example may have several. */
+  labels?: string[] | number[];
   created_at: string;
   input?: unknown;
   etag?: string;
@@ -162,6 +190,7 @@ export interface VersionInfo {
   receipt?: Receipt | null;
   gone?: Receipt | null;
 }
+export type Counts = { label: string | number; answer: string | number; count: number }[];
 export interface Quality {
   client_id: string;
   examples: number;
@@ -171,6 +200,8 @@ export interface Quality {
     judged: number;
     accuracy: number | null;
     interval: [number, number] | null;
+    /** All counts above 0; null for many classes. */
+    confusion?: Counts | null;
     [more: string]: unknown;
   } | null;
   reason: string | null;
@@ -181,7 +212,7 @@ export interface Evaluation {
   queries: number;
   accuracy: number | null;
   interval: [number, number] | null;
-  confusion: { label: string | number; answer: string | number; count: number }[];
+  confusion: Counts;
   [more: string]: unknown;
 }
 
@@ -207,6 +238,17 @@ export class Handful {
   append(clientId: string, examples: readonly Example[], options?: AdaptOptions): Promise<Adapted>;
   predict(clientId: string, inputs: readonly Input[], options?: PredictOptions): Promise<Prediction[]>;
   predictAll(clientId: string, inputs: readonly Input[], options?: PredictOptions): Promise<Predicted>;
+  feedback(
+    clientId: string,
+    id: string,
+    label: Label,
+    options?: Changing & { idempotencyKey?: string },
+  ): Promise<Adapted>;
+  suggest(
+    clientId: string,
+    inputs: readonly Input[],
+    options?: { k?: number; ids?: readonly string[] },
+  ): Promise<Suggestion[]>;
   clients(options?: {
     cursor?: string;
     limit?: number;

@@ -41,7 +41,8 @@ export class Handful {
     return this.#send("GET", `/models/${segment(name)}`);
   }
 
-  /** Adapt a model to examples, [input, label] or {input, label, id}. Bytes and Blobs are sent as base64. */
+  /** Adapt a model to examples, [input, label] or {input, label, id}. Bytes and Blobs are sent as base64. A Set of labels, or
+   * a list of texts, is several labels. */
   async adapt(clientId, examples, options = {}) {
     const { ifMatch, idempotencyKey = newKey(), ...fields } = options;
     const support = await Promise.all(examples.map(example));
@@ -62,6 +63,18 @@ export class Handful {
   async predictAll(clientId, inputs, options = {}) {
     const body = { client_id: clientId, inputs: await Promise.all(inputs.map(plain)), ...options };
     return this.#send("POST", "/predict", { body });
+  }
+
+  /** Teach a recent query, by the id of its prediction and the right label. The client must keep its queries. */
+  feedback(clientId, id, label, { ifMatch, idempotencyKey = newKey() } = {}) {
+    const body = { id, ...labelled(label) };
+    return this.#send("POST", path(clientId, "feedback"), { body, ifMatch, idempotencyKey });
+  }
+
+  /** Which of these inputs are most worth a label, the most worthy first. Options: k, ids. */
+  async suggest(clientId, inputs, options = {}) {
+    const body = { inputs: await Promise.all(inputs.map(plain)), ...options };
+    return (await this.#send("POST", path(clientId, "suggest"), { body })).suggestions;
   }
 
   /** A page of clients. */
@@ -97,7 +110,7 @@ export class Handful {
   }
 
   relabel(clientId, id, label, { ifMatch } = {}) {
-    return this.#send("PATCH", path(clientId, "examples", id), { body: { label }, ifMatch });
+    return this.#send("PATCH", path(clientId, "examples", id), { body: labelled(label), ifMatch });
   }
 
   remove(clientId, id, { keepHistory = false, ifMatch } = {}) {
@@ -206,8 +219,14 @@ function pause(response, attempt) {
 
 async function example(given) {
   const { input, label, id } = Array.isArray(given) ? { input: given[0], label: given[1], id: given[2] } : given;
-  const sent = { input: await plain(input), label };
+  const sent = { input: await plain(input), ...labelled(label) };
   return id === undefined ? sent : { ...sent, id };
+}
+
+/** The fields of one label, or of several: a Set, or a list of texts. A list of numbers is one value of a regression. */
+function labelled(label) {
+  const several = label instanceof Set || (Array.isArray(label) && label.every((each) => typeof each === "string"));
+  return several ? { labels: [...label] } : { label };
 }
 
 /** What JSON can carry: bytes and Blobs become base64. */

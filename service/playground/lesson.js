@@ -7,12 +7,15 @@ export function newLesson(models, clientId = newClientId()) {
     model: models[0],
     version: 0, // 0: the server does not know the client yet
     classes: [], // null for regression
+    several: false, // whether an example may have several labels
     count: 0,
     examples: [], // the first ones, with their inputs
     cursor: null, // of the examples that are not shown
     past: [], // versions to go back to, the latest last
     asked: null, // the input that was asked last
     answer: null,
+    pool: [], // inputs without labels
+    suggested: [], // those of the pool that are to be labelled next, {input, guess}
     tests: [], // labelled queries
     quality: null,
     evaluation: null,
@@ -27,8 +30,10 @@ export function newClientId() {
 
 export const isRegression = (lesson) => lesson.model.kind === "regression";
 
-/** Whether the model can answer: it needs two classes, or one point of a regression. */
-export const canAnswer = (lesson) => (isRegression(lesson) ? lesson.count > 0 : lesson.classes.length > 1);
+/** Whether the model can answer: it needs two classes, one where an example may have several, or one point of a
+ * regression. */
+export const canAnswer = (lesson) =>
+  isRegression(lesson) ? lesson.count > 0 : lesson.classes.length > (lesson.several ? 0 : 1);
 
 /** The label that a person typed, in the type that the client's labels have. */
 export function labelOf(lesson, text) {
@@ -37,10 +42,28 @@ export function labelOf(lesson, text) {
   return numeric && trimmed !== "" && Number.isFinite(Number(trimmed)) ? Number(trimmed) : trimmed;
 }
 
-/** The examples by class, in the order of the classes; of a regression in one group. */
+/** What a person says about an input: the typed text, and the labels that were pressed where there may be several. */
+export const UNNAMED = { text: "", pressed: [] };
+
+/** The same as the label of an example. Several labels are a Set; typed ones are separated by commas. */
+export function labelFrom(lesson, { text, pressed = [] }) {
+  if (!lesson.several) return labelOf(lesson, text);
+  const typed = text.split(",").filter((each) => each.trim());
+  return new Set([...pressed, ...typed.map((each) => labelOf(lesson, each))]);
+}
+
+/** The labels of an example; one unless there may be several. */
+export const labelsOf = ({ label, labels = [label] }) => [...labels];
+
+/** The examples by class, in the order of the classes, then those of no class; of a regression in one group. */
 export function byClass(lesson) {
   if (isRegression(lesson)) return lesson.count ? [[null, lesson.examples]] : [];
-  return lesson.classes.map((label) => [label, lesson.examples.filter((example) => example.label === label)]);
+  const groups = lesson.classes.map((label) => [
+    label,
+    lesson.examples.filter((each) => labelsOf(each).includes(label)),
+  ]);
+  const others = lesson.examples.filter((each) => !labelsOf(each).length);
+  return others.length ? [...groups, [null, others]] : groups;
 }
 
 const ORDER = ["drawing", "text", "photo", "table", "vector"];

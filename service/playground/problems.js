@@ -8,10 +8,14 @@ export function unlessUnknown(error) {
   throw error;
 }
 
-/** Whether a request was refused because of its explanation: the model has none, or it takes too long. */
-export const isAboutExplain = (error) =>
-  error instanceof HandfulError &&
-  (error.code === "too_costly" || error.field === "explain" || /\bexplain\b/.test(error.detail));
+/** The option without which a refused predict can be answered: `explain`, where the model has none or it takes too long;
+ * `interval`, where there are too few examples; or null. */
+export function refusedOption(error, { explain, interval }) {
+  if (!(error instanceof HandfulError)) return null;
+  const costly = error.code === "too_costly";
+  if (explain && (costly || error.field === "explain" || /\bexplain\b/.test(error.detail))) return "explain";
+  return interval && (costly || error.code === "too_few_examples" || error.field === "interval") ? "interval" : null;
+}
 
 /** What went wrong in a sentence. */
 export function textOf(error) {

@@ -1,9 +1,12 @@
 /** The state of the page, and all that it asks of the server. Knows nothing of how the page looks. */
 
-import { canAnswer, isRegression, modelsByKind, newLesson } from "./lesson.js";
-import { isAboutExplain, textOf, unlessUnknown } from "./problems.js";
+import { Asking } from "./asking.js";
+import { canAnswer, modelsByKind, newLesson } from "./lesson.js";
+import { textOf, unlessUnknown } from "./problems.js";
+import { adapt, correct } from "./teaching.js";
 
 const PAGE = 200; // examples that are shown at first
+const SUGGESTED = 5; // inputs to label in one go
 const UNWRITABLE = (label) => ["", ".", ".."].includes(String(label)) || String(label).endsWith("/");
 
 export class Session {
@@ -16,10 +19,11 @@ export class Session {
   #listeners = new Set();
   #work = Promise.resolve();
   #asking = 0;
-  #unexplained = new Set(); // models that cannot explain
+  #questions;
 
   constructor(api) {
     this.#api = api;
+    this.#questions = new Asking(api);
   }
 
   get lesson() {
@@ -56,8 +60,17 @@ export class Session {
     });
   }
 
+  /** Choose whether an example may have several labels, before there is one. */
+  chooseSeveral(several) {
+    this.#update({ several });
+  }
+
   clients() {
     return this.#api.clients({ limit: 100 });
+  }
+
+  versions() {
+    return this.#api.versions(this.lesson.clientId);
   }
 
   /** Open a client of the server, or begin one under a name that is free. */
@@ -77,11 +90,39 @@ export class Session {
   }
 
   teach(examples) {
-    return this.#run("teach", async () => {
-      const { clientId, version, model } = this.lesson;
-      const options = { model: model.name, mode: version ? "append" : "replace" };
-      await this.#changed(this.#api.adapt(clientId, examples, options));
+    return this.#run("teach", () => this.#changed(adapt(this.#api, this.lesson, examples)));
+  }
+
+  /** The last question and its right answer become an example. */
+  correct(label) {
+    return this.#run("ask", () => this.#changed(correct(this.#api, this.lesson, label)));
+  }
+
+  /** Choose those inputs of the pool that are most worth a label. */
+  suggest() {
+    return this.#run("suggest", async () => {
+      const { clientId, version, pool } = this.lesson;
+      if (!version) await this.#changed(adapt(this.#api, this.lesson, []));
+      const found = await this.#api.suggest(clientId, pool, { k: SUGGESTED });
+      this.#update({ suggested: found.map((each) => ({ input: pool[each.index], guess: each })) });
     });
+  }
+
+  /** Teach an input that was suggested. */
+  label(suggested, label) {
+    return this.#run("suggest", async () => {
+      await this.#changed(adapt(this.#api, this.lesson, [{ input: suggested.input, label }]));
+      this.leaveOut(suggested);
+    });
+  }
+
+  leaveOut(suggested) {
+    const pool = this.lesson.pool.filter((each) => each !== suggested.input);
+    this.#update({ pool, suggested: this.lesson.suggested.filter((each) => each !== suggested) });
+  }
+
+  fillPool(pool) {
+    this.#update({ pool, suggested: [] });
   }
 
   relabel(id, label) {
@@ -118,6 +159,10 @@ export class Session {
     });
   }
 
+  rollback(version) {
+    return this.#change((clientId) => this.#api.rollback(clientId, version));
+  }
+
   more() {
     return this.#run("edit", async () => {
       const page = await this.#api.examples(this.lesson.clientId, {
@@ -135,7 +180,7 @@ export class Session {
     const kind = this.kind;
     await this.#run("ask", async () => {
       if (number !== this.#asking || kind !== this.kind) return;
-      const answer = await this.#predict(input);
+      const answer = await this.#questions.answer(this.lesson, input);
       if (number === this.#asking && kind === this.kind)
         this.#update({ asked: input, answer, warnings: answer.warnings ?? [] });
     });
@@ -172,20 +217,6 @@ export class Session {
     await this.#refresh(known);
   }
 
-  /** The answer to an input, explained where that is possible and not too costly. */
-  async #predict(input) {
-    const { clientId, model } = this.lesson;
-    const options = isRegression(this.lesson) ? {} : { abstain: true };
-    if (this.#unexplained.has(model.name)) return this.#api.predictAll(clientId, [input], options);
-    try {
-      return await this.#api.predictAll(clientId, [input], { ...options, explain: true });
-    } catch (error) {
-      if (!isAboutExplain(error)) throw error;
-      if (error.code !== "too_costly") this.#unexplained.add(model.name);
-      return this.#api.predictAll(clientId, [input], options);
-    }
-  }
-
   #change(call) {
     return this.#run("edit", () => this.#changed(call(this.lesson.clientId)));
   }
@@ -206,14 +237,22 @@ export class Session {
     if (before && before !== adapted.version) this.#update({ past: [...past, before] });
     await this.#refresh(adapted);
     this.#update({ warnings: adapted.warnings ?? [] });
-    if (asked !== null && canAnswer(this.lesson)) this.#update({ asked, answer: await this.#predict(asked) });
+    if (asked === null) return;
+    this.#update(
+      canAnswer(this.lesson)
+        ? { answer: await this.#questions.answer(this.lesson, asked) }
+        : { asked: null, answer: null },
+    );
   }
 
-  async #refresh({ version, classes, examples: count, model: name }) {
-    const page = await this.#api.examples(this.lesson.clientId, { inputs: true, limit: PAGE });
+  async #refresh({ version, classes, several, examples: count, model: name }) {
+    const { examples, next_cursor: cursor } = await this.#api.examples(this.lesson.clientId, {
+      inputs: true,
+      limit: PAGE,
+    });
     const model = this.lesson.models.find((card) => card.name === name) ?? this.lesson.model;
-    const stale = { answer: null, asked: null, quality: null, evaluation: null };
-    this.#update({ version, classes, count, model, examples: page.examples, cursor: page.next_cursor, ...stale });
+    const known = { version, classes, several: several ?? (!count && this.lesson.several), count, model };
+    this.#update({ ...known, examples, cursor, quality: null, evaluation: null });
   }
 
   #replace(lesson) {

@@ -37,7 +37,7 @@ def run(settings: Settings, listening: socket.socket | None = None) -> None:
         check_guarded(settings)
     catalogue = Catalogue(settings.models, settings.serve, settings.own_models)
     models = {name: card.checkpoint for name, card in catalogue.items()}
-    engine = worker_engine(settings.worker_socket, models, settings.deadline_s)
+    engine = worker_engine(settings.worker_socket, models, settings.deadline_s, settings.export_s)
     app = create_app(settings, settings.redis_url, catalogue, engine)
     raise_open_file_limit()
     server = uvicorn.Server(server_config(app, settings, host=settings.host, port=settings.port))

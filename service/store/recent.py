@@ -18,6 +18,8 @@ LAST_S = 600.0
 """Seconds for which a lookup is used while Redis, or the node of it that knows better, does not answer."""
 FRESH_S = 1.0
 """Seconds after which a lookup that is still used is repeated in the background."""
+SETTLE_S = 4.0
+"""Seconds to wait for lookups at the end of the process."""
 MOST = 10_000
 """Lookups that are remembered; the least recently used are dropped first."""
 
@@ -58,9 +60,10 @@ class Recent(Generic[Value]):
         self._lookups.pop(name, None)
 
     async def settled(self) -> None:
-        """Wait for the lookups that run. They end within the time-out of Redis, and are not cancelled while they
-        connect."""
-        await asyncio.gather(*self._running.values(), return_exceptions=True)
+        """Wait a moment for the lookups that run. Each ends within the time-out of Redis, but in a Cluster they connect
+        to a silent node one after another."""
+        if self._running:
+            await asyncio.wait(self._running.values(), timeout=SETTLE_S)
 
     def _look_up(self, name: str) -> "asyncio.Task[Value]":
         """Look a name up, or join the lookup that is running."""

@@ -62,6 +62,8 @@ class Record(BaseModel):
     under one key, with `support_digest`.
     `several`: an example may have several labels, or none.
     `keep_queries_s`: how long the client's queries are kept for feedback.
+    `keep`: the most examples of each class; 0: any number.
+    `half_life_s`: the seconds in which an example loses half of its weight; 0: it never does.
     """
 
     write: str
@@ -86,6 +88,8 @@ class Record(BaseModel):
     columns: list[Any] | None = None
     label_names: bool = True
     keep_queries_s: int = 0
+    keep: int = 0
+    half_life_s: float = 0
     several: bool = False
     receipt: Receipt | None = None
 
@@ -135,11 +139,13 @@ class Gone(BaseModel):
 
 
 class Adapted(BaseModel):
-    """The result of a stored adapt. `ids` are those of the examples of the request."""
+    """The result of a stored adapt. `ids` are of the examples of the request; `dropped` of those over the number to
+    keep."""
 
     record: Record
     state_bytes: int
     ids: list[str] = []
+    dropped: list[str] = []
     names_used: int | None = None
     warnings: list[InputWarning] = []
     timings_ms: dict[str, float]
@@ -168,7 +174,9 @@ class Draft(NamedTuple):
     removed      examples that this version removes
     keep_history whether earlier versions keep them
     keep_queries_s  seconds to keep the client's queries; None: as before, or else not at all
-    ids, warnings and timings_ms are for the answer to `request`.
+    keep         the most examples of each class; 0: any number
+    half_life_s  the seconds in which an example loses half of its weight; 0: it never does
+    ids, dropped, warnings and timings_ms are for the answer to `request`.
     """
 
     write: str
@@ -192,6 +200,9 @@ class Draft(NamedTuple):
     keep_history: bool = False
     several: bool = False
     keep_queries_s: int | None = None
+    keep: int = 0
+    dropped: Sequence[str] = ()
+    half_life_s: float = 0
 
     def answer(self, record: Record) -> Adapted:
         """The answer to the request. It is kept for a while, so it holds nothing that was learned from the examples."""
@@ -199,6 +210,7 @@ class Draft(NamedTuple):
             record=record.model_copy(update={"columns": None}),
             state_bytes=state_bytes(self.state),
             ids=list(self.ids),
+            dropped=list(self.dropped),
             names_used=names_used(self.state),
             warnings=list(self.warnings),
             timings_ms=dict(self.timings_ms),

@@ -45,6 +45,8 @@ class Teaching(NamedTuple):
     expected     entity tags of versions that may be changed; None: any
     keep_queries_s  seconds to keep the client's queries for feedback; None: as before
     prediction   the id of a prediction whose kept query is the input of the only example
+    keep         the most examples of each class, 0 for any number; None: as before
+    half_life_s  the seconds in which an example loses half of its weight, 0 for never; None: as before
     """
 
     model: str | None
@@ -56,13 +58,16 @@ class Teaching(NamedTuple):
     expected: Collection[str] | None = None
     keep_queries_s: int | None = None
     prediction: str | None = None
+    keep: int | None = None
+    half_life_s: float | None = None
 
 
 class Answered(NamedTuple):
     """Logits (q, ways) or values (q, outputs) of queries (q, *input), and the client's record that they come from,
     which may be that of a past version.
 
-    `decoded` are the queries before they were prepared. `current` is the client's current record.
+    `deviations` are the standard deviations (q, outputs) of values, where the model predicts them. `decoded` are the
+    queries before they were prepared. `current` is the client's current record.
     """
 
     record: Record
@@ -74,6 +79,7 @@ class Answered(NamedTuple):
     decoded: Array
     current: Record
     past: bool = False
+    deviations: Array | None = None
 
     def inference(self) -> Literal["inductive", "transductive"]:
         """Whether inputs were answered one by one or together. Together needs at least as many inputs as classes."""
@@ -127,6 +133,8 @@ class Adaptation:
         clock.lap("decode")
         named = teaching.label_names is not False
         lesson = _lesson(card, gathered, teaching, named, _expiry(teaching.ttl_s), "replace")
+        lesson = lesson._replace(keep=teaching.keep or 0, half_life_s=teaching.half_life_s or 0)
+        lesson = await self._learning.bounded(lesson)
         return await self._learning.learn(client, lesson, clock, after=after)
 
     async def _append(self, client: ClientKey, teaching: Teaching) -> Adapted:
@@ -145,6 +153,10 @@ class Adaptation:
         expires_at = _expiry(teaching.ttl_s) or record.expires_at
         change = "append" if teaching.prediction is None else "feedback"
         lesson = _lesson(card, gathered, teaching, named, expires_at, change)._replace(extends=record)
+        keep = record.keep if teaching.keep is None else teaching.keep
+        half_life_s = record.half_life_s if teaching.half_life_s is None else teaching.half_life_s
+        lesson = lesson._replace(keep=keep, half_life_s=half_life_s)
+        lesson = await self._learning.bounded(lesson, len(contents.examples))
         return await self._learning.learn(client, lesson, clock, after=record)
 
     async def _gathered(
@@ -152,13 +164,14 @@ class Adaptation:
     ) -> Gathered:
         """The examples of a client after a request."""
         given = teaching.given
-        self._learning.support_sets.check_examples(card, len(known.examples) + len(given))
+        keeps = teaching.keep or (record.keep if record is not None and teaching.keep is None else 0)
+        self._learning.support_sets.check_new(card, len(known.examples), len(given), bounded=keeps > 0)
         labels = checked_new_labels(card, record, [one.label for one in given])
         if not given:
             return known
         decoded = await self._decoded(client, card, teaching, record)
         classes, ids = card.kind == "classification", [one.id for one in given]
-        gathered = await gather(known, decoded.array(), labels, ids, classes=classes, twice=teaching.twice)
+        gathered = await gather(card.input, known, decoded.array(), labels, ids, classes=classes, twice=teaching.twice)
         return gathered._replace(warnings=decoded.warnings + gathered.warnings)
 
     async def _decoded(self, client: ClientKey, card: Card, teaching: Teaching, record: Record | None) -> Decoded:
@@ -191,7 +204,7 @@ class Adaptation:
         """The version that a predict would ask now. Raises what `predict` raises if there is nothing to ask."""
         _, record = await self._store.version(client, version)
         card = self._learning.served(record)
-        _check_ready(record)
+        check_ready(record)
         return record, card
 
     async def predict(
@@ -225,21 +238,25 @@ class Adaptation:
         clock = Clock()
         current, record = await self._store.version(client, version)
         card = self._learning.served(record)
-        _check_ready(record)
+        check_ready(record)
         admit(record, card)
         decoded = await self._decoder.decode(card.input, raw, fields, client.tenant)
         warnings = decoded.warnings + await check(card.input, decoded.array(), record.columns)
         queries = await prepare(card.input, decoded.array(), record.columns)
         clock.lap("decode")
         past = record.write != current.write
-        answers = await self._ask(client, record, card, queries, past=past)
+        found = await self._ask(client, record, card, queries, past=past)
+        answers, deviations = card.parted(found)
         clock.lap("predict")
         calibrated = card.for_task(len(record.classes or ()), record.examples)
-        return Answered(record, calibrated, queries, answers, warnings, clock.laps_ms, decoded.array(), current, past)
+        laps = clock.laps_ms
+        asked = record, calibrated, queries, answers, warnings, laps, decoded.array(), current
+        return Answered(*asked, past, deviations)
 
     async def ask_again(self, client: ClientKey, answered: Answered, queries: Array) -> Array:
         """The answers to other queries (q, *input), as the model takes them, from the same state."""
-        return await self._ask(client, answered.record, answered.card, queries, past=answered.past)
+        found = await self._ask(client, answered.record, answered.card, queries, past=answered.past)
+        return answered.card.parted(found)[0]
 
     async def _ask(self, client: ClientKey, record: Record, card: Card, queries: Array, *, past: bool) -> Array:
         try:
@@ -290,7 +307,7 @@ def _lesson(
     )  # fmt: skip
 
 
-def _check_ready(record: Record) -> None:
+def check_ready(record: Record) -> None:
     """Raise TooFewExamples. It says what is missing."""
     if record.ready:
         return

@@ -12,6 +12,7 @@ from service.errors import Unprocessable
 from service.inputs.labels import checked_labels, regression_targets
 from service.inputs.sent import typed_labels
 from service.store.records import Record
+from service.use_cases.confusion import Answers, ClassLabel, counted
 from service.use_cases.judgement import (
     PerClass,
     calibration_error,
@@ -33,8 +34,6 @@ from service.use_cases.label_sets import macro_f1 as macro_f1_of_sets
 NO_CLASS = -1
 """The target of a query that belongs to no class."""
 
-ClassLabel = str | int
-
 
 class ClassFigures(BaseModel):
     """The figures of one class."""
@@ -44,14 +43,6 @@ class ClassFigures(BaseModel):
     recall: float
     f1: float
     queries: int
-
-
-class Answers(BaseModel):
-    """How often queries of a class were answered with a class."""
-
-    label: ClassLabel
-    answer: ClassLabel
-    count: int
 
 
 class CurvePoint(BaseModel):
@@ -159,7 +150,7 @@ def evaluation(record: Record, card: Card, answers: Array, targets: Array) -> Ev
         macro_f1=macro_f1(counts),
         calibration_error=calibration_error(probabilities[inside], own),
         classes=_classes(record, counts),
-        confusion=_confusion(record, counts),
+        confusion=counted(record.classes or [], counts),
         thresholds=[CurvePoint(**point._asdict()) for point in curve],
     )
 
@@ -187,12 +178,4 @@ def _figures(record: Record, figures: Sequence[PerClass]) -> list[ClassFigures]:
     return [
         ClassFigures(label=label, precision=each.precision, recall=each.recall, f1=each.f1, queries=each.examples)
         for label, each in zip(record.classes or [], figures, strict=True)
-    ]
-
-
-def _confusion(record: Record, counts: Array) -> list[Answers]:
-    classes = record.classes or []
-    return [
-        Answers(label=classes[row], answer=classes[column], count=int(counts[row, column]))
-        for row, column in np.argwhere(counts).tolist()
     ]

@@ -10,10 +10,10 @@ from service.arrays import Array, Arrays
 from service.cards import Card
 from service.inputs.parts import InputWeights, number
 from service.store.reading import Contents, labels_of
+from service.use_cases.confusion import ClassLabel
 
 LISTED = 10
 """Examples in an explanation."""
-ClassLabel = str | int
 Measure = Literal["log_odds", "votes", "value"]
 
 

@@ -9,7 +9,7 @@ import orjson
 from service.arrays import Array
 from service.errors import Conflict
 from service.executor import BYTES_PER_EXAMPLE, Executor
-from service.inputs.kind import InputWarning
+from service.inputs.kind import InputKind, InputWarning
 from service.store.examples import Example, Form, content_id, digest, form_of, free_id, to_raw
 from service.store.reading import Contents
 
@@ -112,6 +112,7 @@ class Gatherer:
 
 
 async def gather(
+    kind: InputKind,
     known: Gathered,
     inputs: Array,
     labels: Sequence[Any],
@@ -123,7 +124,8 @@ async def gather(
     """Add new examples to known ones; many or large ones in a thread.
 
     Args:
-        known: The examples that the client has.
+        kind: The kind of the inputs.
+        known: The examples that the client has. New inputs get their size.
         inputs: New inputs (n, *input).
         labels: Their labels.
         ids: Their ids, None where the service chooses one.
@@ -133,13 +135,14 @@ async def gather(
     Raises:
         Conflict: An id belongs to another example, or the inputs have another size.
     """
-    form = form_of(inputs)
-    if known.form not in (None, form):
-        raise Conflict("The client's examples were made for another input size of this model. Replace them all.")
 
     def work() -> Gathered:
+        new_inputs = inputs if known.form is None else kind.like(inputs, known.form.shape)
+        form = form_of(new_inputs)
+        if known.form not in (None, form):
+            raise Conflict("The client's examples were made for another input size of this model. Replace them all.")
         gatherer = Gatherer(known.examples, known.labels, contradictions=classes, duplicates=twice)
-        new = gatherer.add(inputs, labels, ids)
+        new = gatherer.add(new_inputs, labels, ids)
         return Gathered(gatherer.examples, gatherer.labels, new, form, gatherer.warnings())
 
     return await THREADS.run(work, inputs.nbytes + BYTES_PER_EXAMPLE * (len(known.examples) + len(ids)))

@@ -39,12 +39,15 @@ async def intervals(judging: Judging, client: ClientKey, answered: Answered, lev
     """The intervals of answers. Raises TooFewExamples, and what judging the client raises."""
     judged = await judging.judged(client, answered.record)
     source, half = half_widths(judged, answered.card, level)
+    if answered.deviations is not None:
+        half = half * answered.deviations
     ends = np.stack([answered.answers - half, answered.answers + half], -1)
     return Intervals(IntervalInfo(level=level, source=source, judged=len(judged.errors)), ends)
 
 
 def half_widths(judged: Judged, card: Card, level: float) -> tuple[Source, Array]:
-    """Half of the width of the intervals, for each number of an answer (outputs,).
+    """Half of the width of the intervals, for each number of an answer (outputs,): in standard deviations if the model
+    predicts them.
 
     Args:
         judged: The errors of the client's own examples.

@@ -17,6 +17,8 @@ KEY_FORM = r"hk_([a-z0-9]{12})_[A-Za-z0-9_-]{43}"
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 TENANT = r"[A-Za-z0-9_-]{1,64}"
 DEFAULT_SCOPES: tuple[Scope, ...] = ("read", "predict", "adapt")
+KEPT = timedelta(days=7)
+"""How long a key is kept after its expiry, so that its holder learns that it has expired."""
 TRIES = 5
 
 
@@ -99,6 +101,13 @@ class Keys:
             if await self._ring.change([key] if before is None else [key, before], freed):
                 return key
         raise Contended("Other requests kept changing this key. Try again.")
+
+    async def prune(self) -> None:
+        """Remove the keys that expired more than `KEPT` ago."""
+        for key in await self._ring.all():
+            if key.expires_at is not None and key.expires_at + KEPT <= datetime.now(UTC):
+                with suppress(UnknownKey, Contended):
+                    await self.revoke(key.id)
 
     async def revoke_all(self, tenant: str) -> int:
         """Remove all keys of a tenant. Returns how many there were."""

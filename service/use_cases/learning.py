@@ -9,17 +9,22 @@ from service.arrays import Array, Arrays, SupportSet
 from service.cards import Card
 from service.clock import Clock
 from service.engine.base import Engine
-from service.errors import Conflict, Contended, Diverged, PreconditionFailed, UnknownClient
+from service.errors import Conflict, Contended, Diverged, PreconditionFailed, UnknownClient, Unprocessable
+from service.executor import BYTES_PER_EXAMPLE, Executor
 from service.inputs.kind import InputWarning
 from service.inputs.label_sets import index_lists
 from service.inputs.prepare import fit, prepare
 from service.settings import Settings
+from service.store.ages import weights_by_age
 from service.store.examples import Example, Form, from_raw
 from service.store.records import MIN_WAYS, Adapted, ClientKey, Draft, Record, RequestKey, names_used, state_bytes
 from service.store.store import Store, VersionMoved
+from service.use_cases.keeping import places_kept
 from service.use_cases.support_sets import SupportSets, several_labels
 
 Result = TypeVar("Result")
+
+THREADS = Executor("keep")
 
 TRIES = 10
 """Maximum attempts of a request while other requests change the same client."""
@@ -37,6 +42,9 @@ class Lesson(NamedTuple):
     keep_queries_s  seconds to keep the client's queries; None: as before
     extends      a version whose features of the first examples are the same, if they are still cached
     kept         the places of these examples in it; None: all of them, in their order
+    keep         the most examples of each class; 0: any number
+    dropped      the ids of examples that were over that
+    half_life_s  the seconds in which an example loses half of its weight; 0: it never does
     """
 
     card: Card
@@ -55,6 +63,9 @@ class Lesson(NamedTuple):
     accepted: bool = False
     extends: Record | None = None
     kept: Sequence[int] | None = None
+    keep: int = 0
+    dropped: Sequence[str] = ()
+    half_life_s: float = 0
 
     def inputs(self) -> Array | None:
         """The inputs (n, *input)."""
@@ -90,6 +101,22 @@ class Learning:
         check_expected(record, tags)
         return record
 
+    async def bounded(self, lesson: Lesson, known: int = 0) -> Lesson:
+        """The lesson with at most `keep` examples of each class; the ids of the others are `dropped`.
+
+        Args:
+            lesson: What the client shall learn.
+            known: The number of its first examples that the version `extends` has.
+
+        Raises:
+            Unprocessable: Those that stay are too many.
+        """
+        if not lesson.keep:
+            return lesson
+        found = await THREADS.run(lambda: _bounded(lesson, known), BYTES_PER_EXAMPLE * len(lesson.examples))
+        self.support_sets.check_examples(lesson.card, len(found.examples))
+        return found
+
     async def learn(
         self, client: ClientKey, lesson: Lesson, clock: Clock, *, after: Record | None = None, new: bool = False
     ) -> Adapted:
@@ -106,6 +133,7 @@ class Learning:
             VersionMoved, AlreadyThere, AnsweredBefore: As `Store.commit`.
             QuotaExceeded, StorageExceeded: The tenant may not store so much.
         """
+        check_weights(lesson)
         size = sum(len(example.raw) for example in lesson.examples)
         await self.store.usage.check_room(client, len(lesson.examples), size)
         draft = await self._draft(client, lesson, secrets.token_hex(8), clock)
@@ -122,6 +150,7 @@ class Learning:
             record=record,
             state_bytes=state_bytes(draft.state),
             ids=list(lesson.ids),
+            dropped=list(lesson.dropped),
             names_used=names_used(draft.state),
             warnings=list(draft.warnings),
             timings_ms=clock.laps_ms,
@@ -132,6 +161,9 @@ class Learning:
         classes, support = self.support_sets.make(card, inputs, lesson.labels, named=lesson.named)
         several = card.kind == "classification" and several_labels(lesson.labels)
         targets = index_lists(support.targets) if several else support.targets.tolist()
+        if lesson.half_life_s:
+            weights = weights_by_age(lesson.examples, targets, lesson.half_life_s, ways=support.ways)
+            support = support._replace(weights=weights)
         columns, warnings = (None, []) if inputs is None else await fit(card.input, inputs)
         state: Arrays | None = None
         if lesson.examples and (classes is None or len(classes) >= (1 if support.several else MIN_WAYS)):
@@ -141,7 +173,8 @@ class Learning:
             write, card.name, card.checkpoint, card.input.model_dump(mode="json"), classes, lesson.examples,
             targets, lesson.form, state, lesson.expires_at, lesson.named, lesson.request, lesson.ids,
             [*lesson.warnings, *warnings], dict(clock.laps_ms), columns, lesson.change, lesson.removed,
-            lesson.keep_history, several, lesson.keep_queries_s,
+            lesson.keep_history, several, lesson.keep_queries_s, lesson.keep, lesson.dropped,
+            lesson.half_life_s,
         )  # fmt: skip
 
     async def _adapt(
@@ -165,6 +198,34 @@ class Learning:
             if lesson.removed:
                 return None
             raise
+
+
+def _bounded(lesson: Lesson, known: int) -> Lesson:
+    classes = lesson.card.kind == "classification"
+    latest = lesson.half_life_s > 0
+    places = places_kept(lesson.examples, lesson.labels, lesson.keep, classes=classes, latest=latest)
+    stay = set(places)
+    return lesson._replace(
+        examples=[lesson.examples[place] for place in places],
+        labels=[lesson.labels[place] for place in places],
+        kept=[place for place in places if place < known],
+        dropped=[example.id for place, example in enumerate(lesson.examples) if place not in stay],
+    )
+
+
+def check_weights(lesson: Lesson) -> None:
+    """Refuse a half-life where examples cannot count for less. Raises Unprocessable."""
+    if lesson.half_life_s and not lesson.card.weighted_examples:
+        raise Unprocessable(
+            f"half_life_s: all examples count the same for {lesson.card.name}. Models with `weighted_examples` in GET "
+            "/models take it; 0 turns it off.",
+            field="half_life_s",
+        )
+    if lesson.half_life_s and lesson.card.kind == "classification" and several_labels(lesson.labels):
+        raise Unprocessable(
+            "half_life_s: examples with several labels all count the same. Send 0, or one `label` for each.",
+            field="half_life_s",
+        )
 
 
 def check_expected(record: Record, expected: Collection[str] | None) -> None:

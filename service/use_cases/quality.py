@@ -9,6 +9,7 @@ from service.arrays import Array, Arrays
 from service.cards import Card
 from service.inputs.labels import Label
 from service.store.reading import Contents
+from service.use_cases.confusion import Answers, counted
 from service.use_cases.judgement import (
     confusion,
     macro_f1,
@@ -24,6 +25,8 @@ FEW_EXAMPLES = 3
 """A class with fewer examples has too few."""
 LISTED = 20
 """Confusions, suspects, duplicates and contradictions in an answer."""
+MATRIX = 100
+"""Classes up to which an answer has the whole confusion matrix."""
 ClassLabel = str | int
 
 
@@ -76,6 +79,11 @@ class Estimate(BaseModel):
     mse: float | None = Field(None, description="Mean squared error; null for classes.")
     mae: float | None = Field(None, description="Mean absolute error; null for classes.")
     confusions: list[Confusion] = Field([], description="The classes that are confused most often with each other.")
+    confusion: list[Answers] | None = Field(
+        None,
+        description=f"All counts above 0 of the confusion matrix; null for more than {MATRIX} classes, for several "
+        "labels and for regression.",
+    )
     suspected_errors: list[SuspectedError] = Field(
         [], description="Examples that are confidently answered with another label."
     )
@@ -103,7 +111,7 @@ class Judged(NamedTuple):
 
     probability  the largest probability (n,); empty for regression
     familiar     the familiarity (n,), NaN where the model cannot tell; empty for regression
-    errors       the absolute errors (n, outputs) of a regression
+    errors       the absolute errors (n, outputs) of a regression; in standard deviations, if it predicts them
     spread       the largest label less the smallest (outputs,), of all examples of a regression
     sets, truth  where an example may have several labels: the probability of each (n, ways), and whether it has it
     """
@@ -124,12 +132,13 @@ def judge(contents: Contents, card: Card, found: Arrays) -> Judged:
     if not len(places):
         reason = "No example can be left out: each class has only one, or copies of one."
         return not_judged(contents, skipped, reason)
-    answers, method = found["answers"][places], _method(contents, found["fold"])
+    (answers, deviations), method = card.parted(found["answers"][places]), _method(contents, found["fold"])
     if contents.record.classes is None:
         errors = np.abs(answers - np.array(contents.targets, np.float32)[places])
         mse, mae = float(np.square(errors).mean()), float(errors.mean())
         estimate = Estimate(method=method, judged=len(places), mse=mse, mae=mae)
-        return Judged(quality_of(contents, estimate, skipped), errors=errors, spread=spread(contents))
+        scaled = errors if deviations is None else errors / deviations
+        return Judged(quality_of(contents, estimate, skipped), errors=scaled, spread=spread(contents))
     if contents.record.several:
         return _judged_sets(contents, independent(answers), places, method)
     probabilities = card.probabilities(answers)
@@ -188,6 +197,7 @@ def _estimate(contents: Contents, probabilities: Array, places: Array, method: s
             Confusion(labels=(classes[each.first], classes[each.second]), count=each.times)
             for each in most_confused(counts, LISTED)
         ],
+        confusion=counted(classes, counts) if len(classes) <= MATRIX else None,
         suspected_errors=[
             SuspectedError(
                 id=contents.examples[places[each.place]].id,

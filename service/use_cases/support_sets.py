@@ -35,6 +35,13 @@ class SupportSets:
                 field="support",
             )
 
+    def check_new(self, card: Card, known: int, given: int, *, bounded: bool) -> None:
+        """The same before new examples are decoded. If each class keeps only so many, what stays is checked later."""
+        if bounded:
+            check_count(given, self._settings.max_examples, "support")
+        else:
+            self.check_examples(card, known + given)
+
     def make(
         self, card: Card, inputs: Array | None, labels: Sequence[Any], *, named: bool
     ) -> tuple[Classes | None, SupportSet]:
@@ -67,7 +74,8 @@ class SupportSets:
 
     def _like(self, card: Card) -> list[Card]:
         """The models for the same kind of answer and input."""
-        return [other for other in self._catalogue.values() if (other.kind, other.input) == (card.kind, card.input)]
+        known = card.input.model_dump(mode="json")
+        return [other for other in self._catalogue.values() if other.kind == card.kind and other.input.takes(known)]
 
 
 async def same_contents(store: Store, client: ClientKey, record: Record) -> Contents:

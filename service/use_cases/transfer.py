@@ -13,6 +13,7 @@ from service.errors import Conflict, Unprocessable
 from service.executor import Executor
 from service.inputs.decoder import Decoder
 from service.inputs.label_sets import LabelSet
+from service.inputs.prepare import like
 from service.store.examples import NAME, form_of
 from service.store.records import Adapted, ClientKey, Record
 from service.use_cases.client_file import ClientFile, to_file
@@ -76,17 +77,21 @@ class Transfer:
         if record.model != card.name:
             raise Conflict(f"The client's model is {record.model!r}, and that of the file is {card.name!r}.")
         file = file._replace(labels=checked_new_labels(card, record, sent(file)))
-        lesson = await self._lesson(file, card, known_of(contents))
-        lesson = lesson._replace(extends=record, expires_at=record.expires_at)
+        lesson = await self._lesson(file, card, known_of(contents), bounded=record.keep > 0)
+        lesson = lesson._replace(extends=record, expires_at=record.expires_at, keep=record.keep)
+        lesson = lesson._replace(half_life_s=record.half_life_s)
+        lesson = await self._learning.bounded(lesson, len(contents.examples))
         return await self._learning.learn(client, lesson, clock, after=record)
 
-    async def _lesson(self, file: ClientFile, card: Card, known: Gathered) -> Lesson:
+    async def _lesson(self, file: ClientFile, card: Card, known: Gathered, *, bounded: bool = False) -> Lesson:
         """What the client has, and the examples of the file with their ids and times."""
         header, gathered = file.header, known
-        self._learning.support_sets.check_examples(card, len(known.examples) + len(file.labels))
+        self._learning.support_sets.check_new(card, len(known.examples), len(file.labels), bounded=bounded)
         if file.inputs is not None:
             classes = card.kind == "classification"
-            gathered = await gather(known, file.inputs, file.labels, header.ids, classes=classes, twice=False)
+            gathered = await gather(
+                card.input, known, file.inputs, file.labels, header.ids, classes=classes, twice=False
+            )
         times, old = dict(zip(header.ids, header.times, strict=True)), {example.id for example in known.examples}
         examples = [
             each if each.id in old else each._replace(created_at=times.get(each.id, each.created_at))
@@ -102,6 +107,7 @@ class Transfer:
         if inputs is None:
             return None
         expected = form_of(np.asarray(card.input.examples(1, np.random.default_rng(0))))
+        inputs = await like(card.input, inputs, expected.shape)
         if form_of(inputs) != expected:
             raise Conflict(f"The inputs of the file are {form_of(inputs)}; {card.name!r} takes {expected}.")
         if inputs.dtype == np.uint8:
@@ -124,7 +130,7 @@ def _check(file: ClientFile, card: Card) -> None:
     """Refuse a file whose model takes other inputs here, or whose ids are no names."""
     header = file.header
     regression = card.kind == "regression"
-    if header.input != card.input.model_dump(mode="json") or (header.classes is None) != regression:
+    if not card.input.takes(header.input or {}) or (header.classes is None) != regression:
         raise Conflict(
             f"The file was made for a model {card.name!r} of other inputs or labels. Adapt the client with its "
             "examples again.",

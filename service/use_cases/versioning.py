@@ -66,7 +66,7 @@ class Versioning:
         known = record.input
         if known is None and record.model in self._learning.catalogue:
             known = self._learning.catalogue[record.model].input.model_dump(mode="json")
-        if known != card.input.model_dump(mode="json") or (record.classes is None) != (card.kind == "regression"):
+        if not card.input.takes(known or {}) or (record.classes is None) != (card.kind == "regression"):
             raise Conflict(
                 f"The examples were decoded for {record.model!r}, and {card.name!r} takes other inputs or labels. "
                 "Adapt the client with its examples again.",
@@ -118,5 +118,6 @@ def again(contents: Contents, card: Card, change: str) -> Lesson:
     record = contents.record
     return Lesson(
         card, contents.examples, contents.labels(), record.form, record.label_names, record.expires_at, change,
-        accepted=True, extends=record,
+        accepted=True, extends=record, keep=record.keep,
+        half_life_s=record.half_life_s,
     )  # fmt: skip

@@ -73,7 +73,7 @@ class Playground:
 
     def teach_text(self, text: str, label: str) -> None:
         """Type a text and its label."""
-        self.section("Teach").get_by_label("Text", exact=False).first.fill(text)
+        self.section("Teach").get_by_label(re.compile("^Text")).first.fill(text)
         self.teach(label)
 
     def ask_text(self, text: str) -> str:

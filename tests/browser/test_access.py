@@ -21,10 +21,26 @@ def use_everything(page, kind: str) -> None:
     if kind != "Numbers":
         page.page.get_by_role("button", name="Keep as a test").click()
         page.page.get_by_role("button", name="Run the tests").click()
-        page.page.locator(".confusion").wait_for()
+        page.page.get_by_role("region", name="Confusion matrix of the tests").wait_for()
     page.page.get_by_role("button", name="Check its own examples").click()
     page.page.locator(".quality [aria-live] p").first.wait_for()
     page.page.locator(".item").first.click()
+    page.page.locator("summary", has_text="Versions").click()
+    page.page.locator(".versions li").first.wait_for()
+    if kind in POOLS:
+        have_one_suggested(page, kind)
+
+
+POOLS = {"Texts": ("Texts one a line", "Where is it?"), "Tables": ("Rows without labels", "age,plan\n30,free")}
+
+
+def have_one_suggested(page, kind: str) -> None:
+    """Give an input without a label, and have it chosen."""
+    field, pool = POOLS[kind]
+    page.page.locator("summary", has_text="Many without labels").click()
+    page.page.get_by_label(field).fill(pool)
+    page.page.get_by_role("button", name="Choose from 1").click()
+    page.page.locator(".next").wait_for()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -36,6 +52,18 @@ def test_axe_finds_nothing(visit, server, kind, scheme):
     assert violations(page) == []
     if (kind, scheme) == ("Photos", "dark"):
         page.picture("photos-dark")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_where_there_are_several_labels(visit, server, scheme):
+    page = visit(server, color_scheme=scheme).choose("Texts")
+    page.page.get_by_label("A text may have several labels").check()
+    page.teach_text("where is my invoice, I am angry", "billing, complaint")
+    page.teach_text("good morning", "")
+    page.ask_text("the invoice is wrong")
+    page.page.locator(".item").first.click()
+    page.page.get_by_label("What is this text?").fill("x")
+    assert violations(page) == []
 
 
 def test_axe_finds_nothing_in_the_dialogs(visit, server):

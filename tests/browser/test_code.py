@@ -58,8 +58,9 @@ def test_tests_from_csv_give_a_confusion_matrix(page):
     quality.get_by_role("button", name="Keep 3 texts").click()
     quality.get_by_text("3 tests kept").wait_for()
     quality.get_by_role("button", name="Run the tests").click()
-    quality.locator(".confusion").wait_for()
-    cells = quality.locator(".confusion tbody tr").all_inner_texts()
+    matrix = quality.get_by_role("region", name="Confusion matrix of the tests")
+    matrix.wait_for()
+    cells = matrix.locator("tbody tr").all_inner_texts()
     assert sum(int(number) for row in cells for number in re.findall(r"\d+", row)) == 3
     quality.get_by_text("Tests from CSV").click()
     page.picture("quality", quality)
@@ -73,7 +74,7 @@ def test_a_reload_keeps_the_client_and_undo_goes_back(page):
     page.wait_for_examples(4)
     page.page.locator(".item", has_text=TICKETS[0][0]).click()
     page.page.get_by_label("Label of this example").fill("parcels")
-    page.page.get_by_role("button", name="Relabel").click()
+    page.page.get_by_role("button", name="Relabel", exact=True).click()
     page.page.locator(".class-name", has_text="parcels").wait_for()
     assert page.classes() == ["delivery", "parcels", "refund"]
     page.page.locator(".item", has_text=TICKETS[1][0]).click()
@@ -114,16 +115,14 @@ def test_the_last_question_is_asked_again_after_a_lesson(page):
     for text, label in TICKETS:
         page.teach_text(text, label)
     page.ask_text("Do you sell gift cards?")
-    page.page.get_by_label("The right answer is").select_option("refund")
-    page.page.get_by_role("button", name="Teach it").click()
-    page.wait_for_examples(7)
-    page.page.locator(".verdict b", has_text="refund").wait_for()
+    page.teach_text("Are there gift cards?", "gift cards")
+    page.page.locator(".verdict b", has_text="gift cards").wait_for()
 
 
 def test_a_server_that_is_gone_is_a_sentence(page):
     page.choose("Texts")
     page.page.route("**/adapt", lambda route: route.abort())
-    page.section("Teach").get_by_label("Text", exact=False).first.fill("Hello")
+    page.section("Teach").get_by_label(re.compile("^Text")).first.fill("Hello")
     page.page.get_by_label("What is this text?").fill("greeting")
     page.page.keyboard.press("Enter")
     page.page.get_by_text("The server cannot be reached").wait_for()

@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -11,7 +12,9 @@ from typing import Annotated
 import typer
 
 from service.settings import ZOO
-from tests.chaos.faults import FAULTS, FULL_VOLUME, Fault
+from tests.chaos.faults import FAULTS, FULL_VOLUME, Fault, on_ray
+from tests.chaos.parts import parts
+from tests.chaos.ray_parts import Proxy, ray_parts
 from tests.chaos.report import Report
 from tests.chaos.suite import run
 
@@ -20,18 +23,23 @@ VOLUME = "256m"
 
 Only = Annotated[list[str] | None, typer.Option(help="A fault, or a word in its name; may be repeated. Default: all.")]
 Hold = Annotated[float, typer.Option(help="Seconds of each fault that has a duration.")]
+OnRay = Annotated[Proxy | None, typer.Option(help="Run the service on Ray Serve, with this proxy.")]
 Logs = Annotated[Path | None, typer.Option(help="Folder for the logs. Default: no logs are kept.", exists=True)]
 
 
-def main(only: Only = None, hold: Hold = 10, logs: Logs = None) -> None:
+def main(only: Only = None, hold: Hold = 10, logs: Logs = None, ray: OnRay = None) -> None:
     """Cause faults under load. Exit 1 if an answer is wrong or lost, or if recovery takes too long."""
-    report = Report()
+    report, start = Report(), parts if ray is None else partial(ray_parts, proxy=ray)
     with TemporaryDirectory(prefix="handful-chaos-") as folder, small_volume(Path(folder) / "volume") as mounted:
-        faults = [fault for fault in FAULTS if _chosen(fault, only) and (mounted or fault is not FULL_VOLUME)]
+        faults = [
+            fault
+            for fault in (on_ray() if ray else FAULTS)
+            if _chosen(fault, only) and (mounted or fault.name != FULL_VOLUME.name)
+        ]
         if not mounted:
             report.left_out(FULL_VOLUME, "only root can mount a small volume")
         volume, patience = Path(folder) / "volume", str(hold / 2)
-        suite = run(faults, ZOO, logs or Path(folder), volume, hold, report.progress, receive_timeout_s=patience)
+        suite = run(faults, ZOO, logs or Path(folder), volume, hold, report.progress, start, receive_timeout_s=patience)
         tally, outcomes = asyncio.run(suite)
     report.table(tally, outcomes)
     raise SystemExit(report.failed(tally, outcomes))

@@ -101,6 +101,7 @@ FAULTS = [
     Fault("one worker killed", _killing(lambda parts: parts.workers()[:1]), brief=True),
     Fault("all workers killed", _killing(Parts.workers), brief=True),
     Fault("workers and forkserver killed", _killing(_workers_and_forkserver), brief=True, limit_s=START_S),
+    Fault("one API killed", _killing(lambda parts: parts.apis()[:1]), breaks=True, brief=True),
     Fault("API killed", _killing(Parts.apis), breaks=True, brief=True),
     Fault("supervisor killed", _killing(Parts.supervisor), breaks=True, brief=True, limit_s=START_S),
     Fault("Redis killed", _killing(_redis), brief=True),
@@ -121,3 +122,16 @@ FAULTS = [
     Fault("costly images", hostile.striking(hostile.costly_images)),
     Fault("10 000 connections", hostile.crowd),
 ]
+
+NOT_ON_RAY = {
+    "workers and forkserver killed", "all killed at once", "API paused", "garbage", "half bodies", "slow requests",
+    "endless heads", "costly images", "10 000 connections",
+}  # fmt: skip
+"""Ray's proxies answer hostile requests. Ray has one forkserver for each worker, and one node has no other to go to."""
+RAY_LIMIT_S = 120.0
+"""Limit of recovery on Ray, which starts replicas again without a forkserver."""
+
+
+def on_ray() -> list[Fault]:
+    """The faults that are caused on Ray too. An API is a replica there, and the supervisor is the controller."""
+    return [fault._replace(limit_s=RAY_LIMIT_S) for fault in FAULTS if fault.name not in NOT_ON_RAY]

@@ -16,10 +16,12 @@ PAUSE_S = 0.2
 """Seconds between two requests of a client."""
 SENDS = 3
 """Maximum attempts to send an adapt."""
-ALLOWED = {409, 429, 503, 504}
+ALLOWED = {409, 429, 503, 504, 507}
 """Allowed statuses, with Retry-After. 409: the same request is still running."""
 CHANGED_NOTHING = {"busy", "deadline_exceeded", "store_full"}
 """Codes which promise that nothing was changed. After any other error, the adapt may have been done."""
+PROXY_FAILED = 500
+"""Status of Ray's proxies for a request whose replica was killed."""
 
 
 class Load:
@@ -52,7 +54,7 @@ class Load:
     async def teach(self, ledger: Ledger) -> bool:
         """Adapt once; returns whether it was acknowledged. Retries have the same idempotency key."""
         attempt = ledger.begin()
-        key = {"Idempotency-Key": f"{self._run}-{ledger.client_id}-{attempt}"}
+        key = {"Idempotency-Key": f"{self._run}-{ledger.client_id}-{attempt}"} | _affinity(ledger)
         for sent in range(SENDS):
             response = await self._send(
                 "adapt", lambda: self._http.post("/adapt", json=ledger.body(attempt), headers=key)
@@ -60,7 +62,7 @@ class Load:
             if response is not None and response.status_code == 200:
                 self.tally.judged(ledger.acknowledged(attempt, response.json()))
                 return True
-            if sent == 0 and response is not None and response.json().get("code") in CHANGED_NOTHING:
+            if sent == 0 and response is not None and _code(response) in CHANGED_NOTHING:
                 ledger.refused(attempt)
                 return False
             await asyncio.sleep(PAUSE_S)
@@ -69,8 +71,13 @@ class Load:
     async def ask(self, ledger: Ledger) -> bool:
         """Predict once; returns whether it was answered."""
         floor = ledger.known
+        headers = _affinity(ledger)
         return await self._read(
-            "predict", lambda: self._http.post("/predict", json=ledger.question()), ledger, ledger.predicted, floor
+            "predict",
+            lambda: self._http.post("/predict", json=ledger.question(), headers=headers),
+            ledger,
+            ledger.predicted,
+            floor,
         )
 
     async def look_at(self, ledger: Ledger) -> bool:
@@ -130,10 +137,12 @@ class Load:
         if response.status_code == 200:
             self.tally.successes[call].append(time.monotonic())
         elif not (missing and response.status_code == 404):
-            self._failed(call, response)
+            self._failed(call, response, might_break=might_break or self.tally.may_break)
         return response
 
-    def _failed(self, call: str, response: httpx.Response) -> None:
+    def _failed(self, call: str, response: httpx.Response, *, might_break: bool) -> None:
+        if response.status_code == PROXY_FAILED and might_break:
+            return
         if response.status_code not in ALLOWED or "retry-after" not in response.headers:
             self.tally.violated(f"{call}: {response.status_code} {response.text[:300]}")
 
@@ -141,3 +150,15 @@ class Load:
         self.tally.answers["broken"] += 1
         if not allowed:
             self.tally.violated(what)
+
+
+def _affinity(ledger: Ledger) -> dict[str, str]:
+    return {"X-Client-Id": ledger.client_id}
+
+
+def _code(response: httpx.Response) -> str | None:
+    """The code of a problem. An answer of a proxy has none."""
+    try:
+        return response.json().get("code")
+    except ValueError:
+        return None

@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 import psutil
@@ -25,9 +26,11 @@ PAUSE_S = 0.2
 class Part:
     """A process that is restarted when it dies, as with `restart: unless-stopped`."""
 
-    def __init__(self, name: str, command: Sequence[str], log: Path, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.name, self._command, self._log = name, command, log
-        self._environment = os.environ | {f"HANDFUL_{key.upper()}": value for key, value in (settings or {}).items()}
+        self._environment = os.environ | dict(environment or {})
         self.process: asyncio.subprocess.Process | None = None
         self.starts = 0
 
@@ -90,27 +93,45 @@ class Parts:
         return [worker for one in self.forkservers() for worker in one.children()]
 
 
+class Start(NamedTuple):
+    """How to start the service: the kind of its parts, its port, its command, variables, and seconds to wait for it."""
+
+    parts: type[Parts]
+    port: int
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    patience_s: float = START_S
+
+
+def serve() -> Start:
+    """Start `handful serve` with two replicas."""
+    port = free_port()
+    command = [sys.executable, "-P", "-m", "service", "serve"]
+    return Start(Parts, port, command, {"HANDFUL_REPLICAS": REPLICAS, "HANDFUL_PORT": str(port)})
+
+
 @asynccontextmanager
-async def parts(folder: Path, volume: Path, **settings: str) -> AsyncIterator[Parts]:
-    """Run Redis and `handful serve` with two replicas, until ready.
+async def parts(folder: Path, volume: Path, start: Start | None = None, **settings: str) -> AsyncIterator[Parts]:
+    """Run Redis and the service, until ready.
 
     Args:
         folder: The folder of their logs.
         volume: The folder of the file of Redis.
+        start: How to start the service. Default: `handful serve` with two replicas.
         settings: More settings of the service.
     """
-    redis_port, port = free_port(), free_port()
+    start, redis_port = start or serve(), free_port()
     async with AsyncExitStack() as stack:
         to_redis = await stack.enter_async_context(Relay(redis_port).running())
         redis = Part("redis", redis_command(redis_port, folder, volume), folder / "redis.log")
-        own = {"redis_url": f"redis://127.0.0.1:{to_redis.port}", "replicas": REPLICAS, "port": str(port)}
-        command = [sys.executable, "-P", "-m", "service", "serve"]
-        serve = Part("serve", command, folder / "serve.log", settings | own)
-        for part in (redis, serve):
+        settings["redis_url"] = f"redis://127.0.0.1:{to_redis.port}"
+        environment = start.environment | {f"HANDFUL_{key.upper()}": value for key, value in settings.items()}
+        service = Part("serve", start.command, folder / "serve.log", environment)
+        for part in (redis, service):
             await stack.enter_async_context(part.running())
-        running = Parts(redis, serve, to_redis, port)
+        running = start.parts(redis, service, to_redis, start.port)
         running.volume = volume
-        await _ready(running)
+        await _ready(running, start.patience_s)
         yield running
 
 
@@ -122,8 +143,11 @@ def redis_command(port: int, folder: Path, volume: Path) -> list[str]:
     return [binary, str(config), "--port", str(port), "--bind", "127.0.0.1"]
 
 
-async def _ready(running: Parts) -> None:
-    async with httpx.AsyncClient(base_url=running.url, timeout=30, trust_env=False) as http, asyncio.timeout(START_S):
+async def _ready(running: Parts, patience_s: float) -> None:
+    async with (
+        httpx.AsyncClient(base_url=running.url, timeout=30, trust_env=False) as http,
+        asyncio.timeout(patience_s),
+    ):
         while True:
             with suppress(httpx.TransportError):
                 if (await http.get("/readyz")).status_code == 200:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ BUSY, QUIET = 2, 5
 """Clients of each model: those that adapt repeatedly, and those that adapt once and must be kept."""
 LULL_S = 1.0
 """Seconds of undisturbed load before each fault."""
-WHOLE_S = 60
+WHOLE_S = 240
 """Maximum seconds of recovery before the run is stopped."""
 
 
@@ -138,12 +138,13 @@ async def run(
     volume: Path,
     hold_s: float,
     progress: Callable[[Outcome], None] = lambda _: None,
+    start: Callable[..., AbstractAsyncContextManager[Parts]] = parts,
     **settings: str,
 ) -> tuple[Tally, list[Outcome]]:
-    """Cause all faults, one after another."""
+    """Cause all faults, one after another. `start` runs the parts: `handful serve` by default."""
     clients = clients_of(models)
     outcomes: list[Outcome] = []
-    async with parts(folder, volume, models=str(models), default_model=MODELS[0], **settings) as running:
+    async with start(folder, volume, models=str(models), default_model=MODELS[0], **settings) as running:
         async with Suite(running, clients, hold_s).under_load() as suite:
             for fault in faults:
                 outcomes.append(await suite.suffer(fault))

@@ -248,6 +248,14 @@ def test_all_attempts_of_an_adapt_have_the_same_idempotency_key(scripted, pauses
     assert first == again != other
 
 
+def test_requests_name_their_client_to_balancers(scripted):
+    server = scripted(DONE, DONE)
+    with Handful(server.url) as handful:
+        handful.adapt("alice", [(0, 1)])
+        handful.predict("ünknown", [1])
+    assert [headers["x-client-id"] for headers in server.seen] == ["alice", "%C3%BCnknown"]
+
+
 @pytest.mark.anyio
 async def test_the_asynchronous_client_asks_again_too(scripted, monkeypatch):
     found: list[float] = []

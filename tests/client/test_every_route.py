@@ -55,6 +55,11 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "readyz": lambda handful: handful.ready(),
 }
 """A call of each operation. Add one with each operation, and the method for it to `client/handful/calls.py`."""
+FILES: dict[str, Callable[..., Any]] = {
+    "export_client": lambda handful, *path: handful.export("alice", *path),
+    "export_onnx": lambda handful, *path: handful.export_onnx("alice", *path),
+}
+"""Calls that write a file, or return its bytes in event loops."""
 
 
 def answer(request: httpx.Request) -> httpx.Response:
@@ -62,7 +67,7 @@ def answer(request: httpx.Request) -> httpx.Response:
 
 
 def test_each_operation_of_the_api_has_a_call():
-    assert set(OPERATIONS) - set(CALLS) - {"export_client"} == set()
+    assert set(OPERATIONS) - set(CALLS) - FILES.keys() == set()
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -71,10 +76,11 @@ def test_a_call_reaches_its_operation(monkeypatch, kind, name):
     assert reached(monkeypatch, kind, CALLS[name]) == name
 
 
+@pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("kind", [Handful, AsyncHandful])
-def test_an_export_reaches_its_operation(monkeypatch, kind, tmp_path: Path):
+def test_an_export_reaches_its_operation(monkeypatch, kind, name, tmp_path: Path):
     path = [tmp_path / "file"] if kind is Handful else []
-    assert reached(monkeypatch, kind, lambda handful: handful.export("alice", *path)) == "export_client"
+    assert reached(monkeypatch, kind, lambda handful: FILES[name](handful, *path)) == name
 
 
 def reached(monkeypatch, kind: type, call: Callable[[Any], Any]) -> str:

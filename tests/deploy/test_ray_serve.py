@@ -1,114 +1,109 @@
-"""Two replicas under Ray Serve on loopback."""
+"""The service on Ray Serve: one node on loopback, with both proxies, under the load of the chaos suite."""
 
+import asyncio
 import os
-import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import get_args
 
-import httpx
-import numpy as np
 import psutil
 import pytest
 
-from handful import Handful, RefusedError
-from tests.e2e.server import free_port
-from tests.service.redises import until
-from tests.service.serving import url_of, valkey
-from tests.service.zoo import make_zoo
-
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'handful[ray]'")
 
-START_S = 240
-RNG = np.random.default_rng(0)
-DRAWINGS = [RNG.integers(0, 256, (28, 28)).tolist() for _ in range(4)]
-EXAMPLES = [(drawing, f"class {i % 2}") for i, drawing in enumerate(DRAWINGS)]
+from tests.chaos.faults import on_ray
+from tests.chaos.ray_parts import PATIENCE_S, Proxy, RayParts, ray_parts
+from tests.chaos.suite import MODELS, Suite, clients_of
+from tests.chaos.tally import Tally
+from tests.chaos.test_chaos import small_zoo
 
-PROGRAM = """
-import sys
-import ray
-from ray import serve
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+AUTOSCALING = {
+    "min_replicas": 1, "max_replicas": 2, "target_ongoing_requests": 0.01, "upscale_delay_s": 0,
+    "look_back_period_s": 1,
+}  # fmt: skip
+SENSITIVE = {"health_check_period_s": 1, "health_check_timeout_s": 5}
+OPTIONS = {"num_replicas": "auto", "autoscaling_config": AUTOSCALING} | SENSITIVE
+FEWER = OPTIONS | {"autoscaling_config": AUTOSCALING | {"max_replicas": 1}}
+
+
+def test_ray_accepts_the_file_for_serve_deploy_and_it_names_the_deployment(tmp_path):
+    program = """
+import yaml
 from deploy.ray_serve import app
-
-ray.init(num_cpus=2, include_dashboard=False, _temp_dir=sys.argv[2])
-serve.start(http_options={"host": "127.0.0.1", "port": int(sys.argv[1])})
-serve.run(app)
-print("running", flush=True)
-sys.stdin.read()
-serve.shutdown()
-ray.shutdown()
+from ray.serve.schema import ServeDeploySchema
+config = ServeDeploySchema.model_validate(yaml.safe_load(open("deploy/ray_serve.yaml")))
+[application] = config.applications
+[deployment] = application.deployments
+assert application.import_path == "deploy.ray_serve:app"
+assert deployment.name == app._bound_deployment.name
+assert deployment.autoscaling_config["min_replicas"] < deployment.autoscaling_config["max_replicas"]
 """
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
-@contextmanager
-def ray_serve(folder: Path, **settings: str) -> Iterator[tuple[str, psutil.Process]]:
-    """The URL of the application, and the process that has started Ray."""
-    port = free_port()
-    environment = os.environ | {f"HANDFUL_{name.upper()}": value for name, value in settings.items()}
-    environment |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
-    environment["RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S"] = str(START_S)  # by default a busy machine is too slow
-    session = Path(f"/tmp/handful-ray-{port}")  # a short path, because Ray has sockets in it
-    command = [sys.executable, "-c", PROGRAM, str(port), str(session)]
-    with (folder / "ray.log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=log, stderr=log)
-    family = psutil.Process(process.pid)
-    try:
-        yield f"http://127.0.0.1:{port}", family
-    finally:
-        children = family.children(recursive=True)
-        process.stdin.close()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(60)
-        for one in psutil.wait_procs([family, *children], timeout=20)[1]:
-            with suppress(psutil.NoSuchProcess):
-                one.kill()
-        shutil.rmtree(session, ignore_errors=True)
+@pytest.mark.parametrize("proxy", get_args(Proxy))
+def test_replicas_come_die_and_go_under_load_and_nothing_is_lost(tmp_path, proxy, capsys):
+    tally = asyncio.run(come_die_and_go(tmp_path, proxy))
+    with capsys.disabled():
+        print(f"\n{proxy}: {tally.operations} operations, {dict(tally.answers)}")
+    assert (tally.lost, tally.wrong, tally.violations) == ([], [], [])
 
 
-def ready(url: str) -> bool:
-    with suppress(httpx.TransportError):
-        return httpx.get(f"{url}/readyz", timeout=30, trust_env=False).status_code == 200
-    return False
+async def come_die_and_go(folder: Path, proxy: Proxy) -> Tally:
+    (volume := folder / "volume").mkdir()
+    models = small_zoo(folder / "zoo")
+    settings = {"models": str(models), "default_model": MODELS[0], "deadline_s": "5"}
+    started = ray_parts(folder, volume, proxy, OPTIONS, **settings)
+    async with started as running, Suite(running, clients_of(models), hold_s=1).under_load() as suite:
+        tally = suite.load.tally
+        await until(lambda: len(running.workers()) == 2, "the load has started no second replica")
+        for name in ("one worker killed", "one API killed"):
+            await strike(suite, running, name)
+        if proxy == "python":
+            await replace_stuck(running)
+        before, tally.during = tally.answers.copy(), "drained"
+        running.deploy(FEWER)
+        await until(lambda: len(running.apis()) == 1, "the second replica has not ended")
+        assert set(tally.answers - before) == {"200"}, "a request has failed while a replica was drained"
+    return tally
 
 
-def replicas(ray: psutil.Process) -> list[psutil.Process]:
-    return [one for one in ray.children(recursive=True) if "ServeReplica" in " ".join(safe_cmdline(one))]
+async def strike(suite: Suite, running: RayParts, name: str) -> None:
+    """Cause a fault, and wait until all processes are there again."""
+    [fault] = [one for one in on_ray() if one.name == name]
+    before = {*running.apis(), *running.workers()}
+    await suite.suffer(fault)
+    await until(lambda: len(running.workers()) == 2, f"{name}: the worker is not back")
+    ended = [one for one in before if not one.is_running()]
+    assert ended, "the fault has hit nothing"
+    if name == "one API killed":
+        assert len(ended) == 2, "a worker has outlived its replica"
 
 
-def safe_cmdline(process: psutil.Process) -> list[str]:
-    with suppress(psutil.NoSuchProcess):
-        return process.cmdline()
-    return []
+async def replace_stuck(running: RayParts) -> None:
+    """Stop a worker. Its replica fails the health checks, and Ray replaces it."""
+    [stuck, *_] = running.workers()
+    replica = next(one for one in running.apis() if stuck in one.children(recursive=True))
+    stuck.suspend()
+    await until(lambda: not replica.is_running(), "a replica with a stuck worker is not replaced")
+    stuck.kill()  # a suspended process does not notice that its replica is gone
+    await until(lambda: len(running.workers()) == 2, "no new replica")
 
 
-def test_a_killed_replica_loses_no_client(tmp_path):
-    models = str(make_zoo(tmp_path / "zoo"))
-    with valkey() as store, ray_serve(tmp_path, models=models, redis_url=url_of(store), replicas="2") as (url, ray):
-        wait(lambda: ready(url), tmp_path)
-        wait(lambda: len(replicas(ray)) == 2, tmp_path)
-        with Handful(url) as handful:
-            handful.adapt("alice", EXAMPLES, model="glyphs-maml")
-            expected = handful.predict("alice", DRAWINGS)
-        victim = replicas(ray)[0]
-        children = victim.children(recursive=True)
-        assert children, "the replica has no worker"
-        victim.kill()
-        assert not psutil.wait_procs(children, timeout=60)[1], "a worker outlived its replica"
-        until(lambda: answered(url) == expected)
-        wait(lambda: len(replicas(ray)) == 2, tmp_path)
-        until(lambda: all(answered(url) == expected for _ in range(10)))
-
-
-def answered(url: str) -> list | None:
-    with suppress(RefusedError, httpx.TransportError), Handful(url) as handful:
-        return handful.predict("alice", DRAWINGS)
-
-
-def wait(true, folder: Path) -> None:
-    deadline = time.monotonic() + START_S
-    while not true():
-        assert time.monotonic() < deadline, (folder / "ray.log").read_text()[-5000:]
-        time.sleep(0.2)
+async def until(true: Callable[[], bool], otherwise: str) -> None:
+    """Wait. A process may end while it is looked at."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        with suppress(psutil.NoSuchProcess):
+            if true():
+                return
+        await asyncio.sleep(0.1)
+    raise AssertionError(otherwise)

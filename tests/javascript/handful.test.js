@@ -51,6 +51,36 @@ test("adapt sends pairs and objects, and a key that makes retries safe", async (
   assert.match(headers["idempotency-key"], /^[0-9a-f]{32}$/);
 });
 
+test("several labels are a Set or a list of texts, and a list of numbers is one value", async () => {
+  const handful = new Handful(url);
+  const examples = [
+    ["a", new Set([1, 2])],
+    ["b", ["x", "y"]],
+    ["c", []],
+    ["d", [0.5, 2]],
+  ];
+  await handful.adapt("shop", examples);
+  assert.deepEqual(
+    requests[0].body.support.map(({ labels, label }) => labels ?? { label }),
+    [[1, 2], ["x", "y"], [], { label: [0.5, 2] }],
+  );
+  await handful.relabel("shop", "a", ["x"]);
+  assert.deepEqual(requests[1].body, { labels: ["x"] });
+});
+
+test("feedback names a prediction, and has a key that makes retries safe", async () => {
+  await new Handful(url).feedback("shop", "9f-0", "refund");
+  const [{ path, body, headers }] = requests;
+  assert.deepEqual([path, body], ["/clients/shop/feedback", { id: "9f-0", label: "refund" }]);
+  assert.match(headers["idempotency-key"], /^[0-9a-f]{32}$/);
+});
+
+test("suggest sends inputs and answers with the list", async () => {
+  answers = [{ json: { suggestions: [{ index: 1, score: 0.5 }] } }];
+  assert.deepEqual(await new Handful(url).suggest("shop", ["a", "b"], { k: 1 }), [{ index: 1, score: 0.5 }]);
+  assert.deepEqual(requests[0].body, { inputs: ["a", "b"], k: 1 });
+});
+
 test("append adds to the examples", async () => {
   await new Handful(url).append("shop", [["a", "x"]]);
   assert.equal(requests[0].body.mode, "append");
@@ -107,7 +137,7 @@ test("a server that stays busy is given up, and one that asks for a long pause a
   answers = [{ status: 503, headers: { "retry-after": "0.01" }, json: { code: "unavailable" } }];
   await assert.rejects(new Handful(url, { retries: 2 }).clients(), { code: "unavailable" });
   assert.equal(requests.length, 3);
-  answers = [{ status: 503, headers: { "retry-after": "60" }, json: { code: "store_full" } }];
+  answers = [{ status: 507, headers: { "retry-after": "60" }, json: { code: "store_full" } }];
   await assert.rejects(new Handful(url).clients(), { retryAfterS: 60 });
   assert.equal(requests.length, 4);
 });

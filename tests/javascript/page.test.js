@@ -5,8 +5,15 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { runInThisContext } from "node:vm";
 import { codeOf, remembered, shortened } from "../../service/playground/code.js";
-import { labelColumn, parseCsv, tableExamples, textColumn, textExamples } from "../../service/playground/csv.js";
-import { byClass, canAnswer, labelOf, modelsByKind, newLesson } from "../../service/playground/lesson.js";
+import {
+  labelColumn,
+  parseCsv,
+  tableExamples,
+  tableInputs,
+  textColumn,
+  textExamples,
+} from "../../service/playground/csv.js";
+import { byClass, canAnswer, labelFrom, labelOf, modelsByKind, newLesson } from "../../service/playground/lesson.js";
 
 runInThisContext(readFileSync(new URL("../../service/playground/vendor/papaparse.js", import.meta.url), "utf8"));
 const parsed = (text) => parseCsv(text, globalThis.Papa);
@@ -25,6 +32,12 @@ test("a table has typed columns, and null for what is missing", () => {
     { input: { age: null, plan: "pro", active: false, code: "12" }, label: "stays" },
   ]);
   assert.equal(tableExamples(table, 4).length, 3, "a row without a label is left out");
+});
+
+test("rows without labels have the known columns, and all if none is known", () => {
+  const table = parsed("b,a,note\n1,x,n\n2,y,m");
+  assert.deepEqual(tableInputs(table, ["a", "b"])[1], { b: 2, a: "y" });
+  assert.deepEqual(tableInputs(table, [])[0], { b: 1, a: "x", note: "n" });
 });
 
 test("the columns of texts and labels are found by their names or their lengths", () => {
@@ -100,6 +113,24 @@ test("a label has the type that the client's labels have", () => {
   assert.equal(labelOf({ ...texts, classes: [1, 2] }, " 7 "), 7);
   assert.equal(labelOf({ ...texts, classes: [1, 2] }, "seven"), "seven");
   assert.equal(labelOf(newLesson([card("s", "vector", "regression")]), "1.5"), 1.5);
+});
+
+test("several labels are those that were pressed and those that were typed", () => {
+  const lesson = { ...newLesson([card("texts", "text")]), several: true };
+  assert.deepEqual(labelFrom(lesson, { text: " new, a ,", pressed: ["a", "b, c"] }), new Set(["a", "b, c", "new"]));
+  assert.deepEqual(labelFrom(lesson, { text: "" }), new Set());
+  assert.equal(labelFrom({ ...lesson, several: false }, { text: "new, a" }), "new, a");
+});
+
+test("a client of several labels answers from one class on, and its examples stand in each of theirs", () => {
+  const examples = [{ labels: ["a", "b"] }, { labels: [] }];
+  const lesson = { ...newLesson([card("texts", "text")]), several: true, classes: ["a", "b"], examples };
+  assert.equal(canAnswer({ ...lesson, classes: ["a"] }), true);
+  assert.deepEqual(byClass(lesson), [
+    ["a", [examples[0]]],
+    ["b", [examples[0]]],
+    [null, [examples[1]]],
+  ]);
 });
 
 test("a client answers from two classes on, or from one point", () => {

@@ -13,6 +13,10 @@ export async function sorted(texts: string[]): Promise<(string | number | undefi
   );
   const answers: Prediction[] = await handful.predict("shop", texts, { abstain: true, explain: true });
   const why: Explanation | undefined = answers[0]?.explanation;
+  if (answers[0]?.id) await handful.feedback("shop", answers[0].id, "refund");
+  await handful.append("shop", [["angry about the bill", new Set(["billing", "complaint"])]], { keep_queries_s: 60 });
+  const [next] = await handful.suggest("shop", texts, { k: 5 });
+  console.log(texts[next?.index ?? 0]);
   for await (const example of handful.allExamples("shop", { inputs: true })) console.log(example.id, why?.method);
   return answers.map(({ label }) => label);
 }

@@ -8,12 +8,14 @@ from torch import Tensor, nn
 
 from models.checkpoint import Spec, build
 from models.learner import Kind, Learner, Support
+from models.learners import LEARNERS
 from models.testing.laws import Case
 
 IMAGE = (1, 28, 28)
 POOLED = {"width": 16}
 STRIDED = {"width": 16, "reduction": "stride", "norm": "group"}
 VECTOR = {"inputs": 1, "widths": [40, 40]}
+SHALLOW = {"inputs": 1, "widths": [40]}
 HEAD = {"outputs": 5, "inner_lr": 0.5, "inner_steps": 2, "eval_inner_steps": 5}
 ANY_WAYS = {"inner_lr": 0.5, "inner_steps": 2}
 WAVE = {"outputs": 1, "kind": "regression", "inner_lr": 0.02, "inner_steps": 3, "eval_inner_steps": 5}
@@ -32,7 +34,7 @@ TABLE = {
     "maml-any-ways": Spec("maml", "conv4", ANY_WAYS, STRIDED),
     "maml-first-order": Spec("maml", "conv4", HEAD | {"first_order": True}, STRIDED),
     "maml-sinusoid": Spec("maml", "mlp", WAVE, VECTOR),
-    "alpaca": Spec("alpaca", "identity", {"features": 6}),
+    "alpaca": Spec("alpaca", "mlp", {"features": 40}, VECTOR),
     "anil": Spec("anil", "conv4", HEAD, STRIDED),
     "anil-any-ways": Spec("anil", "conv4", ANY_WAYS, STRIDED),
     "anil-pool-batch": Spec("anil", "conv4", HEAD, POOLED),
@@ -61,10 +63,11 @@ TABLE = {
     "ridge": Spec("ridge", "conv4", {"scale": 10.0}, STRIDED),
     "ridge-pool-batch": Spec("ridge", "conv4", {"scale": 10.0, "normalised": True}, POOLED),
     "ridge-sinusoid": Spec("ridge", "mlp", {"kind": "regression"}, VECTOR),
-    "ridge-prior": Spec("ridge", "prior", {}, {"centres": [0.1] * 6, "scales": [0.5] * 6}),
     "relation": Spec("relation", "conv4", {}, STRIDED),
     "relation-pool-batch": Spec("relation", "conv4", {}, POOLED),
     "relation-sum": Spec("relation", "conv4", {"pooling": "sum"}, STRIDED),
+    "conditional-neural-process": Spec("conditional-neural-process", "mlp", {"width": 64}, SHALLOW),
+    "attentive-neural-process": Spec("attentive-neural-process", "mlp", {"width": 64}, SHALLOW),
     "kernels": Spec("kernels", "identity"),
     "kernels-regression": Spec("kernels", "identity", {"kind": "regression"}),
     "logistic": Spec("logistic", "conv4", {"iterations": 30}, STRIDED),
@@ -101,7 +104,7 @@ def network_of(learner: Learner) -> nn.Sequential:
 
 
 def input_shape(spec: Spec) -> tuple[int, ...]:
-    if spec.encoder in ("identity", "prior"):
+    if spec.encoder == "identity":
         return (6,)
     if spec.encoder != "mlp":
         return IMAGE
@@ -126,7 +129,7 @@ def query(spec: Spec, count: int, seed: int = 1, dtype: torch.dtype = torch.floa
 
 
 def is_regression(spec: Spec) -> bool:
-    return spec.learner == "alpaca" or spec.learner_options.get("kind") == Kind.REGRESSION
+    return Kind.REGRESSION in (spec.learner_options.get("kind"), LEARNERS[spec.learner].kind)
 
 
 def case_of(spec: Spec) -> Case:

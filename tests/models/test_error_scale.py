@@ -35,12 +35,29 @@ class Steps(EpisodeSampler):
 
 @pytest.mark.parametrize("top", [1.0, 1000.0])
 def test_relative_errors_do_not_depend_on_the_unit_of_the_labels(top):
-    found = error_quantiles(Mean(), Steps(top), 4, 10, 0, relative=True)
+    found = error_quantiles(Mean(), Steps(top), 4, 10, 0, "range")
     assert found == [pytest.approx(1.0)] * len(LEVELS)
 
 
+class Sure(Mean):
+    deviations = True
+
+    def predict(self, state, query):
+        values = super().predict(state, query)
+        return torch.cat([values, torch.full_like(values, 2.0)], -1)
+
+
+def test_errors_may_be_in_predicted_deviations():
+    assert error_quantiles(Sure(), Steps(10.0), 4, 10, 0, "deviation") == [pytest.approx(5.0)] * len(LEVELS)
+
+
+def test_a_learner_without_deviations_has_no_errors_in_them():
+    with pytest.raises(ValueError, match="predicts no standard deviations"):
+        error_quantiles(Mean(), Steps(10.0), 4, 10, 0, "deviation")
+
+
 def test_absolute_errors_are_in_the_unit_of_the_labels():
-    assert error_quantiles(Mean(), Steps(10.0), 4, 10, 0, relative=False) == [pytest.approx(10.0)] * len(LEVELS)
+    assert error_quantiles(Mean(), Steps(10.0), 4, 10, 0, "value") == [pytest.approx(10.0)] * len(LEVELS)
 
 
 class Noise(EpisodeSampler):
@@ -53,7 +70,7 @@ class Noise(EpisodeSampler):
 
 
 def test_the_quantiles_are_a_little_above_those_of_the_errors():
-    found = error_quantiles(Mean(), Noise(), 2, 400, 0, relative=False)
+    found = error_quantiles(Mean(), Noise(), 2, 400, 0, "value")
     assert found == sorted(found)
     for level, quantile in zip(LEVELS, found, strict=True):
         assert level < quantile < level + 0.06

@@ -24,7 +24,8 @@ def test_every_classifier_learns_separable_blobs(name, tmp_path):
 @pytest.mark.parametrize("name", [name for name, spec in TABLE.items() if is_regression(spec)])
 def test_every_regression_learner_learns_sinusoids(name, tmp_path):
     shape = Shape(0, 10, 20)
-    learner = trained(Training(TABLE[name], steps=200, tasks=8, lr=1e-2, episode=shape), Sinusoid(), tmp_path)
+    steps, lr = (1500, 3e-3) if name == "conditional-neural-process" else (200, 1e-2)
+    learner = trained(Training(TABLE[name], steps=steps, tasks=8, lr=lr, episode=shape), Sinusoid(), tmp_path)
     episodes = [Sinusoid().episode(rng_of(7, i), shape) for i in range(50)]
     after = fmean(score_episode(learner, episode)["mse"] for episode in episodes)
     of_no_wave = fmean(episode.targets.square().mean().item() for episode in episodes)

@@ -10,6 +10,7 @@ from torch.testing import assert_close
 from models.datasets.characters import Characters, load, shrink
 from models.datasets.episode import Shape, rng_of
 from models.datasets.omniglot import OMNIGLOT, CharacterSampler
+from models.datasets.pool import EncodableSampler
 from models.datasets.splits import SPLITS
 from tests.models import fake_omniglot
 from tests.models.fake_omniglot import NAMES
@@ -82,10 +83,9 @@ def test_rotations_are_classes_in_training_and_in_all_vinyals_splits(forms):
 
 def test_a_rotated_class_has_rotated_drawings(data):
     turned = CharacterSampler(data, np.array([0]), forms=4)
-    for index, (_, turn) in enumerate(turned.classes):
-        drawn = turned._draw(rng_of(0, 0), index, 20)
-        upright = turned._draw(rng_of(0, 0), 0, 20)
-        np.testing.assert_array_equal(drawn, np.rot90(upright, turn, axes=(1, 2)))
+    drawn = turned.examples(np.arange(80)).reshape(4, 20, 28, 28)
+    for turn in range(4):
+        np.testing.assert_array_equal(drawn[turn], np.rot90(data.images[0], turn, axes=(1, 2)))
 
 
 def test_an_episode_has_different_drawings_of_each_class_in_order(data):
@@ -127,9 +127,8 @@ def test_similar_classes_come_from_as_few_alphabets_as_possible(forms, data):
 
 def test_mirrored_characters_are_classes_of_their_own(data):
     mirrored = CharacterSampler(data, np.array([0]), forms=8)
-    upright = mirrored._draw(rng_of(0, 0), 0, 20)
-    np.testing.assert_array_equal(mirrored._draw(rng_of(0, 0), 4, 20), upright[..., ::-1])
-    assert len(mirrored.classes) == 8
+    drawn = mirrored.examples(np.arange(160)).reshape(8, 20, 28, 28)
+    np.testing.assert_array_equal(drawn[4], data.images[0, ..., ::-1])
 
 
 def test_an_unlabelled_class_is_one_distorted_drawing(forms, data):
@@ -172,3 +171,25 @@ def test_too_many_ways_or_shots_are_refused_with_the_limit(forms):
 def test_a_folder_without_the_data_is_refused_with_the_missing_names(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"images_background/ nor images_background\.zip"):
         load(tmp_path, 28)
+
+
+def test_undistorted_drawings_are_encoded_once_in_the_same_episodes(forms):
+    plain = opened(forms["npz"], "alphabets-val")
+    asked = []
+
+    def encode(images: torch.Tensor) -> torch.Tensor:
+        asked.append(len(images))
+        return images.flatten(1) + 1
+
+    encoded, shape = plain.encoded(encode), Shape(5, 2, 8)
+    for own, other in zip(plain.episodes(shape, 20, 0), encoded.episodes(shape, 20, 0), strict=True):
+        assert torch.equal(own.support.inputs.flatten(1) + 1, other.support.inputs)
+        assert torch.equal(own.query.flatten(1) + 1, other.query)
+        assert torch.equal(own.targets, other.targets)
+    assert sum(asked) <= len(plain.classes) * 20
+    features, classes = plain.labelled()
+    assert len(features) == len(classes) == len(plain.classes) * 20
+
+
+def test_distorted_drawings_cannot_be_encoded_once(forms):
+    assert not isinstance(opened(forms["npz"], "vinyals-train", augment="elastic"), EncodableSampler)

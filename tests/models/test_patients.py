@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from models.checkpoint import Spec
 from models.datasets import dataset_of, patients
 from models.datasets.episode import Shape, rng_of
 from models.encoders.prior import Prior
+from models.testing.laws import LAWS, Case
+from tests.models.learners import fresh
 
 HEAD = "site,age,sex,cp,trestbps,chol,fbs,restecg,thalach,exang,oldpeak,slope,ca,thal,num"
 INPUT = {"type": "record"}
@@ -64,3 +67,9 @@ def test_ridge_on_the_features_is_the_prior():
     features = encoder(inputs)
     covariance = encoder.directions @ encoder.directions.T + encoder.own.square().diag()
     assert torch.allclose(features @ features.T, inputs @ covariance @ inputs.T)
+
+
+@pytest.mark.parametrize("law", LAWS.values(), ids=LAWS.keys())
+def test_ridge_on_the_prior_obeys(law):
+    spec = Spec("ridge", "prior", {}, {"centres": [0.1] * 6, "scales": [0.5] * 6})
+    law(Case(lambda: fresh(spec), lambda count, generator: torch.randn(count, 6, generator=generator)))

@@ -3,6 +3,7 @@
 import itertools
 import re
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +17,7 @@ from handful.commands.answers import Answers
 from handful.commands.progress import progress_bar
 from handful.commands.running import Key, SomeFailed, Url, card_of, connect
 from handful.commands.sources import Form, Item, files_of, unlabelled
-from handful.inputs import plain
+from handful.inputs import Text, plain
 from handful.refusals import Answer, RefusedError
 
 CHUNK, BATCH = 200, 50
@@ -51,11 +52,13 @@ def predict(
 ) -> None:
     """Answer files. With --out, the same command goes on where it stopped; all answers are of one version."""
     with connect(url, key) as handful, Answers(out, restart=restart) as answers:
-        form = Form.of(card_of(handful, client), columns, label)
+        card = card_of(handful, client)
+        form = Form.of(card, columns, label)
         items = [item for item in unlabelled(files, form) if item.source not in answers.done]
         options = _options(abstain, min_probability, top_k) | _version(answers.version)
         failed: list[str] = []
-        for found, lost, version in progress_bar(_chunks(handful, client, items, options), -(-len(items) // CHUNK)):
+        chunks = (_chunks if card["transductive"] else _streamed)(handful, client, items, options)
+        for found, lost, version in progress_bar(chunks, -(-len(items) // CHUNK)):
             answers.write(found, version)
             failed += lost
     _report(len(items) - len(failed), len(answers.done), failed)
@@ -132,6 +135,31 @@ def _chunks(handful: Handful, client: str, items: Iterable[Item], options: dict[
         yield found
 
 
+def _streamed(handful: Handful, client: str, items: Iterable[Item], options: dict[str, Any]) -> Iterator[Found]:
+    """The answers to the items of one stream, some at a time."""
+    sent: deque[Item] = deque()
+    found: list[tuple[Item, Answer]] = []
+    failed: list[str] = []
+
+    def inputs() -> Iterator[Any]:
+        for item in _read(items, failed):
+            sent.append(item)
+            yield Text(item.input) if isinstance(item.input, str) else item.input
+
+    version = options.get("version")
+    for answer in handful.predict_iter(client, inputs(), **options):
+        item, version = sent.popleft(), answer["version"]
+        if "error" in answer:
+            failed.append(f"{item.source}: {answer['error']['detail']}")
+        else:
+            found.append((item, answer))
+        if len(found) >= CHUNK:
+            yield found, [*failed], version
+            found = []
+            failed.clear()
+    yield found, failed, version
+
+
 def _asked(handful: Handful, client: str, items: list[Item], options: dict[str, Any]) -> Found:
     """The answers to the inputs, without those that cannot be read or are refused."""
     failed: list[str] = []
@@ -149,7 +177,7 @@ def _asked(handful: Handful, client: str, items: list[Item], options: dict[str, 
     return [], failed, None
 
 
-def _read(items: list[Item], failed: list[str]) -> Iterator[Item]:
+def _read(items: Iterable[Item], failed: list[str]) -> Iterator[Item]:
     for item in items:
         try:
             yield item._replace(input=plain(item.input))

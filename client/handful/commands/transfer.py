@@ -20,10 +20,17 @@ PART_BYTES = 16 * 2**20
 def export_clients(
     clients: Names = None,
     out: Annotated[Path, typer.Option(help="Folder for the files, ID.safetensors each.")] = Path("clients"),
+    onnx: Annotated[
+        Path | None,
+        typer.Option(help="Write the adapted network of one client to this ONNX file, in place of its examples."),
+    ] = None,
     url: Url = DEFAULT_URL,
     key: Key = None,
 ) -> None:
-    """Write clients to files: examples, labels and ids."""
+    """Write clients to files: examples, labels and ids; or with --onnx the adapted network of one."""
+    if onnx is not None:
+        _export_onnx(clients or [], onnx, url, key)
+        return
     out.mkdir(parents=True, exist_ok=True)
     with connect(url, key) as handful:
 
@@ -32,6 +39,14 @@ def export_clients(
             return name
 
         each(clients or every_client(handful), export, f"exported to {out}")
+
+
+def _export_onnx(clients: list[str], file: Path, url: str, key: str | None) -> None:
+    if len(clients) != 1:
+        raise ValueError(f"--onnx writes the network of one client, and {len(clients) or 'none'} are named")
+    with connect(url, key) as handful:
+        handful.export_onnx(clients[0], file)
+    Console().print(f"The network of {clients[0]} is in {file}.", markup=False, highlight=False, soft_wrap=True)
 
 
 def import_clients(

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from service import errors
 from service.api.adapt_schemas import AdaptResponse
 from service.api.answers import adapted_response
-from service.api.client_failures import BODY, CHANGES, READS
+from service.api.client_failures import BODY, CHANGES, PAST, READS
 from service.api.dependencies import KEY_SCHEMES, Cases, Client, use_cases
 from service.api.parsing import SAFETENSORS, THREADS, parse_client_file
 from service.api.preconditions import IF_MATCH, if_match
@@ -23,6 +23,8 @@ router = APIRouter(prefix="/clients/{client_id}", tags=["files"], dependencies=K
 bodies = APIRouter(prefix="/clients/{client_id}", tags=["files"], route_class=BodyRoute)
 """Routes that read a body."""
 
+ONNX = "application/octet-stream"
+"""ONNX files have no media type of their own."""
 BINARY = {SAFETENSORS: {"schema": {"type": "string", "format": "binary"}}}
 MODES = ("replace", "append")
 
@@ -45,6 +47,40 @@ async def export(
     request.state.reservation.take(len(file))
     headers = {"ETag": record.etag, "Content-Disposition": f'attachment; filename="{record.client_id}.safetensors"'}
     return Response(file, media_type=SAFETENSORS, headers=headers)
+
+
+@router.get(
+    "/model.onnx",
+    operation_id="export_onnx",
+    response_class=Response,
+    responses=responses(
+        *READS,
+        *PAST,
+        errors.TooFewExamples,
+        errors.Contended,
+        errors.TooCostly,
+        errors.Busy,
+        errors.NotExportable,
+        errors.Overloaded,
+        errors.DeadlineExceeded,
+    )
+    | {200: {"description": "An ONNX file.", "content": {ONNX: {"schema": {"type": "string", "format": "binary"}}}}},
+)
+async def export_onnx(
+    request: Request,
+    client: Client,
+    cases: Cases,
+    version: Annotated[int | None, Query(ge=1, le=2**53, description="Default: the current version.")] = None,
+) -> Response:
+    """The adapted network of a client, as one ONNX file for any ONNX runtime.
+
+    It has the encoder and the head, or the client's whole network, and answers with the probabilities or values of
+    /predict. Its metadata has the labels and says how inputs are prepared. This takes seconds.
+    """
+    record, file = await cases.networks.export(client, version)
+    request.state.reservation.take(len(file))
+    headers = {"ETag": record.etag, "Content-Disposition": f'attachment; filename="{record.client_id}.onnx"'}
+    return Response(file, media_type=ONNX, headers=headers)
 
 
 def _parameters() -> Sequence[dict[str, Any]]:

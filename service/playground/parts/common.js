@@ -31,7 +31,11 @@ export const width = (share) => ({ width: `${100 * share}%` });
 
 export const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : /(s|x|ch|sh)$/.test(noun) ? "es" : "s"}`;
 
-/** A label to read: a class as it is, a number with few digits. */
-export const named = (label) => (typeof label === "number" ? amount(label) : String(label));
+/** Labels to read: classes as they are, numbers with few digits, several with commas. */
+export const named = (label) =>
+  [label]
+    .flat()
+    .map((each) => (Number.isInteger(each) ? each : Number.isFinite(each) ? amount(each) : String(each)))
+    .join(", ") || "no label";
 
 export const amount = (number) => Number(number).toLocaleString("en", { maximumSignificantDigits: 4 });

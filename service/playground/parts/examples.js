@@ -1,9 +1,11 @@
 /** The examples of the client by class: look, relabel, rename, remove, undo. */
 
-import { byClass, labelOf } from "../lesson.js";
+import { byClass, isRegression, labelFrom, labelOf, labelsOf, UNNAMED } from "../lesson.js";
 import { named, Problem, plural } from "./common.js";
 import { html, useId, useState } from "./hooks.js";
 import { kindOf } from "./kinds.js";
+import { Naming } from "./naming.js";
+import { Versions } from "./versions.js";
 
 export function Examples({ session }) {
   const { lesson } = session;
@@ -23,17 +25,20 @@ export function Examples({ session }) {
     </div>
     <${Problem} session=${session} where="edit" />
     ${lesson.cursor !== null && html`<button type="button" class="small" onClick=${() => session.more()}>Show more examples</button>`}
+    <${Versions} session=${session} />
     <${Warnings} lesson=${lesson} />
   </section>`;
 }
 
 function Group({ session, label, examples, picked, pick }) {
-  const [name, open] = [`class ${label}`, examples.find((example) => example.id === picked)];
+  const [name, idOf] = [`class ${label}`, (example) => `example ${example.id} of ${label}`];
+  const open = examples.find((example) => idOf(example) === picked);
   const done = () => {
     pick(picked); // closes it
     document.getElementById("examples-title")?.focus();
   };
   return html`<div class=${`group ${open || picked === name ? "open" : ""}`} role="group" aria-label=${label === null ? "Examples" : `Class ${label}`}>
+    ${label === null && session.lesson.several && html`<p class="quiet">no label</p>`}
     ${
       label !== null &&
       html`<button type="button" class="class-name" aria-expanded=${picked === name} title="Rename or remove"
@@ -44,7 +49,7 @@ function Group({ session, label, examples, picked, pick }) {
       ${examples.map(
         (example, place) => html`<li key=${example.id}>
         <${Item} kind=${kindOf(session.kind)} example=${example} place=${place} of=${examples.length} open=${example === open}
-          onPick=${() => pick(example.id)} />
+          onPick=${() => pick(idOf(example))} />
       </li>`,
       )}
     </ul>
@@ -54,29 +59,30 @@ function Group({ session, label, examples, picked, pick }) {
 
 function Item({ kind, example, place, of, open, onPick }) {
   const { Shown, Stored = Shown } = kind;
-  const name = `Change example ${place + 1} of ${of}: ${named(example.label)}`;
+  const name = `Change example ${place + 1} of ${of}: ${named(labelsOf(example))}`;
   return html`<button type="button" class="item" aria-expanded=${open} title="Relabel or remove" aria-label=${name} onClick=${onPick}>
     <${Stored} input=${example.input} />
-    ${typeof example.label === "string" ? "" : html` → <b>${named(example.label)}</b>`}
+    ${typeof example.label === "string" ? "" : html` → <b>${named(labelsOf(example))}</b>`}
   </button>`;
 }
 
 function Edit({ session, example, onDone }) {
-  const id = useId();
-  const [label, setLabel] = useState(String(example.label));
-  const save = async (event) => {
+  const { lesson } = session;
+  const [said, say] = useState({ ...UNNAMED, ...saidOf(lesson, example) });
+  const relabel = async (label) => (await session.relabel(example.id, label)) && onDone();
+  const save = (event) => {
     event.preventDefault();
-    if (await session.relabel(example.id, labelOf(session.lesson, label))) onDone();
+    relabel(labelFrom(lesson, said));
   };
   const remove = async () => (await session.remove(example.id)) && onDone();
   return html`<form class="edit" onSubmit=${save}>
-    <label for=${id}>Label of this example</label>
-    <input id=${id} value=${label} list=${`${id}-known`} autocomplete="off" onInput=${(event) => setLabel(event.target.value)} />
-    <datalist id=${`${id}-known`}>${(session.lesson.classes ?? []).map((name) => html`<option value=${name}></option>`)}</datalist>
-    <button class="main" disabled=${session.busy || !label.trim() || label === String(example.label)}>Relabel</button>
+    <${Naming} lesson=${lesson} title=${isRegression(lesson) ? "Value of this example" : "Label of this example"} verb="Relabel"
+      said=${said} onSaid=${say} disabled=${Boolean(session.busy)} onNamed=${relabel} />
     <button type="button" disabled=${session.busy} onClick=${remove}>Remove</button>
   </form>`;
 }
+
+const saidOf = ({ several }, example) => (several ? { pressed: example.labels } : { text: String(example.label) });
 
 function Rename({ session, label, onDone }) {
   const id = useId();

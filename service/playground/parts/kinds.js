@@ -3,6 +3,7 @@
 import { DrawingEntry } from "./drawing.js";
 import { JsonEntry, NumberEntry } from "./numbers.js";
 import { PhotoEntry } from "./photo.js";
+import { PicturePool, RowPool, TextPool } from "./pool.js";
 import { Ink, Json, Numbers, Picture, Row, Text } from "./shown.js";
 import { RowEntry } from "./table.js";
 import { TextEntry } from "./text.js";
@@ -15,6 +16,7 @@ const KINDS = {
     of: "signs, letters, symbols",
     noun: "drawing",
     Entry: DrawingEntry,
+    Pool: PicturePool("drawing"),
     Shown: Picture,
     Stored: Ink,
     live: "It answers as you draw.",
@@ -26,6 +28,7 @@ const KINDS = {
     of: "tickets, sentences",
     noun: "text",
     Entry: TextEntry,
+    Pool: TextPool,
     Shown: Text,
     imports: "text",
     start: "Type a sentence, name its class, and press Teach. Two different names are enough to ask.",
@@ -36,6 +39,7 @@ const KINDS = {
     of: "products, things, places",
     noun: "photo",
     Entry: PhotoEntry,
+    Pool: PicturePool("photo"),
     Shown: Picture,
     live: "It answers at once.",
     start: "Drop photos of one thing, name it, and press Teach. Two different names are enough to ask.",
@@ -46,6 +50,7 @@ const KINDS = {
     of: "rows with any columns",
     noun: "row",
     Entry: RowEntry,
+    Pool: RowPool,
     Shown: Row,
     imports: "table",
     start: "Paste rows with a header from a spreadsheet. One column is what the model shall learn to tell.",

@@ -1,6 +1,6 @@
 /** How good the client is: by its own examples, and by tests. */
 
-import { canAnswer, isRegression } from "../lesson.js";
+import { canAnswer } from "../lesson.js";
 import { amount, Problem, percent, plural } from "./common.js";
 import { Confusion } from "./confusion.js";
 import { html } from "./hooks.js";
@@ -17,9 +17,9 @@ export function Quality({ session }) {
       <div>
         <p>Leave out each example, learn from the others, and ask.</p>
         <button type="button" class="main" disabled=${session.busy} onClick=${() => session.judge()}>Check its own examples</button>
-        <div aria-live="polite">${lesson.quality && html`<${Own} quality=${lesson.quality} />`}</div>
+        <div aria-live="polite">${lesson.quality && html`<${Own} quality=${lesson.quality} classes=${lesson.classes} />`}</div>
       </div>
-      ${(imports || !isRegression(lesson)) && html`<${Tests} session=${session} imports=${imports} />`}
+      <${Tests} session=${session} imports=${imports} />
     </div>
     <${Problem} session=${session} where="quality" />
   </section>`;
@@ -43,13 +43,13 @@ function Tests({ session, imports }) {
   </div>`;
 }
 
-function Own({ quality }) {
+function Own({ quality, classes }) {
   const { estimate, reason, few_examples: few, contradictions } = quality;
   if (!estimate) return html`<p>${reason}</p>`;
   return html`<${Score} figures=${estimate} count=${estimate.judged} of="example" />
-    ${estimate.confusion && html`<${Confusion} counts=${estimate.confusion} />`}
+    ${estimate.confusion && html`<${Confusion} counts=${estimate.confusion} classes=${classes} of="its own examples" />`}
     <ul class="plain-list">
-      ${(estimate.confusions ?? []).map(({ labels, count }) => html`<li>${String(labels[0])} and ${String(labels[1])} are taken for each other ${plural(count, "time")}.</li>`)}
+      ${!estimate.confusion && (estimate.confusions ?? []).map(({ labels, count }) => html`<li>${String(labels[0])} and ${String(labels[1])} are taken for each other ${plural(count, "time")}.</li>`)}
       ${(estimate.suspected_errors ?? []).map(({ label, answer }) => html`<li>An example of ${String(label)} looks like ${String(answer)}.</li>`)}
       ${contradictions?.length > 0 && html`<li>${plural(contradictions.length, "input")} with several labels.</li>`}
       ${few?.length > 0 && html`<li>Classes with fewer than three examples: ${few.map(({ label }) => String(label)).join(", ")}.</li>`}
@@ -60,7 +60,7 @@ const Tested = ({
   evaluation,
   classes,
 }) => html`<${Score} figures=${evaluation} count=${evaluation.queries} of="test" />
-  ${classes && html`<${Confusion} counts=${evaluation.confusion} classes=${classes} />`}`;
+  ${evaluation.confusion.length > 0 && html`<${Confusion} counts=${evaluation.confusion} classes=${classes} of="the tests" />`}`;
 
 function Score({ figures, count, of }) {
   if (figures.accuracy === null) {
@@ -68,5 +68,6 @@ function Score({ figures, count, of }) {
   }
   const [low, high] = figures.interval;
   return html`<p class="score"><b>${percent(figures.accuracy)}</b>${" "}
-    <span class="quiet">of ${plural(count, of)} right; in truth probably ${percent(low)} to ${percent(high)}</span></p>`;
+    <span class="quiet">of ${plural(count, of)} right; in truth probably ${percent(low)} to ${percent(high)}</span></p>
+    ${figures.micro_f1 !== undefined && html`<p class="quiet">Right: all labels of one. F1 over all labels: ${percent(figures.micro_f1)}.</p>`}`;
 }

@@ -1,10 +1,12 @@
 /** Give examples: an input, its label, and Teach. */
 
-import { isRegression, labelOf } from "../lesson.js";
+import { isRegression, labelFrom, UNNAMED } from "../lesson.js";
 import { Problem } from "./common.js";
-import { html, useId, useRef, useState } from "./hooks.js";
+import { html, useRef, useState } from "./hooks.js";
 import { Import } from "./import.js";
 import { kindOf } from "./kinds.js";
+import { Naming } from "./naming.js";
+import { Suggest } from "./suggest.js";
 
 export function Teach({ session }) {
   const { lesson } = session;
@@ -28,52 +30,36 @@ export function Teach({ session }) {
       <${Import} kind="text" verb="Teach" lesson=${lesson} busy=${session.busy} onExamples=${(examples) => session.teach(examples)} />
     </details>`
     }
+    ${!lesson.count && lesson.model.several_labels && html`<${Several} session=${session} />`}
+    <${Suggest} session=${session} />
     <${Problem} session=${session} where="teach" />
   </section>`;
 }
+
+const Several = ({ session }) => html`<label class="check">
+  <input type="checkbox" checked=${session.lesson.several} onChange=${(event) => session.chooseSeveral(event.target.checked)} />
+  A ${kindOf(session.kind).noun} may have several labels, or none</label>`;
 
 function OneExample({ session, kind }) {
   const { lesson } = session;
   const form = useRef();
   const [inputs, setInputs] = useState([]);
-  const [label, setLabel] = useState("");
-  const ready = inputs.length > 0 && label.trim() !== "" && !session.busy;
-  const teach = async (name) => {
-    const taught = await session.teach(inputs.map((input) => ({ input, label: name })));
+  const [said, say] = useState(UNNAMED);
+  const disabled = !inputs.length || session.busy;
+  const teach = async (label) => {
+    const taught = await session.teach(inputs.map((input) => ({ input, label })));
     if (!taught) return;
     setInputs([]);
+    if (lesson.several) say(UNNAMED);
     form.current?.querySelector("[data-first]")?.focus();
   };
   const submit = (event) => {
     event.preventDefault();
-    if (ready) teach(labelOf(lesson, label));
+    if (!disabled) teach(labelFrom(lesson, said));
   };
   return html`<form ref=${form} onSubmit=${submit}>
     <${kind.Entry} purpose="teach" lesson=${lesson} inputs=${inputs} onInputs=${setInputs} />
-    <${LabelField} lesson=${lesson} kind=${kind} label=${label} onLabel=${setLabel} ready=${ready} />
-    <${KnownLabels} lesson=${lesson} disabled=${!inputs.length || session.busy}
-      onChoose=${teach} />
+    <${Naming} lesson=${lesson} title=${isRegression(lesson) ? "Its value" : `What is this ${kind.noun}?`}
+      said=${said} onSaid=${say} disabled=${disabled} onNamed=${teach} />
   </form>`;
-}
-
-function LabelField({ lesson, kind, label, onLabel, ready }) {
-  const id = useId();
-  const title = isRegression(lesson) ? "Its value" : `What is this ${kind.noun}?`;
-  return html`<label class="above" for=${id}>${title}</label>
-    <div class="join">
-      <input id=${id} value=${label} autocomplete="off" maxlength="200" inputmode=${isRegression(lesson) ? "decimal" : "text"}
-        onInput=${(event) => onLabel(event.target.value)} onFocus=${(event) => event.target.select()} />
-      <button class="main" disabled=${!ready}>Teach</button>
-    </div>`;
-}
-
-/** The labels that there are: one press teaches the input as one of them. */
-function KnownLabels({ lesson, disabled, onChoose }) {
-  if (!lesson.classes?.length) return null;
-  return html`<div class="chips" role="group" aria-label="Teach as a class that there is">
-    ${lesson.classes.slice(0, 30).map(
-      (name) => html`<button type="button" class="chip" disabled=${disabled}
-      aria-label=${`Teach as ${name}`} onClick=${() => onChoose(name)}>${String(name)}</button>`,
-    )}
-  </div>`;
 }

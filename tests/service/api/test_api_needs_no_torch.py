@@ -26,6 +26,7 @@ def test_the_api_imports_no_torch_and_of_the_models_only_what_needs_none(module)
     assert set(done.stdout.split()) <= {
         "models.column_names",
         "models.columns",
+        "models.graph_arrays",
         "models.photo_pixels",
         "models.registry",
     }

@@ -37,7 +37,7 @@ def test_the_quality_of_a_regression(api):
     estimate = quality(api)["estimate"]
     assert estimate["judged"] == 6
     assert estimate["mse"] > 0 < estimate["mae"]
-    assert estimate["accuracy"] is estimate["interval"] is None
+    assert estimate["accuracy"] is estimate["interval"] is estimate["confusion"] is None
 
 
 def test_an_adapt_has_a_quality_only_if_it_is_asked(api):
@@ -80,7 +80,18 @@ def test_a_wrong_label_is_suspected(api, worker, monkeypatch):
     assert (suspected["id"], suspected["label"], suspected["answer"]) == ("V3", "V", "L")
     assert suspected["probability"] > 0.95
     assert estimate["confusions"] == [{"labels": ["L", "V"], "count": 1}]
+    assert estimate["confusion"] == [
+        {"label": "L", "answer": "L", "count": 3},
+        {"label": "V", "answer": "L", "count": 1},
+        {"label": "V", "answer": "V", "count": 2},
+    ]
     assert estimate["accuracy"] == pytest.approx(5 / 6)
+
+
+def test_many_classes_have_no_whole_matrix(api, monkeypatch):
+    monkeypatch.setattr("service.use_cases.quality.MATRIX", 2)
+    adapt(api, letters("LVZ", 2))
+    assert quality(api)["estimate"]["confusion"] is None
 
 
 def test_duplicates_and_contradictions_are_listed(api):

@@ -199,6 +199,7 @@ def test_the_quality_has_micro_and_macro_f1(api):
     assert 0 <= estimate["micro_f1"] <= 1
     assert estimate["interval"][0] <= estimate["accuracy"] <= estimate["interval"][1]
     assert estimate["confusions"] == []
+    assert estimate["confusion"] is None
 
 
 def test_few_examples_are_counted_for_each_label(api):

@@ -10,9 +10,11 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
+from service.api import http_protocol
 from service.api.http_protocol import server_config
 from service.process.serve import _address
 from service.settings import Settings
+from tests.service.redises import until
 from tests.service.serving import serving
 
 
@@ -20,7 +22,11 @@ from tests.service.serving import serving
 def folder(tmp_path_factory) -> Path:
     if shutil.which("openssl") is None:
         pytest.skip("makes its certificate with openssl")
-    folder = tmp_path_factory.mktemp("tls")
+    return made_in(tmp_path_factory.mktemp("tls"))
+
+
+def made_in(folder: Path) -> Path:
+    """A folder with a new certificate that signs itself."""
     made = f"-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout {folder}/key -out {folder}/cert"
     names = ["-subj", "/CN=handful", "-addext", "subjectAltName=IP:127.0.0.1"]
     subprocess.run(["openssl", "req", "-x509", *made.split(), *names], check=True, capture_output=True)
@@ -38,6 +44,32 @@ def test_the_api_speaks_tls_and_only_tls(zoo, redis_url, worker, folder):
             httpx.get(f"{address}/healthz")  # an unknown authority
         with pytest.raises(httpx.TransportError):
             plain.get("/healthz")
+
+
+def test_a_renewed_certificate_is_used_without_a_restart(zoo, redis_url, worker, folder, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(http_protocol, "CHECK_S", 0)
+    used = shutil.copytree(folder, tmp_path / "used")
+    settings = Settings(models=zoo, redis_url=redis_url, tls_cert=used / "cert", tls_key=used / "key")
+    old = ssl.create_default_context(cafile=str(used / "cert"))
+    with serving(settings, worker) as plain:
+        address = f"https://127.0.0.1:{plain.base_url.port}"
+        with httpx.Client(base_url=address, verify=old, timeout=60) as open_before:
+            assert open_before.get("/healthz").status_code == 200
+            (used / "key").write_text("no key")
+            until(lambda: "cannot be read" in caplog.text)
+            assert httpx.get(f"{address}/healthz", verify=old).status_code == 200
+            made_in(used)
+            new = ssl.create_default_context(cafile=str(used / "cert"))
+            until(lambda: trusted(address, new))
+            assert not trusted(address, old)
+            assert open_before.get("/healthz").status_code == 200
+
+
+def trusted(address: str, context: ssl.SSLContext) -> bool:
+    try:
+        return httpx.get(f"{address}/healthz", verify=context).status_code == 200
+    except httpx.ConnectError:
+        return False
 
 
 @pytest.mark.parametrize("one", ["tls_cert", "tls_key"])

@@ -151,9 +151,9 @@ WRONG = {
     "a target without a class": ({}, {"targets": np.array([0, 0, 1, 2])}),
     "targets that are numbers": ({}, {"targets": np.zeros(4, np.float32)}),
     "too few targets": ({}, {"targets": np.array([0, 1])}),
-    "inputs of another size": (
-        {"form": {"dtype": "uint8", "shape": [1, 8, 8]}},
-        {"inputs": np.zeros((4, 1, 8, 8), "u1")},
+    "inputs of another shape": (
+        {"form": {"dtype": "uint8", "shape": [3, 28, 28]}},
+        {"inputs": np.zeros((4, 3, 28, 28), "u1")},
     ),
     "inputs of another form": ({}, {"inputs": np.zeros((4, 1, 28, 28), np.float32)}),
     "inputs without examples": ({}, {"inputs": np.zeros((4, 0), np.uint8)}),

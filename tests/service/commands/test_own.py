@@ -88,7 +88,7 @@ def test_the_learner_of_a_kind_of_input_is_chosen_where_none_is_named(folder):
     [
         ("add tickets --encoder bert", "own-models/tickets.json exists: choose another name, or give --replace"),
         ("add texts --encoder bert", "texts is the name of a model"),
-        ("add glyphs-40 --encoder bert", "or of a recipe"),
+        ("add glyphs-strided --encoder bert", "or of a recipe"),
         ("add ../x --encoder bert", "letters, digits"),
         ("add x --encoder bert --learner relation", "relation must be meta-trained"),
         ("add x --encoder bert --learner maml", "maml must be meta-trained"),

@@ -8,7 +8,7 @@ import numpy as np
 
 from service.arrays import Array, Arrays, SupportSet
 from service.cards import Card
-from service.engine.base import Fits, StateNotCached
+from service.engine.base import ExportJob, Fits, StateNotCached
 from service.inputs.vector import Vector
 
 CARD = Card(
@@ -59,6 +59,9 @@ class FakeEngine:
         """Let other requests run for a random number of turns."""
         for _ in range(self._chance.randrange(12)):
             await asyncio.sleep(0)
+
+    async def export(self, job: ExportJob, **_: Any) -> bytes:
+        return b""
 
     def spent(self) -> dict[str, float]:
         return {}

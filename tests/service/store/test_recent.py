@@ -88,3 +88,13 @@ async def test_a_bounded_number_of_lookups_is_remembered(now):
     for number in range(MOST + 5):
         await values.get(str(number))
     assert len(values._lookups) == MOST
+
+
+async def test_a_lookup_that_does_not_end_holds_up_no_shutdown(monkeypatch):
+    monkeypatch.setattr(recent, "SETTLE_S", 0.01)
+    slow = Recent[int](lambda _: asyncio.Event().wait())
+    asking = asyncio.create_task(slow.get("name"))
+    await asyncio.sleep(0)
+    await slow.settled()
+    assert not asking.done()
+    asking.cancel()

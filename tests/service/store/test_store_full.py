@@ -149,7 +149,7 @@ def test_a_full_redis_refuses_adapts_and_answers_predicts(settings, redis, serve
         known, answer = ["alice"], adapt(api, "1")
         while answer.is_success:
             known, answer = [*known, answer.json()["client_id"]], adapt(api, str(len(known) + 1))
-        assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "store_full", "60")
+        assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (507, "store_full", "60")
         assert "Nothing was changed" in answer.json()["detail"]
         assert re.search(rf"uses \d+ of {redis.config_get('maxmemory')['maxmemory']} bytes", answer.json()["detail"])
         assert [predict(api, who) for who in known] == [expected] * len(known)

@@ -28,6 +28,7 @@ pytestmark = pytest.mark.anyio
 CATALOGUE = Catalogue(ZOO)
 CLASSES = ("cat", "dog", "owl")
 FIRST, MORE = 7, 3
+HALF_LIFE_S = 0.01
 SCRATCH = "scratch"
 
 
@@ -95,6 +96,17 @@ async def test_the_state_equals_adapting_to_what_remains(client):
         await client.check(FIRST + MORE - 1)
         await client.edits.remove_class(ALICE, "dog")
         await client.check(FIRST + MORE - 3)
+    keep = 1 if client.card.kind == "classification" else 4
+    bounded = await client.clients.append(ALICE, teaching(None, client.pairs(range(3)), keep=keep))
+    assert bounded.dropped
+    await client.check(bounded.record.examples)
+    if client.card.weighted_examples:
+        await client.clients.append(ALICE, teaching(None, [], half_life_s=HALF_LIFE_S))
+        await client.check(bounded.record.examples)
+        await client.clients.adapt(ALICE, teaching(client.card.name, client.pairs(range(3)), half_life_s=HALF_LIFE_S))
+        await client.check(3)
+        await client.clients.append(ALICE, teaching(None, client.pairs(range(3, FIRST))))
+        await client.check(FIRST)
 
 
 async def test_only_new_examples_are_encoded(zoo, redis_url, redis, monkeypatch):
@@ -117,6 +129,7 @@ async def test_only_new_examples_are_encoded(zoo, redis_url, redis, monkeypatch)
     await client.edits.remove(ALICE, "e3")
     await client.edits.relabel(ALICE, "e4", "owl")
     await client.edits.remove_class(ALICE, "cat")
+    await client.clients.append(ALICE, teaching(None, [], keep=1))
     worker.close()
     await store.close()
     assert encoded == [FIRST, MORE]

@@ -60,6 +60,10 @@ def test_errors_in_ranges_are_scaled_by_the_labels_of_the_client():
     assert half_widths(judged([1.0] * 5, spread=(100.0,)), measured("range"), 0.9) == ("model", 200.0)
 
 
+def test_errors_in_deviations_are_left_in_them():
+    assert half_widths(judged([1.0] * 5, spread=(100.0,)), measured("deviation"), 0.9) == ("model", 2.0)
+
+
 def test_a_client_that_cannot_be_judged_takes_the_errors_of_the_card():
     assert half_widths(judged([], examples=300), measured(), 0.9) == ("model", 2.0)
 

@@ -1,11 +1,12 @@
 """Keys are made, rotated and revoked in one step each."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from service.errors import Conflict, UnknownKey, Unprocessable
-from service.use_cases.keys import Keys
+from service.use_cases.keys import KEPT, Keys
 from tests.service.redises import EITHER
 
 pytestmark = [pytest.mark.anyio, EITHER]
@@ -48,6 +49,22 @@ async def test_an_overlap_ends_the_old_key(store):
     await keys.rotate(first.key.id, overlap_s=3600)
     old, new = [listed.key for listed in await keys.list()]
     assert (old.expires_at is not None, new.expires_at) == (True, None)
+
+
+async def test_expired_keys_are_kept_for_a_week_and_then_removed(store):
+    keys = Keys(store)
+    old, recent, valid = [(await keys.create("acme", expires_s=60)).key for _ in range(3)]
+    newer = await keys.rotate(old.id)
+    long_ago = datetime.now(UTC) - KEPT
+    before = (await store.keys.find(old.id)).key
+    ended = (
+        before.model_copy(update={"expires_at": long_ago}),
+        recent.model_copy(update={"expires_at": long_ago + timedelta(minutes=1)}),
+    )
+    assert await store.keys.change([before, recent], ended)
+    await keys.prune()
+    assert await ids(keys) == [recent.id, valid.id, newer.key.id]
+    await keys.rotate(newer.key.id)
 
 
 async def test_after_the_new_key_was_revoked_the_old_one_can_be_rotated(store):

@@ -1,0 +1,1 @@
+"""The ways into Handful, walked as strangers walk them."""

@@ -1,0 +1,145 @@
+"""Classify nodes with few labels: the models of the zoo beside what is usual, on the same nodes.
+
+python -m benchmarks.nodes --data FOLDER        # with cora.npz and citeseer.npz; minutes
+"""
+
+import argparse
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+
+from benchmarks.methods import ROOT, filled, table
+from models import checkpoint
+from models.datasets.episode import Shape
+from models.datasets.graphs import Neighbourhoods, Network, read
+from models.datasets.pool import Pool
+from models.functional import encode_many
+from models.learner import Support
+from models.recipes.nodes import NODES, SIZE
+from service.settings import ZOO
+
+PAGE = ROOT / "docs/applications.md"
+Floats = NDArray[np.float64]
+SHOTS, QUERIES, DRAWS = (1, 5, 20), 15, 30
+STRENGTHS = (1.0, 10.0, 100.0)
+"""Inverse strengths of the penalty of logistic regression. The best on the test nodes counts."""
+SPREAD, ROUNDS = 0.9, 50
+"""Of label propagation (Zhou et al. 2004): what a node takes from its neighbours, and how often."""
+
+Answer = Callable[[Support, NDArray[np.intp]], NDArray[np.intp]]
+"""The classes of nodes, from the numbers of labelled nodes in place of inputs."""
+
+
+def items_of(graph: Network) -> Floats:
+    """Whether a node has an item, (n, items)."""
+    items = np.zeros((len(graph.labels), 1 + max(max(own, default=0) for own in graph.items)))
+    for node, own in enumerate(graph.items):
+        items[node, own] = 1
+    return items
+
+
+def smoothed(graph: Network, values: Floats) -> Floats:
+    """Values (n, d) times the normalised adjacency with loops (Kipf, Welling 2017, arXiv:1609.02907)."""
+    roots = np.array([1 / math.sqrt(1 + len(around)) for around in graph.neighbours])
+    near = ([node, *around] for node, around in enumerate(graph.neighbours))
+    return np.stack([roots[own[0]] * roots[own] @ values[own] for own in near])
+
+
+def nearest_mean(features: Floats, support: Support, query: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The class with the nearest mean by cosine."""
+    known, targets = features[support.inputs.numpy()], support.targets.numpy()
+    means = np.stack([known[targets == each].mean(0) for each in range(support.ways)])
+    scores = features[query] @ (means / np.linalg.norm(means, axis=1, keepdims=True)).T
+    return scores.argmax(1)
+
+
+def logistic(features: Floats, strength: float, support: Support, query: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Logistic regression on features."""
+    model = LogisticRegression(C=strength, max_iter=500).fit(features[support.inputs.numpy()], support.targets.numpy())
+    found: NDArray[np.intp] = model.predict(features[query])
+    return found
+
+
+def propagated(graph: Network, support: Support, query: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Label propagation over the whole graph. It reads no items."""
+    given = np.zeros((len(graph.labels), support.ways))
+    given[support.inputs.numpy(), support.targets.numpy()] = 1
+    scores = given
+    for _ in range(ROUNDS):
+        scores = SPREAD * smoothed(graph, scores) + (1 - SPREAD) * given
+    return scores[query].argmax(1)
+
+
+def of_model(name: str, graph: Network) -> Answer:
+    """A model of the zoo. Each node is encoded once, from its own neighbourhood."""
+    learner = checkpoint.load(ZOO / f"{name}.safetensors")
+    inputs = Neighbourhoods(graph, SIZE)(np.arange(len(graph.labels)))
+    features = encode_many(learner, inputs)
+
+    def answer(support: Support, query: NDArray[np.intp]) -> NDArray[np.intp]:
+        state = learner.adapt(support._replace(inputs=features[support.inputs]))
+        return learner.predict(state, features[torch.from_numpy(query)]).argmax(-1).numpy()
+
+    return answer
+
+
+def methods(graph: Network) -> dict[str, Sequence[Answer]]:
+    """All methods by name. Of several variants, the best counts."""
+    items = items_of(graph)
+    both = items, smoothed(graph, smoothed(graph, items))
+    own, smooth = (each / np.linalg.norm(each, axis=1, keepdims=True).clip(1e-9) for each in both)
+    return {
+        "nearest mean of the items": [partial(nearest_mean, own)],
+        "label propagation, whole graph": [partial(propagated, graph)],
+        "SGC and nearest mean": [partial(nearest_mean, smooth)],
+        "SGC and logistic regression": [partial(logistic, smooth, strength) for strength in STRENGTHS],
+        **{f"`{name}`": [of_model(name, graph)] for name in NODES},
+    }
+
+
+def episodes(graph: Network, shots: int) -> Iterator[Any]:
+    """The same nodes for all methods: their numbers in place of inputs."""
+    every = np.ones(len(graph.labels), bool)
+    pool = Pool(torch.from_numpy, graph.labels, every, every)
+    return pool.episodes(Shape(pool.max_ways, shots, QUERIES), DRAWS, seed=0)
+
+
+def accuracy(answers: Sequence[Answer], graph: Network, shots: int) -> str:
+    """The mean of the best variant over the draws, in %, and the 95 % interval."""
+    drawn = list(episodes(graph, shots))
+    shares = [
+        [100 * float((answer(support, query.numpy()) == targets.numpy()).mean()) for support, query, targets in drawn]
+        for answer in answers
+    ]
+    best = max(shares, key=fmean)
+    return f"{fmean(best):.1f} ± {1.96 * stdev(best) / math.sqrt(len(best)):.1f}"
+
+
+def main() -> None:
+    """Write the table of docs/applications.md."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    folder = parser.parse_args().data
+    torch.set_num_threads(1)
+    graphs = {name: read(folder / f"{name}.npz") for name in ("cora", "citeseer")}
+    ready = {name: methods(graph) for name, graph in graphs.items()}
+    columns = [(name, shots) for name in graphs for shots in SHOTS]
+    rows = [
+        [method, *(accuracy(ready[name][method], graphs[name], shots) for name, shots in columns)]
+        for method in ready["cora"]
+    ]
+    made = table(["method", *(f"{name}, {shots} a class" for name, shots in columns)], rows)
+    PAGE.write_text(filled(PAGE.read_text(), {"nodes": made}))
+
+
+if __name__ == "__main__":
+    with torch.no_grad():
+        main()

@@ -1,0 +1,38 @@
+"""What one request costs, as measured, and where the results are kept."""
+
+from collections.abc import Mapping
+from typing import NamedTuple, Self
+
+from benchmarks.results import read
+
+
+class Costs(NamedTuple):
+    """Seconds of processor time of one request, by process, and bytes.
+
+    `..._batch_s` is for each batch of the worker, however many jobs it has. `miss_...` are what a predict costs beyond
+    that if the worker does not have the client's state. `client_s` is that of the load generator, for the checks.
+    `state_bytes` and `client_bytes` are the memory of Redis for a state, and for the rest of a client.
+    """
+
+    predict_api_s: float
+    predict_redis_s: float
+    predict_worker_s: float
+    predict_batch_s: float
+    miss_api_s: float
+    miss_redis_s: float
+    miss_worker_s: float
+    adapt_api_s: float
+    adapt_redis_s: float
+    adapt_worker_s: float
+    adapt_batch_s: float
+    client_s: float
+    predict_bytes: float
+    adapt_bytes: float
+    state_bytes: float
+    client_bytes: float
+
+    @classmethod
+    def measured(cls) -> Self:
+        """The costs of the last measurement. Raises KeyError if there was none."""
+        found: Mapping[str, float] = read()["scale"]["costs"]
+        return cls(**found)
