@@ -60,17 +60,19 @@ def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--data", type=Path, required=True)
     options.add_argument("--draws", type=int, default=DRAWS)
+    options.add_argument("--hospitals", nargs="+", choices=HOSPITALS, default=HOSPITALS)
     given = options.parse_args()
     torch.set_num_threads(1)
     card, lines, figures = Card.read(CARD), [], []
     own = RECIPES["patients"].training_split.removeprefix("without-")
-    for hospital in HOSPITALS:
+    for hospital in given.hospitals:
         methods = answers_of(given.data, hospital, card)
         for count in COUNTS:
             found = {name: measured(rows_of(given.data, hospital), count, each, given.draws)
                      for name, each in methods.items()}  # fmt: skip
             lines.append([hospital, str(count), *(cell(found, metric) for metric in METRICS)])
-            figures += figures_of(f"{hospital}, {count} patients", found["patients"]) * (hospital == own)
+            if hospital == own:
+                figures += figures_of(f"{hospital}, {count} patients", found["patients"])
     card.with_figures(figures).write(CARD)
     names = " / ".join(found)
     text = table(["hospital", "patients", *(f"{each}: {names}" for each in METRICS.values())], lines)
