@@ -6,7 +6,9 @@ from models.recipes.curves import CURVES
 from models.recipes.drawings import ENCODERS
 from models.recipes.gradient import GRADIENT
 from models.recipes.metric import METRIC, TRANSFER
+from models.recipes.molecules import MOLECULES
 from models.recipes.nodes import NODES
+from models.recipes.patients import PATIENTS
 from models.recipes.photos import PHOTOS
 from models.recipes.recipe import Recipe
 from models.recipes.tables import TABLES
@@ -17,7 +19,8 @@ from models.registry import Registry
 __all__ = ["RECIPES", "Recipe", "recipe_of"]
 
 RECIPES: Registry[Recipe] = Registry(
-    "handful.recipes", ENCODERS | METRIC | GRADIENT | TRANSFER | WAVES | CURVES | NODES | TEXTS | PHOTOS | TABLES
+    "handful.recipes",
+    ENCODERS | METRIC | GRADIENT | TRANSFER | WAVES | CURVES | NODES | TEXTS | PHOTOS | TABLES | MOLECULES | PATIENTS,
 )
 
 
