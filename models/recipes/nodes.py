@@ -35,4 +35,5 @@ def _nodes(learner: str, title: str, options: dict[str, Any], lr: float) -> Reci
 
 NODES: dict[str, Recipe] = {
     "nodes": _nodes("ridge", "Nodes of a graph from a few labelled ones", {"scale": 10.0, "normalised": True}, 0.03),
+    "nodes-protonet": _nodes("cosine", "Nodes of a graph, prototypes", {}, 0.03),
 }

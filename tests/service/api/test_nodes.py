@@ -37,8 +37,9 @@ def predict(api, **fields):
     return api.post("/predict", json=ASKED | fields)
 
 
-def test_five_papers_of_each_field_tell_most_others(api):
-    adapted = api.post("/adapt", json=TAUGHT).raise_for_status().json()
+@pytest.mark.parametrize("model", ["nodes", "nodes-protonet"])
+def test_five_papers_of_each_field_tell_most_others(api, model):
+    adapted = api.post("/adapt", json=TAUGHT | {"model": model}).raise_for_status().json()
     assert len(adapted["classes"]) == 7
     answers = [one["label"] for one in predict(api).raise_for_status().json()["predictions"]]
     right = sum(answer == label for answer, label in zip(answers, LABELS, strict=True))
