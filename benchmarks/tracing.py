@@ -94,10 +94,12 @@ def variants(given: Stage, folder: Path) -> Iterator[dict[str, Running]]:
 def ratios(services: dict[str, Running], seconds: float, rounds: int) -> dict[str, list[float]]:
     """The processor time of a request to each service, in times of that to the first, for each round."""
     found: dict[str, list[float]] = {name: [] for name in services}
-    for _ in range(rounds):
-        costs = {name: _cost(one, seconds) for name, one in services.items()}
-        for name, cost in costs.items():
-            found[name].append(cost / costs[NOT_INSTALLED])
+    for number in range(rounds + 1):
+        order = list(services) if number % 2 else list(reversed(services))
+        costs = {name: _cost(services[name], seconds) for name in order}
+        if number:  # the first round warms up
+            for name, cost in costs.items():
+                found[name].append(cost / costs[NOT_INSTALLED])
     return found
 
 
