@@ -88,7 +88,8 @@ def test_the_readme_is_a_landing_page():
 
 
 def test_the_readme_counts_the_models_right():
-    kinds = Counter(card.input.type for card in Catalogue(ZOO).values())
+    waves = [card for card in Catalogue(ZOO).values() if getattr(card.input, "length", 1) == 1]
+    kinds = Counter(card.input.type for card in waves)
     rows = re.findall(r"^\| .*`(?:\w|-)+`.* and (\d+) more methods", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert rows == [str(kinds["drawing"] - 2), str(kinds["vector"] - 1)]
 

@@ -12,6 +12,7 @@ from models.recipes.patients import PATIENTS
 from models.recipes.photos import PHOTOS
 from models.recipes.recipe import Recipe
 from models.recipes.tables import TABLES
+from models.recipes.tastes import TASTES
 from models.recipes.texts import TEXTS
 from models.recipes.waves import WAVES
 from models.registry import Registry
@@ -20,7 +21,19 @@ __all__ = ["RECIPES", "Recipe", "recipe_of"]
 
 RECIPES: Registry[Recipe] = Registry(
     "handful.recipes",
-    ENCODERS | METRIC | GRADIENT | TRANSFER | WAVES | CURVES | NODES | TEXTS | PHOTOS | TABLES | MOLECULES | PATIENTS,
+    ENCODERS
+    | METRIC
+    | GRADIENT
+    | TRANSFER
+    | WAVES
+    | CURVES
+    | NODES
+    | TEXTS
+    | PHOTOS
+    | TABLES
+    | MOLECULES
+    | PATIENTS
+    | TASTES,
 )
 
 
