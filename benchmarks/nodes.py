@@ -62,9 +62,11 @@ def nearest_mean(features: Floats, support: Support, query: NDArray[np.intp]) ->
 
 
 def logistic(features: Floats, strength: float, support: Support, query: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Logistic regression on features."""
-    model = LogisticRegression(C=strength, max_iter=500).fit(features[support.inputs.numpy()], support.targets.numpy())
-    found: NDArray[np.intp] = model.predict(features[query])
+    """Logistic regression on features. The solution lies in the span of the examples, so it is searched there."""
+    known = features[support.inputs.numpy()]
+    basis = np.linalg.qr(known.T).Q
+    model = LogisticRegression(C=strength, max_iter=300).fit(known @ basis, support.targets.numpy())
+    found: NDArray[np.intp] = model.predict(features[query] @ basis)
     return found
 
 

@@ -3,6 +3,7 @@
 from models.datasets.curves import CURVES
 from models.datasets.dataset import Dataset
 from models.datasets.graphs import GRAPHS
+from models.datasets.navigation import NAVIGATION
 from models.datasets.omniglot import OMNIGLOT
 from models.datasets.own.dataset import OWN
 from models.datasets.photos import PHOTOS
@@ -15,7 +16,10 @@ __all__ = ["DATASETS", "Dataset", "dataset_of"]
 
 DATASETS: Registry[Dataset] = Registry(
     "handful.datasets",
-    {each.name: each for each in (CURVES, GRAPHS, OMNIGLOT, *OWN, PHOTOS, SINUSOID, TABLES, TABLES_REGRESSION, TEXTS)},
+    {
+        each.name: each
+        for each in (CURVES, GRAPHS, NAVIGATION, OMNIGLOT, *OWN, PHOTOS, SINUSOID, TABLES, TABLES_REGRESSION, TEXTS)
+    },
 )
 
 

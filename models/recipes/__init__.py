@@ -17,7 +17,8 @@ from models.registry import Registry
 __all__ = ["RECIPES", "Recipe", "recipe_of"]
 
 RECIPES: Registry[Recipe] = Registry(
-    "handful.recipes", ENCODERS | METRIC | GRADIENT | TRANSFER | WAVES | CURVES | NODES | TEXTS | PHOTOS | TABLES
+    "handful.recipes",
+    ENCODERS | METRIC | GRADIENT | TRANSFER | WAVES | CURVES | NODES | TEXTS | PHOTOS | TABLES,
 )
 
 
