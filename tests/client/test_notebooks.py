@@ -18,7 +18,9 @@ NOTEBOOKS = sorted((Path(__file__).parents[2] / "docs/notebooks").glob("*.ipynb"
 def service(redis_url, tmp_path_factory):
     """A service with the models that the notebooks name."""
     folder = tmp_path_factory.mktemp("notebooks")
-    for path in (path for name in ("curves", "nodes", "texts", "tables") for path in ZOO.glob(f"{name}.*")):
+    for path in (
+        path for name in ("curves", "navigate-maml", "nodes", "texts", "tables") for path in ZOO.glob(f"{name}.*")
+    ):
         shutil.copy(path, folder)
     settings = Settings(models=Path(folder), redis_url=redis_url, default_model="texts")
     with working(settings) as worker, serving(settings, worker) as client:
