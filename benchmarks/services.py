@@ -21,7 +21,7 @@ from benchmarks.peers.network import SPECS, save_weights
 from models import checkpoint
 from service.cards import Card
 
-START_S = 120
+START_S = 600
 SETTLE_S = 0.2
 WAYS = 5
 JSON, SAFETENSORS = "application/json", "application/safetensors"

@@ -46,7 +46,7 @@ def of_affine(query: Tensor, points: Tensor, duals: Tensor, contrast: Tensor) ->
 
 def shares(support: Support, like: Tensor) -> Tensor:
     """The share of each example in the mean of its class, (n, ways)."""
-    member = F.one_hot(support.targets, support.ways).to(like) * support.mask.unsqueeze(-1)
+    member = F.one_hot(support.targets, support.ways) * support.counts(like).unsqueeze(-1)
     return member / member.sum(0)
 
 
@@ -91,7 +91,8 @@ def _margins_without_class(learner: Learner, support: Support, query: Tensor, co
     others = torch.arange(support.ways, device=kept.device) != gone
     targets = support.targets[kept] - (support.targets[kept] > gone).long()
     names = None if support.names is None else support.names[others]
-    part = Support(support.inputs[kept], targets, support.mask[kept], support.ways - 1, names)
+    weights = None if support.weights is None else support.weights[kept]
+    part = Support(support.inputs[kept], targets, support.mask[kept], support.ways - 1, names, weights)
     answers = at_least_float32(learner.predict(learner.adapt(part), query))
     return torch.where(defined, contrasted(answers, contrast[:, others]), missing)
 
@@ -99,9 +100,13 @@ def _margins_without_class(learner: Learner, support: Support, query: Tensor, co
 def _masked_margins(learner: Learner, support: Support, query: Tensor, contrast: Tensor, places: Tensor) -> Tensor:
     """The differences (k, q) after adapting without one example, of which others of its class remain."""
     masks = support.mask & (torch.arange(len(support.mask), device=places.device) != places.unsqueeze(1))
-    inputs = support.inputs.expand(len(places), *support.inputs.shape)
-    targets = support.targets.expand(len(places), *support.targets.shape)
-    names = None if support.names is None else support.names.expand(len(places), *support.names.shape)
-    states = adapt_many(learner, Support(inputs, targets, masks, support.ways, names))
+    alike = [
+        None if each is None else each.expand(len(places), *each.shape)
+        for each in (support.inputs, support.targets, support.names, support.weights)
+    ]
+    inputs, targets, names, weights = alike
+    assert inputs is not None
+    assert targets is not None
+    states = adapt_many(learner, Support(inputs, targets, masks, support.ways, names, weights))
     answers = predict_many(learner, states, query.expand(len(places), *query.shape))
     return contrasted(at_least_float32(answers), contrast)

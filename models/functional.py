@@ -11,10 +11,10 @@ from models.losses import at_least_float32, cross_entropy
 
 
 def class_means(features: Tensor, support: Support) -> Tensor:
-    """The mean of each class, (ways, d), of support features (n, d). Padding has no weight."""
+    """The weighted mean of each class, (ways, d), of support features (n, d). Padding has no weight."""
     with _exactly(features):
         features = at_least_float32(features)
-        member = F.one_hot(support.targets, support.ways).to(features.dtype) * support.mask.unsqueeze(-1)
+        member = F.one_hot(support.targets, support.ways) * support.counts(features).unsqueeze(-1)
         return member.T @ features / member.sum(0).unsqueeze(-1)
 
 
@@ -81,14 +81,13 @@ def adapt_many(learner: Learner, supports: Support) -> State:
         Their states, stacked in the same way.
     """
 
-    def adapt(inputs: Tensor, targets: Tensor, mask: Tensor, names: Tensor | None = None) -> State:
-        return learner.adapt(Support(inputs, targets, mask, supports.ways, names))
+    def adapt(given: dict[str, Tensor]) -> State:
+        return learner.adapt(Support(ways=supports.ways, **given))
 
-    named = () if supports.names is None else (supports.names,)
-    batch = (supports.inputs, supports.targets, supports.mask, *named)
+    batch = {name: each for name, each in supports._asdict().items() if isinstance(each, Tensor)}
     if len(supports.inputs) == 1:  # vmap over one client takes up to twice the time
-        return {name: value.unsqueeze(0) for name, value in adapt(*(each[0] for each in batch)).items()}
-    return torch.vmap(adapt)(*batch)
+        return {name: value.unsqueeze(0) for name, value in adapt({k: each[0] for k, each in batch.items()}).items()}
+    return torch.vmap(adapt)(batch)
 
 
 def predict_many(learner: Learner, states: State, queries: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ learner. Learners are written for one client; `functional.py` batches over clien
 
 from abc import ABC, abstractmethod
 from enum import StrEnum
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -40,6 +40,7 @@ class Support(NamedTuple):
     mask     (n,) bool: False marks padding, which must change nothing
     ways     number of classes; 0 for regression
     names    (ways, *features) after `encode`: the names of the classes, encoded like inputs; None: not known
+    weights  (n,) what each example counts for, 0 to 1, for learners with `weighted_examples`; None: 1
     """
 
     inputs: Tensor
@@ -47,6 +48,15 @@ class Support(NamedTuple):
     mask: Tensor
     ways: int
     names: Tensor | None = None
+    weights: Tensor | None = None
+
+    def counts(self, like: Tensor) -> Tensor:
+        """What each example counts for, (n,), in the dtype of `like`. Padding counts nothing."""
+        return self.mask.to(like.dtype) if self.weights is None else self.weights.to(like.dtype) * self.mask
+
+    def counted(self) -> Self:
+        """The same, with examples of weight 0 as padding."""
+        return self if self.weights is None else self._replace(mask=self.mask & (self.weights > 0))
 
 
 class Contributions(NamedTuple):
@@ -98,6 +108,8 @@ class Learner(nn.Module, ABC):
     several_labels: bool = False
     """Whether clients may give several labels to an example. Then `one_vs_rest.py` answers from the features, which are
     vectors (n, d) of a length that all clients share."""
+    weighted_examples: ClassVar[bool] = False
+    """Whether `adapt` takes `weights`. An example of weight 0 then counts as one that is not there."""
     max_examples: ClassVar[int | None] = None
     """Largest support set, for learners whose time or memory grows faster than its size. None: no limit."""
 

@@ -42,16 +42,22 @@ class ClientNetwork(nn.Module):
         for number, value in enumerate(state.values()):
             self.register_buffer(f"state_{number}", value)
 
-    def forward(self, *inputs: Tensor) -> Tensor:
-        """The answers (n, ways or outputs).
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """The answers (n, ways or outputs); of a regression with `deviations`, and the standard deviation of each.
 
         Args:
             *inputs: Pixels of 0 to 255 or numbers (n, *input); or the token ids and the mask (n, tokens) of texts.
         """
         answers = self._answers(self.learner.encode(_taken(inputs)))
         if self.output == "values":
-            return answers
-        return answers.sigmoid() if self.output == "independent" else F.softmax(answers / self.temperature, -1)
+            return answers.chunk(len(self.outputs()), -1)
+        return (answers.sigmoid() if self.output == "independent" else F.softmax(answers / self.temperature, -1),)
+
+    def outputs(self) -> list[str]:
+        """The names of the answers."""
+        if self.output != "values":
+            return ["probabilities"]
+        return ["values", "deviations"] if self.learner.deviations else ["values"]
 
     def _answers(self, features: Tensor) -> Tensor:
         state = {name: self.get_buffer(f"state_{number}") for number, name in enumerate(self.names)}
@@ -109,7 +115,7 @@ def to_onnx(network: ClientNetwork, example: Mapping[str, Tensor], metadata: Map
                 network.eval(),
                 tuple(example.values()),
                 input_names=list(example),
-                output_names=["values" if network.output == "values" else "probabilities"],
+                output_names=network.outputs(),
                 dynamic_shapes={"inputs": (dynamic,) * len(example)},
                 dynamo=True,
                 verbose=False,

@@ -21,12 +21,14 @@ class SupportSet(NamedTuple):
              or (n, outputs) float32 for regression
     ways     number of classes; 0 for regression
     names    the names of the classes (ways,), for learners that use them; None: they must not be used
+    weights  (n,) float32, what each example counts for, 0 to 1; None: 1
     """
 
     inputs: Array
     targets: Array
     ways: int
     names: Array | None = None
+    weights: Array | None = None
 
     @property
     def several(self) -> bool:

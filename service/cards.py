@@ -108,6 +108,9 @@ class Card(BaseModel):
     max_ways: int | None = Field(None, description="Maximum classes; null: any number.")
     max_examples: int | None = Field(None, description="Maximum examples; null: any number.")
     several_labels: bool = Field(False, description="Whether an example may have several labels, or none.")
+    weighted_examples: bool = Field(
+        False, description="Whether examples may count for less than others, as with `half_life_s` of /adapt."
+    )
     transductive: bool = Field(
         False,
         description="Whether the answers to a request with at least as many queries as classes depend on each other.",

@@ -24,7 +24,7 @@ def test_a_wrong_answer_is_a_failure(tmp_path):
 def test_a_right_answer_comes_with_what_there_is_to_type(tmp_path):
     program = Program("^ki.i", "tail -n 1 a.txt", {"a.txt": "x\nkiwi 0.9\n"})
     walked = walk("right", program, "", tmp_path)
-    assert (walked.found, walked.effort, walked.problem) == ("kiwi", "1 commands, 2 lines of code", "")
+    assert (walked.found, walked.effort, walked.problem) == ("kiwi", "1 command, 2 lines of code", "")
 
 
 @pytest.mark.parametrize(("text", "count"), [("\na \\\n  b\nc\n\n", 2), ("", 0)])

@@ -38,7 +38,8 @@ def test_a_model_has_the_architecture_of_its_recipe(name):
 @over_models
 def test_a_card_agrees_with_its_learner(name):
     card, learner = CATALOGUE[name], checkpoint.load(ZOO / f"{name}.safetensors")
-    limits = ("deviations", "max_ways", "max_examples", "several_labels", "transductive", "order_sensitive")
+    sizes = ("deviations", "max_ways", "max_examples")
+    limits = (*sizes, "several_labels", "weighted_examples", "transductive", "order_sensitive")
     for said in ("algorithm", "paper", "kind", *limits):
         assert getattr(card, said) == getattr(learner, said)
 

@@ -17,6 +17,10 @@ SIGNS: dict[str, list[Stroke]] = {
 ASKED, SHIFT = "arrow", 0.04
 """The sign that is asked, and how far it lies from where it was taught."""
 PAINT = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
+WEIGHT = """() => [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
+    .filter((each) => /\\/$|\\/playground\\//.test(new URL(each.name).pathname))
+    .reduce((sum, each) => sum + each.transferSize, 0)"""
+"""Bytes of the page over the network, with headers."""
 
 
 class Browser:
@@ -41,9 +45,9 @@ class Browser:
             self._draw(page, "Draw a question", SIGNS[ASKED], SHIFT)
             page.locator(".verdict b", has_text=ASKED).wait_for()
             page.wait_for_function(PAINT)
-            paint = page.evaluate(PAINT)
+            page_cost = f"{page.evaluate(WEIGHT) / 1000:.0f} kB, first paint after {page.evaluate(PAINT):.0f} ms"
             browser.close()
-        return Found(ASKED, f"{self._strokes} strokes, {self._names} names; first paint after {paint:.0f} ms")
+        return Found(ASKED, f"{self._strokes} strokes, {self._names} names ({page_cost})")
 
     def _teach(self, page: Any, name: str, strokes: Sequence[Stroke]) -> None:
         self._draw(page, "Draw an example", strokes)

@@ -48,7 +48,8 @@ class Program(NamedTuple):
     def effort(self) -> str:
         """The lines to type."""
         commands, lines = lines_of(self.commands), sum(lines_of(text) for text in self.files.values())
-        return f"{commands} commands" + (f", {lines} lines of code" if lines else "")
+        typed = f"{commands} command{'' if commands == 1 else 's'}"
+        return typed + (f", {lines} lines of code" if lines else "")
 
 
 def lines_of(text: str) -> int:
@@ -132,9 +133,9 @@ console.log(answer.label);
 """
 
 PROGRAMS = {
-    "curl with files": Program('"label":"kiwi"', CURL, needs=("curl",)),
+    "curl with files": Program('kiwi(?=",)', CURL, needs=("curl",)),
     "pip and Python": Program("^delivery$", PIP, {"teach.py": TEACH}),
     "scikit-learn pipeline": Program(r"^0\.9\d", '"$PYTHON" pipeline.py', {"pipeline.py": PIPELINE}),
-    "tritonclient": Program("^kiwi$", TRITON_TEACH, {"infer.py": INFER}, needs=("curl",)),
+    "tritonclient": Program("kiwi$", TRITON_TEACH, {"infer.py": INFER}, needs=("curl",)),
     "Node": Program("^delivery$", NODE, {"teach.mjs": TEACH_JS}, needs=("curl", "node")),
 }

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -68,6 +69,7 @@ class Handful(Calls[Answer]):
         url, api_key = address(url, api_key)
         self._http = httpx.Client(base_url=url, headers=headers(api_key), timeout=timeout_s)
         self._retries, self._parallel = retries, parallel
+        weakref.finalize(self, self._http.close)  # a notebook seldom closes its client
 
     def __enter__(self) -> Self:
         return self

@@ -11,6 +11,7 @@ class AdaptOptions(TypedDict, total=False):
         mode: "replace" (the default) or "append".
         ttl_s: Seconds after which the client is forgotten.
         keep: The most examples of each class that stay when the client learns more.
+        half_life_s: Seconds in which an example loses half of its weight.
         keep_duplicates: Whether to store an example again that the client has.
         use_label_names: Whether labels that are words may be learned from.
         keep_queries_s: Seconds to keep each query, so that predictions have an `id` for `feedback`.
@@ -22,6 +23,7 @@ class AdaptOptions(TypedDict, total=False):
     mode: Literal["replace", "append"]
     ttl_s: int | None
     keep: int | None
+    half_life_s: float | None
     keep_duplicates: bool
     use_label_names: bool | None
     keep_queries_s: int | None

@@ -90,7 +90,7 @@ def stack(episodes: list[Episode]) -> Episode:
 
 def to_device(episode: Episode, device: torch.device) -> Episode:
     """The episode on another device."""
-    inputs, targets, mask, ways, names = episode.support
+    inputs, targets, mask, ways, names, _ = episode.support
     support = Support(on_device(inputs, device), targets.to(device), mask.to(device), ways, on_device(names, device))
     return Episode(support, on_device(episode.query, device), episode.targets.to(device))
 

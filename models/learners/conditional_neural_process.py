@@ -58,7 +58,7 @@ class ConditionalNeuralProcess(Learner):
 
     def context(self, state: State, query: Tensor) -> Tensor:
         """What the decoder gets of the examples for each query, (q, width)."""
-        return state["mean"].expand(len(query), -1)
+        return state["mean"].expand(query.shape[0], -1)
 
 
 def layers(*widths: int) -> nn.Sequential:

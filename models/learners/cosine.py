@@ -33,6 +33,7 @@ class CosineProtoNet(Learner):
     algorithm = "Cosine prototypes"
     paper = "Snell et al. 2017, arXiv:1703.05175; Laenen, Bertinetto 2021, arXiv:2012.09831"
     several_labels = True
+    weighted_examples = True
     explains = "logits"
 
     def __init__(self, encoder: Encoder, scale: float = 10.0, test_time_augmentation: int = 1) -> None:

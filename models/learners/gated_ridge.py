@@ -49,6 +49,7 @@ class GatedRidge(Learner):
     algorithm = "Gated ridge regression"
     paper = "Bertinetto, Henriques, Torr, Vedaldi 2019, arXiv:1805.08136 (the head)"
     several_labels = True
+    weighted_examples = True
     explains = "logits"
 
     def __init__(
@@ -104,10 +105,11 @@ class GatedRidge(Learner):
         return of_affine(query * scale, system[0], duals, contrast)
 
     def _system(self, support: Support, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The scaled points (n, 2 * feature_dim + 1), their labels (n, ways), and the ridge."""
-        mask = support.mask.unsqueeze(-1)
-        labels = F.one_hot(support.targets, support.ways).to(scale.dtype) * mask
-        return with_constant(support.inputs * scale) * mask, labels, self.ridge
+        """The scaled points (n, 2 * feature_dim + 1) and their labels (n, ways), each times the root of its weight; the
+        ridge."""
+        roots = support.counts(scale).sqrt().unsqueeze(-1)
+        labels = F.one_hot(support.targets, support.ways) * roots
+        return with_constant(support.inputs * scale) * roots, labels, self.ridge
 
     def gate(self, support: Support) -> Tensor:
         """How much the learned views count, 0 to 1: by the mean over the support set of the largest cosine to the mean
@@ -115,7 +117,8 @@ class GatedRidge(Learner):
         if self.training:
             return torch.ones_like(self.ridge)
         cosines = (support.inputs[:, : self.centres.shape[1]] @ self.centres.T).amax(-1)
-        similarity = (cosines * support.mask).sum() / support.mask.sum()
+        counts = support.counts(cosines)
+        similarity = (cosines * counts).sum() / counts.sum()
         return torch.sigmoid((similarity - self.threshold) / self.width)
 
     def _scale(self, gate: Tensor) -> Tensor:

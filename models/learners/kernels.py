@@ -40,6 +40,7 @@ class KernelHead(Learner):
     paper = "Kanagawa, Hennig, Sejdinovic, Sriperumbudur 2018, arXiv:1807.02582, section 3"
     explains = "logits"
     exact_states = True
+    weighted_examples = True
     max_examples = 512
 
     def __init__(
@@ -63,19 +64,19 @@ class KernelHead(Learner):
     def adapt(self, support: Support) -> State:
         """The scaled support rows, and the weights of each row in each kernel, (kernels, n, ways or outputs)."""
         with torch.autocast(support.inputs.device.type, enabled=False):
-            rows, mask = support.inputs.flatten(1).double(), support.mask
+            rows, mask = support.inputs.flatten(1).double(), support.counted().mask
             values = F.one_hot(support.targets, support.ways) if support.ways else support.targets
             values = torch.where(mask.unsqueeze(-1), values.double(), 0.0)
-            known, count = scaling(rows, mask), mask.sum()
-            base = values.sum(0) / count
+            known, counts = scaling(rows, mask), support.counts(rows)
+            base = counts @ values / counts.sum()
             residuals = (values - base) * mask.unsqueeze(-1)
             known |= relevance(known, residuals, mask)
             known = {name: value.to(support.inputs.dtype) for name, value in known.items()}
             gram = _masked(kernels(support.inputs.flatten(1), known).double(), mask)
-            unit = (residuals.square().sum() / (count * values.shape[1])).sqrt() + TINY
-            duals, left_out = self._average(gram, residuals / unit, count)
+            unit = (counts @ residuals.square().mean(-1) / counts.sum()).sqrt() + TINY
+            duals, left_out = self._average(gram, residuals / unit, counts)
             head = self._classify if support.ways else self._regress
-            state = known | {"duals": duals * unit} | head(left_out * unit, values, base, mask)
+            state = known | {"duals": duals * unit} | head(left_out * unit, values, base, counts)
             return {name: value.to(support.inputs.dtype).contiguous() for name, value in state.items()}
 
     def predict(self, state: State, query: Tensor) -> Tensor:
@@ -97,8 +98,14 @@ class KernelHead(Learner):
         weights = parts * state["slope"] if self.kind is Kind.CLASSIFICATION else parts
         return Contributions(weights, contrasted(self.predict(state, query), contrast) - weights.sum(-1))
 
-    def _average(self, gram: Tensor, values: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
-        """The weights of the rows (kernels, n, outputs), and the leave-one-out answers (n, outputs)."""
+    def _average(self, gram: Tensor, values: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        """The weights of the rows (kernels, n, outputs), and the leave-one-out answers (n, outputs).
+
+        A row that counts c times has the error of its answer c times: the ridge of rows that are multiplied by the
+        root of c.
+        """
+        roots, count = counts.sqrt().unsqueeze(-1), counts.sum()
+        gram, values = gram * roots * roots.T, values * roots
         steps = torch.arange(STRENGTHS, dtype=gram.dtype, device=gram.device) - STRENGTHS // 2
         offsets = steps * math.log(10) / 2
         strengths = (self.log_strength.double() + offsets).exp()
@@ -108,21 +115,24 @@ class KernelHead(Learner):
         duals = vectors.unsqueeze(1) @ (projected.unsqueeze(1) / spectrum.unsqueeze(-1))
         inverse = (vectors.square().unsqueeze(1) @ (1 / spectrum).unsqueeze(-1)).clamp(min=TINY)
         errors = duals / inverse  # padding has none
-        evidence = self._evidence(duals, values, spectrum, strengths, count)
+        evidence = self._evidence(duals, values, spectrum, strengths, counts)
         likelihood = -0.5 * count * (errors.square().mean(-1).sum(-1) / count + 1e-6).log()
         prior = -0.5 * (offsets / self.spread).square()
         score = self.trust * likelihood + (1 - self.trust) * evidence + prior
         weight = score.flatten().softmax(0).view(KERNELS, STRENGTHS, 1, 1)
-        return (weight * duals).sum(1), values - (weight * errors).sum((0, 1))
+        left_out = values - (weight * errors).sum((0, 1))
+        return (weight * duals).sum(1) * roots, left_out / roots.clamp(min=TINY)
 
-    def _evidence(self, duals: Tensor, values: Tensor, spectrum: Tensor, strengths: Tensor, count: Tensor) -> Tensor:
+    def _evidence(self, duals: Tensor, values: Tensor, spectrum: Tensor, strengths: Tensor, counts: Tensor) -> Tensor:
         """The log-evidence (kernels, strengths) of one output, its scale maximised."""
+        count = counts.sum()
         fit = (duals * values).sum(-2).mean(-1) / count
-        padding = (values.shape[0] - count) * strengths.log()
+        padding = (counts == 0).sum() * strengths.log()
         return -0.5 * (count * (fit + TINY).log() + spectrum.log().sum(-1) - padding)
 
-    def _classify(self, left_out: Tensor, values: Tensor, base: Tensor, mask: Tensor) -> State:
+    def _classify(self, left_out: Tensor, values: Tensor, base: Tensor, counts: Tensor) -> State:
         """The slope of the logits."""
+        values = values * counts.unsqueeze(-1)
         logits = ((values.sum(0) + 0.5) / (values.sum() + 0.5 * len(base))).log()
         slopes = torch.logspace(-1, 1.6, SLOPES, dtype=values.dtype, device=values.device)
         losses = -(values * (logits + slopes[:, None, None] * left_out).log_softmax(-1)).sum((-1, -2))
@@ -130,9 +140,9 @@ class KernelHead(Learner):
         weights = (-losses - prior).softmax(0)
         return {"base": logits, "slope": (weights * slopes.log()).sum().exp()}
 
-    def _regress(self, left_out: Tensor, values: Tensor, base: Tensor, mask: Tensor) -> State:
+    def _regress(self, left_out: Tensor, values: Tensor, base: Tensor, counts: Tensor) -> State:
         """The range of the answers."""
-        seen = mask.unsqueeze(-1)
+        seen = counts.unsqueeze(-1) > 0
         low = torch.where(seen, values, torch.inf).amin(0)
         high = torch.where(seen, values, -torch.inf).amax(0)
         return {"base": base, "low": low - (high - low) / 2, "high": high + (high - low) / 2}

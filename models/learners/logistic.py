@@ -36,6 +36,7 @@ class Logistic(Learner):
     algorithm = "Logistic regression on frozen features"
     paper = "Tian, Wang, Krishnan, Tenenbaum, Isola 2020, arXiv:2003.11539"
     several_labels = True
+    weighted_examples = True
     explains = "logits"
 
     def __init__(self, encoder: Encoder, penalty: float = 1.0, iterations: int = 100) -> None:
@@ -67,8 +68,8 @@ class Logistic(Learner):
 
 
 def _labelled(support: Support) -> tuple[Tensor, Tensor]:
-    """Points (n, d + 1) with a constant, and one-hot labels (n, ways). Padding is zeros."""
-    labels = F.one_hot(support.targets, support.ways) * support.mask.unsqueeze(-1)
+    """Points (n, d + 1) with a constant, and one-hot labels (n, ways) times the weights. Padding is zeros."""
+    labels = F.one_hot(support.targets, support.ways) * support.counts(support.inputs).unsqueeze(-1)
     points = with_constant(support.inputs) * support.mask.unsqueeze(-1)
     return points, labels.to(points.dtype)
 

@@ -73,6 +73,7 @@ class NamedLogistic(Logistic):
     def adapt(self, support: Support) -> State:
         """Weights (d + 1, ways), the `scale` of the logits, and the weight of each name, `names` (ways,)."""
         with torch.autocast(support.inputs.device.type, enabled=False):
+            support = support.counted()
             names, (folds, counts) = self._name_weights(support), _folds(support)
             others = [folds != fold for fold in range(FOLDS)]
             heads = self._fit(support, support.mask & torch.stack([torch.ones_like(support.mask), *others]), names)
@@ -117,7 +118,7 @@ class NamedLogistic(Logistic):
 
     def _points(self, support: Support, masks: Tensor, names: Tensor) -> tuple[Tensor, Tensor]:
         """The points (fits, n, d + 1) and weighted labels (fits, n, ways) of examples, then of names."""
-        labels = F.one_hot(support.targets, support.ways) * masks.unsqueeze(-1)
+        labels = F.one_hot(support.targets, support.ways) * (masks * support.counts(support.inputs)).unsqueeze(-1)
         points = with_constant(support.inputs) * masks.unsqueeze(-1)
         if support.names is not None:
             named = with_constant(support.names) * (names > 0).unsqueeze(-1)
@@ -140,7 +141,7 @@ class NamedLogistic(Logistic):
         scales = SCALES.to(held_out)
         likelihood = (held_out * scales[:, None, None]).log_softmax(-1)[:, torch.arange(len(judged)), support.targets]
         prior = self._usual_scale(support, counts)
-        score = (likelihood * judged).sum(-1) - self.confidence * (scales.log() - prior).square()
+        score = likelihood @ (judged * support.counts(likelihood)) - self.confidence * (scales.log() - prior).square()
         has_evidence = judged.any()
         return torch.where(has_evidence, scales.gather(0, score.argmax(keepdim=True)).squeeze(0), prior.exp())
 

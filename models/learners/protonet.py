@@ -23,6 +23,7 @@ class ProtoNet(Learner):
     algorithm = "Prototypical networks"
     paper = "Snell, Swersky, Zemel 2017, arXiv:1703.05175"
     several_labels = True
+    weighted_examples = True
     explains = "logits"
 
     def __init__(self, encoder: Encoder) -> None:

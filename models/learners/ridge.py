@@ -32,6 +32,7 @@ class Ridge(Learner):
 
     algorithm = "Ridge regression head (R2-D2)"
     paper = "Bertinetto, Henriques, Torr, Vedaldi 2019, arXiv:1805.08136"
+    weighted_examples = True
     explains = "logits"
 
     def __init__(
@@ -59,10 +60,11 @@ class Ridge(Learner):
         return {"weights": ridge_regression(*self._system(support))}
 
     def _system(self, support: Support) -> tuple[Tensor, Tensor, Tensor]:
-        """The points (n, d + 1), their values (n, ways or outputs), and the ridge."""
-        points, mask = with_constant(support.inputs), support.mask.unsqueeze(-1)
+        """The points (n, d + 1) and their values (n, ways or outputs), each times the root of its weight; the ridge."""
+        points = with_constant(support.inputs)
         values = F.one_hot(support.targets, support.ways) if support.ways else support.targets
-        return points * mask, values.to(points.dtype) * mask, self.log_ridge.exp()
+        roots = support.counts(points).sqrt().unsqueeze(-1)
+        return points * roots, values.to(points.dtype) * roots, self.log_ridge.exp()
 
     def predict(self, state: State, query: Tensor) -> Tensor:
         """Scaled scores of the classes (q, ways), or values (q, outputs)."""

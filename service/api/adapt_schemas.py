@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.api.schemas import Body, ClientId, ExampleId, Keep, KeepQueries, LabelIn, Several, Warnings
+from service.api.schemas import Body, ClientId, ExampleId, HalfLife, Keep, KeepQueries, LabelIn, Several, Warnings
 from service.api.sent_labels import LabelsIn
 from service.inputs.registry import RequestInput
 from service.store.records import Receipt
@@ -87,6 +87,17 @@ class AdaptRequest(Body):
         "appending, as before, or else any number.",
         examples=[50],
     )
+    half_life_s: float | None = Field(
+        None,
+        strict=True,
+        ge=0,
+        le=100 * 365 * 86400,
+        allow_inf_nan=False,
+        description="For data that drifts: an example counts for half as much as one of its class that came so many "
+        "seconds later. For models with `weighted_examples`. With `keep`, the latest examples stay. 0: all count the "
+        "same. Left out: when appending, as before, or else 0.",
+        examples=[604800],
+    )
     keep_duplicates: bool = Field(
         False,
         strict=True,
@@ -122,6 +133,7 @@ class AdaptResponse(BaseModel):
     expires_at: datetime | None
     keep_queries_s: KeepQueries = 0
     keep: Keep = 0
+    half_life_s: HalfLife = 0
     dropped: Annotated[
         list[str],
         Field(

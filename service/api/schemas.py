@@ -69,6 +69,14 @@ Keep = Annotated[
     ),
 ]
 
+HalfLife = Annotated[
+    float,
+    Field(
+        description="The seconds in which an example loses half of its weight. Absent if it never does.",
+        exclude_if=lambda given: not given,
+    ),
+]
+
 Several = Annotated[
     bool,
     Field(
@@ -92,6 +100,7 @@ class ClientInfo(BaseModel):
     expires_at: datetime | None
     keep_queries_s: KeepQueries = 0
     keep: Keep = 0
+    half_life_s: HalfLife = 0
 
 
 class ClientPage(BaseModel):

@@ -28,6 +28,7 @@ def new_card(
         "max_ways": learner.max_ways,
         "max_examples": learner.max_examples,
         "several_labels": learner.several_labels,
+        "weighted_examples": learner.weighted_examples,
         "outputs": outputs,
         "deviations": learner.deviations,
         "transductive": learner.transductive,

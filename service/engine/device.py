@@ -18,7 +18,7 @@ from models.explanations import margins_without
 from models.familiarity import familiarity
 from models.functional import adapt_many, encode_many, predict_many
 from models.learner import Kind, Learner, State, Support, full_mask
-from service.arrays import TEXT, Array, Arrays, text_array
+from service.arrays import TEXT, Array, Arrays, SupportSet, text_array
 from service.engine.batching import mask, pad_and_stack, run_in_groups
 from service.engine.compile import per_model
 from service.engine.delta_encoding import DeltaEncoding
@@ -155,8 +155,9 @@ class Device:
     def _support_of(self, job: AdaptJob) -> Support:
         """The support set of one job, whose features are known."""
         [whole] = self._supported([job])
-        targets = self._to_device(to_tensor(job.support.targets))
-        return Support(whole.features, targets, full_mask(targets), job.support.ways, whole.names)
+        targets, weights = self._to_device(to_tensor(job.support.targets)), self._weights([job.support])
+        one = None if weights is None else weights[0]
+        return Support(whole.features, targets, full_mask(targets), job.support.ways, whole.names, one)
 
     def judges_familiarity(self, model: str) -> bool:
         """Whether a model may tell how familiar queries are: it classifies feature vectors that all clients share."""
@@ -165,8 +166,10 @@ class Device:
     def _familiar(self, known: Supported, query: Tensor) -> Array | None:
         if not self.judges_familiarity(known.job.model) or query.ndim != 2 or known.job.support.several:
             return None
-        targets = self._to_device(to_tensor(known.job.support.targets))
-        weights = F.one_hot(targets, known.job.support.ways).to(query.dtype)
+        support = known.job.support
+        targets, counts = self._to_device(to_tensor(support.targets)), self._weights([support])
+        weights = F.one_hot(targets, support.ways).to(query.dtype)
+        weights = weights if counts is None else weights * counts[0].unsqueeze(-1)
         scores = familiarity(F.normalize(known.features, dim=-1), weights, F.normalize(query, dim=-1))
         found: Array = scores.float().cpu().numpy()
         return found
@@ -254,6 +257,7 @@ class Device:
             self._to_device(to_tensor(mask([len(each.targets) for each in supports]))),
             supports[0].ways,
             torch.stack(names) if names else None,
+            self._weights(supports),
         )
         if supports[0].several:
             states = one_vs_rest.adapt_many(batch)
@@ -263,6 +267,11 @@ class Device:
             states = self._rounded(model, adapted)
         encodes = self.encodes(model)
         return [unstacked(states, i, each, keeps=encodes) for i, each in enumerate(group)]
+
+    def _weights(self, supports: Sequence[SupportSet]) -> Tensor | None:
+        """What the examples of support sets count for, padded and stacked; None: they have no weights."""
+        weights = [to_tensor(each.weights) for each in supports if each.weights is not None]
+        return self._to_device(pad_and_stack(weights)) if weights else None
 
     def _predict_group(self, model: str, group: Sequence[Asked]) -> list[Array | Diverged]:
         """Answer jobs with equally shaped states in one computation."""

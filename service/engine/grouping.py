@@ -40,15 +40,17 @@ def joined(known: Tensor | None, new: Tensor | None) -> Tensor:
 def chosen(whole: Supported, places: Array) -> Supported:
     """Some examples of a support set, of the same classes."""
     support = whole.job.support
-    part = support._replace(inputs=support.inputs[:0], targets=support.targets[places])
+    weights = None if support.weights is None else support.weights[places]
+    part = support._replace(inputs=support.inputs[:0], targets=support.targets[places], weights=weights)
     return Supported(whole.job._replace(support=part), whole.features[torch.from_numpy(places)], whole.names)
 
 
 def adapt_key(supported: Supported) -> Hashable:
-    """Jobs with as many classes, one or several labels, names or none, about as many examples and features of one shape
-    stack."""
-    job, features, names = supported
-    return job.support.ways, job.support.several, bucket(len(features)), features.shape[1:], names is None
+    """Jobs with as many classes, one or several labels, names or none, weights or none, about as many examples and
+    features of one shape stack."""
+    support, features = supported.job.support, supported.features
+    given = supported.names is None, support.weights is None
+    return support.ways, support.several, bucket(len(features)), features.shape[1:], given
 
 
 def predict_key(asked: Asked) -> Hashable:
@@ -68,7 +70,8 @@ def unstacked(states: State, index: int, known: Supported, *, keeps: bool) -> Ad
     state = {name: value[index].clone(memory_format=torch.contiguous_format) for name, value in states.items()}
     host = {name: value.cpu().numpy() for name, value in state.items()}
     diverged = next((bad for value in host.values() if isinstance(bad := finite(value), Diverged)), None)
-    kept = Kept(state, known.features, known.job.support.targets) if keeps else Kept(state)
+    support = known.job.support
+    kept = Kept(state, known.features, support.targets, support.weights) if keeps else Kept(state)
     return diverged or Adapted(host, kept)
 
 

@@ -34,12 +34,14 @@ class PredictJob(NamedTuple):
 class Kept(NamedTuple):
     """A client's entry in the cache of the device: its state and the features of its support set.
 
-    Features are None if the model does not encode, or if the state was loaded from the store. `targets` belong to them.
+    Features are None if the model does not encode, or if the state was loaded from the store. `targets` and `weights`
+    belong to them.
     """
 
     state: State
     features: Tensor | None = None
     targets: Array | None = None
+    weights: Array | None = None
 
     def nbytes(self) -> int:
         """Size in bytes."""

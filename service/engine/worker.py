@@ -127,8 +127,8 @@ class Worker:
         """Queue queries to the features of a support set. Raises StateNotCached, TooCostly, Busy, Unavailable."""
         kept = self._cache.get(key)
         if kept is not None and kept.features is not None and kept.targets is not None:
-            names = SupportSet(queries[:0], kept.targets, int(kept.targets.max()) + 1)
-            job = AdaptJob(model, key, names, kept.features, share[0])
+            known = SupportSet(queries[:0], kept.targets, int(kept.targets.max()) + 1, weights=kept.weights)
+            job = AdaptJob(model, key, known, kept.features, share[0])
         elif support is not None:
             job = AdaptJob(model, key, support._replace(names=None), None, share[0])
         else:
@@ -137,7 +137,8 @@ class Worker:
 
         def keep(features: Tensor) -> None:
             if (now := self._cache.get(key)) is not None and now.features is None:
-                self._keep(key, now._replace(features=features, targets=job.support.targets))
+                support = job.support
+                self._keep(key, now._replace(features=features, targets=support.targets, weights=support.weights))
 
         large = LargeFamiliar(job, queries, cost, keep)
         return self._large_predicts.submit(large, model, len(queries), cost, share)

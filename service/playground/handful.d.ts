@@ -49,6 +49,7 @@ export interface AdaptOptions extends Changing {
   ttl_s?: number;
   use_label_names?: boolean;
   keep?: number;
+  half_life_s?: number;
   keep_duplicates?: boolean;
   /** Seconds to keep the queries of the client, for `feedback`. */
   keep_queries_s?: number;

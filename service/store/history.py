@@ -88,7 +88,7 @@ def next_change(client: ClientKey, draft: Draft, found: Record | None, history: 
     stored, first = (EMPTY, 0) if fresh or old is None else (history, old.next_row or 0)
     examples = [example._replace(row=None) for example in draft.examples] if fresh else draft.examples
     entries = stored.entries()
-    placed, added, next_row = _place(examples, entries, first)
+    placed, added, next_row = _place(examples, entries, first, timed=draft.half_life_s > 0)
     record = _record(client, draft, found, next_row)
     snapshot = _snapshot(record, placed, draft.targets)
     kept = _kept(stored, record, draft, keep, old_form=old is not None and old.next_row is None)
@@ -113,17 +113,19 @@ def _lost(draft: Draft, record: Record, old: Record | None, *, fresh: bool) -> l
 
 
 def _place(
-    examples: Sequence[Example], known: Mapping[tuple[str, str], Entry], next_row: int
+    examples: Sequence[Example], known: Mapping[tuple[str, str], Entry], next_row: int, *, timed: bool
 ) -> tuple[list[Example], list[Example], int]:
     """The examples with their rows, those to write, and the next row.
 
-    An example that some version has takes its row again, and is written again, in case the stored one is damaged.
+    An example that some version has takes its row again, and is written again, in case the stored one is damaged. If
+    their times count (`timed`), it does so only with the same time.
     """
     placed, added, taken = [], [], {example.row for example in examples}
     for example in examples:
         if example.row is None:
             entry = known.get((example.id, example.digest))
-            if entry is not None and entry.row not in taken:
+            same = entry is not None and (not timed or entry.created_at == example.created_at)
+            if entry is not None and same and entry.row not in taken:
                 example = example._replace(row=entry.row, created_at=entry.created_at)  # noqa: PLW2901
             else:
                 example, next_row = example._replace(row=next_row), next_row + 1  # noqa: PLW2901
@@ -159,6 +161,7 @@ def _record(client: ClientKey, draft: Draft, found: Record | None, next_row: int
         label_names=draft.label_names,
         keep_queries_s=_kept_for(draft, old),
         keep=draft.keep,
+        half_life_s=draft.half_life_s,
         several=draft.several,
         receipt=Receipt(examples=removed, from_version=version - 1, to_version=version, removed_at=now)
         if removed

@@ -10,6 +10,7 @@ from service.arrays import Array, SupportSet
 from service.errors import CorruptRecord, UnknownClient, UnknownVersion, VersionGone
 from service.inputs.label_sets import from_index_lists
 from service.inputs.labels import Classes, class_names
+from service.store.ages import weights_by_age
 from service.store.checksums import corrupt, parse_examples, parse_old_support, parse_record, parse_version
 from service.store.connect import Client
 from service.store.examples import Example, Form, content_id, digest, form_of, free_id, from_raw, to_raw
@@ -45,8 +46,11 @@ class Contents(NamedTuple):
                 targets = np.array(self.targets, np.float32 if regression else np.int64)
         except (ValueError, TypeError, IndexError):
             raise corrupt("support set") from None
-        names = class_names(record.classes, named=record.label_names)
-        return SupportSet(inputs, targets, len(record.classes or ()), names)
+        names, ways = class_names(record.classes, named=record.label_names), len(record.classes or ())
+        weights = None
+        if record.half_life_s:
+            weights = weights_by_age(self.examples, self.targets, record.half_life_s, ways=ways)
+        return SupportSet(inputs, targets, ways, names, weights)
 
     def chosen(self, choose: Choose) -> Self:
         """Some of the examples."""

@@ -63,6 +63,7 @@ class Record(BaseModel):
     `several`: an example may have several labels, or none.
     `keep_queries_s`: how long the client's queries are kept for feedback.
     `keep`: the most examples of each class; 0: any number.
+    `half_life_s`: the seconds in which an example loses half of its weight; 0: it never does.
     """
 
     write: str
@@ -88,6 +89,7 @@ class Record(BaseModel):
     label_names: bool = True
     keep_queries_s: int = 0
     keep: int = 0
+    half_life_s: float = 0
     several: bool = False
     receipt: Receipt | None = None
 
@@ -173,6 +175,7 @@ class Draft(NamedTuple):
     keep_history whether earlier versions keep them
     keep_queries_s  seconds to keep the client's queries; None: as before, or else not at all
     keep         the most examples of each class; 0: any number
+    half_life_s  the seconds in which an example loses half of its weight; 0: it never does
     ids, dropped, warnings and timings_ms are for the answer to `request`.
     """
 
@@ -199,6 +202,7 @@ class Draft(NamedTuple):
     keep_queries_s: int | None = None
     keep: int = 0
     dropped: Sequence[str] = ()
+    half_life_s: float = 0
 
     def answer(self, record: Record) -> Adapted:
         """The answer to the request. It is kept for a while, so it holds nothing that was learned from the examples."""

@@ -46,6 +46,7 @@ class Teaching(NamedTuple):
     keep_queries_s  seconds to keep the client's queries for feedback; None: as before
     prediction   the id of a prediction whose kept query is the input of the only example
     keep         the most examples of each class, 0 for any number; None: as before
+    half_life_s  the seconds in which an example loses half of its weight, 0 for never; None: as before
     """
 
     model: str | None
@@ -58,6 +59,7 @@ class Teaching(NamedTuple):
     keep_queries_s: int | None = None
     prediction: str | None = None
     keep: int | None = None
+    half_life_s: float | None = None
 
 
 class Answered(NamedTuple):
@@ -131,7 +133,8 @@ class Adaptation:
         clock.lap("decode")
         named = teaching.label_names is not False
         lesson = _lesson(card, gathered, teaching, named, _expiry(teaching.ttl_s), "replace")
-        lesson = await self._learning.bounded(lesson._replace(keep=teaching.keep or 0))
+        lesson = lesson._replace(keep=teaching.keep or 0, half_life_s=teaching.half_life_s or 0)
+        lesson = await self._learning.bounded(lesson)
         return await self._learning.learn(client, lesson, clock, after=after)
 
     async def _append(self, client: ClientKey, teaching: Teaching) -> Adapted:
@@ -151,7 +154,9 @@ class Adaptation:
         change = "append" if teaching.prediction is None else "feedback"
         lesson = _lesson(card, gathered, teaching, named, expires_at, change)._replace(extends=record)
         keep = record.keep if teaching.keep is None else teaching.keep
-        lesson = await self._learning.bounded(lesson._replace(keep=keep), len(contents.examples))
+        half_life_s = record.half_life_s if teaching.half_life_s is None else teaching.half_life_s
+        lesson = lesson._replace(keep=keep, half_life_s=half_life_s)
+        lesson = await self._learning.bounded(lesson, len(contents.examples))
         return await self._learning.learn(client, lesson, clock, after=record)
 
     async def _gathered(

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
+from functools import partial
 from typing import Any
 
 from service.store.examples import Example, digest
@@ -12,7 +13,9 @@ UNLABELLED = ()
 """The group of examples without a label, where an example may have several."""
 
 
-def places_kept(examples: Sequence[Example], labels: Sequence[Any], keep: int, *, classes: bool) -> list[int]:
+def places_kept(
+    examples: Sequence[Example], labels: Sequence[Any], keep: int, *, classes: bool, latest: bool = False
+) -> list[int]:
     """The places of the examples that stay, in their order.
 
     A reservoir: the digest of the id of an example is its rank, and the `keep` lowest ranks of each class stay. They
@@ -21,13 +24,14 @@ def places_kept(examples: Sequence[Example], labels: Sequence[Any], keep: int, *
     no randomness to store.
 
     Args:
-        examples: All examples.
+        examples: All examples, in the order in which they came.
         labels: Their labels: classes, or lists of them where an example may have several.
         keep: The most examples of each class, or of a regression. An example with several labels stays if one of its
             classes keeps it.
         classes: Whether the labels are classes.
+        latest: The latest examples stay, and not an even sample. They weigh the most where weights fade.
     """
-    ranked = sorted(range(len(examples)), key=lambda place: digest(examples[place].id.encode()))
+    ranked = sorted(range(len(examples)), key=(lambda place: -place) if latest else partial(_rank, examples))
     seen, stay = Counter[Hashable](), list[int]()
     for place in ranked:
         groups = _groups(labels[place]) if classes else [POINTS]
@@ -35,6 +39,10 @@ def places_kept(examples: Sequence[Example], labels: Sequence[Any], keep: int, *
             stay.append(place)
         seen.update(groups)
     return sorted(stay)
+
+
+def _rank(examples: Sequence[Example], place: int) -> str:
+    return digest(examples[place].id.encode())
 
 
 def _groups(label: Any) -> list[Hashable]:

@@ -9,12 +9,13 @@ from service.arrays import Array, Arrays, SupportSet
 from service.cards import Card
 from service.clock import Clock
 from service.engine.base import Engine
-from service.errors import Conflict, Contended, Diverged, PreconditionFailed, UnknownClient
+from service.errors import Conflict, Contended, Diverged, PreconditionFailed, UnknownClient, Unprocessable
 from service.executor import BYTES_PER_EXAMPLE, Executor
 from service.inputs.kind import InputWarning
 from service.inputs.label_sets import index_lists
 from service.inputs.prepare import fit, prepare
 from service.settings import Settings
+from service.store.ages import weights_by_age
 from service.store.examples import Example, Form, from_raw
 from service.store.records import MIN_WAYS, Adapted, ClientKey, Draft, Record, RequestKey, names_used, state_bytes
 from service.store.store import Store, VersionMoved
@@ -43,6 +44,7 @@ class Lesson(NamedTuple):
     kept         the places of these examples in it; None: all of them, in their order
     keep         the most examples of each class; 0: any number
     dropped      the ids of examples that were over that
+    half_life_s  the seconds in which an example loses half of its weight; 0: it never does
     """
 
     card: Card
@@ -63,6 +65,7 @@ class Lesson(NamedTuple):
     kept: Sequence[int] | None = None
     keep: int = 0
     dropped: Sequence[str] = ()
+    half_life_s: float = 0
 
     def inputs(self) -> Array | None:
         """The inputs (n, *input)."""
@@ -130,6 +133,7 @@ class Learning:
             VersionMoved, AlreadyThere, AnsweredBefore: As `Store.commit`.
             QuotaExceeded, StorageExceeded: The tenant may not store so much.
         """
+        check_weights(lesson)
         size = sum(len(example.raw) for example in lesson.examples)
         await self.store.usage.check_room(client, len(lesson.examples), size)
         draft = await self._draft(client, lesson, secrets.token_hex(8), clock)
@@ -157,6 +161,9 @@ class Learning:
         classes, support = self.support_sets.make(card, inputs, lesson.labels, named=lesson.named)
         several = card.kind == "classification" and several_labels(lesson.labels)
         targets = index_lists(support.targets) if several else support.targets.tolist()
+        if lesson.half_life_s:
+            weights = weights_by_age(lesson.examples, targets, lesson.half_life_s, ways=support.ways)
+            support = support._replace(weights=weights)
         columns, warnings = (None, []) if inputs is None else await fit(card.input, inputs)
         state: Arrays | None = None
         if lesson.examples and (classes is None or len(classes) >= (1 if support.several else MIN_WAYS)):
@@ -167,6 +174,7 @@ class Learning:
             targets, lesson.form, state, lesson.expires_at, lesson.named, lesson.request, lesson.ids,
             [*lesson.warnings, *warnings], dict(clock.laps_ms), columns, lesson.change, lesson.removed,
             lesson.keep_history, several, lesson.keep_queries_s, lesson.keep, lesson.dropped,
+            lesson.half_life_s,
         )  # fmt: skip
 
     async def _adapt(
@@ -194,7 +202,8 @@ class Learning:
 
 def _bounded(lesson: Lesson, known: int) -> Lesson:
     classes = lesson.card.kind == "classification"
-    places = places_kept(lesson.examples, lesson.labels, lesson.keep, classes=classes)
+    latest = lesson.half_life_s > 0
+    places = places_kept(lesson.examples, lesson.labels, lesson.keep, classes=classes, latest=latest)
     stay = set(places)
     return lesson._replace(
         examples=[lesson.examples[place] for place in places],
@@ -202,6 +211,21 @@ def _bounded(lesson: Lesson, known: int) -> Lesson:
         kept=[place for place in places if place < known],
         dropped=[example.id for place, example in enumerate(lesson.examples) if place not in stay],
     )
+
+
+def check_weights(lesson: Lesson) -> None:
+    """Refuse a half-life where examples cannot count for less. Raises Unprocessable."""
+    if lesson.half_life_s and not lesson.card.weighted_examples:
+        raise Unprocessable(
+            f"half_life_s: all examples count the same for {lesson.card.name}. Models with `weighted_examples` in GET "
+            "/models take it; 0 turns it off.",
+            field="half_life_s",
+        )
+    if lesson.half_life_s and lesson.card.kind == "classification" and several_labels(lesson.labels):
+        raise Unprocessable(
+            "half_life_s: examples with several labels all count the same. Send 0, or one `label` for each.",
+            field="half_life_s",
+        )
 
 
 def check_expected(record: Record, expected: Collection[str] | None) -> None:

@@ -1,6 +1,7 @@
 """The Python client against a real service, and against answers that are not the service's own."""
 
 import asyncio
+import gc
 import io
 import json
 from collections.abc import Callable, Iterator
@@ -33,6 +34,15 @@ def test_a_client_is_adapted_asked_and_forgotten(api):
         with pytest.raises(RefusedError) as refused:
             handful.predict("alice", [png("V")])
     assert (refused.value.status, refused.value.code) == (404, "unknown_client")
+
+
+def test_a_client_that_is_not_closed_closes_its_connections_when_it_is_gone(api):
+    handful = Handful(str(api.base_url))
+    handful.models()
+    connections = handful._http
+    del handful
+    gc.collect()
+    assert connections.is_closed
 
 
 def test_arrays_and_numbers_are_inputs_too(api):

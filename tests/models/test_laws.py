@@ -86,6 +86,21 @@ class ExplainsByTheFirstExample(Good):
         return Contributions(F.pad(total, (0, len(support.inputs) - 1)), total.new_zeros(len(query)))
 
 
+class CountsEveryExample(Good):
+    weighted_examples = True
+
+    def adapt(self, support: Support) -> State:
+        return super().adapt(support._replace(weights=torch.ones_like(support.inputs[:, 0])))
+
+
+class CountsByPlace(Good):
+    weighted_examples = True
+
+    def adapt(self, support: Support) -> State:
+        weights = torch.linspace(1, 2, len(support.mask)).to(support.inputs) if support.weights is not None else None
+        return super().adapt(support._replace(weights=weights))
+
+
 def case_of(kind: type[Learner]) -> Case:
     return Case(kind, lambda count, generator: torch.randn(count, 3, generator=generator))
 
@@ -104,6 +119,9 @@ def test_a_good_learner_obeys(law):
     (PrefersTheFirstClass, "permuting_the_classes_permutes_the_outputs"),
     (NormalisesOverTheQueries, "a_query_alone_equals_the_query_among_others"),
     (ForgetsTheBase, "what_examples_contribute_adds_up_to_the_answer"),
+    (CountsEveryExample, "an_example_of_weight_zero_is_not_there"),
+    (CountsEveryExample, "a_smaller_weight_changes_the_answers"),
+    (CountsByPlace, "weights_of_one_change_nothing"),
     (ExplainsByTheFirstExample, "reordering_the_support_reorders_what_its_examples_contribute"),
 ])  # fmt: skip
 def test_a_learner_that_breaks_a_law_fails_it(kind, broken):

@@ -18,6 +18,7 @@ from models.learners import LEARNERS
 from models.onnx_file import INPUTS, ClientNetwork, NotExportable, arrays_of, to_onnx
 from service.cards import Card, Catalogue
 from service.settings import ZOO
+from tests.models.learners import TABLE, fresh, input_shape
 
 CATALOGUE = Catalogue(ZOO)
 EXAMPLES, WAYS = 12, 3
@@ -53,15 +54,16 @@ def answered(network: ClientNetwork, file: bytes, inputs: Any) -> None:
     session = onnxruntime.InferenceSession(file)
     for number in NUMBERS:
         arrays = arrays_of(network.learner, inputs[:number])
-        (found,) = session.run(None, {name: value.numpy() for name, value in arrays.items()})
-        assert found.shape[0] == number
-        assert np.abs(found - alone(network, inputs[:number])).max() < 1e-4
+        found = session.run(network.outputs(), {name: value.numpy() for name, value in arrays.items()})
+        for own, expected in zip(found, alone(network, inputs[:number]), strict=True):
+            assert own.shape == expected.shape
+            assert np.abs(own - expected).max() < 1e-4
 
 
-def alone(network: ClientNetwork, inputs: Any) -> np.ndarray:
+def alone(network: ClientNetwork, inputs: Any) -> list[np.ndarray]:
     """The answers to the inputs one by one, by the learner itself."""
     found = [network(*arrays_of(network.learner, inputs[i : i + 1]).values()) for i in range(len(inputs))]
-    return torch.cat(found).numpy()
+    return [torch.cat(each).numpy() for each in zip(*found, strict=True)]
 
 
 @pytest.fixture(autouse=True)
@@ -84,9 +86,21 @@ def test_an_exported_model_answers_as_it_does_with_torch(name):
     answered(network, to_onnx(network, arrays_of(learner, inputs[:3]), {}), inputs)
 
 
-def test_each_learner_has_a_model_that_is_exported():
+def of_no_model() -> list[str]:
+    """The learners that no model ships with."""
     shipped = {checkpoint.read(ZOO / f"{name}.safetensors")[1]["spec"].learner for name in CATALOGUE}
-    assert LEARNERS.keys() <= shipped
+    return sorted(LEARNERS.keys() - shipped)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", of_no_model())
+@torch.no_grad()
+def test_a_learner_that_no_model_ships_with_is_exported_too(name):
+    learner = fresh(TABLE[name])
+    inputs = torch.randn(EXAMPLES, *input_shape(TABLE[name]))
+    output = "values" if learner.kind is Kind.REGRESSION else "probabilities"
+    network = ClientNetwork(learner, learner.adapt(support_of(learner, inputs)), output)
+    answered(network, to_onnx(network, {INPUTS: inputs[:3]}, {}), inputs)
 
 
 @torch.no_grad()
@@ -97,7 +111,7 @@ def test_several_labels_have_independent_probabilities(small):
     state = one_vs_rest.adapt(Support(features, labels, full_mask(features), 2))
     network = ClientNetwork(learner, state, "independent")
     answered(network, to_onnx(network, {INPUTS: inputs[:3]}, {}), inputs)
-    assert torch.allclose(network(inputs), one_vs_rest.predict(state, features).sigmoid())
+    assert torch.allclose(network(inputs)[0], one_vs_rest.predict(state, features).sigmoid())
 
 
 @torch.no_grad()

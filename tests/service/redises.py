@@ -67,7 +67,7 @@ def port_of(server: Node) -> int:
 def cluster() -> Iterator[list[Node]]:
     """Three nodes with a third of the slots each; what one has is served while another is down."""
     with ExitStack() as stack:
-        nodes = [stack.enter_context(node(**_cluster_config(), **{"cluster-port": free_port()})) for _ in range(3)]
+        nodes = [stack.enter_context(node(**cluster_config(), **{"cluster-port": free_port()})) for _ in range(3)]
         clients = [stack.enter_context(Redis(port=port_of(each))) for each in nodes]
         for i, client in enumerate(clients):
             client.execute_command("CLUSTER ADDSLOTSRANGE", i * SLOTS // 3, (i + 1) * SLOTS // 3 - 1)
@@ -78,7 +78,8 @@ def cluster() -> Iterator[list[Node]]:
         yield nodes
 
 
-def _cluster_config() -> dict[str, object]:
+def cluster_config() -> dict[str, object]:
+    """The settings of a node of a Cluster."""
     return {"cluster-enabled": "yes", "cluster-node-timeout": 1000, "cluster-require-full-coverage": "no"}
 
 

@@ -46,6 +46,7 @@ def make_model(folder: Path, name: str, recipe: Recipe) -> None:
         "outputs": recipe.outputs,
         "deviations": learner.deviations,
         "several_labels": learner.several_labels,
+        "weighted_examples": learner.weighted_examples,
         "transductive": learner.transductive,
         "temperature": 1.0 if recipe.outputs else TEMPERATURE,
         "errors": ERRORS if recipe.outputs else None,

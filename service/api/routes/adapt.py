@@ -63,7 +63,7 @@ async def adapt(request: Request) -> Response:
     given = [Given(example.input, _label(example, i), example.id) for i, example in enumerate(body.support)]
     teach = cases.adaptation.append if body.mode == "append" else cases.adaptation.adapt
     teaching = Teaching(body.model, given, body.ttl_s, key, body.use_label_names, body.keep_duplicates, expected)
-    teaching = teaching._replace(keep_queries_s=body.keep_queries_s, keep=body.keep)
+    teaching = teaching._replace(keep_queries_s=body.keep_queries_s, keep=body.keep, half_life_s=body.half_life_s)
     client = ClientKey(request.state.tenant, body.client_id)
     request.state.client_id = body.client_id  # for the audit log
     adapted = await teach(client, teaching)

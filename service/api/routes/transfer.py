@@ -13,6 +13,7 @@ from service.api.dependencies import KEY_SCHEMES, Cases, Client, use_cases
 from service.api.parsing import SAFETENSORS, THREADS, parse_client_file
 from service.api.preconditions import IF_MATCH, if_match
 from service.api.problem_details import responses
+from service.api.receive import while_connected
 from service.api.request_body import BodyRoute, client_of, security
 from service.api.schemas import CLIENT_ID
 from service.errors import Unprocessable, UnsupportedMediaType
@@ -77,7 +78,8 @@ async def export_onnx(
     It has the encoder and the head, or the client's whole network, and answers with the probabilities or values of
     /predict. Its metadata has the labels and says how inputs are prepared. This takes seconds.
     """
-    record, file = await cases.networks.export(client, version)
+    await request.receive()  # the end of an empty body; what comes next is that the client leaves
+    record, file = await while_connected(request, cases.networks.export(client, version))
     request.state.reservation.take(len(file))
     headers = {"ETag": record.etag, "Content-Disposition": f'attachment; filename="{record.client_id}.onnx"'}
     return Response(file, media_type=ONNX, headers=headers)

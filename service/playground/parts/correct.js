@@ -14,7 +14,7 @@ export function Correct({ session, given }) {
     teach(labelFrom(lesson, said));
   };
   return html`<form class="correct" onSubmit=${submit}>
-    <${Naming} lesson=${lesson} title="The right answer is" verb="Teach it" said=${said} onSaid=${say}
+    <${Naming} lesson=${lesson} title="Wrong? The right answer is" verb="Teach it" said=${said} onSaid=${say}
       first=${byProbability(lesson, given)} disabled=${Boolean(session.busy)} onNamed=${teach} />
     ${
       given.label === undefined
@@ -38,7 +38,7 @@ function Test({ session, given }) {
   const [right, setRight] = useState(given.unknown ? "" : String(given.label));
   const label = lesson.classes.find((name) => String(name) === right) ?? null;
   return html`<div class="as-test">
-    <label for=${id}>As a test, it is</label>
+    <label for=${id}>To check later, this is</label>
     <select id=${id} value=${right} onChange=${(event) => setRight(event.target.value)}>
       ${lesson.classes.map((name) => html`<option value=${String(name)} selected=${String(name) === right}>${String(name)}</option>`)}
       <option value="" selected=${right === ""}>none of these</option>

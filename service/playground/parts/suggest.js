@@ -39,11 +39,15 @@ export function Suggest({ session }) {
 /** The first of the suggested inputs, to be named or left out. */
 function Next({ session, suggested, more }) {
   const { lesson } = session;
-  const form = useRef();
+  const [form, focused] = [useRef(), useRef(false)];
   const [said, say] = useState(UNNAMED);
   const { Shown } = kindOf(session.kind);
   const { label: guess, probability } = suggested.guess;
-  useEffect(() => form.current.querySelector("input").focus(), []);
+  useEffect(() => {
+    if (session.busy || focused.current) return;
+    focused.current = true; // once, so that it takes the focus from nothing else
+    (form.current.querySelector(".chip") ?? form.current.querySelector("input")).focus();
+  });
   const name = (label) => session.label(suggested, label);
   const submit = (event) => {
     event.preventDefault();

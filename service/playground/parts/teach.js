@@ -14,7 +14,6 @@ export function Teach({ session }) {
   return html`<section class="card teach" aria-labelledby="teach-title">
     <h2 id="teach-title"><span class="step" aria-hidden="true">1</span> Teach</h2>
     ${!lesson.count && html`<p class="start">${kind.start}</p>`}
-    ${!lesson.count && lesson.model.several_labels && html`<${Several} session=${session} />`}
     ${
       kind.imports === "table" &&
       html`<${Import} kind="table" verb="Teach" lesson=${lesson} busy=${session.busy}
@@ -31,6 +30,7 @@ export function Teach({ session }) {
       <${Import} kind="text" verb="Teach" lesson=${lesson} busy=${session.busy} onExamples=${(examples) => session.teach(examples)} />
     </details>`
     }
+    ${!lesson.count && lesson.model.several_labels && html`<${Several} session=${session} />`}
     <${Suggest} session=${session} />
     <${Problem} session=${session} where="teach" />
   </section>`;

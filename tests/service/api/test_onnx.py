@@ -1,6 +1,9 @@
 """A client's network as an ONNX file over HTTP: it answers as the service does, without torch."""
 
+import asyncio
 import json
+import socket
+import threading
 
 import httpx
 import numpy as np
@@ -95,6 +98,35 @@ def test_a_service_without_the_extra_says_so(api, monkeypatch):
     refused = api.get("/clients/alice/model.onnx")
     assert (refused.status_code, refused.json()["code"]) == (501, "not_exportable")
     assert "handful[onnx]" in refused.json()["detail"]
+
+
+def test_a_client_that_leaves_ends_its_export(settings, worker, redis):
+    redis.flushall()
+    engine = Waiting(worker)
+    with serving(settings, engine) as api:
+        adapt(api, letters("LV"))
+        with socket.create_connection((api.base_url.host, api.base_url.port)) as connection:
+            connection.sendall(b"GET /clients/alice/model.onnx HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert engine.began.wait(60)
+        assert engine.cancelled.wait(60)
+
+
+class Waiting:
+    """An engine with endless exports, which records when they begin and when they are cancelled."""
+
+    def __init__(self, engine) -> None:
+        self._engine, self.began, self.cancelled = engine, threading.Event(), threading.Event()
+
+    def __getattr__(self, name: str):
+        return getattr(self._engine, name)
+
+    async def export(self, *_, **__):
+        self.began.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
 
 
 def test_an_export_that_takes_too_long_is_ended(zoo, redis_url, redis):

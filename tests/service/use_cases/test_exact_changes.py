@@ -28,6 +28,7 @@ pytestmark = pytest.mark.anyio
 CATALOGUE = Catalogue(ZOO)
 CLASSES = ("cat", "dog", "owl")
 FIRST, MORE = 7, 3
+HALF_LIFE_S = 0.01
 SCRATCH = "scratch"
 
 
@@ -99,6 +100,13 @@ async def test_the_state_equals_adapting_to_what_remains(client):
     bounded = await client.clients.append(ALICE, teaching(None, client.pairs(range(3)), keep=keep))
     assert bounded.dropped
     await client.check(bounded.record.examples)
+    if client.card.weighted_examples:
+        await client.clients.append(ALICE, teaching(None, [], half_life_s=HALF_LIFE_S))
+        await client.check(bounded.record.examples)
+        await client.clients.adapt(ALICE, teaching(client.card.name, client.pairs(range(3)), half_life_s=HALF_LIFE_S))
+        await client.check(3)
+        await client.clients.append(ALICE, teaching(None, client.pairs(range(3, FIRST))))
+        await client.check(FIRST)
 
 
 async def test_only_new_examples_are_encoded(zoo, redis_url, redis, monkeypatch):

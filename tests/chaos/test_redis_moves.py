@@ -1,0 +1,168 @@
+"""Redis under load: slots of a Cluster move to another node, and masters change, with notice and without."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from itertools import count
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from redis import Redis
+from redis.crc import key_slot
+
+from service.api.auth import OPEN_TENANT
+from service.store.keys import record_key
+from service.store.records import ClientKey
+from tests.chaos.faults import Fault, Strike
+from tests.chaos.ledger import Ledger
+from tests.chaos.suite import MODELS, Clients, Outcome, Suite
+from tests.chaos.tally import Tally
+from tests.chaos.test_chaos import small_zoo
+from tests.chaos.truth import Teacher
+from tests.e2e.server import Server, free_port
+from tests.service.redises import (
+    SLOTS,
+    Node,
+    cluster,
+    cluster_config,
+    node,
+    port_of,
+    sentinel,
+    until,
+    url_of_cluster,
+    url_of_sentinel,
+)
+
+NODES = 3
+TWO = {"min-replicas-to-write": 1, "repl-diskless-sync-delay": 0}
+"""A master without a replica takes no writes: it may be one that the Sentinels have replaced, and does not know yet."""
+FIRST = 0
+"""The node that has all clients at first."""
+
+
+def slot_of(client_id: str) -> int:
+    return key_slot(record_key(ClientKey(OPEN_TENANT, client_id)).encode())
+
+
+def clients_of(models: Path) -> Clients:
+    """Clients in slots of the first node."""
+    teacher = Teacher(models, MODELS[0])
+    ids = (one for n in count() if slot_of(one := f"client-{n}") * NODES // SLOTS == FIRST)
+    probe, *rest = [Ledger(next(ids), MODELS[0], teacher.lessons(n)) for n in range(9)]
+    return Clients(probe, rest[:2], rest[2:5], rest[5:])
+
+
+@contextmanager
+def with_replica(nodes: list[Node]) -> Iterator[Node]:
+    """A replica of the first node."""
+    with node(**cluster_config(), **{"cluster-port": free_port()}) as one, Redis(port=port_of(one)) as client:
+        first = nodes[FIRST]
+        client.execute_command("CLUSTER MEET", "127.0.0.1", port_of(first), first._config["cluster-port"])
+        master = node_id(first)
+        until(lambda: client.execute_command("CLUSTER REPLICATE", master))
+        until(lambda: client.info("replication")["master_link_status"] == "up")
+        yield one
+
+
+def node_id(one: Node) -> str:
+    with Redis(port=port_of(one), decode_responses=True) as client:
+        return client.execute_command("CLUSTER MYID")
+
+
+def move_slots(slots: set[int], source: Node, target: Node, others: list[Node]) -> None:
+    """Move slots with their keys, a few keys at a time, as redis-cli does."""
+    there = node_id(target)
+    with ExitStack() as stack:
+        start, end = (stack.enter_context(Redis(port=port_of(one))) for one in (source, target))
+        for slot in slots:
+            end.execute_command("CLUSTER SETSLOT", slot, "IMPORTING", node_id(source))
+            start.execute_command("CLUSTER SETSLOT", slot, "MIGRATING", there)
+            while keys := start.execute_command("CLUSTER GETKEYSINSLOT", slot, 2):
+                start.execute_command("MIGRATE", "127.0.0.1", port_of(target), "", 0, 5000, "KEYS", *keys)
+            for one in (end, start, *(stack.enter_context(Redis(port=port_of(other))) for other in others)):
+                one.execute_command("CLUSTER SETSLOT", slot, "NODE", there)
+
+
+def hand_over(replica: Node) -> None:
+    with Redis(port=port_of(replica)) as client:
+        client.execute_command("CLUSTER FAILOVER")
+        until(lambda: client.info("replication")["role"] == "master")
+
+
+def fault(name: str, work: Callable[..., None], *given: Any) -> Fault:
+    """A fault that is over when the work is done."""
+
+    @asynccontextmanager
+    async def strike(*_: object) -> AsyncIterator[None]:
+        await asyncio.to_thread(work, *given)
+        yield
+
+    disturbance: Strike = strike
+    return Fault(name, disturbance, brief=True)
+
+
+async def suffer(url: str, clients: Clients, faults: list[Fault]) -> tuple[Tally, list[Outcome]]:
+    async with Suite(SimpleNamespace(url=url), clients, hold_s=0).under_load() as suite:
+        return suite.load.tally, [await suite.suffer(one) for one in faults]
+
+
+def test_slots_move_and_masters_change_under_load_and_nothing_is_lost(tmp_path, capsys):
+    models = small_zoo(tmp_path / "zoo")
+    clients = clients_of(models)
+    with cluster() as nodes, with_replica(nodes) as replica:
+        server = Server(tmp_path / "data", models=str(models), default_model=MODELS[0], redis_url=url_of_cluster(nodes))
+        first, second, third = nodes
+        moving = {slot_of(one.client_id) for one in (*clients.staying, *clients.busy[:1])}
+        faults = [
+            fault("slots move", move_slots, moving, first, second, [third]),
+            fault("slots move back", move_slots, moving, second, first, [third]),
+            fault("a master hands over", hand_over, replica),
+            fault("a master hands over back", hand_over, first),
+            fault("a master is killed", first.terminate),
+        ]
+        try:
+            server.start()
+            tally, outcomes = asyncio.run(suffer(server.url, clients, faults))
+        finally:
+            server.stop()
+    report(capsys, tally, outcomes)
+
+
+def test_sentinels_name_another_master_under_load_and_nothing_is_lost(tmp_path, capsys):
+    models = small_zoo(tmp_path / "zoo")
+    with (
+        node(**TWO) as master,
+        node(**TWO, replicaof=f"127.0.0.1 {port_of(master)}"),
+        sentinel(master) as watching,
+    ):
+        url = url_of_sentinel(watching)
+        server = Server(tmp_path / "data", models=str(models), default_model=MODELS[0], redis_url=url)
+        try:
+            server.start()
+            faults = [fault("another master is named", name_another, watching, master)]
+            tally, outcomes = asyncio.run(suffer(server.url, clients_of(models), faults))
+        finally:
+            server.stop()
+        log = server.log()
+    report(capsys, tally, outcomes, f"{log.count('NOREPLICAS')} NOREPLICAS, {log.count('ReadOnlyError')} READONLY")
+
+
+def name_another(watching: Node, master: Node) -> None:
+    """Let the Sentinel make the replica the master, and the master its replica."""
+    with Redis(port=port_of(watching)) as sentinels, Redis(port=port_of(master)) as old:
+        until(lambda: [one["master-link-status"] for one in sentinels.sentinel_slaves("main")] == ["ok"])
+        until(lambda: sentinels.execute_command("SENTINEL FAILOVER", "main"))
+        until(lambda: old.info("replication")["role"] == "slave")
+
+
+def report(capsys: pytest.CaptureFixture[str], tally: Tally, outcomes: list[Outcome], more: str = "") -> None:
+    with capsys.disabled():
+        print(f"\n{tally.operations} operations, {dict(tally.answers)} {more}")
+        for one in outcomes:
+            print(
+                f"{one.fault.name}: no adapt for {one.adapt_outage_s:.1f} s",
+                f"and no predict for {one.predict_outage_s:.1f} s",
+            )
+    assert (tally.lost, tally.wrong, tally.violations) == ([], [], [])
