@@ -32,7 +32,7 @@ from service.settings import ZOO
 
 ADAPTS, TRAJECTORIES, STEPS = 3, 4, 10
 """How often a client adapts, each time to so many new trajectories of so many steps with noise, beside those before."""
-SCRATCH_LR, SCRATCH_STEPS = 0.01, 100
+SCRATCH_LR, SCRATCH_STEPS = 0.001, 3
 """Of training a policy from nothing with the policy gradient on the same trajectories."""
 
 
