@@ -66,6 +66,7 @@ bench: $(VENV)/ready
 	$(BIN)/python -m benchmarks.growth $(LIMITS)
 	$(BIN)/python -m benchmarks.latency $(LIMITS)
 	$(BIN)/python -m benchmarks.fairness
+	$(BIN)/python -m benchmarks.watched
 	$(BIN)/python -m benchmarks.peak $(LIMITS)
 	$(BIN)/python -m benchmarks.hostile
 	$(BIN)/python -m benchmarks.on_ray

@@ -39,6 +39,7 @@ def parts(found: dict[str, Any]) -> dict[str, str]:
         "half-load": report_limits.half_load(found["latency"]["half_load"]),
         "beside-adapts": report_limits.beside(found["latency"]["beside_adapts"]),
         "fairness": report_limits.fairness(found["fairness"]),
+        "watched": report_limits.watched(found.get("watched", {})),
         "peak": report_limits.peak(found["peak"]),
         "encoder-rates": report_encoders.rates(found.get("encoders", {})),
         "encoder-ratios": report_encoders.ratios(found.get("encoders", {})),

@@ -76,6 +76,12 @@ def fairness(found: Mapping[str, Mapping[str, float]]) -> str:
     return table(header, rows)
 
 
+def watched(found: Mapping[str, Mapping[str, float]]) -> str:
+    """What a tenant notices of another's flood beyond its quota."""
+    header = ["model", "predict, quiet, ms", "flooded, ms", "ratio", "adapt, quiet, ms", "flooded, ms", "ratio"]
+    return table(header, [[f"`{name}`", *(f"{value:.1f}" for value in one.values())] for name, one in found.items()])
+
+
 def agreement(found: Mapping[str, Mapping[str, float]]) -> str:
     """The difference between the fast paths and the plain one, for each model."""
     rows = [

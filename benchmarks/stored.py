@@ -15,7 +15,16 @@ from benchmarks.peers.network import PROTONET
 from benchmarks.services import SERVICES, Running, adapt_body, predict_body
 from service.api.auth import OPEN_TENANT
 from service.store.checksums import parse_record, parse_version, seal
-from service.store.keys import examples_key, index_key, inputs_key, record_key, state_key, versions_key
+from service.store.keys import (
+    examples_key,
+    index_key,
+    inputs_key,
+    record_key,
+    sizes_key,
+    state_key,
+    usage_key,
+    versions_key,
+)
 from service.store.records import ClientKey, Record, Snapshot
 
 SERVICE = SERVICES["handful"]
@@ -31,6 +40,7 @@ class First(NamedTuple):
     record: Record
     version: Snapshot
     state: bytes
+    size: bytes
 
 
 def among_stored(counts: Iterable[int], seconds: float) -> dict[int, Figures]:
@@ -54,11 +64,14 @@ def adapt_first(one: Running, store: redis.Redis) -> First:
     record, version = parse_record(text), parse_version(store.hget(versions_key(FIRST), "1"), 1)
     assert record is not None
     assert isinstance(version, Snapshot)
-    return First(record.write.encode(), record, version, state)
+    size = store.hget(sizes_key(OPEN_TENANT), FIRST.client_id)
+    assert isinstance(size, bytes)
+    return First(record.write.encode(), record, version, state, size)
 
 
 def copy(store: redis.Redis, first: First, numbers: Iterable[int]) -> None:
     """Copy the values of the first client to other clients, each with its own `write`, and list them."""
+    examples, size = map(int, first.size.split())
     with store.pipeline(transaction=False) as pipe:
         for number in numbers:
             client, write = ClientKey(OPEN_TENANT, f"{number:06}"), b"%016x" % number
@@ -68,6 +81,9 @@ def copy(store: redis.Redis, first: First, numbers: Iterable[int]) -> None:
                 pipe.copy(key(FIRST), key(client))
             pipe.hset(versions_key(client), "1", seal(first.version.model_copy(update={"write": write.decode()})))
             pipe.zadd(index_key(OPEN_TENANT), {client.client_id: 0})
+            pipe.hset(sizes_key(OPEN_TENANT), client.client_id, first.size)
+            pipe.hincrby(usage_key(OPEN_TENANT), "examples", examples)
+            pipe.hincrby(usage_key(OPEN_TENANT), "bytes", size)
         pipe.execute()
 
 

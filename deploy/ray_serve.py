@@ -17,8 +17,8 @@ from service.settings import Settings
 
 MAX_ONGOING_REQUESTS = 1024
 """Maximum concurrent requests of a replica. If the queue of its worker is full, they get 429."""
-HEALTH_PERIOD_S, HEALTH_TIMEOUT_S = 10, 30
-"""Ray replaces a replica that fails three checks in a row. A worker that restarts is back before that."""
+HEALTH_PERIOD_S, HEALTH_TIMEOUT_S = 30, 30
+"""Ray replaces a replica that fails three checks in a row. A worker that restarts must be back before that."""
 DRAIN_S = 10
 """Seconds that a replica waits, after the deadline of its last request, before Ray kills it."""
 ROUTER = "ray.serve.experimental.consistent_hash_router.ConsistentHashRouter"

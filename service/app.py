@@ -35,6 +35,7 @@ from service.api.routes import (
     suggest,
     tenants,
     transfer,
+    unlabelled,
     usage,
     versions,
 )
@@ -71,6 +72,7 @@ ROUTERS = (
     versions.router,
     versions.bodies,
     feedback.bodies,
+    unlabelled.bodies,
     suggest.bodies,
     quality.router,
     quality.bodies,

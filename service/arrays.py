@@ -13,12 +13,16 @@ TEXT = np.dtypes.StringDType()
 """The dtype of an array of texts of any length."""
 
 
+UNLABELLED = -1
+"""The target of an example without a label."""
+
+
 class SupportSet(NamedTuple):
     """A client's labelled examples, from decoding to the learner and to the store.
 
     inputs   (n, *input)
-    targets  (n,) int64 class indices; (n, ways) bool, whether each example has each class, where it may have several;
-             or (n, outputs) float32 for regression
+    targets  (n,) int64 class indices, UNLABELLED for examples without a label; (n, ways) bool, whether each example
+             has each class, where it may have several; or (n, outputs) float32 for regression
     ways     number of classes; 0 for regression
     names    the names of the classes (ways,), for learners that use them; None: they must not be used
     weights  (n,) float32, what each example counts for, 0 to 1; None: 1
@@ -29,6 +33,11 @@ class SupportSet(NamedTuple):
     ways: int
     names: Array | None = None
     weights: Array | None = None
+
+    @property
+    def unlabelled(self) -> int:
+        """How many examples have no label."""
+        return int((self.targets == UNLABELLED).sum()) if self.ways and not self.several else 0
 
     @property
     def several(self) -> bool:

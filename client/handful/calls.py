@@ -79,6 +79,14 @@ class Calls(ABC, Generic[Reply]):
         """Make an example of a recent query, by the `id` of its prediction and the right label."""
         return self._send(feedback_request(self._http, client_id, prediction, label, if_match))
 
+    def unlabelled(
+        self, client_id: str, inputs: Any, *, ids: Sequence[str] | None = None, if_match: str | None = None
+    ) -> Reply:
+        """Add inputs without labels to the examples, from which models with `weighted_examples` learn too."""
+        body = {"inputs": [plain(one) for one in listed(inputs)], "ids": None if ids is None else list(ids)}
+        path = path_of(client_id, "unlabelled")
+        return self._send(request_of(self._http, "POST", path, body=body, if_match=if_match, once=True))
+
     def suggest(self, client_id: str, inputs: Any, k: int = 10, *, ids: Sequence[str] | None = None) -> Reply:
         """The inputs that are most worth a label: `suggestions`, each with its `index`, the most worthy first."""
         body = {"inputs": [plain(one) for one in listed(inputs)], "k": k, "ids": None if ids is None else list(ids)}

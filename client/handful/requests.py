@@ -75,11 +75,13 @@ def request_of(
     query: dict[str, Any] | None = None,
     body: dict[str, Any] | None = None,
     if_match: str | None = None,
+    once: bool = False,
 ) -> httpx.Request:
-    """A request; queries and fields that are None are left out."""
+    """A request; queries and fields that are None are left out. `once`: a retry changes nothing."""
     given = {name: value for name, value in (query or {}).items() if value is not None}
     sent = None if body is None else {name: value for name, value in body.items() if value is not None}
     tags = {} if if_match is None else {"If-Match": if_match}
+    tags |= {"Idempotency-Key": uuid.uuid4().hex} if once else {}
     return http.build_request(method, path, params=given, json=sent, headers=tags)
 
 

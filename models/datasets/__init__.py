@@ -3,12 +3,15 @@
 from models.datasets.curves import CURVES
 from models.datasets.dataset import Dataset
 from models.datasets.graphs import GRAPHS
+from models.datasets.molecules import MOLECULES
 from models.datasets.navigation import NAVIGATION
 from models.datasets.omniglot import OMNIGLOT
 from models.datasets.own.dataset import OWN
+from models.datasets.patients import PATIENTS
 from models.datasets.photos import PHOTOS
 from models.datasets.sinusoid import SINUSOID
 from models.datasets.tables import TABLES, TABLES_REGRESSION
+from models.datasets.tastes import TASTES
 from models.datasets.texts import TEXTS
 from models.registry import Registry
 
@@ -18,7 +21,21 @@ DATASETS: Registry[Dataset] = Registry(
     "handful.datasets",
     {
         each.name: each
-        for each in (CURVES, GRAPHS, NAVIGATION, OMNIGLOT, *OWN, PHOTOS, SINUSOID, TABLES, TABLES_REGRESSION, TEXTS)
+        for each in (
+            CURVES,
+            GRAPHS,
+            MOLECULES,
+            NAVIGATION,
+            OMNIGLOT,
+            *OWN,
+            PATIENTS,
+            PHOTOS,
+            SINUSOID,
+            TABLES,
+            TABLES_REGRESSION,
+            TASTES,
+            TEXTS,
+        )
     },
 )
 

@@ -6,6 +6,7 @@ from models.encoders.efficientnet_lite import EfficientNetLite
 from models.encoders.identity import Identity
 from models.encoders.image import ImageEncoder
 from models.encoders.mlp import MLP
+from models.encoders.prior import Prior
 from models.encoders.propagation import Propagation
 from models.encoders.resnet import ResNet
 from models.encoders.text import TextEncoder
@@ -19,6 +20,7 @@ ENCODERS: Registry[type[Encoder]] = Registry(
         "identity": Identity,
         "image": ImageEncoder,
         "mlp": MLP,
+        "prior": Prior,
         "propagation": Propagation,
         "resnet": ResNet,
         "text": TextEncoder,

@@ -13,12 +13,14 @@ class MLP(Encoder):
     Args:
         inputs: Length of an input vector.
         widths: Outputs of each layer.
+        dropout: Share of the outputs of each layer that are dropped in training.
     """
 
-    def __init__(self, inputs: int, widths: list[int]) -> None:
+    def __init__(self, inputs: int, widths: list[int], dropout: float = 0.0) -> None:
         super().__init__()
         self.feature_dim = widths[-1]
-        layers = (nn.Sequential(nn.Linear(a, b), nn.ReLU()) for a, b in pairwise([inputs, *widths]))
+        dropped = [nn.Dropout(dropout)] if dropout else []
+        layers = (nn.Sequential(nn.Linear(a, b), nn.ReLU(), *dropped) for a, b in pairwise([inputs, *widths]))
         self.layers = nn.Sequential(*layers)
 
     def forward(self, inputs: Tensor) -> Tensor:

@@ -35,7 +35,7 @@ class Propagation(Encoder):
         """Neighbourhoods (n, nodes, slots + nodes) to features (n, vocabulary)."""
         items, edges = inputs[..., : self.slots].long(), inputs[..., self.slots :]
         met = self.met(edges.to(self.log_weights.dtype))
-        counts = met.new_zeros(len(inputs), self.feature_dim + 1)
+        counts = met.new_zeros(inputs.shape[0], self.feature_dim + 1)
         each = met.unsqueeze(-1).expand(items.shape)
         return counts.scatter_add(1, items.flatten(1), each.flatten(1))[:, 1:]
 
@@ -44,7 +44,7 @@ class Propagation(Encoder):
         loops = torch.eye(self.nodes, dtype=edges.dtype, device=edges.device)
         steps = edges + loops
         steps = steps / steps.sum(-1, keepdim=True)
-        weights, ends = self.log_weights.softmax(0), loops[0].expand(len(edges), -1)
+        weights, ends = self.log_weights.softmax(0), loops[0].expand(edges.shape[0], -1)
         met = weights[0] * ends
         for weight in weights[1:]:
             ends = (ends.unsqueeze(1) @ steps).squeeze(1)

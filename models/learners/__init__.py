@@ -2,6 +2,7 @@
 
 from models.learner import Learner
 from models.learners.alfa import ALFA
+from models.learners.alpaca import ALPaCA
 from models.learners.anil import ANIL
 from models.learners.attentive_neural_process import AttentiveNeuralProcess
 from models.learners.cavia import CAVIA
@@ -32,6 +33,7 @@ from models.registry import Registry
 LEARNERS: Registry[type[Learner]] = Registry(
     "handful.learners",
     {
+        "alpaca": ALPaCA,
         "anil": ANIL,
         "attentive-neural-process": AttentiveNeuralProcess,
         "conditional-neural-process": ConditionalNeuralProcess,

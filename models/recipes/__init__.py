@@ -6,8 +6,10 @@ from models.recipes.curves import CURVES
 from models.recipes.drawings import ENCODERS
 from models.recipes.gradient import GRADIENT
 from models.recipes.metric import METRIC, TRANSFER
+from models.recipes.molecules import MOLECULES
 from models.recipes.navigate import NAVIGATE
 from models.recipes.nodes import NODES
+from models.recipes.patients import PATIENTS
 from models.recipes.photos import PHOTOS
 from models.recipes.recipe import Recipe
 from models.recipes.tables import TABLES
@@ -19,7 +21,19 @@ __all__ = ["RECIPES", "Recipe", "recipe_of"]
 
 RECIPES: Registry[Recipe] = Registry(
     "handful.recipes",
-    ENCODERS | METRIC | GRADIENT | TRANSFER | WAVES | CURVES | NODES | NAVIGATE | TEXTS | PHOTOS | TABLES,
+    ENCODERS
+    | METRIC
+    | GRADIENT
+    | TRANSFER
+    | WAVES
+    | CURVES
+    | NODES
+    | NAVIGATE
+    | TEXTS
+    | PHOTOS
+    | TABLES
+    | MOLECULES
+    | PATIENTS,
 )
 
 

@@ -5,7 +5,18 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.api.schemas import Body, ClientId, ExampleId, HalfLife, Keep, KeepQueries, LabelIn, Several, Warnings
+from service.api.schemas import (
+    Body,
+    ClientId,
+    ExampleId,
+    HalfLife,
+    Keep,
+    KeepQueries,
+    LabelIn,
+    Several,
+    Unlabelled,
+    Warnings,
+)
 from service.api.sent_labels import LabelsIn
 from service.inputs.registry import RequestInput
 from service.store.records import Receipt
@@ -121,6 +132,7 @@ class AdaptResponse(BaseModel):
     classes: list[str] | list[int] | None = Field(description="null for regression.")
     several: Several = False
     examples: int = Field(description="Number of all examples of the client.")
+    unlabelled: Unlabelled = 0
     ids: list[str] = Field(description="The ids of the examples of the request, in its order.")
     state_bytes: int = Field(description="Size of the adapted state; 0 while there are too few examples.")
     names_used: Annotated[

@@ -36,6 +36,22 @@ class FeedbackRequest(NewLabels):
     id: str = Field(pattern=CLIENT_ID, description="The `id` of the prediction.")
 
 
+SMALL_DRAWING = (
+    "iVBORw0KGgoAAAANSUhEUgAAABAAAAAQAQAAAAA3iMLMAAAAHUlEQVR42mP8z8DEwMD0hYGJAS/6y8HEwMD4nwEAYz"
+    "AEFmoIKYIAAAAASUVORK5CYII="
+)
+"""A PNG of 16 x 16 pixels in base64."""
+
+
+class UnlabelledRequest(Body):
+    """Inputs without labels, which the client shall learn from."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"inputs": [SMALL_DRAWING], "ids": ["drawing-17"]}]})
+
+    inputs: list[RequestInput] = Field(min_length=1)
+    ids: list[ExampleId] | None = Field(None, description="Names each of them. Default: a digest of the input.")
+
+
 class SuggestRequest(Body):
     """Inputs without labels, to choose from."""
 

@@ -25,6 +25,7 @@ from service.api.client_schemas import (
     NewLabels,
     RollbackRequest,
     SuggestRequest,
+    UnlabelledRequest,
 )
 from service.api.inference_protocol.schemas import InferenceError, InferRequest
 from service.api.predict_schemas import PredictRequest
@@ -69,6 +70,7 @@ DOCUMENTED: list[tuple[type[BaseModel], JsonSchemaMode]] = [
     (QuotaRequest, "validation"),
     (FeedbackRequest, "validation"),
     (SuggestRequest, "validation"),
+    (UnlabelledRequest, "validation"),
     (InferRequest, "validation"),
     (InferenceError, "serialization"),
     (Problem, "serialization"),

@@ -69,6 +69,14 @@ Keep = Annotated[
     ),
 ]
 
+Unlabelled = Annotated[
+    int,
+    Field(
+        description="How many of the examples have no label. Absent if all have one.",
+        exclude_if=lambda given: not given,
+    ),
+]
+
 HalfLife = Annotated[
     float,
     Field(
@@ -95,6 +103,7 @@ class ClientInfo(BaseModel):
     classes: list[str] | list[int] | None
     several: Several = False
     examples: int
+    unlabelled: Unlabelled = 0
     created_at: datetime
     updated_at: datetime
     expires_at: datetime | None

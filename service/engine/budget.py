@@ -37,18 +37,24 @@ class Budget:
         def terms(examples: int) -> Terms:
             return adapt_terms(max(0, examples - known), examples, min(ways, examples))
 
+        def refining(examples: int) -> float:
+            again = self._adapts[job.model].total(adapt_terms(0, examples, min(ways, examples)))
+            return again if job.support.unlabelled else 0.0
+
         def seconds(examples: int) -> float:
-            return self._adapts[job.model].total(terms(examples))
+            return self._adapts[job.model].total(terms(examples)) + refining(examples)
 
         def megabytes(examples: int) -> float:
             return self._memory[job.model].total(terms(examples)) / MEGABYTE
 
+        once, again = self._adapts[job.model].cost(terms(count)), refining(count)
+        cost = Cost(once.seconds + again, once.marginal + again)
         if not limited:
-            return self._adapts[job.model].cost(terms(count))
+            return cost
         what = f"support: adapting {job.model} to {count} examples takes about"
         _check(seconds, count, self._limit_s, what, "s", "HANDFUL_MAX_JOB_S", "examples")
         _check(megabytes, count, self._limit_bytes / MEGABYTE, what, "MB", "HANDFUL_MAX_JOB_BYTES", "examples")
-        return self._adapts[job.model].cost(terms(count))
+        return cost
 
     def predict(self, job: PredictJob) -> Cost:
         """The cost of a predict. Raises TooCostly."""
@@ -162,8 +168,8 @@ class Budget:
         return max(1, int(min(most, self._limit_bytes / size))) if size > 0 else max(1, most)
 
     def measure_adapt(self, job: AdaptJob, seconds: float) -> None:
-        """Learn from an adapt that ran alone."""
-        if self.measuring:
+        """Learn from an adapt that ran alone, and once."""
+        if self.measuring and not job.support.unlabelled:
             self._adapts[job.model].measure(_terms_of(job), seconds)
 
     def measure_predict(self, job: PredictJob, seconds: float) -> None:

@@ -18,7 +18,8 @@ from models.explanations import margins_without
 from models.familiarity import familiarity
 from models.functional import adapt_many, encode_many, predict_many
 from models.learner import Kind, Learner, State, Support, full_mask
-from service.arrays import TEXT, Array, Arrays, SupportSet, text_array
+from models.refinement import Adapt, Predict, refined, refined_alone
+from service.arrays import TEXT, UNLABELLED, Array, Arrays, SupportSet, text_array
 from service.engine.batching import mask, pad_and_stack, run_in_groups
 from service.engine.compile import per_model
 from service.engine.delta_encoding import DeltaEncoding
@@ -157,7 +158,13 @@ class Device:
         [whole] = self._supported([job])
         targets, weights = self._to_device(to_tensor(job.support.targets)), self._weights([job.support])
         one = None if weights is None else weights[0]
-        return Support(whole.features, targets, full_mask(targets), job.support.ways, whole.names, one)
+        support = Support(whole.features, targets, full_mask(targets), job.support.ways, whole.names, one)
+        return refined_alone(support, *self._functions(job.model)) if job.support.unlabelled else support
+
+    def _functions(self, model: str) -> tuple[Adapt, Predict]:
+        """Adapt and predict of a model, for stacked support sets and states."""
+        learner = self._learners[model]
+        return partial(self._adapt_many[model], learner), partial(self._predict_many[model], learner)
 
     def judges_familiarity(self, model: str) -> bool:
         """Whether a model may tell how familiar queries are: it classifies feature vectors that all clients share."""
@@ -168,7 +175,7 @@ class Device:
             return None
         support = known.job.support
         targets, counts = self._to_device(to_tensor(support.targets)), self._weights([support])
-        weights = F.one_hot(targets, support.ways).to(query.dtype)
+        weights = F.one_hot(targets.clamp(min=0), support.ways) * (targets != UNLABELLED).to(query.dtype).unsqueeze(-1)
         weights = weights if counts is None else weights * counts[0].unsqueeze(-1)
         scores = familiarity(F.normalize(known.features, dim=-1), weights, F.normalize(query, dim=-1))
         found: Array = scores.float().cpu().numpy()
@@ -263,6 +270,7 @@ class Device:
             states = one_vs_rest.adapt_many(batch)
         else:
             with self._autocast():
+                batch = refined(batch, *self._functions(model)) if supports[0].unlabelled else batch
                 adapted = self._adapt_many[model](self._learners[model], batch)
             states = self._rounded(model, adapted)
         encodes = self.encodes(model)

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from service.arrays import TEXT, Array
+from service.arrays import TEXT, UNLABELLED, Array
 
 NEVER = -1
-"""The fold of an example that is never left out: its class would have no examples."""
+"""The fold of an example that is never left out: its class would have no examples, or it has no label."""
 LEAVE_ONE_OUT = 200
 """Examples are left out one by one up to so many."""
 COUNTS = (20, 10, 5)
@@ -43,6 +43,7 @@ def folds(same: Array, targets: Array, ways: int, count: int) -> Array:
     rank = np.empty(len(first), np.int64)
     rank[np.lexsort((first, classes[first]))] = np.arange(len(first))
     found: Array = rank[number] % count
+    found[classes == UNLABELLED] = NEVER
     for each in range(max(ways, 1)):
         own = classes == each
         if len(set(found[own].tolist())) == 1:

@@ -46,10 +46,10 @@ def chosen(whole: Supported, places: Array) -> Supported:
 
 
 def adapt_key(supported: Supported) -> Hashable:
-    """Jobs with as many classes, one or several labels, names or none, weights or none, about as many examples and
-    features of one shape stack."""
+    """Jobs with as many classes, one or several labels, labels of all or of some, names or none, weights or none, about
+    as many examples and features of one shape stack."""
     support, features = supported.job.support, supported.features
-    given = supported.names is None, support.weights is None
+    given = supported.names is None, support.weights is None, support.unlabelled > 0
     return support.ways, support.several, bucket(len(features)), features.shape[1:], given
 
 

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -34,6 +34,13 @@ BYTES_PER_PIXEL = 12
 """Memory for a decoded image and a rotated copy."""
 SPARE_BYTES = 256 * 2**20
 """Memory for the request and for the decoder itself."""
+
+
+class _Asked(NamedTuple):
+    """What a request asks to decode, for error messages."""
+
+    plural: str
+    field: str
 
 
 class DecoderPool:
@@ -73,7 +80,7 @@ class DecoderPool:
         self._start()
         share = self._shares.setdefault(tenant, asyncio.Semaphore(self._share))
         process = await self._wait(share)
-        task = asyncio.create_task(self._ask(process, request, share, _field(fields)))
+        task = asyncio.create_task(self._ask(process, request, share, _Asked(kind.plural, _field(fields))))
         self._running.add(task)
         task.add_done_callback(self._forget)
         return await asyncio.shield(task)  # a cancelled caller must not cause a restart
@@ -111,10 +118,10 @@ class DecoderPool:
                     share.release()
                     raise
         except TimeoutError:
-            raise Busy(f"No image decoder was free for {self.wait_s:g} s. Send fewer or smaller images.") from None
+            raise Busy(f"No decoder was free for {self.wait_s:g} s. Send fewer or smaller inputs.") from None
 
     async def _ask(
-        self, process: "DecoderProcess", request: Callable[[], bytes], share: asyncio.Semaphore, field: str
+        self, process: "DecoderProcess", request: Callable[[], bytes], share: asyncio.Semaphore, what: _Asked
     ) -> Decoded:
         try:
             async with asyncio.timeout(self.wait_s):
@@ -123,31 +130,32 @@ class DecoderPool:
         except TimeoutError:
             process.end()
             metrics.decoders_ended.labels("deadline").inc()
-            raise DeadlineExceeded(f"The images were not decoded within {self.wait_s:g} s.", field=field) from None
+            detail = f"The {what.plural} were not decoded within {self.wait_s:g} s."
+            raise DeadlineExceeded(detail, field=what.field) from None
         except (EOFError, OSError):
-            raise self._died(process, field) from None
+            raise self._died(process, what) from None
         finally:
             self._free.put_nowait(process)
             share.release()
-        return self._read(head, numbers, field)
+        return self._read(head, numbers, what)
 
-    def _died(self, process: "DecoderProcess", field: str) -> Unprocessable:
+    def _died(self, process: "DecoderProcess", what: _Asked) -> Unprocessable:
         if process.end() == -signal.SIGPROF:
             metrics.decoders_ended.labels("cpu").inc()
             detail = f"take over {self._cpu_s:g} s to decode, the limit. Send smaller or simpler ones."
         else:
             metrics.decoders_ended.labels("crash").inc()
             detail = "could not be decoded: the decoder failed. Send them in another format."
-        return Unprocessable(f"{field}: the images {detail}", field=field)
+        return Unprocessable(f"{what.field}: the {what.plural} {detail}", field=what.field)
 
-    def _read(self, head: dict[str, Any], numbers: Bytes, field: str) -> Decoded:
+    def _read(self, head: dict[str, Any], numbers: Bytes, what: _Asked) -> Decoded:
         if "refusal" in head:
             raise Unprocessable(head["refusal"], field=head["field"])
         if "failure" in head:
             raise Unprocessable(
-                f"{field}: the images need more memory to decode than {self._memory_bytes} bytes, the limit. "
-                "Send smaller or simpler ones.",
-                field=field,
+                f"{what.field}: the {what.plural} need more memory to decode than {self._memory_bytes} bytes, the "
+                "limit. Send smaller or simpler ones.",
+                field=what.field,
             )
         inputs = np.frombuffer(numbers, np.dtype(head["dtype"])).reshape(head["shape"])
         return Decoded(inputs, [InputWarning(**warning) for warning in head["warnings"]])
@@ -211,7 +219,7 @@ class DecoderProcess:
                 self.process, self._socket = self._popen(theirs), ours
             except OSError as error:
                 ours.close()
-                raise Unavailable("No image decoder can be started.") from error
+                raise Unavailable("No decoder can be started.") from error
 
     def _popen(self, connection: socket.socket) -> subprocess.Popen[bytes]:
         fd = connection.fileno()

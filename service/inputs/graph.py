@@ -10,7 +10,7 @@ from pydantic import Field
 from models.graph_arrays import packed, unpacked
 from service.arrays import Array
 from service.errors import Unprocessable
-from service.inputs.kind import Decoded, InputKind
+from service.inputs.kind import Columns, Decoded, InputKind
 from service.inputs.limits import Limits
 from service.inputs.pixel_arrays import json_type
 from service.inputs.sent import Part, json_of
@@ -51,6 +51,18 @@ class Graph(InputKind):
     def of_part(self, part: Part) -> Any:
         """An object in JSON."""
         return json_of(part.content, part.place)
+
+    def preparation(self, columns: Columns | None) -> dict[str, Any]:
+        """The items of each node, and a matrix of the edges beside them."""
+        return {
+            "dtype": "int16",
+            "shape": [self.nodes, self.slots + self.nodes],
+            "steps": [
+                "Begin with zeros. A row is a node; the first one is the node that is asked about.",
+                f"The first {self.slots} columns are the items of the node, each plus 1.",
+                f"The other {self.nodes} columns are the nodes: 1 for each neighbour, in both directions.",
+            ],
+        }
 
     def show(self, inputs: Array) -> list[Any]:
         """The inputs as objects."""

@@ -10,14 +10,25 @@ from models.registry import Registry
 from service.inputs.drawing import Drawing
 from service.inputs.graph import Graph
 from service.inputs.kind import InputKind
+from service.inputs.molecule import Molecule
 from service.inputs.photo import Photo
+from service.inputs.record import Record
 from service.inputs.table import Table
 from service.inputs.text import Text
 from service.inputs.vector import Vector
 
 INPUT_KINDS: Registry[type[InputKind]] = Registry(
     "handful.inputs",
-    {"drawing": Drawing, "graph": Graph, "photo": Photo, "table": Table, "text": Text, "vector": Vector},
+    {
+        "drawing": Drawing,
+        "graph": Graph,
+        "molecule": Molecule,
+        "photo": Photo,
+        "record": Record,
+        "table": Table,
+        "text": Text,
+        "vector": Vector,
+    },
 )
 
 

@@ -48,7 +48,7 @@ class Table(InputKind):
 
     def decode(self, raw: Sequence[Any], fields: Sequence[str], limits: Limits) -> Decoded:
         """Decode to an array (n,) of rows as JSON objects, their columns sorted."""
-        return Decoded(_array([_row(one, field) for one, field in zip(raw, fields, strict=True)]), [])
+        return Decoded(row_array([_row(one, field) for one, field in zip(raw, fields, strict=True)]), [])
 
     def of_part(self, part: Part) -> Any:
         """An object or a list in JSON."""
@@ -60,30 +60,30 @@ class Table(InputKind):
 
     def fit(self, inputs: Array) -> tuple[Columns, list[InputWarning]]:
         """The columns of a client's rows, and which of them are not used."""
-        rows = _rows(inputs)
+        rows = rows_of(inputs)
         try:
             columns = table_columns.fit(rows)
         except ValueError as error:
             raise Unprocessable(f"support: {error}.", field="support") from None
         _check_columns(columns)
         unused = [Found(column["ignored"], column["name"], 0) for column in columns if column["ignored"]]
-        return list(columns), [_warning("support", found) for found in unused]
+        return list(columns), [warning("support", found) for found in unused]
 
     def prepare(self, inputs: Array, columns: Columns | None) -> Array:
         """Features (n, d), NaN where a number is missing."""
-        return table_columns.encode(_rows(inputs), columns or [])
+        return table_columns.encode(rows_of(inputs), columns or [])
 
     def check(self, inputs: Array, columns: Columns | None) -> list[InputWarning]:
         """What is missing or new in queries."""
         try:
-            found = table_columns.differences(_rows(inputs), columns or [])
+            found = table_columns.differences(rows_of(inputs), columns or [])
         except ValueError as error:
             raise Unprocessable(f"inputs: {error}.", field="inputs") from None
-        return [_warning(f"inputs[{one.row}]", one) for one in found]
+        return [warning(f"inputs[{one.row}]", one) for one in found]
 
     def show(self, inputs: Array) -> list[Any]:
         """The rows as objects."""
-        return list(_rows(inputs))
+        return list(rows_of(inputs))
 
     def preparation(self, columns: Columns | None) -> dict[str, Any]:
         """The numbers of a row, column by column."""
@@ -110,7 +110,7 @@ class Table(InputKind):
         """Rows of three numbers and a category."""
         plans = ("free", "pro", "team")
         numbers = rng.normal(size=(count, 3)).tolist()
-        return _array([{"a": a, "b": b, "c": c, "plan": plans[i % 3]} for i, (a, b, c) in enumerate(numbers)])
+        return row_array([{"a": a, "b": b, "c": c, "plan": plans[i % 3]} for i, (a, b, c) in enumerate(numbers)])
 
     def work(self, raw: Sequence[Any]) -> int:
         """The values."""
@@ -119,16 +119,19 @@ class Table(InputKind):
         )
 
 
-def _warning(field: str, found: Found) -> InputWarning:
+def warning(field: str, found: Found) -> InputWarning:
+    """A warning about a column."""
     detail = DETAILS[found.code].format(value=found.value[:80])
     return InputWarning(field, found.code, f"column {found.column!r}: {detail}.")
 
 
-def _array(rows: Sequence[Row]) -> Array:
+def row_array(rows: Sequence[Row]) -> Array:
+    """Rows as they are stored, (n,)."""
     return text_array([orjson.dumps(row, option=orjson.OPT_SORT_KEYS).decode() for row in rows])
 
 
-def _rows(inputs: Array) -> list[Row]:
+def rows_of(inputs: Array) -> list[Row]:
+    """The rows that `row_array` stored."""
     return [orjson.loads(text) for text in inputs.tolist()]
 
 

@@ -28,7 +28,7 @@ def weights_by_age(examples: Sequence[Example], targets: Sequence[Any], half_lif
     """
     seconds = np.array([_seconds(example.created_at) for example in examples], np.float64)
     classes = np.array(targets, np.int64) if ways else np.zeros(len(examples), np.int64)
-    newest = np.full(max(ways, 1), -np.inf)
+    newest = np.full(ways + 1, -np.inf)  # the last one is of examples without a label
     np.maximum.at(newest, classes, seconds)
     weights: Array = np.exp2(-(newest[classes] - seconds) / half_life_s)
     return weights.clip(LEAST, 1).astype(np.float32)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from redis.exceptions import ResponseError
 
+from service.arrays import UNLABELLED
 from service.errors import CorruptRecord
 from service.store.checksums import parse_entry, parse_version, seal
 from service.store.connect import Client
@@ -163,6 +164,7 @@ def _record(client: ClientKey, draft: Draft, found: Record | None, next_row: int
         keep=draft.keep,
         half_life_s=draft.half_life_s,
         several=draft.several,
+        unlabelled=0 if draft.classes is None else draft.targets.count(UNLABELLED),
         receipt=Receipt(examples=removed, from_version=version - 1, to_version=version, removed_at=now)
         if removed
         else None,

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from redis.exceptions import ResponseError
 
-from service.arrays import Array, SupportSet
+from service.arrays import UNLABELLED, Array, SupportSet
 from service.errors import CorruptRecord, UnknownClient, UnknownVersion, VersionGone
 from service.inputs.label_sets import from_index_lists
 from service.inputs.labels import Classes, class_names
@@ -65,10 +65,16 @@ class Contents(NamedTuple):
 
 
 def labels_of(classes: Classes | None, targets: Sequence[Any]) -> list[Any]:
-    """Targets as labels: classes, lists of them, or the targets themselves for regression."""
+    """Targets as labels: classes, lists of them, or the targets themselves for regression. None: no label."""
     if classes is None:
         return list(targets)
-    return [[classes[each] for each in own] if isinstance(own, list) else classes[own] for own in targets]
+    return [_label_of(classes, own) for own in targets]
+
+
+def _label_of(classes: Classes, target: Any) -> Any:
+    if isinstance(target, list):
+        return [classes[each] for each in target]
+    return None if target == UNLABELLED else classes[target]
 
 
 class Reader:

@@ -61,6 +61,7 @@ class Record(BaseModel):
     `next_row` is the first row that was never used; None: the client was written by 0.1, which kept its support set
     under one key, with `support_digest`.
     `several`: an example may have several labels, or none.
+    `unlabelled`: how many of the examples have no label.
     `keep_queries_s`: how long the client's queries are kept for feedback.
     `keep`: the most examples of each class; 0: any number.
     `half_life_s`: the seconds in which an example loses half of its weight; 0: it never does.
@@ -91,6 +92,7 @@ class Record(BaseModel):
     keep: int = 0
     half_life_s: float = 0
     several: bool = False
+    unlabelled: int = 0
     receipt: Receipt | None = None
 
     @property
@@ -103,6 +105,11 @@ class Record(BaseModel):
         """Whether there are enough examples to adapt to: two classes, one where an example may have several or none, or
         one point of a regression."""
         return self.examples > 0 if self.classes is None else len(self.classes) >= (1 if self.several else MIN_WAYS)
+
+    @property
+    def labelled(self) -> int:
+        """The number of examples that have a label, or may have several."""
+        return self.examples - self.unlabelled
 
     def expired(self) -> bool:
         """Whether the client has expired."""

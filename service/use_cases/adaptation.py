@@ -23,7 +23,7 @@ from service.store.store import VersionMoved
 from service.use_cases.gathering import NOTHING, Gathered, Given, gather, known_of
 from service.use_cases.learning import Learning, Lesson, check_expected, retried
 from service.use_cases.states import States
-from service.use_cases.support_sets import checked_new_labels
+from service.use_cases.support_sets import check_unlabelled, checked_new_labels
 
 Admit = Callable[[Record, Card], None]
 """Checks a request against the client's record and the model's card before any work."""
@@ -47,6 +47,7 @@ class Teaching(NamedTuple):
     prediction   the id of a prediction whose kept query is the input of the only example
     keep         the most examples of each class, 0 for any number; None: as before
     half_life_s  the seconds in which an example loses half of its weight, 0 for never; None: as before
+    unlabelled   whether the examples have no labels
     """
 
     model: str | None
@@ -60,6 +61,7 @@ class Teaching(NamedTuple):
     prediction: str | None = None
     keep: int | None = None
     half_life_s: float | None = None
+    unlabelled: bool = False
 
 
 class Answered(NamedTuple):
@@ -152,6 +154,7 @@ class Adaptation:
         named = record.label_names if teaching.label_names is None else teaching.label_names
         expires_at = _expiry(teaching.ttl_s) or record.expires_at
         change = "append" if teaching.prediction is None else "feedback"
+        change = "unlabelled" if teaching.unlabelled else change
         lesson = _lesson(card, gathered, teaching, named, expires_at, change)._replace(extends=record)
         keep = record.keep if teaching.keep is None else teaching.keep
         half_life_s = record.half_life_s if teaching.half_life_s is None else teaching.half_life_s
@@ -166,18 +169,30 @@ class Adaptation:
         given = teaching.given
         keeps = teaching.keep or (record.keep if record is not None and teaching.keep is None else 0)
         self._learning.support_sets.check_new(card, len(known.examples), len(given), bounded=keeps > 0)
-        labels = checked_new_labels(card, record, [one.label for one in given])
+        labels = self._labels(card, teaching, record)
         if not given:
             return known
         decoded = await self._decoded(client, card, teaching, record)
         classes, ids = card.kind == "classification", [one.id for one in given]
-        gathered = await gather(card.input, known, decoded.array(), labels, ids, classes=classes, twice=teaching.twice)
+        place = "inputs" if teaching.unlabelled else "support"
+        gathered = await gather(
+            card.input, known, decoded.array(), labels, ids, classes=classes, twice=teaching.twice, place=place
+        )
         return gathered._replace(warnings=decoded.warnings + gathered.warnings)
+
+    @staticmethod
+    def _labels(card: Card, teaching: Teaching, record: Record | None) -> list[Any]:
+        """The labels of a request in their normal form."""
+        if not teaching.unlabelled:
+            return checked_new_labels(card, record, [one.label for one in teaching.given])
+        check_unlabelled(card, several=record is not None and record.several)
+        return [None] * len(teaching.given)
 
     async def _decoded(self, client: ClientKey, card: Card, teaching: Teaching, record: Record | None) -> Decoded:
         """The inputs of a request, or the kept query that it names. Raises UnknownPrediction."""
         if teaching.prediction is None:
-            fields = [place_of(one.input, f"support[{i}].input") for i, one in enumerate(teaching.given)]
+            place = "inputs[{}]" if teaching.unlabelled else "support[{}].input"
+            fields = [place_of(one.input, place.format(i)) for i, one in enumerate(teaching.given)]
             return await self._decoder.decode(card.input, [one.input for one in teaching.given], fields, client.tenant)
         if (query := await self._store.query(client, teaching.prediction)) is None:
             if record is None or (await self._store.record(client)).write != record.write:
@@ -248,7 +263,7 @@ class Adaptation:
         found = await self._ask(client, record, card, queries, past=past)
         answers, deviations = card.parted(found)
         clock.lap("predict")
-        calibrated = card.for_task(len(record.classes or ()), record.examples)
+        calibrated = card.for_task(len(record.classes or ()), record.labelled)
         laps = clock.laps_ms
         asked = record, calibrated, queries, answers, warnings, laps, decoded.array(), current
         return Answered(*asked, past, deviations)

@@ -13,7 +13,8 @@ The `__metadata__` of the header. `client_id` and `model` are plain texts, all o
     ids, times  lists with one text for each example
     digest      BLAKE2b over all of the above and the tensors
 
-The tensors: `targets`, int64 (n,) indices of classes, bool (n, classes) where an example may have several labels, or
+The tensors: `targets`, int64 (n,) indices of classes, -1 for an example without a label, bool (n, classes) where an
+example may have several labels, or
 float32 (n, outputs); `inputs` (n, ...), the decoded inputs. Of
 texts, `inputs` has the bytes of all in UTF-8, one behind the other, and `lengths`, int64 (n,), their bytes. There is no
 state: an import adapts again.
@@ -28,7 +29,7 @@ import orjson
 from pydantic import AwareDatetime, BaseModel, ValidationError
 from safetensors.numpy import save
 
-from service.arrays import TEXT, Array, Arrays, pack_texts, unpack_texts
+from service.arrays import TEXT, UNLABELLED, Array, Arrays, pack_texts, unpack_texts
 from service.errors import Unprocessable
 from service.inputs.label_sets import index_lists
 from service.store.examples import Form, form_of
@@ -107,7 +108,7 @@ def from_parts(fields: Mapping[str, Any], tensors: Arrays) -> ClientFile:
     try:
         header = Header.model_validate(known)
         inputs = _unpacked(tensors) if header.ids else None
-        if tensors["targets"].min(initial=0) < 0 and header.classes is not None:
+        if tensors["targets"].min(initial=0) < UNLABELLED and header.classes is not None:
             raise IndexError
         targets = tensors["targets"]
         several = header.classes is not None and targets.ndim > 1

@@ -29,7 +29,7 @@ class ExampleWeight(BaseModel):
         bool | None,
         Field(description="True for the name of a class, which counts like an example.", exclude_if=_absent),
     ] = None
-    label: ClassLabel | float | list[float]
+    label: ClassLabel | float | list[float] | None = Field(description="null for an example without a label.")
     weight: float | None = Field(
         description="null for the only example of one of the two classes, where leaving it out takes the class away."
     )

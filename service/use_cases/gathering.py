@@ -59,11 +59,12 @@ class Gatherer:
         for example, label in zip(examples, labels, strict=True):
             self._note(example, label)
 
-    def add(self, inputs: Array, labels: Sequence[Any], ids: Sequence[str | None]) -> list[str]:
-        """Add decoded inputs (n, *input) with their labels. Returns the id of each. Raises Conflict."""
+    def add(self, inputs: Array, labels: Sequence[Any], ids: Sequence[str | None], place: str = "support") -> list[str]:
+        """Add decoded inputs (n, *input) with their labels. `place` is their field of the request. Returns the id of
+        each. Raises Conflict."""
         now = datetime.now(UTC)
         new = enumerate(zip(to_raw(inputs), labels, ids, strict=True))
-        return [self._add(f"support[{i}]", *each, now) for i, each in new]
+        return [self._add(f"{place}[{i}]", *each, now) for i, each in new]
 
     def _add(self, field: str, raw: bytes, label: Any, given: str | None, now: datetime) -> str:
         content = digest(raw), orjson.dumps(label)
@@ -73,7 +74,7 @@ class Gatherer:
                 "another id.",
                 field=f"{field}.id",
             )
-        there = given if given in self._by_id else None if given or self._duplicates else self._by_content.get(content)
+        there = given if given in self._by_id else None if given or self._duplicates else self._there(content, label)
         if there is not None:
             self._warn(field, "duplicate", f"{field}: the client has this example, {there!r}. It is stored once.")
             return there
@@ -85,6 +86,12 @@ class Gatherer:
         self._note(example, label)
         return name
 
+    def _there(self, content: tuple[str, bytes], label: Any) -> str | None:
+        """The example that has this content; for one without a label, any that has this input."""
+        if label is not None:
+            return self._by_content.get(content)
+        return next((self._by_content[content[0], text] for text in self._by_input.get(content[0], {})), None)
+
     def _note(self, example: Example, label: Any) -> None:
         content = example.digest, orjson.dumps(label)
         self._by_id[example.id] = content
@@ -92,7 +99,8 @@ class Gatherer:
         self._by_input.setdefault(example.digest, {})[content[1]] = label
 
     def _check(self, field: str, content: tuple[str, bytes]) -> None:
-        others = [label for text, label in self._by_input.get(content[0], {}).items() if text != content[1]]
+        known = self._by_input.get(content[0], {})
+        others = [label for text, label in known.items() if text != content[1] and label is not None]
         if others and self._contradictions:
             self._warn(
                 field, "contradiction", f"{field}: another example has the same input and the label {others[0]!r}."
@@ -120,6 +128,7 @@ async def gather(
     *,
     classes: bool,
     twice: bool,
+    place: str = "support",
 ) -> Gathered:
     """Add new examples to known ones; many or large ones in a thread.
 
@@ -131,6 +140,7 @@ async def gather(
         ids: Their ids, None where the service chooses one.
         classes: Whether the labels are classes.
         twice: Whether the same example is stored again when it is sent again.
+        place: The field of the request that has the new ones.
 
     Raises:
         Conflict: An id belongs to another example, or the inputs have another size.
@@ -142,7 +152,7 @@ async def gather(
         if known.form not in (None, form):
             raise Conflict("The client's examples were made for another input size of this model. Replace them all.")
         gatherer = Gatherer(known.examples, known.labels, contradictions=classes, duplicates=twice)
-        new = gatherer.add(new_inputs, labels, ids)
+        new = gatherer.add(new_inputs, labels, ids, place)
         return Gathered(gatherer.examples, gatherer.labels, new, form, gatherer.warnings())
 
     return await THREADS.run(work, inputs.nbytes + BYTES_PER_EXAMPLE * (len(known.examples) + len(ids)))

@@ -83,7 +83,7 @@ class Judging:
         if least is not None:
             return _compared("probability", least, "client", probability)
         ways = len(record.classes or ())
-        least = answered.card.familiar_at(ways, record.examples, coverage)
+        least = answered.card.familiar_at(ways, record.labelled, coverage)
         if least is not None:
             return _compared("familiarity", least, "model", await self._familiar(client, answered))
         return _compared("probability", default_threshold(ways), "default", probability)
@@ -147,7 +147,7 @@ class Judging:
             found = await self._held_out(client, contents, card)
         except (Diverged, TooCostly, TooFewExamples) as error:
             return not_judged(contents, 0, error.detail)
-        return judge(contents, card.for_task(len(contents.record.classes or ()), contents.record.examples), found)
+        return judge(contents, card.for_task(len(contents.record.classes or ()), contents.record.labelled), found)
 
     async def _held_out(self, client: ClientKey, contents: Contents, card: Card) -> Arrays:
         record = contents.record

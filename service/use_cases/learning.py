@@ -20,7 +20,7 @@ from service.store.examples import Example, Form, from_raw
 from service.store.records import MIN_WAYS, Adapted, ClientKey, Draft, Record, RequestKey, names_used, state_bytes
 from service.store.store import Store, VersionMoved
 from service.use_cases.keeping import places_kept
-from service.use_cases.support_sets import SupportSets, several_labels
+from service.use_cases.support_sets import SupportSets, check_unlabelled, several_labels
 
 Result = TypeVar("Result")
 
@@ -214,7 +214,9 @@ def _bounded(lesson: Lesson, known: int) -> Lesson:
 
 
 def check_weights(lesson: Lesson) -> None:
-    """Refuse a half-life where examples cannot count for less. Raises Unprocessable."""
+    """Refuse a half-life, or examples without a label, where examples cannot count for less. Raises Unprocessable."""
+    if lesson.card.kind == "classification" and None in lesson.labels:
+        check_unlabelled(lesson.card, several=several_labels(lesson.labels))
     if lesson.half_life_s and not lesson.card.weighted_examples:
         raise Unprocessable(
             f"half_life_s: all examples count the same for {lesson.card.name}. Models with `weighted_examples` in GET "

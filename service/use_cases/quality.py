@@ -5,7 +5,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from pydantic import BaseModel, Field
 
-from service.arrays import Array, Arrays
+from service.arrays import UNLABELLED, Array, Arrays
 from service.cards import Card
 from service.inputs.labels import Label
 from service.store.reading import Contents
@@ -97,7 +97,7 @@ class Quality(BaseModel):
     version: int
     examples: int
     not_judged: int = Field(
-        0, description="Examples that are not counted, since their class would have no example left."
+        0, description="Examples that are not counted: they have no label, or their class would have none left."
     )
     estimate: Estimate | None = Field(None, description="null if there is none; then `reason` says why.")
     reason: str | None = None
@@ -227,7 +227,8 @@ def _repeated(contents: Contents) -> tuple[list[list[str]], list[Contradiction]]
     for places in tally([example.digest for example in contents.examples]).values():
         by_label: dict[str, list[int]] = {}
         for place in places:
-            by_label.setdefault(repr(labels[place]), []).append(place)
+            if labels[place] is not None:
+                by_label.setdefault(repr(labels[place]), []).append(place)
         duplicates += [[ids[place] for place in same] for same in by_label.values() if len(same) > 1]
         if len(by_label) > 1 and contents.record.classes is not None:
             given = [labels[same[0]] for same in by_label.values()]
@@ -240,6 +241,7 @@ def _few(contents: Contents) -> list[FewExamples]:
     if not (classes := contents.record.classes):
         return []
     each = [target for own in contents.targets for target in (own if isinstance(own, list) else [own])]
+    each = [target for target in each if target != UNLABELLED]
     counts = np.bincount(np.array(each, np.int64), minlength=len(classes)).tolist()
     return [
         FewExamples(label=label, examples=count)

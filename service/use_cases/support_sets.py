@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from service.arrays import Array, SupportSet
+from service.arrays import UNLABELLED, Array, SupportSet
 from service.cards import Card
 from service.errors import Contended, TooManyWays, Unprocessable
 from service.inputs.label_sets import LabelSet, checked_sets, class_sets
@@ -54,7 +54,7 @@ class SupportSets:
         inputs = np.zeros(0) if inputs is None else inputs
         if card.kind == "regression":
             return None, SupportSet(inputs, regression_targets(labels, card.outputs or 1), ways=0)
-        classes, targets = class_sets(labels) if several_labels(labels) else class_indices(labels)
+        classes, targets = class_sets(labels) if several_labels(labels) else _class_indices(labels)
         self._check_ways(card, len(classes))
         return classes, SupportSet(inputs, targets, len(classes), class_names(classes, named=named))
 
@@ -90,6 +90,32 @@ async def prepared(card: Card, contents: Contents) -> SupportSet:
     """The support set of a version, with inputs as the model takes them. Raises CorruptRecord."""
     support = contents.support()
     return support._replace(inputs=await prepare(card.input, support.inputs, contents.record.columns))
+
+
+def _class_indices(labels: Sequence[Any]) -> tuple[Classes, Array]:
+    """The classes, and the index of each label; UNLABELLED for None."""
+    targets, known = np.full(len(labels), UNLABELLED), [i for i, label in enumerate(labels) if label is not None]
+    classes, targets[known] = class_indices([labels[i] for i in known])
+    return classes, targets
+
+
+def check_unlabelled(card: Card, *, several: bool) -> None:
+    """Refuse examples without a label where nothing can be learned from them. Raises Unprocessable."""
+    if card.kind == "regression" or not card.weighted_examples or several:
+        what = "clients whose examples may have several labels learn" if several else f"{card.name} learns"
+        raise Unprocessable(
+            f"inputs: {what} nothing from inputs without a label. Models of classes with `weighted_examples` in GET "
+            "/models do.",
+            field="inputs",
+        )
+
+
+def checked_some_labels(card: Card, record: Record | None, new: Sequence[Any]) -> list[Any]:
+    """The same where some examples have no label, None. Raises Unprocessable."""
+    if None in (found := list(new)):
+        check_unlabelled(card, several=bool(record and record.several))
+    checked = iter(checked_new_labels(card, record, [label for label in found if label is not None]))
+    return [None if label is None else next(checked) for label in found]
 
 
 def checked_new_labels(card: Card, record: Record | None, new: Sequence[Any]) -> list[Any]:

@@ -19,7 +19,7 @@ from service.store.records import Adapted, ClientKey, Record
 from service.use_cases.client_file import ClientFile, to_file
 from service.use_cases.gathering import NOTHING, Gathered, gather, known_of
 from service.use_cases.learning import Learning, Lesson, check_expected, retried
-from service.use_cases.support_sets import checked_new_labels
+from service.use_cases.support_sets import checked_some_labels
 
 THREADS = Executor("file")
 
@@ -56,7 +56,7 @@ class Transfer:
         _check(file, card)
         checked = file._replace(
             inputs=await self._checked_inputs(client, file.inputs, card),
-            labels=checked_new_labels(card, None, sent(file)),
+            labels=checked_some_labels(card, None, sent(file)),
         )
         load = self._append if append else self._replace
         return await retried(lambda: load(client, checked, card, expected))
@@ -76,7 +76,7 @@ class Transfer:
         check_expected(record, expected)
         if record.model != card.name:
             raise Conflict(f"The client's model is {record.model!r}, and that of the file is {card.name!r}.")
-        file = file._replace(labels=checked_new_labels(card, record, sent(file)))
+        file = file._replace(labels=checked_some_labels(card, record, sent(file)))
         lesson = await self._lesson(file, card, known_of(contents), bounded=record.keep > 0)
         lesson = lesson._replace(extends=record, expires_at=record.expires_at, keep=record.keep)
         lesson = lesson._replace(half_life_s=record.half_life_s)

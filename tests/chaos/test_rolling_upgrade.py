@@ -23,8 +23,8 @@ from tests.service.serving import url_of, valkey
 
 MODEL = MODELS[0]
 CLIENTS = 6
-NOISE = 0.3
-"""Standard deviation of the change of a weight, as a share of that of all weights of its tensor."""
+NOISE = 0.5
+"""Largest relative change of a weight."""
 LABELS = [str(number) for number in range(WAYS)]
 
 
@@ -106,9 +106,10 @@ def changed(zoo: Path, folder: Path) -> Path:
 
 
 def moved(weight: torch.Tensor) -> torch.Tensor:
-    if weight.numel() < 2 or not weight.is_floating_point():
+    """Larger or smaller by up to `NOISE`. Signs stay, since variances are among the weights."""
+    if not weight.is_floating_point():
         return weight
-    return weight + NOISE * weight.std() * torch.randn_like(weight)
+    return weight * (1 + NOISE * (2 * torch.rand_like(weight) - 1))
 
 
 def pupils_of(old: Path, new: Path) -> list[Pupil]:

@@ -13,14 +13,14 @@ from tests.service.serving import serving, working
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "docs/notebooks").glob("*.ipynb"))
 
+MODELS = ("curves", "navigate-maml", "nodes", "texts", "tables", "molecules", "patients")
+
 
 @pytest.fixture(scope="module")
 def service(redis_url, tmp_path_factory):
     """A service with the models that the notebooks name."""
     folder = tmp_path_factory.mktemp("notebooks")
-    for path in (
-        path for name in ("curves", "navigate-maml", "nodes", "texts", "tables") for path in ZOO.glob(f"{name}.*")
-    ):
+    for path in (path for name in MODELS for path in ZOO.glob(f"{name}.*")):
         shutil.copy(path, folder)
     settings = Settings(models=Path(folder), redis_url=redis_url, default_model="texts")
     with working(settings) as worker, serving(settings, worker) as client:

@@ -33,8 +33,9 @@ def inputs_of(card: Card) -> Any:
         rows = rng.normal(size=(EXAMPLES, 6)).astype(np.float32)
         rows[2, 3] = np.nan
         return torch.from_numpy(rows)
-    drawn = card.input.examples(EXAMPLES, rng)
-    return drawn.tolist() if card.input.type == "text" else torch.from_numpy(np.asarray(drawn))
+    made = np.asarray(card.input.examples(EXAMPLES, rng))
+    drawn = card.input.prepare(made, card.input.fit(made)[0])
+    return drawn.tolist() if card.input.type == "text" else torch.from_numpy(drawn)
 
 
 def taken(inputs: Any) -> Any:

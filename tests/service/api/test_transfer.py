@@ -147,7 +147,7 @@ def made(changes: dict, tensors: dict | None = None, base: bytes = b"") -> bytes
 
 
 WRONG = {
-    "a negative target": ({}, {"targets": np.array([-1, 0, 1, 1])}),
+    "a negative target": ({}, {"targets": np.array([-2, 0, 1, 1])}),
     "a target without a class": ({}, {"targets": np.array([0, 0, 1, 2])}),
     "targets that are numbers": ({}, {"targets": np.zeros(4, np.float32)}),
     "too few targets": ({}, {"targets": np.array([0, 1])}),
