@@ -87,7 +87,7 @@ def _cell(values: list[float], form: str, scale: float) -> str:
 def main() -> None:
     """Write the tables of docs/applications.md."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--curves", type=int, default=500)
+    parser.add_argument("--curves", type=int, default=200)
     count = parser.parse_args().curves
     torch.set_num_threads(1)
     answers = {"exact Gaussian process, known kernel": exact} | {f"`{name}`": of_model(name) for name in CURVES}

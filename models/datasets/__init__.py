@@ -4,6 +4,7 @@ from models.datasets.curves import CURVES
 from models.datasets.dataset import Dataset
 from models.datasets.graphs import GRAPHS
 from models.datasets.molecules import MOLECULES
+from models.datasets.navigation import NAVIGATION
 from models.datasets.omniglot import OMNIGLOT
 from models.datasets.own.dataset import OWN
 from models.datasets.patients import PATIENTS
@@ -24,6 +25,7 @@ DATASETS: Registry[Dataset] = Registry(
             CURVES,
             GRAPHS,
             MOLECULES,
+            NAVIGATION,
             OMNIGLOT,
             *OWN,
             PATIENTS,

@@ -19,6 +19,7 @@ from models.learners.matching import MatchingNet
 from models.learners.meta_sgd import MetaSGD
 from models.learners.named_logistic import NamedLogistic
 from models.learners.pmf import PMF
+from models.learners.policy_gradient import PolicyMAML
 from models.learners.progressive import Progressive
 from models.learners.proto_maml import ProtoMAML
 from models.learners.protonet import ProtoNet
@@ -57,6 +58,7 @@ LEARNERS: Registry[type[Learner]] = Registry(
         "tim": TIM,
         "pmf": PMF,
         "gated-ridge": GatedRidge,
+        "policy-gradient": PolicyMAML,
         "progressive": Progressive,
     },
 )

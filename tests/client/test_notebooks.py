@@ -13,7 +13,7 @@ from tests.service.serving import serving, working
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "docs/notebooks").glob("*.ipynb"))
 
-MODELS = ("curves", "nodes", "texts", "tables", "molecules", "patients", "tastes")
+MODELS = ("curves", "navigate-maml", "nodes", "texts", "tables", "molecules", "patients", "tastes")
 
 
 @pytest.fixture(scope="module")

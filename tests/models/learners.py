@@ -68,6 +68,7 @@ TABLE = {
     "relation-sum": Spec("relation", "conv4", {"pooling": "sum"}, STRIDED),
     "conditional-neural-process": Spec("conditional-neural-process", "mlp", {"width": 64}, SHALLOW),
     "attentive-neural-process": Spec("attentive-neural-process", "mlp", {"width": 64}, SHALLOW),
+    "policy-gradient": Spec("policy-gradient", "mlp", {"outputs": 1, "deviation": 0.5, "inner_lr": 0.02}, VECTOR),
     "kernels": Spec("kernels", "identity"),
     "kernels-regression": Spec("kernels", "identity", {"kind": "regression"}),
     "logistic": Spec("logistic", "conv4", {"iterations": 30}, STRIDED),
@@ -109,7 +110,8 @@ def input_shape(spec: Spec) -> tuple[int, ...]:
     if spec.encoder != "mlp":
         return IMAGE
     context = spec.learner_options["context"] if spec.learner == "cavia" else 0  # which CAVIA adds to each vector
-    return (spec.encoder_options["inputs"] - context,)
+    worth = spec.learner == "policy-gradient"  # the last number of an input, which the policy does not read
+    return (spec.encoder_options["inputs"] - context + worth,)
 
 
 def support(spec: Spec, shots: Sequence[int], seed: int = 0, dtype: torch.dtype = torch.float32) -> Support:

@@ -1,0 +1,44 @@
+"""The model of 2-D navigation: MAML with policy gradients."""
+
+from typing import Any
+
+from models.checkpoint import Spec
+from models.datasets.episode import Shape
+from models.datasets.navigation import EXPLORATION
+from models.recipes.recipe import Recipe
+
+LIMITS = (
+    "For a point that moves in the plane from (0, 0), by at most 0.1 in each direction, to a goal from -0.5 to 0.5 in "
+    "each.",
+    "An input is [x, y, reward]: in examples minus the distance to the goal after the step, in queries 0.",
+)
+
+
+def _navigate(
+    learner: str, title: str, options: dict[str, Any], encoder: dict[str, Any], *, steps: int, lr: float
+) -> Recipe:
+    return Recipe(
+        title=title,
+        spec=Spec(learner, "mlp", {"outputs": 2} | options, encoder),
+        dataset="navigation",
+        training_split="navigation",
+        validation_split="navigation",
+        episode=Shape(0, 40, 30),
+        alternating=(Shape(0, 20, 30), Shape(0, 100, 30)),
+        validation_episode=Shape(0, 40, 30),
+        steps=steps,
+        tasks_per_step=16,
+        lr=lr,
+        input={"type": "vector", "length": 3},
+        outputs=2,
+        limits=LIMITS,
+    )
+
+
+NAVIGATE: dict[str, Recipe] = {
+    "navigate-maml": _navigate(
+        "policy-gradient", "Actions, a policy adapted by policy gradients",
+        {"deviation": EXPLORATION, "inner_lr": 0.001, "inner_steps": 3}, {"inputs": 2, "widths": [64, 64]},
+        steps=600, lr=1e-3,
+    ),
+}  # fmt: skip
