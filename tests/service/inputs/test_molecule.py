@@ -80,7 +80,7 @@ def test_what_is_no_molecule_is_refused_by_its_field(raw, says, capfd):
 
 
 def test_a_server_without_rdkit_says_how_to_install_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "rdkit", None)
+    monkeypatch.setitem(sys.modules, "rdkit.rdBase", None)
     molecules._rdkit.cache_clear()
     with pytest.raises(Unprocessable, match=r"needs RDKit: pip install 'handful\[molecules\]'"):
         decoded(ETHANOL)
