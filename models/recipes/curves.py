@@ -29,7 +29,7 @@ def _curves(
         steps=steps,
         tasks_per_step=tasks,
         lr=lr,
-        input={"type": "vector", "length": 1},
+        input={"type": "vector", "length": 1, "within": (-2.0, 2.0)},
         outputs=1,
         limits=LIMITS,
     )

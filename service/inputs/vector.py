@@ -5,14 +5,17 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from service.arrays import Array
 from service.errors import Unprocessable
-from service.inputs.kind import Columns, Decoded, InputKind
+from service.inputs.kind import Columns, Decoded, InputKind, InputWarning
 from service.inputs.limits import Limits
 from service.inputs.parts import Parts, of_numbers
 from service.inputs.sent import Part, Row, cells_of, numbers_of
 
+WARNINGS = 20
+"""Warnings of one request."""
 LARGEST = 1e30
 """Limit on the numbers of a vector, so that their squares fit into float32 after scaling."""
 
@@ -25,11 +28,17 @@ class Vector(InputKind):
 
     type: Literal["vector"] = "vector"
     length: int
+    within: tuple[float, float] | None = Field(
+        None,
+        description="The numbers that the model was trained on, from and to. Others are taken with a warning.",
+        exclude_if=lambda bounds: bounds is None,
+    )
 
     def decode(self, raw: Sequence[Any], fields: Sequence[str], limits: Limits) -> Decoded:
         """Decode to float32 (n, length)."""
         vectors = [to_vector(one, self.length, field) for one, field in zip(raw, fields, strict=True)]
-        return Decoded(np.stack(vectors), [])
+        decoded = np.stack(vectors)
+        return Decoded(decoded, self._outside(decoded, fields))
 
     def of_part(self, part: Part) -> Any:
         """A number, a list in JSON, or numbers with commas between."""
@@ -42,6 +51,22 @@ class Vector(InputKind):
     def preparation(self, columns: Columns | None) -> dict[str, Any]:
         """The numbers as they are."""
         return {"dtype": "float32", "shape": [self.length], "steps": ["Take the numbers as they are."]}
+
+    def takes(self, known: dict[str, Any]) -> bool:
+        """Vectors of the same length."""
+        return (known.get("type"), known.get("length")) == (self.type, self.length)
+
+    def _outside(self, vectors: NDArray[np.float32], fields: Sequence[str]) -> list[InputWarning]:
+        if self.within is None:
+            return []
+        low, high = self.within
+        outside = np.any((vectors < low) | (vectors > high), axis=1).tolist()
+        detail = f"the model was trained on {low:g} to {high:g}; outside, neither answer nor interval holds."
+        return [
+            InputWarning(field, "out_of_range", f"{field}: {detail}")
+            for field, out in zip(fields, outside, strict=True)
+            if out
+        ][:WARNINGS]
 
     def parts(self, one: Array, columns: Columns | None, known: Array) -> Parts | None:
         """The numbers."""

@@ -69,3 +69,16 @@ def field_refused(value: object) -> str | None:
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists, max_leaves=10))
 def test_any_json_is_a_vector_or_refused_by_name(value):
     assert field_refused(value) in (None, "inputs[0]")
+
+
+def test_numbers_outside_of_what_the_model_was_trained_on_are_taken_with_a_warning():
+    kind = Vector(length=1, within=(-2, 2))
+    decoded = kind.decode([0.5, 3, -2], ["inputs[0]", "inputs[1]", "inputs[2]"], Limits(1))
+    assert [(each.field, each.code) for each in decoded.warnings] == [("inputs[1]", "out_of_range")]
+    assert decoded.array().tolist() == [[0.5], [3], [-2]]
+
+
+def test_bounds_of_a_model_do_not_change_what_it_takes():
+    assert "within" not in Vector(length=1).model_dump()
+    assert Vector(length=1, within=(-2, 2)).takes(Vector(length=1).model_dump())
+    assert not Vector(length=1).takes(Vector(length=2).model_dump())
