@@ -38,6 +38,7 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "rename_class": lambda handful: handful.rename_class("alice", "refund", "returns"),
     "remove_class": lambda handful: handful.remove_class("alice", "refund"),
     "give_feedback": lambda handful: handful.feedback("alice", "p1-0", "refund"),
+    "add_unlabelled": lambda handful: handful.unlabelled("alice", ["late"]),
     "suggest": lambda handful: handful.suggest("alice", ["late"]),
     "get_quality": lambda handful: handful.quality("alice"),
     "evaluate": lambda handful: handful.evaluate("alice", [("late", "delivery")]),

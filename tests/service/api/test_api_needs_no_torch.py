@@ -27,6 +27,7 @@ def test_the_api_imports_no_torch_and_of_the_models_only_what_needs_none(module)
         "models.column_names",
         "models.columns",
         "models.graph_arrays",
+        "models.molecules",
         "models.photo_pixels",
         "models.registry",
     }

@@ -116,10 +116,10 @@ def test_the_only_example_of_a_class_cannot_be_left_out(api):
 
 def test_the_heat_of_a_drawing_lies_on_its_ink(api):
     adapt(api, letters("LVZ", 3))
-    [prediction] = explained(api, [encoded(draw("L", side=28, width=2))])
+    [prediction] = explained(api, [encoded(draw("L", side=40, width=3))])
     heat = image_of(prediction["explanation"])
-    assert (heat.mode, heat.size) == ("RGBA", (28, 28))
-    opacity, ink = np.asarray(heat)[..., 3].astype(float), np.asarray(draw("L", side=28, width=2)) == 0
+    assert (heat.mode, heat.size) == ("RGBA", (40, 40))
+    opacity, ink = np.asarray(heat)[..., 3].astype(float), np.asarray(draw("L", side=40, width=3)) == 0
     assert opacity[ink].mean() > 2 * opacity[~ink].mean()
 
 
