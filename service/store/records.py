@@ -107,9 +107,9 @@ class Record(BaseModel):
         return self.examples > 0 if self.classes is None else len(self.classes) >= (1 if self.several else MIN_WAYS)
 
     @property
-    def labelled(self) -> int:
-        """The number of examples that have a label, or may have several."""
-        return self.examples - self.unlabelled
+    def task(self) -> tuple[int, int]:
+        """The number of classes, and of examples that have a label: what temperatures and thresholds depend on."""
+        return len(self.classes or ()), self.examples - self.unlabelled
 
     def expired(self) -> bool:
         """Whether the client has expired."""

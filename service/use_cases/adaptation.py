@@ -135,8 +135,7 @@ class Adaptation:
         clock.lap("decode")
         named = teaching.label_names is not False
         lesson = _lesson(card, gathered, teaching, named, _expiry(teaching.ttl_s), "replace")
-        lesson = lesson._replace(keep=teaching.keep or 0, half_life_s=teaching.half_life_s or 0)
-        lesson = await self._learning.bounded(lesson)
+        lesson = await self._learning.bounded(_with_settings(lesson, teaching))
         return await self._learning.learn(client, lesson, clock, after=after)
 
     async def _append(self, client: ClientKey, teaching: Teaching) -> Adapted:
@@ -155,11 +154,8 @@ class Adaptation:
         expires_at = _expiry(teaching.ttl_s) or record.expires_at
         change = "append" if teaching.prediction is None else "feedback"
         change = "unlabelled" if teaching.unlabelled else change
-        lesson = _lesson(card, gathered, teaching, named, expires_at, change)._replace(extends=record)
-        keep = record.keep if teaching.keep is None else teaching.keep
-        half_life_s = record.half_life_s if teaching.half_life_s is None else teaching.half_life_s
-        lesson = lesson._replace(keep=keep, half_life_s=half_life_s)
-        lesson = await self._learning.bounded(lesson, len(contents.examples))
+        lesson = _lesson(card, gathered, teaching, named, expires_at, change).of(record)
+        lesson = await self._learning.bounded(_with_settings(lesson, teaching), len(contents.examples))
         return await self._learning.learn(client, lesson, clock, after=record)
 
     async def _gathered(
@@ -263,7 +259,7 @@ class Adaptation:
         found = await self._ask(client, record, card, queries, past=past)
         answers, deviations = card.parted(found)
         clock.lap("predict")
-        calibrated = card.for_task(len(record.classes or ()), record.labelled)
+        calibrated = card.for_task(*record.task)
         laps = clock.laps_ms
         asked = record, calibrated, queries, answers, warnings, laps, decoded.array(), current
         return Answered(*asked, past, deviations)
@@ -320,6 +316,13 @@ def _lesson(
         card, gathered.examples, gathered.labels, gathered.form, named, expires_at, change,
         ids=gathered.ids, warnings=gathered.warnings, request=teaching.request, keep_queries_s=teaching.keep_queries_s,
     )  # fmt: skip
+
+
+def _with_settings(lesson: Lesson, teaching: Teaching) -> Lesson:
+    """The lesson with the `keep` and the `half_life_s` that the request names."""
+    if teaching.keep is not None:
+        lesson = lesson._replace(keep=teaching.keep)
+    return lesson if teaching.half_life_s is None else lesson._replace(half_life_s=teaching.half_life_s)
 
 
 def check_ready(record: Record) -> None:

@@ -199,9 +199,8 @@ class Editing:
         lesson = Lesson(
             card, [contents.examples[place] for place in edited.places], edited.labels, record.form,
             record.label_names, record.expires_at, change, removed=removed, keep_history=keep_history, accepted=True,
-            extends=record, kept=list(edited.places), keep=record.keep,
-            half_life_s=record.half_life_s,
-        )  # fmt: skip
+            kept=list(edited.places),
+        ).of(record)  # fmt: skip
         adapted = await self._learning.learn(client, lesson, clock, after=record)
         for version in forgotten:
             if isinstance(version, Record):

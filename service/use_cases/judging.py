@@ -82,11 +82,10 @@ class Judging:
         least = lowest_kept(judged.probability, coverage)
         if least is not None:
             return _compared("probability", least, "client", probability)
-        ways = len(record.classes or ())
-        least = answered.card.familiar_at(ways, record.labelled, coverage)
+        least = answered.card.familiar_at(*record.task, coverage)
         if least is not None:
             return _compared("familiarity", least, "model", await self._familiar(client, answered))
-        return _compared("probability", default_threshold(ways), "default", probability)
+        return _compared("probability", default_threshold(record.task[0]), "default", probability)
 
     async def label_thresholds(
         self, client: ClientKey, answered: Answered, coverage: float | None, given: float | None = None
@@ -147,7 +146,7 @@ class Judging:
             found = await self._held_out(client, contents, card)
         except (Diverged, TooCostly, TooFewExamples) as error:
             return not_judged(contents, 0, error.detail)
-        return judge(contents, card.for_task(len(contents.record.classes or ()), contents.record.labelled), found)
+        return judge(contents, card.for_task(*contents.record.task), found)
 
     async def _held_out(self, client: ClientKey, contents: Contents, card: Card) -> Arrays:
         record = contents.record

@@ -67,6 +67,10 @@ class Lesson(NamedTuple):
     dropped: Sequence[str] = ()
     half_life_s: float = 0
 
+    def of(self, record: Record) -> "Lesson":
+        """The lesson as a change of a version, whose `keep` and `half_life_s` stay."""
+        return self._replace(extends=record, keep=record.keep, half_life_s=record.half_life_s)
+
     def inputs(self) -> Array | None:
         """The inputs (n, *input)."""
         if self.form is None or not self.examples:

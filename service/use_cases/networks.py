@@ -15,6 +15,8 @@ The `metadata_props` of a file. All but `format`, `client_id`, `model`, `algorit
     tokenizer      of texts: the tokenizer, as the library `tokenizers` reads it
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import orjson
 
@@ -39,23 +41,33 @@ class Networks:
         self._learning, self._store, self._engine = learning, learning.store, learning.engine
         self._states = States(learning.engine, learning.store)
 
-    async def export(self, client: ClientKey, version: int | None = None) -> tuple[Record, bytes]:
+    async def export(
+        self, client: ClientKey, version: int | None = None, admit: Callable[[int], None] = lambda size: None
+    ) -> tuple[Record, bytes]:
         """The record and the ONNX file of a version.
+
+        Args:
+            client: The client.
+            version: The version; None: the current one.
+            admit: Is called before the work with the bytes of the model's weights, about those of the file. May raise.
 
         Raises:
             UnknownClient, UnknownVersion, VersionGone: There is nothing to export.
             TooFewExamples: The version has too few examples.
             NotExportable: There is no ONNX file of its model.
         """
-        return await retried(lambda: self._export(client, version))
+        return await retried(lambda: self._export(client, version, admit))
 
-    async def _export(self, client: ClientKey, version: int | None) -> tuple[Record, bytes]:
+    async def _export(
+        self, client: ClientKey, version: int | None, admit: Callable[[int], None]
+    ) -> tuple[Record, bytes]:
         current, record = await self._store.version(client, version)
         served = self._learning.served(record)
         check_ready(record)
+        admit(self._learning.settings.weights(served.name).stat().st_size)
         key = StateKey(client, record.write, served.checkpoint)
         state = await self._states.get(key, served, record, past=record.write != current.write)
-        card = served.for_task(len(record.classes or ()), record.examples)
+        card = served.for_task(*record.task)
         example = await _example(card, record)
         job = ExportJob(card.name, state, example, _output(record), card.temperature, metadata(record, card))
         return record, await self._engine.export(job, share=client)

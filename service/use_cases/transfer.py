@@ -78,8 +78,7 @@ class Transfer:
             raise Conflict(f"The client's model is {record.model!r}, and that of the file is {card.name!r}.")
         file = file._replace(labels=checked_some_labels(card, record, sent(file)))
         lesson = await self._lesson(file, card, known_of(contents), bounded=record.keep > 0)
-        lesson = lesson._replace(extends=record, expires_at=record.expires_at, keep=record.keep)
-        lesson = lesson._replace(half_life_s=record.half_life_s)
+        lesson = lesson.of(record)._replace(expires_at=record.expires_at)
         lesson = await self._learning.bounded(lesson, len(contents.examples))
         return await self._learning.learn(client, lesson, clock, after=record)
 

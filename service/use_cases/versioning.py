@@ -118,6 +118,5 @@ def again(contents: Contents, card: Card, change: str) -> Lesson:
     record = contents.record
     return Lesson(
         card, contents.examples, contents.labels(), record.form, record.label_names, record.expires_at, change,
-        accepted=True, extends=record, keep=record.keep,
-        half_life_s=record.half_life_s,
-    )  # fmt: skip
+        accepted=True,
+    ).of(record)  # fmt: skip

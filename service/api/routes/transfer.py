@@ -79,7 +79,8 @@ async def export_onnx(
     /predict. Its metadata has the labels and says how inputs are prepared. This takes seconds.
     """
     await request.receive()  # the end of an empty body; what comes next is that the client leaves
-    record, file = await while_connected(request, cases.networks.export(client, version))
+    admit = request.state.reservation.check
+    record, file = await while_connected(request, cases.networks.export(client, version, admit))
     request.state.reservation.take(len(file))
     headers = {"ETag": record.etag, "Content-Disposition": f'attachment; filename="{record.client_id}.onnx"'}
     return Response(file, media_type=ONNX, headers=headers)

@@ -18,6 +18,7 @@ def calibrated(settings: Settings, worker, zoo, tmp_path):
     tasks = [
         {"ways": 2, "shots": 1, "temperature": 1.0, "calibration_error": 0.0, "familiar": [-100.0, -100.0]},
         {"ways": 3, "shots": 1, "temperature": 10.0, "calibration_error": 0.0, "familiar": [100.0, 100.0]},
+        {"ways": 3, "shots": 2, "temperature": 7.0, "calibration_error": 0.0, "familiar": [100.0, 100.0]},
     ]
     card = Card.read(zoo / "glyphs.json").model_dump()
     card["calibration"] = {"split": "val", "coverages": COVERAGES, "tasks": tasks}
@@ -44,3 +45,13 @@ def test_a_task_has_the_temperature_of_its_size(calibrated, api):
     plain, flat = (predict(each, "LVZ")["predictions"][0] for each in (api, calibrated))
     assert flat["label"] == plain["label"]
     assert 1 / 3 < flat["probability"] < plain["probability"]
+
+
+def test_an_exported_network_has_the_temperature_of_the_labelled_examples(calibrated):
+    """With its unlabelled ones the client would have two examples of each class, a task of its own."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    predict(calibrated, "LVZ")
+    calibrated.post("/clients/LVZ/unlabelled", json={"inputs": [png(each, 4) for each in "LVZ"]}).raise_for_status()
+    file = calibrated.get("/clients/LVZ/model.onnx").raise_for_status().content
+    about = onnxruntime.InferenceSession(file).get_modelmeta().custom_metadata_map
+    assert about["temperature"] == "10.0"

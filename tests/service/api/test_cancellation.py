@@ -1,39 +1,17 @@
 """The work of a disconnected client is cancelled and leaves nothing behind."""
 
-import asyncio
 import json
 import socket
-import threading
 
 import httpx
 
 from tests.service.drawings import letters
+from tests.service.endless import Endless
 from tests.service.serving import serving
 
 
-class Waiting:
-    """An engine with endless adapts, which record when they begin and when they are cancelled."""
-
-    def __init__(self, engine) -> None:
-        self._engine, self.armed = engine, False
-        self.began, self.cancelled = threading.Event(), threading.Event()
-
-    def __getattr__(self, name: str):
-        return getattr(self._engine, name)
-
-    async def adapt(self, *args, **options):
-        if not self.armed:
-            return await self._engine.adapt(*args, **options)
-        self.began.set()
-        try:
-            await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            self.cancelled.set()
-            raise
-
-
 def test_a_disconnected_client_cancels_its_job_and_stores_nothing(settings, worker, redis):
-    engine = Waiting(worker)
+    engine = Endless(worker, "adapt", armed=False)
     with serving(settings, engine) as api:
         engine.armed = True
         with socket.create_connection((api.base_url.host, api.base_url.port)) as connection:

@@ -1,9 +1,7 @@
 """A client's network as an ONNX file over HTTP: it answers as the service does, without torch."""
 
-import asyncio
 import json
 import socket
-import threading
 
 import httpx
 import numpy as np
@@ -13,6 +11,7 @@ import pytest
 from service.engine import exports
 from service.settings import Settings
 from tests.service.drawings import ink, letters, png, wave
+from tests.service.endless import Endless
 from tests.service.serving import serving, working
 
 pytestmark = pytest.mark.slow
@@ -102,7 +101,7 @@ def test_a_service_without_the_extra_says_so(api, monkeypatch):
 
 def test_a_client_that_leaves_ends_its_export(settings, worker, redis):
     redis.flushall()
-    engine = Waiting(worker)
+    engine = Endless(worker, "export")
     with serving(settings, engine) as api:
         adapt(api, letters("LV"))
         with socket.create_connection((api.base_url.host, api.base_url.port)) as connection:
@@ -111,22 +110,15 @@ def test_a_client_that_leaves_ends_its_export(settings, worker, redis):
         assert engine.cancelled.wait(60)
 
 
-class Waiting:
-    """An engine with endless exports, which records when they begin and when they are cancelled."""
-
-    def __init__(self, engine) -> None:
-        self._engine, self.began, self.cancelled = engine, threading.Event(), threading.Event()
-
-    def __getattr__(self, name: str):
-        return getattr(self._engine, name)
-
-    async def export(self, *_, **__):
-        self.began.set()
-        try:
-            await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            self.cancelled.set()
-            raise
+def test_a_file_without_room_in_memory_is_refused_before_the_work(settings, worker, redis):
+    redis.flushall()
+    engine = Endless(worker, "export")
+    little = {"max_body_bytes": 2**16, "max_body_bytes_in_flight": 2**17}
+    with serving(settings.model_copy(update=little), engine) as api:
+        adapt(api, letters("LV"))
+        refused = api.get("/clients/alice/model.onnx")
+    assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
+    assert not engine.began.is_set()
 
 
 def test_an_export_that_takes_too_long_is_ended(zoo, redis_url, redis):
