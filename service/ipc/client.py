@@ -46,7 +46,7 @@ class WorkerClient:
         export_s: Maximum seconds of an export to ONNX.
     """
 
-    def __init__(self, socket: Path, models: Mapping[str, str], deadline_s: float, export_s: float = 300.0) -> None:
+    def __init__(self, socket: Path, models: Mapping[str, str], deadline_s: float, export_s: float) -> None:
         self.socket, self._models = socket, dict(models)
         self._deadline_s, self._export_s = deadline_s, export_s
         self._ids = itertools.count()
@@ -277,7 +277,7 @@ class WorkerClient:
 
 @asynccontextmanager
 async def worker_engine(
-    socket: Path, models: Mapping[str, str], deadline_s: float, export_s: float = 300.0
+    socket: Path, models: Mapping[str, str], deadline_s: float, export_s: float
 ) -> AsyncIterator[WorkerClient]:
     """An engine that stays connected to the worker at `socket`. Arguments as for WorkerClient."""
     client = WorkerClient(socket, models, deadline_s, export_s)

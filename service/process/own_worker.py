@@ -26,7 +26,7 @@ async def own_worker(settings: Settings) -> AsyncIterator[WorkerClient]:
         worker = new_worker("Worker", settings)
         running = asyncio.create_task(worker.keep_running(restart_always))
         try:
-            async with worker_engine(settings.worker_socket, models, settings.deadline_s) as engine:
+            async with worker_engine(settings.worker_socket, models, settings.deadline_s, settings.export_s) as engine:
                 yield engine
         finally:
             running.cancel()

@@ -79,7 +79,7 @@ async def until(true) -> None:
 
 @asynccontextmanager
 async def connected(socket: Path, models: Mapping[str, str], deadline_s: float = 30) -> AsyncIterator[WorkerClient]:
-    async with worker_engine(socket, models, deadline_s) as engine:
+    async with worker_engine(socket, models, deadline_s, deadline_s) as engine:
         await until(engine.alive)
         yield engine
 
@@ -246,13 +246,13 @@ async def test_a_request_that_exceeds_its_deadline_is_cancelled(socket, worker, 
 
 async def test_a_worker_with_other_checkpoints_is_refused(socket, worker, digests, caplog):
     other = dict(digests) | {"glyphs": "another"}
-    async with listening(socket, worker, other), worker_engine(socket, digests, 30) as engine:
+    async with listening(socket, worker, other), worker_engine(socket, digests, 30, 30) as engine:
         await until(lambda: "has other models or checkpoints than this process" in caplog.text)
         assert not engine.alive()
 
 
 async def test_a_worker_of_another_protocol_version_is_refused(socket, digests, caplog):
-    engine = WorkerClient(socket, digests, 30)
+    engine = WorkerClient(socket, digests, 30, 30)
     engine._received(messages.Hello(messages.VERSION - 1, dict(digests)))
     engine._received(messages.Heartbeat(True))
     assert f"speaks version {messages.VERSION - 1} of the protocol" in caplog.text
