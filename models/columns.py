@@ -142,8 +142,17 @@ def _encoded(values: Sequence[Value], column: Column) -> NDArray[np.float32]:
     return known.astype(np.float32)
 
 
-def differences(rows: Sequence[Row], columns: Sequence[Column]) -> list[Found]:
+EXPECTED = {"client": "the client's examples have", "model": "the model takes"}
+"""What the columns are those of, in errors."""
+
+
+def differences(rows: Sequence[Row], columns: Sequence[Column], whose: str = "client") -> list[Found]:
     """What rows have that the columns do not know, and the other way round; once for each column and code.
+
+    Args:
+        rows: The rows.
+        columns: The columns.
+        whose: What the columns are those of, a key of `EXPECTED`.
 
     Raises:
         ValueError: A value is of another type than its column, or a row has none of the columns.
@@ -152,20 +161,20 @@ def differences(rows: Sequence[Row], columns: Sequence[Column]) -> list[Found]:
     found: dict[tuple[str, str], Found] = {}
     for i, row in enumerate(rows):
         if not row.keys() & known.keys():
-            raise ValueError(f"row {i}: it has none of the client's columns, which are {_some(list(known))}")
-        for one in (*_unknown(i, row, known), *_missing(i, row, known)):
+            raise ValueError(f"row {i}: it has none of the {whose}'s columns, which are {_some(list(known))}")
+        for one in (*_unknown(i, row, known, whose), *_missing(i, row, known)):
             found.setdefault((one.code, one.column), one)
     return list(found.values())
 
 
-def _unknown(i: int, row: Row, known: Mapping[str, Column]) -> list[Found]:
+def _unknown(i: int, row: Row, known: Mapping[str, Column], whose: str) -> list[Found]:
     found = []
     for name, value in row.items():
         if name not in known:
             found.append(Found("unknown_column", name, i))
         elif (kind := type_of(value)) not in (None, known[name]["type"]) and known[name]["type"]:
             expected = known[name]["type"]
-            raise ValueError(f"row {i}: the column {name!r} has a {kind}; the client's examples have a {expected}")
+            raise ValueError(f"row {i}: the column {name!r} has a {kind}; {EXPECTED[whose]} a {expected}")
         elif known[name]["values"] and value is not None and value not in known[name]["values"]:
             found.append(Found("unseen_category", name, i, str(value)))
     return found

@@ -34,6 +34,7 @@ class Drawing(InputKind):
 
     description: ClassVar = "a drawing (a base64 image file such as PNG or JPEG, or rows of numbers)"
     json_schemas: ClassVar = [{"type": "string"}, {"type": "array", "items": {"type": "array"}}]
+    plural: ClassVar = "images"
 
     type: Literal["drawing"] = "drawing"
     size: int = Field(description="Pixels of each side.")

@@ -56,7 +56,7 @@ class InputKind(BaseModel, ABC):
     """What a client sends, for the API's documentation: a noun phrase."""
     json_schemas: ClassVar[Sequence[dict[str, Any]]]
     """The JSON Schemas of what a client may send."""
-    plural: ClassVar[str] = "images"
+    plural: ClassVar[str] = "inputs"
     """What inputs are called in errors of decoder processes."""
 
     @abstractmethod

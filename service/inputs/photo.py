@@ -36,6 +36,7 @@ class Photo(InputKind):
         {"type": "string"},
         {"type": "array", "items": {"type": "array", "items": {"type": "array", "items": {"type": "number"}}}},
     ]
+    plural: ClassVar = "images"
 
     type: Literal["photo"] = "photo"
     size: int = Field(ge=1, le=2048, description="Pixels of each side.")

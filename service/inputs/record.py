@@ -37,6 +37,8 @@ class Record(Table):
 
     description: ClassVar = "a row with the columns of the model's card, as an object"
 
+    whose: ClassVar = "model"
+
     type: Literal["record"] = "record"  # type: ignore[assignment]  # another kind, which reads rows as tables do
     columns: Annotated[tuple[KnownColumn, ...], WithJsonSchema(SCHEMA)]
 
@@ -44,11 +46,10 @@ class Record(Table):
         """The columns of the model, and what the rows lack of them or have beyond."""
         columns = [column.column() for column in self.columns]
         try:
-            found = table_columns.differences(rows_of(inputs), columns)
+            found = table_columns.differences(rows_of(inputs), columns, self.whose)
         except ValueError as error:
-            detail = str(error).replace("the client's examples have", "the model takes").replace("client's", "model's")
-            raise Unprocessable(f"support: {detail}.", field="support") from None
-        return list(columns), [warning("support", each) for each in found]
+            raise Unprocessable(f"support: {error}.", field="support") from None
+        return list(columns), [warning("support", each, self.whose) for each in found]
 
     def examples(self, count: int, rng: np.random.Generator) -> Array:
         """Rows around the usual values."""

@@ -27,9 +27,9 @@ LARGEST = 1e30
 NAME_LENGTH, TEXT_LENGTH = 256, 4096
 """Characters of a column's name and of a text."""
 DETAILS = {
-    "unknown_column": "the client's examples have no such column; it is ignored",
+    "unknown_column": "{expected} no such column; it is ignored",
     "missing_column": "the row lacks this column; it counts as null",
-    "unseen_category": "the client's examples have no {value!r} in this column; it counts as null",
+    "unseen_category": "{expected} no {value!r} in this column; it counts as null",
     "constant_column": "all examples have the same value; the column is ignored",
     "text_column": "nearly all examples have texts of their own, or long ones; the column is ignored",
 }
@@ -43,6 +43,9 @@ class Table(InputKind):
         {"type": "object", "additionalProperties": {"type": ["number", "string", "boolean", "null"]}},
         {"type": "array", "items": {"type": ["number", "string", "boolean", "null"]}},
     ]
+
+    whose: ClassVar = "client"
+    """What the columns are those of: a key of `models.columns.EXPECTED`."""
 
     type: Literal["table"] = "table"
 
@@ -76,10 +79,10 @@ class Table(InputKind):
     def check(self, inputs: Array, columns: Columns | None) -> list[InputWarning]:
         """What is missing or new in queries."""
         try:
-            found = table_columns.differences(rows_of(inputs), columns or [])
+            found = table_columns.differences(rows_of(inputs), columns or [], self.whose)
         except ValueError as error:
             raise Unprocessable(f"inputs: {error}.", field="inputs") from None
-        return [warning(f"inputs[{one.row}]", one) for one in found]
+        return [warning(f"inputs[{one.row}]", one, self.whose) for one in found]
 
     def show(self, inputs: Array) -> list[Any]:
         """The rows as objects."""
@@ -119,9 +122,9 @@ class Table(InputKind):
         )
 
 
-def warning(field: str, found: Found) -> InputWarning:
-    """A warning about a column."""
-    detail = DETAILS[found.code].format(value=found.value[:80])
+def warning(field: str, found: Found, whose: str = "client") -> InputWarning:
+    """A warning about a column of a client or of a model."""
+    detail = DETAILS[found.code].format(value=found.value[:80], expected=table_columns.EXPECTED[whose])
     return InputWarning(field, found.code, f"column {found.column!r}: {detail}.")
 
 

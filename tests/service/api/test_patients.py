@@ -79,3 +79,16 @@ def test_uncertain_answers_are_unknown_if_the_client_asks(api):
     middle = HEALTHY | {"age": 55, "male": True, "chest pain": "none", "highest heart rate": 140}
     [one] = predict(api, middle, abstain=True, min_probability=0.999)["predictions"]
     assert one["unknown"]
+
+
+def test_errors_and_warnings_speak_of_the_columns_of_the_model(api):
+    wrong = api.post("/adapt", json={"client_id": "v", "support": [{"input": {"age": "old"}, "label": "a"}]})
+    assert wrong.json()["detail"] == "support: row 0: the column 'age' has a text; the model takes a number."
+    adapted = api.post("/adapt", json={"client_id": "v", "support": support()}).raise_for_status().json()
+    assert adapted["version"] == 1
+    asked = api.post("/predict", json={"client_id": "v", "inputs": [HEALTHY | {"shoes": 44, "ST slope": "steep"}]})
+    said = [each["detail"] for each in asked.raise_for_status().json()["warnings"]]
+    assert said == [
+        "column 'ST slope': the model takes no 'steep' in this column; it counts as null.",
+        "column 'shoes': the model takes no such column; it is ignored.",
+    ]
