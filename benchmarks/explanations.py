@@ -6,8 +6,6 @@ Episodes are drawn from test classes. An example is removed, the model adapts to
 again. An answer changes by chance as often as it does on average over all examples.
 """
 
-import argparse
-from pathlib import Path
 from statistics import fmean, stdev
 from typing import NamedTuple
 
@@ -15,6 +13,7 @@ import numpy as np
 import torch
 from rich.console import Console
 
+from benchmarks.features import parser_of
 from benchmarks.methods import ROOT, filled, table
 from benchmarks.quality import WAYS, Source, drawings, photos, texts
 from models.datasets.episode import Shape
@@ -47,12 +46,9 @@ class Changes(NamedTuple):
 
 def main() -> None:
     """Measure and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--features", type=Path, required=True)
+    parser = parser_of(__doc__)
     parser.add_argument("--episodes", type=int, default=20)
     given = parser.parse_args()
-    torch.set_num_threads(1)
     rows = []
     for source in (drawings(given.data), photos(given.data, given.features), texts(given.data, given.features)):
         for shots in (2, 5):

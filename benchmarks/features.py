@@ -1,5 +1,6 @@
 """Episodes of features: each input is encoded once and kept in a file, so that many learners can be compared on it."""
 
+import argparse
 import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,6 +23,15 @@ from models.recipes.photos import PHOTO
 
 Encode = Callable[[Any], Tensor]
 CHUNK = 256
+
+
+def parser_of(description: str | None) -> argparse.ArgumentParser:
+    """A parser of the options of a benchmark on encoded data sets, which runs in one thread."""
+    torch.set_num_threads(1)
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="The folder of the data sets.")
+    parser.add_argument("--features", type=Path, required=True, help="A folder for encoded texts and photos.")
+    return parser
 
 
 class FeatureTexts(EpisodeSampler):

@@ -5,7 +5,6 @@
 Examples are drawn from the training split. The queries are the test split and the out-of-scope texts of CLINC150.
 """
 
-import argparse
 import json
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -20,7 +19,7 @@ from rich.console import Console
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
-from benchmarks.features import stored
+from benchmarks.features import parser_of, stored
 from benchmarks.learners_on_features import Frozen
 from benchmarks.methods import filled, table
 from benchmarks.texts import PAGE, baseline
@@ -52,11 +51,7 @@ class Texts(NamedTuple):
 
 def main() -> None:
     """Measure and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--features", type=Path, required=True)
-    given = parser.parse_args()
-    torch.set_num_threads(1)
+    given = parser_of(__doc__).parse_args()
     published = read(given.data, given.features, "minilm", baseline())
     texts = read(given.data, given.features, "texts", checkpoint.load(ZOO / "texts.safetensors"))
     rows = [

@@ -6,7 +6,6 @@ Writes into docs/performance.json. About 10,000 queries of test classes for each
 default only if all top answers are the same and no probability differs by more than 1e-2.
 """
 
-import argparse
 from collections.abc import Callable
 from functools import partial
 from itertools import product
@@ -19,6 +18,7 @@ from torch import Tensor
 
 from benchmarks import features
 from benchmarks.encoder_serving import rate_of
+from benchmarks.features import parser_of
 from benchmarks.learners_on_features import answer_of, published_texts, shipped_photos
 from benchmarks.results import keep
 from models.datasets.episode import EpisodeSampler, Shape, rng_of
@@ -37,11 +37,7 @@ Encode = Callable[[Any], Tensor]
 
 def main() -> None:
     """Compare, print and write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--features", type=Path, required=True)
-    given = parser.parse_args()
-    torch.set_num_threads(1)
+    given = parser_of(__doc__).parse_args()
     found = {}
     for kind, sizes in SETTINGS.items():
         exact, reduced = samplers(kind, given.data, given.features)

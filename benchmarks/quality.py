@@ -6,7 +6,6 @@ Episodes are drawn from test classes. Half of the classes of an episode are thos
 belong to none of its classes. What a client would be told is computed as the service does it.
 """
 
-import argparse
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,7 @@ from rich.console import Console
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
+from benchmarks.features import parser_of
 from benchmarks.learners_on_features import all_photos, own_texts, published_texts, shipped_photos
 from benchmarks.methods import ROOT, filled, table
 from models import checkpoint
@@ -78,13 +78,10 @@ class Client(NamedTuple):
 
 def main() -> None:
     """Measure and write the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--features", type=Path, required=True)
+    parser = parser_of(__doc__)
     parser.add_argument("--episodes", type=int, default=200)
     parser.add_argument("--shots", type=int, nargs="+", default=[5])
     given = parser.parse_args()
-    torch.set_num_threads(1)
     honest, unknown = list[list[str]](), list[list[str]]()
     for source in (drawings(given.data), photos(given.data, given.features), texts(given.data, given.features)):
         unknown.append([source.title, f"{WAYS}-way 1-shot", *by_default(source, given.episodes)])

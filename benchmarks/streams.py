@@ -6,7 +6,6 @@ Alphabets of Omniglot, or domains of CLINC150, come in turn. All of them are unk
 examples that stay, and their weights, are those of the service.
 """
 
-import argparse
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +21,7 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
-from benchmarks.features import stored
+from benchmarks.features import parser_of, stored
 from benchmarks.methods import ROOT, filled, table
 from benchmarks.none_of_these import read
 from models import checkpoint
@@ -257,11 +256,7 @@ def groups_of(learner: Learner, features: Tensor, seed: int) -> Groups:
 
 def main() -> None:
     """Measure, and write the tables and the picture."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--features", type=Path, required=True)
-    given = parser.parse_args()
-    torch.set_num_threads(1)
+    given = parser_of(__doc__).parse_args()
     found = {name: measured(name, given.data, given.features) for name in SOURCES}
     PAGE.write_text(filled(PAGE.read_text(), {stream: report(stream, found) for stream in STREAMS}))
     draw(found)

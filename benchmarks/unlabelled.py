@@ -5,7 +5,6 @@
 Clients of classes that the models have not seen learn from a few labelled examples, and from others without a label.
 """
 
-import argparse
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -18,7 +17,7 @@ from rich.progress import track
 from torch import Tensor
 
 from benchmarks import streams
-from benchmarks.features import stored
+from benchmarks.features import parser_of, stored
 from benchmarks.learners_on_features import shipped_photos
 from benchmarks.methods import filled, table
 from models.datasets import DATASETS
@@ -74,11 +73,7 @@ SOURCES: Mapping[str, Callable[[Path, Path], Pair]] = {
 
 def main() -> None:
     """Measure, and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--features", type=Path, required=True)
-    given = parser.parse_args()
-    torch.set_num_threads(1)
+    given = parser_of(__doc__).parse_args()
     rows = []
     for title, source in SOURCES.items():
         pair = source(given.data, given.features)
