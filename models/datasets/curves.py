@@ -27,7 +27,7 @@ KERNELS = ("rbf", "matern", "periodic", "sine")
 class Kernel:
     """The covariance of a curve's values (Rasmussen, Williams 2006, section 4.2).
 
-    `sine` is that of a sin(x / period) + b cos(x / period) with normal a and b: a wave of any phase.
+    `sine` is that of a sin(2 pi x / period) + b cos(2 pi x / period) with normal a and b: a wave of any phase.
 
     Args:
         name: A name in `KERNELS`.

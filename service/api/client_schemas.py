@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.api.schemas import CLIENT_ID, Body, ClientId, ExampleId, LabelIn, Warnings
 from service.api.sent_labels import LabelsIn
+from service.errors import Unprocessable
 from service.inputs.registry import RequestInput
 from service.store.records import Receipt
 
@@ -43,21 +44,33 @@ SMALL_DRAWING = (
 """A PNG of 16 x 16 pixels in base64."""
 
 
-class UnlabelledRequest(Body):
+class NamedInputs(Body):
+    """Inputs without labels, each with a name if there are any."""
+
+    inputs: list[RequestInput] = Field(min_length=1)
+    ids: list[ExampleId] | None = None
+
+    def names(self) -> list[str | None]:
+        """The name of each input. Raises Unprocessable."""
+        names: list[str | None] = [None] * len(self.inputs) if self.ids is None else [*self.ids]
+        if len(names) != len(self.inputs):
+            raise Unprocessable(f"ids: {len(names)} for {len(self.inputs)} inputs. Send one for each.", field="ids")
+        return names
+
+
+class UnlabelledRequest(NamedInputs):
     """Inputs without labels, which the client shall learn from."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"inputs": [SMALL_DRAWING], "ids": ["drawing-17"]}]})
 
-    inputs: list[RequestInput] = Field(min_length=1)
     ids: list[ExampleId] | None = Field(None, description="Names each of them. Default: a digest of the input.")
 
 
-class SuggestRequest(Body):
+class SuggestRequest(NamedInputs):
     """Inputs without labels, to choose from."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"inputs": [-2, -1, 0, 1, 2], "k": 2}]})
 
-    inputs: list[RequestInput] = Field(min_length=1)
     k: int = Field(10, strict=True, ge=1, le=1000, description="How many to choose.")
     ids: list[ExampleId] | None = Field(None, description="A name for each input, which the answer repeats.")
 

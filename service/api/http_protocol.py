@@ -25,13 +25,15 @@ UPGRADE_HEADERS = (b"connection", b"upgrade", b"http2-settings")
 
 def server_config(app: ASGIApp, settings: Settings, **options: Any) -> uvicorn.Config:
     """The configuration of uvicorn. Raises OSError for a certificate or key that cannot be read."""
+    certificate = None
     if settings.tls_cert is not None and settings.tls_key is not None:
         options |= {"ssl_certfile": settings.tls_cert, "ssl_keyfile": settings.tls_key}
+        certificate = Certificate(settings.tls_cert, settings.tls_key)
     options.setdefault("timeout_graceful_shutdown", math.ceil(settings.deadline_s))
     logs = {"log_config": None} if settings.log_format == "json" else {}  # uvicorn's own loggers write text
     config = uvicorn.Config(app, http=protocol_of(settings), ws="none", access_log=False, **(logs | options))
-    if settings.tls_cert is not None and settings.tls_key is not None:
-        _renew_certificate(config, Certificate(settings.tls_cert, settings.tls_key))
+    if certificate is not None:
+        _renew_certificate(config, certificate)
     return config
 
 

@@ -12,7 +12,6 @@ from service.api.dependencies import use_cases
 from service.api.preconditions import IF_MATCH
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, client_of, documented_json, read
-from service.errors import Unprocessable
 from service.use_cases.suggesting import Suggested
 
 bodies = APIRouter(prefix="/clients/{client_id}", tags=["examples"], route_class=BodyRoute)
@@ -41,16 +40,15 @@ DOCUMENTED["parameters"].remove(IF_MATCH)
 async def suggest(request: Request) -> Response:
     """The unlabelled inputs that are most worth a label, the most worthy first. Nothing is stored."""
     cases, client, body = await use_cases(request), client_of(request), await read(request, SuggestRequest)
-    if body.ids is not None and len(body.ids) != len(body.inputs):
-        raise Unprocessable(f"ids: {len(body.ids)} for {len(body.inputs)} inputs. Send one for each.", field="ids")
+    names = body.names()
     suggested = await cases.suggesting.suggest(client, body.inputs, body.k)
-    return await written(lambda: _response(suggested, body.ids), 0)
+    return await written(lambda: _response(suggested, names), 0)
 
 
-def _response(suggested: Suggested, ids: list[str] | None) -> SuggestResponse:
+def _response(suggested: Suggested, names: list[str | None]) -> SuggestResponse:
     record, choice = suggested.record, suggested.choice
     found = [
-        Suggestion(index=place, id=None if ids is None else ids[place], score=number(score), **answer)
+        Suggestion(index=place, id=names[place], score=number(score), **answer)
         for place, score, answer in zip(choice.places, choice.scores, _answers(suggested), strict=True)
     ]
     return SuggestResponse(

@@ -1,7 +1,5 @@
 """POST /clients/{client_id}/unlabelled."""
 
-from collections.abc import Sequence
-
 from fastapi import APIRouter, Request, Response
 
 from service import errors
@@ -14,7 +12,6 @@ from service.api.idempotency_key import IDEMPOTENCY_KEY, key_of
 from service.api.preconditions import if_match
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, client_of, documented_json, read
-from service.errors import Unprocessable
 from service.use_cases.adaptation import Teaching
 from service.use_cases.gathering import Given
 
@@ -39,9 +36,6 @@ async def add_unlabelled(request: Request) -> Response:
     cases, client = await use_cases(request), client_of(request)
     key, expected = await key_of(request, client.client_id), if_match(request)
     body = await read(request, UnlabelledRequest)
-    ids: Sequence[str | None] = body.ids or [None] * len(body.inputs)
-    if len(ids) != len(body.inputs):
-        raise Unprocessable(f"ids: {len(ids)} for {len(body.inputs)} inputs. Send one for each.", field="ids")
-    given = [Given(one, None, name) for one, name in zip(body.inputs, ids, strict=True)]
+    given = [Given(one, None, name) for one, name in zip(body.inputs, body.names(), strict=True)]
     teaching = Teaching(None, given, request=key, expected=expected, unlabelled=True)
     return await adapted_response(await cases.adaptation.append(client, teaching))
