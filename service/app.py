@@ -40,6 +40,7 @@ from service.api.routes import (
     versions,
 )
 from service.api.telemetry import telemetry
+from service.api.tenant_shares import TenantShares
 from service.audit import AuditLog
 from service.cards import Catalogue
 from service.engine.base import Engine
@@ -122,6 +123,7 @@ def create_app(
         telemetry=telemetry(tracing=settings.tracing),
     )
     app.state.settings, app.state.catalogue = settings, catalogue
+    app.state.shares = TenantShares(settings.deadline_s)
     for router in ROUTERS:
         app.include_router(router)
     if settings.playground:

@@ -19,6 +19,7 @@ from service.api.memory_budget import Reservation
 from service.api.parsing import check_encoding
 from service.api.predict_schemas import PredictRequest
 from service.api.problem_details import described
+from service.api.tenant_shares import TenantShares
 from service.errors import BadRequest, Busy, HandfulError, Unprocessable
 from service.inputs.json_limits import check_structure, limits_for
 from service.inputs.sent import Part, Placed, Row, place_of
@@ -82,6 +83,7 @@ class Predicting:
         self._request, self._body, self._answer = request, body, answer
         settings: Settings = request.app.state.settings
         self.reservation: Reservation = request.state.reservation
+        self._shares: TenantShares = request.app.state.shares
         most = settings.max_explained if body.explain else PIECE
         self.piece, self.max_waiting = min(most, settings.max_queries), settings.max_answer_bytes
 
@@ -115,7 +117,8 @@ class Predicting:
     async def _once(self, body: PredictRequest) -> dict[str, Any]:
         before = self.reservation.size
         try:
-            found: dict[str, Any] = orjson.loads((await self._answer(self._request, body)).body)
+            async with self._shares.turn(self.reservation.tenant, len(body.inputs)):
+                found: dict[str, Any] = orjson.loads((await self._answer(self._request, body)).body)
             return found
         finally:
             self.reservation.give_back(self.reservation.size - before)

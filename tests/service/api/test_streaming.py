@@ -14,6 +14,7 @@ from service.api.lines import Line, Lines, Outbox
 from service.api.memory_budget import MemoryBudget, Reservation
 from service.api.predict_schemas import PredictRequest
 from service.api.streaming import Predicting
+from service.api.tenant_shares import TenantShares
 from service.errors import Busy, TooLarge, TooSlow
 from service.settings import Settings
 from tests.service.drawings import letters, png, wave
@@ -293,7 +294,7 @@ async def test_a_full_queue_is_waited_for(monkeypatch):
         return SimpleNamespace(body=orjson.dumps({"predictions": [{"value": 1}]}))
 
     request = request_of()
-    request.app = SimpleNamespace(state=SimpleNamespace(settings=Settings()))
+    request.app = SimpleNamespace(state=SimpleNamespace(settings=Settings(), shares=TenantShares(60)))
     predicting = Predicting(request, PredictRequest(client_id="bob", inputs=[None]), answer)
     assert await predicting.answers([Line(7, 1)]) == [b'{"line":7,"value":1}\n']
 
