@@ -6,6 +6,7 @@ label is returned as it was sent.
 
 import unicodedata
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from service.arrays import Array, text_array
 from service.errors import Unprocessable
-from service.inputs.vector import to_vector
+from service.inputs.vector import LARGEST, to_vector
 
 Label = Any
 """A string or an integer; for regression a number or a list of numbers."""
@@ -47,8 +48,20 @@ def class_names(classes: Classes | None, *, named: bool) -> Array | None:
 
 def regression_targets(labels: Sequence[Label], outputs: int) -> NDArray[np.float32]:
     """Labels as targets (n, outputs). Raises Unprocessable."""
+    if (found := _all_numbers(labels, outputs)) is not None:
+        return found
     targets = [to_vector(label, outputs, f"support[{i}].label") for i, label in enumerate(labels)]
     return np.stack(targets) if targets else np.zeros((0, outputs), np.float32)
+
+
+def _all_numbers(labels: Sequence[Label], outputs: int) -> NDArray[np.float32] | None:
+    """The targets (n, outputs) of valid labels, all at once. None if a label has to be looked at."""
+    rows = [label if type(label) is list else [label] for label in labels]
+    numbers = list(chain.from_iterable(rows))
+    if not (set(map(len, rows)) == {outputs} and set(map(type, numbers)) == {float}):
+        return None
+    found = np.array(numbers).reshape(-1, outputs)
+    return found.astype(np.float32) if (np.abs(found) < LARGEST).all() else None
 
 
 def checked_labels(labels: Sequence[Label]) -> list[Label]:

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 from urllib.parse import SplitResult, urlsplit
 
+import hiredis
 import redis.asyncio as redis
 from redis.asyncio.cluster import ClusterNode, RedisCluster
-from redis.asyncio.connection import SSLConnection, parse_url
+from redis.asyncio.connection import AbstractConnection, SSLConnection, parse_url
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.exceptions import RedisClusterException
 
@@ -70,7 +71,22 @@ def _address(host: str, kind: str) -> tuple[str, int]:
 def _server(named: Named) -> Client:
     pool = redis.ConnectionPool(retry=Once(), **named.options)
     _check(pool)
+    pool.connection_class = _packing(pool.connection_class)
     return redis.Redis.from_pool(pool)
+
+
+class _PackingInC:
+    """Writes commands with hiredis, as redis-py does for connections that are not asynchronous. In Python, the write of
+    2000 examples takes 6 ms of the event loop."""
+
+    def pack_command(self, *words: Any) -> list[bytes]:
+        """Called by redis-py. The name of a command may be of several words."""
+        name, *rest = words
+        return [hiredis.pack_command((*name.split(), *rest))]
+
+
+def _packing(connection: type[AbstractConnection]) -> type[AbstractConnection]:
+    return type(connection.__name__, (_PackingInC, connection), {})
 
 
 def _check(pool: redis.ConnectionPool) -> None:

@@ -8,11 +8,11 @@ from redis.exceptions import ResponseError
 
 from service.arrays import UNLABELLED
 from service.errors import CorruptRecord
-from service.store.checksums import parse_entry, parse_version, seal
+from service.store.checksums import parse_entry, parse_rows, seal
 from service.store.connect import Client
 from service.store.examples import Entry, Example, ranges
 from service.store.keys import examples_key, inputs_key, versions_key
-from service.store.records import Blob, ClientKey, Draft, Gone, Receipt, Record, Snapshot, unexpired
+from service.store.records import Blob, ClientKey, Draft, Gone, Receipt, Record, Rows, Snapshot, unexpired
 from service.store.redis_client import is_other_type
 
 
@@ -28,7 +28,7 @@ class History(NamedTuple):
         """The bytes to parse."""
         return sum(len(text or b"") for each in (self.versions, self.examples) for text in each.values())
 
-    def kept(self, first: int, last: int) -> dict[int, Snapshot | Gone]:
+    def kept(self, first: int, last: int) -> dict[int, Rows | Gone]:
         """The readable versions from `first` to `last`."""
         numbers = [int(field) for field in self.versions if field.isdigit() and first <= int(field) <= last]
         found = {number: _readable(self.versions[b"%d" % number], number) for number in numbers}
@@ -183,7 +183,7 @@ def _snapshot(record: Record, placed: Sequence[Example], targets: list[Any]) -> 
     return Snapshot.model_validate(record.model_dump() | {"rows": rows, "targets": targets})
 
 
-def _kept(stored: History, record: Record, draft: Draft, keep: int, *, old_form: bool) -> dict[int, Snapshot | Gone]:
+def _kept(stored: History, record: Record, draft: Draft, keep: int, *, old_form: bool) -> dict[int, Rows | Gone]:
     """The earlier versions that stay, with a receipt in place of those that the draft removes."""
     kept = stored.kept(record.version - keep + 1, record.version - 1)
     if record.receipt is None or draft.keep_history:
@@ -197,13 +197,13 @@ def _kept(stored: History, record: Record, draft: Draft, keep: int, *, old_form:
     }
 
 
-def _rows(version: Snapshot | Gone) -> list[int]:
-    return version.row_numbers() if isinstance(version, Snapshot) else []
+def _rows(version: Rows | Gone) -> list[int]:
+    return version.row_numbers() if isinstance(version, Rows) else []
 
 
-def _readable(text: Blob, number: int) -> Snapshot | Gone | None:
+def _readable(text: Blob, number: int) -> Rows | Gone | None:
     try:
-        return parse_version(text, number)
+        return parse_rows(text, number)
     except CorruptRecord:
         return None
 

@@ -127,15 +127,21 @@ def unexpired(record: Record | None) -> Record | None:
     return None if record is None or record.expired() else record
 
 
-class Snapshot(Record):
-    """A version of a client: the rows of its examples as ranges of which both ends count, and a target for each."""
+class Rows(BaseModel):
+    """The rows of the examples of a version, as ranges of which both ends count."""
 
+    version: int
     rows: list[tuple[int, int]]
-    targets: list[Any]
 
     def row_numbers(self) -> list[int]:
         """The rows, one by one."""
         return [row for first, last in self.rows for row in range(first, last + 1)]
+
+
+class Snapshot(Record, Rows):
+    """A version of a client, with a target for each of its examples."""
+
+    targets: list[Any]
 
 
 class Gone(BaseModel):

@@ -1,6 +1,8 @@
 """Labels become class indices and back, and targets become arrays; the rest is refused with its field."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from service.errors import Unprocessable
 from service.inputs.labels import class_indices, regression_targets
+from service.inputs.vector import to_vector
 
 HUGE = 10**400
 
@@ -106,3 +109,31 @@ def test_the_longest_label_in_nfc_can_be_classified_again():
     assert class_indices(classes)[0] == classes
     with pytest.raises(Unprocessable, match="has 512 in Unicode's normal form NFC"):
         class_indices(["a", "\u0958" * 256])
+
+
+@given(
+    st.integers(1, 3).flatmap(
+        lambda outputs: st.tuples(
+            st.just(outputs),
+            st.lists(
+                st.one_of(
+                    st.floats(width=32), st.integers(), st.booleans(), st.none(), st.text(max_size=2),
+                    st.lists(st.one_of(st.floats(), st.integers(-9, 9), st.booleans()), max_size=outputs + 1),
+                    st.lists(st.floats(-9, 9), min_size=outputs, max_size=outputs),
+                ),
+                max_size=5,
+            ),
+        )
+    )
+)  # fmt: skip
+def test_targets_are_the_same_together_as_one_by_one(given_labels: tuple[int, list[Any]]):
+    outputs, labels = given_labels
+
+    def outcome(work: Callable[[], Any]) -> Any:
+        try:
+            return np.asarray(work()).tolist()
+        except Unprocessable as error:
+            return error.detail
+
+    alone = outcome(lambda: [to_vector(label, outputs, f"support[{i}].label") for i, label in enumerate(labels)])
+    assert outcome(lambda: regression_targets(labels, outputs)) == alone
