@@ -4,6 +4,7 @@ All functions are `async`, because FastAPI runs other functions in threads, whic
 and `/predict` call them directly: resolving FastAPI dependencies took much of the time of a predict.
 """
 
+import asyncio
 from typing import Annotated, NamedTuple
 
 from fastapi import Depends, Path, Request
@@ -12,6 +13,7 @@ from fastapi.security import APIKeyHeader, HTTPBearer
 from service.api.auth import Guard
 from service.api.schemas import CLIENT_ID
 from service.cards import Catalogue
+from service.errors import RateExceeded
 from service.store.records import ClientKey
 from service.use_cases.adaptation import Adaptation
 from service.use_cases.editing import Editing
@@ -29,6 +31,8 @@ from service.use_cases.versioning import Versioning
 
 UNCOUNTED = ("/admin", "/usage", "/limits")
 """Paths of calls that no rate limits: they say what a tenant may do, and change it."""
+REFUSED_S = 0.05
+"""Seconds until a request over the rate is answered. Clients that retry at once would take this process from others."""
 
 
 class UseCases(NamedTuple):
@@ -69,7 +73,11 @@ async def tenant(request: Request) -> str:
     if not request.scope["route"].path.startswith(UNCOUNTED):
         metering: Metering = request.app.state.metering
         request.state.taken = await metering.admit(access.tenant)
-        check(request.state.taken)
+        try:
+            check(request.state.taken)
+        except RateExceeded:
+            await asyncio.sleep(REFUSED_S)
+            raise
     return access.tenant
 
 
