@@ -32,17 +32,19 @@ CONTEXT = 5
 
 WAVES: dict[str, Recipe] = {
     "sinusoid": _wave("maml", "Sine waves y = A sin(x - phase) from a few points", ONE, steps=70_000),
-    "sinusoid-anil": _wave("anil", "Sine waves, the last layer adapted", ONE, steps=3_000),
+    "sinusoid-anil": _wave("anil", "Sine waves, the last layer adapted", ONE, steps=10_000),
     "sinusoid-reptile": _wave(
-        "reptile", "Sine waves, first order", FIVE | {"inner_lr": 0.02, "eval_inner_steps": 10}, steps=1_500
+        "reptile", "Sine waves, first order", FIVE | {"inner_lr": 0.02, "eval_inner_steps": 10}, steps=10_000
     ),
     "sinusoid-meta-sgd": _wave(
-        "meta-sgd", "Sine waves, a learned rate for each weight", ONE | {"eval_inner_steps": 1}, steps=3_000
+        "meta-sgd", "Sine waves, a learned rate for each weight", ONE | {"eval_inner_steps": 1}, steps=10_000
     ),
-    "sinusoid-maml-plus-plus": _wave("maml++", "Sine waves, learned rates for each layer and step", FIVE, steps=1_500),
-    "sinusoid-alfa": _wave("alfa", "Sine waves, with predicted rates and decay", FIVE, steps=1_500),
+    "sinusoid-maml-plus-plus": _wave("maml++", "Sine waves, learned rates for each layer and step", FIVE, steps=8_000),
+    "sinusoid-alfa": _wave("alfa", "Sine waves, with predicted rates and decay", FIVE, steps=8_000),
     "sinusoid-lstm": replace(
-        _wave("lstm", "Sine waves, an LSTM makes the updates", {"outputs": 1, "inner_steps": 5, "units": 8}, steps=300),
+        _wave(
+            "lstm", "Sine waves, an LSTM makes the updates", {"outputs": 1, "inner_steps": 5, "units": 8}, steps=10_000
+        ),
         tasks_per_step=8,
         lr=1e-2,
     ),
@@ -50,8 +52,8 @@ WAVES: dict[str, Recipe] = {
         "cavia",
         "Sine waves, a context vector of five numbers adapted",
         ONE | {"inner_lr": 1.0, "context": CONTEXT, "eval_inner_steps": 1},
-        steps=3_000,
+        steps=10_000,
         inputs=1 + CONTEXT,
     ),
-    "sinusoid-ridge": _wave("ridge", "Sine waves, a closed-form head on meta-trained features", {}, steps=3_000),
+    "sinusoid-ridge": _wave("ridge", "Sine waves, a closed-form head on meta-trained features", {}, steps=10_000),
 }
