@@ -34,6 +34,8 @@ class Recipe:
         curriculum: Shape of the first episodes. It reaches `episode` half way through the run.
         alternating: Shapes that alternate with `episode`, for learners that one number of shots would overfit.
         weight_decay: Weight decay of matrices.
+        clip: The largest norm of the outer gradient. An inner loop that learns its rates can diverge on a task, whose
+            gradient is then huge. Steps without a finite gradient are left out. None: all gradients as they are.
         precision: Precision of the forward pass, `float32` or `bfloat16`.
         input: The input of the model, as in its card. The dataset makes examples of this size.
         outputs: Number of values in one answer, for regression.
@@ -59,6 +61,7 @@ class Recipe:
     curriculum: Shape | None = None
     alternating: tuple[Shape, ...] = ()
     weight_decay: float = 0.0
+    clip: float | None = None
     precision: str = "float32"
     input: dict[str, Any] = field(default_factory=lambda: {"type": "drawing", "size": 28})
     outputs: int | None = None

@@ -8,7 +8,9 @@ from models.datasets.episode import Shape
 from models.recipes.recipe import Recipe
 
 
-def _wave(learner: str, title: str, options: dict[str, Any], *, steps: int, inputs: int = 1) -> Recipe:
+def _wave(
+    learner: str, title: str, options: dict[str, Any], *, steps: int, inputs: int = 1, clip: float | None = None
+) -> Recipe:
     return Recipe(
         title=title,
         spec=Spec(learner, "mlp", {"kind": "regression"} | options, {"inputs": inputs, "widths": [40, 40]}),
@@ -18,6 +20,7 @@ def _wave(learner: str, title: str, options: dict[str, Any], *, steps: int, inpu
         episode=Shape(0, 5, 10),
         validation_episode=Shape(0, 5, 5),
         steps=steps,
+        clip=clip,
         tasks_per_step=25,
         lr=1e-3,
         input={"type": "vector", "length": 1},
@@ -39,8 +42,10 @@ WAVES: dict[str, Recipe] = {
     "sinusoid-meta-sgd": _wave(
         "meta-sgd", "Sine waves, a learned rate for each weight", ONE | {"eval_inner_steps": 1}, steps=10_000
     ),
-    "sinusoid-maml-plus-plus": _wave("maml++", "Sine waves, learned rates for each layer and step", FIVE, steps=8_000),
-    "sinusoid-alfa": _wave("alfa", "Sine waves, with predicted rates and decay", FIVE, steps=8_000),
+    "sinusoid-maml-plus-plus": _wave(
+        "maml++", "Sine waves, learned rates for each layer and step", FIVE, steps=8_000, clip=10.0
+    ),
+    "sinusoid-alfa": _wave("alfa", "Sine waves, with predicted rates and decay", FIVE, steps=8_000, clip=10.0),
     "sinusoid-lstm": replace(
         _wave(
             "lstm", "Sine waves, an LSTM makes the updates", {"outputs": 1, "inner_steps": 5, "units": 8}, steps=10_000

@@ -109,6 +109,7 @@ class Run:
         loss = self._loss(self._draw(training))
         self.optimiser.zero_grad()
         torch.autograd.backward(loss)
+        self._clip()
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate_at(self.recipe, self.progress.step)
         self._whole = False
@@ -116,6 +117,13 @@ class Run:
         self.progress.step += 1
         self._whole = True
         self.progress.loss = 0.98 * self.progress.loss + 0.02 * loss.item() if self.progress.step > 1 else loss.item()
+
+    def _clip(self) -> None:
+        if self.recipe.clip is None:
+            return
+        norm = torch.nn.utils.clip_grad_norm_(self.learner.parameters(), self.recipe.clip)
+        if not norm.isfinite():
+            self.optimiser.zero_grad()
 
     def _draw(self, training: EpisodeSampler) -> list[Episode]:
         """This process's share of the episodes of a step."""
