@@ -116,7 +116,7 @@ class Run:
         self.optimiser.step()
         self.progress.step += 1
         self._whole = True
-        self.progress.loss = 0.98 * self.progress.loss + 0.02 * loss.item() if self.progress.step > 1 else loss.item()
+        self.progress.loss = _averaged(self.progress, loss.item())
 
     def _clip(self) -> None:
         if self.recipe.clip is None:
@@ -199,6 +199,13 @@ class Run:
             index, name = key.split(".")
             optimiser["state"].setdefault(int(index), {})[name] = value
         self.optimiser.load_state_dict(optimiser)
+
+
+def _averaged(progress: Progress, loss: float) -> float:
+    """The moving average of the losses that are finite."""
+    if not math.isfinite(progress.loss):
+        return loss
+    return 0.98 * progress.loss + 0.02 * loss if math.isfinite(loss) else progress.loss
 
 
 def _optimiser(learner: Learner, recipe: Recipe) -> torch.optim.Optimizer:

@@ -133,6 +133,40 @@ def test_the_loss_goes_down(name, tasks, shape, tmp_path):
     assert losses[-1] < 0.9 * losses[0]
 
 
+class Diverging(Sinusoid):
+    """Sine waves, of which one has a value beyond all numbers."""
+
+    def __init__(self, bad: int) -> None:
+        self._left = bad
+
+    def episode(self, rng, shape: Shape) -> Episode:
+        episode, self._left = super().episode(rng, shape), self._left - 1
+        return episode._replace(targets=episode.targets * torch.inf) if self._left == 0 else episode
+
+
+def test_a_step_without_a_finite_gradient_is_left_out(tmp_path):
+    recipe = replace(WAVES.recipe(), clip=1.0, tasks_per_step=1)
+    run = Run(recipe, tmp_path, "test")
+    before = [weights(run)]
+    for progress in run.train(Diverging(3), None, every=8):
+        before.append(weights(run))
+        assert progress.loss < torch.inf
+    assert_close(before[3], before[2], rtol=0, atol=0)
+    assert all(torch.isfinite(value).all() for value in before[-1].values())
+    assert not torch.equal(before[-1]["head.weight"], before[3]["head.weight"])
+
+
+def test_clipping_bounds_the_step_of_a_huge_gradient_and_leaves_small_ones(tmp_path):
+    moments = {}
+    for clip in (None, 1e9, 1e-3):
+        run = Run(replace(WAVES.recipe(), clip=clip, steps=1), tmp_path / str(clip), "test")
+        finish(run, Sinusoid())
+        first = [state["exp_avg"] for state in run.optimiser.state.values()]
+        moments[clip] = torch.cat([each.flatten() for each in first]).norm().item() / 0.1  # (1 - beta) x gradient
+    assert moments[1e9] == moments[None] > 1e-3
+    assert moments[1e-3] == pytest.approx(1e-3, rel=1e-3)
+
+
 def episode_of(spec: Spec, number: int) -> Episode:
     if is_regression(spec):
         return Episode(support(spec, [5], number), query(spec, 5, number), torch.randn(5, 1))
