@@ -8,7 +8,7 @@ DATA ?= $(HANDFUL_DATA)
 BIOME := @biomejs/biome@2.6.8
 TYPESCRIPT := typescript@5.9.3
 
-.PHONY: run test test-fast test-browser test-docker test-gpu screenshots chaos lint lint-js docs bench train table lock
+.PHONY: run test test-fast test-browser test-docker test-ray test-gpu screenshots chaos lint lint-js docs bench train table lock
 
 run: $(VENV)/ready
 	$(BIN)/handful serve
@@ -19,7 +19,7 @@ test: $(VENV)/ready
 
 # Under a minute: no servers, no trainings. tests/conftest.py says which.
 test-fast: $(VENV)/ready
-	$(BIN)/pytest -m "not slow and not docker"
+	$(BIN)/pytest -m "not slow and not docker and not ray"
 
 # The playground in Chromium, and its JavaScript in Node. What is not installed is skipped, and named.
 test-browser: $(VENV)/ready
@@ -32,6 +32,10 @@ screenshots: $(VENV)/ready
 # The images and the compose files, on the Docker engine that answers.
 test-docker: $(VENV)/ready
 	$(BIN)/pytest -m docker
+
+# Replicas that come, die and go on Ray Serve, with both proxies; some minutes. make test has one killed replica.
+test-ray: $(VENV)/ready
+	$(BIN)/pytest -m ray tests/deploy
 
 # The checks and the speed of the device, on a GPU if there is one; ends within eight minutes and writes gpu.json.
 test-gpu: $(VENV)/ready

@@ -1,4 +1,4 @@
-"""The time that Redis spends on each call as the clients grow: python -m benchmarks.redis_growth [--most 1000000]
+"""The time that Redis spends on each call as the clients grow: python -m benchmarks.redis_growth [--most 100000]
 
 Microseconds of Redis itself (INFO commandstats) for each call of the API, and for the jobs that run once a minute.
 Writes into docs/performance.json after each number of clients.
@@ -30,7 +30,7 @@ Call = Callable[[], Any]
 def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--most", type=int, default=200_000, help="Clients at the end.")
+    parser.add_argument("--most", type=int, default=1_000_000, help="Clients at the end.")
     given = parser.parse_args()
     found: dict[str, dict[str, float]] = {}
     with handful() as (one, redis_url), redis.Redis.from_url(redis_url) as store:

@@ -71,19 +71,20 @@ def adapt_first(one: Running, store: redis.Redis) -> First:
 
 def copy(store: redis.Redis, first: First, numbers: Iterable[int]) -> None:
     """Copy the values of the first client to other clients, each with its own `write`, and list them."""
+    names = [f"{number:06}" for number in numbers]
     examples, size = map(int, first.size.split())
     with store.pipeline(transaction=False) as pipe:
-        for number in numbers:
-            client, write = ClientKey(OPEN_TENANT, f"{number:06}"), b"%016x" % number
-            pipe.set(record_key(client), seal(first.record.model_copy(update={"write": write.decode()})))
-            pipe.set(state_key(client), first.state.replace(first.write, write, 1))
+        for name in names:
+            client, write = ClientKey(OPEN_TENANT, name), name.zfill(16)
+            pipe.set(record_key(client), seal(first.record.model_copy(update={"write": write})))
+            pipe.set(state_key(client), first.state.replace(first.write, write.encode(), 1))
             for key in (examples_key, inputs_key):
                 pipe.copy(key(FIRST), key(client))
-            pipe.hset(versions_key(client), "1", seal(first.version.model_copy(update={"write": write.decode()})))
-            pipe.zadd(index_key(OPEN_TENANT), {client.client_id: 0})
-            pipe.hset(sizes_key(OPEN_TENANT), client.client_id, first.size)
-            pipe.hincrby(usage_key(OPEN_TENANT), "examples", examples)
-            pipe.hincrby(usage_key(OPEN_TENANT), "bytes", size)
+            pipe.hset(versions_key(client), "1", seal(first.version.model_copy(update={"write": write})))
+        pipe.zadd(index_key(OPEN_TENANT), dict.fromkeys(names, 0))
+        pipe.hset(sizes_key(OPEN_TENANT), mapping=dict.fromkeys(names, first.size))
+        pipe.hincrby(usage_key(OPEN_TENANT), "examples", examples * len(names))
+        pipe.hincrby(usage_key(OPEN_TENANT), "bytes", size * len(names))
         pipe.execute()
 
 

@@ -1,5 +1,6 @@
 """The commands of an operator: keys, quotas, tenants. They work on the Redis of the service, while it runs or not."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -110,8 +111,24 @@ def delete(
     delete(tenant)
 
 
+def save(file: Annotated[Path, typer.Argument(help="The file to write. It must not exist.")]) -> None:
+    """Save all clients, keys and quotas of the store to a file, while the service runs or not."""
+    from service.commands.backup import save  # noqa: PLC0415
+
+    save(file)
+
+
+def restore(file: Annotated[Path, typer.Argument(help="A file that handful backup has written.", exists=True)]) -> None:
+    """Restore a backup to an empty store, of the same kind or another: one Redis, Sentinels or a Cluster."""
+    from service.commands.backup import restore  # noqa: PLC0415
+
+    restore(file)
+
+
 def add_to(app: typer.Typer) -> None:
     """Add the commands to an app."""
+    app.command("backup")(save)
+    app.command("restore")(restore)
     app.add_typer(keys, name="keys")
     app.add_typer(quotas, name="quotas")
     app.add_typer(tenants, name="tenants")

@@ -7,8 +7,8 @@ import pytest
 SERVERS = {"served", "redis", "redis_url", "nodes", "worker", "server", "zoo"}
 """Fixtures that start a server or build many models."""
 SLOW = (
-    "client", "e2e", "browser", "chaos", "service/api", "service/store", "service/process", "service/commands",
-    "models",
+    "client", "e2e", "browser", "chaos", "deploy", "service/api", "service/store", "service/process",
+    "service/commands", "models",
 )  # fmt: skip
 SLOW_FILES = {"test_compile.py", "test_two_queues.py"}
 QUICK = (

@@ -15,6 +15,7 @@ from service.engine.deadline import within
 from service.errors import Unavailable
 from service.ipc import messages
 from service.ipc.connection import Connection, connect
+from service.ipc.presence import Presence
 from service.logs import current
 
 log = logging.getLogger(__name__)
@@ -23,8 +24,6 @@ RECONNECT_S = 0.2
 """Seconds between two attempts to connect."""
 REFUSED_S = 5.0
 """Seconds before connecting again to a worker that was refused."""
-RETRY_S = 5.0
-"""Maximum seconds that a request waits for a lost worker before it is sent again or fails."""
 HEARTBEAT_TIMEOUT_S = 10.0
 """Heartbeat timeout."""
 
@@ -36,7 +35,8 @@ class WorkerLost(Unavailable):
 class WorkerClient:
     """An Engine that sends requests to a worker over a Unix socket. It reconnects when the connection breaks.
 
-    If the worker is lost, a request is sent once more. This is safe: an adapt or a predict stores nothing.
+    If the worker is lost, its requests and new ones wait for the next worker. A request that was sent is sent once
+    more. This is safe: an adapt or a predict stores nothing.
 
     Args:
         socket: The socket of the worker.
@@ -52,7 +52,7 @@ class WorkerClient:
         self._ids = itertools.count()
         self._pending: dict[int, asyncio.Future[Any]] = {}
         self._connection = self._new_connection()
-        self._ready, self._broken = asyncio.Event(), asyncio.Event()
+        self._worker, self._broken = Presence(), asyncio.Event()
         self._accepted = self._refused = False
         self._loaded: Collection[str] = models.keys()
         self._last_heard = 0.0
@@ -149,7 +149,7 @@ class WorkerClient:
 
     def alive(self) -> bool:
         """Whether the worker is connected and has warmed up."""
-        return self._ready.is_set()
+        return self._worker.ready()
 
     async def stay_connected(self) -> None:
         """Connect, and reconnect when the connection breaks, until cancelled."""
@@ -184,20 +184,15 @@ class WorkerClient:
         return await within(self._deadline_s if limit_s is None else limit_s, self._reply_or_retry(message))
 
     async def _reply_or_retry(self, message: Callable[[int], messages.Job]) -> Any:
-        if not self.alive():
-            raise Unavailable("The device worker is not ready. A lost worker is back in a few seconds.")
+        await self._worker.until_ready()
         try:
             return await self._reply(message)
         except WorkerLost:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(RETRY_S):
-                    await self._ready.wait()
+            await self._worker.until_ready()
             return await self._reply(message)
 
     async def _reply(self, message: Callable[[int], messages.Job]) -> Any:
         """Send a request and wait for its reply. Raises WorkerLost and the errors that the worker reports."""
-        if not self.alive():
-            raise WorkerLost("The device worker was lost and is not back yet.")
         number = next(self._ids)
         reply = self._pending[number] = asyncio.get_running_loop().create_future()
         job = message(number)
@@ -214,7 +209,7 @@ class WorkerClient:
             self._connection.send(message)
 
     def _lost(self) -> None:
-        self._ready.clear()
+        self._worker.set(ready=False)
         for reply in self._pending.values():
             if not reply.done():
                 reply.set_exception(WorkerLost("The device worker was lost."))
@@ -229,7 +224,7 @@ class WorkerClient:
             case messages.Heartbeat():
                 for tenant, seconds in message.spent.items():
                     self._spent[tenant] += seconds
-                self._set_ready(self._accepted and message.ready)
+                self._worker.set(ready=self._accepted and message.ready)
             case messages.Adapted():
                 self._settle(message.id, message.state)
             case messages.Answered():
@@ -258,12 +253,6 @@ class WorkerClient:
         log.error("refusing the worker at %s: it %s", self.socket, reason)
         self._refused = True
         self._connection.close()
-
-    def _set_ready(self, ready: bool) -> None:
-        if ready:
-            self._ready.set()
-        else:
-            self._ready.clear()
 
     def _settle(self, number: int, outcome: Any) -> None:
         reply = self._pending.pop(number, None)

@@ -5,12 +5,13 @@ The examples are the truth and are kept. The state is a cache and expires.
 
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from redis.exceptions import ResponseError
 
 from service.arrays import Array, Arrays
 from service.errors import CorruptRecord, NotFound, VersionGone
-from service.store import connect, redis_client
+from service.store import backup, connect, redis_client
 from service.store.answers import AnsweredBefore, Answers
 from service.store.checksums import corrupt, parse_record, parse_state, tag_state
 from service.store.commit import AlreadyThere, Commits, VersionMoved
@@ -91,6 +92,16 @@ class Store:
         """Run every command that the service needs. The error names a refused command."""
         async with self._turn():
             await probe(self._redis)
+
+    async def save(self, file: Path) -> int:
+        """Write what must not be lost to a file, and return the number of clients. Raises ValueError."""
+        async with self._turn():
+            return await backup.save(self._redis, file)
+
+    async def restore(self, file: Path) -> int:
+        """Write the values of such a file to an empty Redis, and return the number of clients. Raises ValueError."""
+        async with self._turn():
+            return await backup.restore(self._redis, file)
 
     async def close(self) -> None:
         """Close all connections."""

@@ -2,6 +2,7 @@
 
 import random
 import shutil
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,8 @@ MODEL = MODELS[0]
 CLIENTS = 6
 NOISE = 0.5
 """Largest relative change of a weight."""
+PAUSE_S = 0.1
+"""Between two requests of a client, so that the load leaves replicas the time to start."""
 LABELS = [str(number) for number in range(WAYS)]
 
 
@@ -78,6 +81,7 @@ class Balancer:
             answer = self.ask("predict", pupil.predict())
             verdict = pupil.judged(answer.json()) if answer.is_success else ""
             self.answers[f"predict {answer.status_code} {verdict}"] += 1
+            time.sleep(PAUSE_S)
 
 
 @contextmanager
@@ -117,6 +121,14 @@ def pupils_of(old: Path, new: Path) -> list[Pupil]:
     return [Pupil(f"client-{n}", before.lessons(n)[0], after.lessons(n)[0]) for n in range(CLIENTS)]
 
 
+def start(replicas: Sequence[Server]) -> None:
+    """Start replicas at the same time."""
+    for one in replicas:
+        one.launch()
+    for one in replicas:
+        one.wait_until_ready()
+
+
 def wait_for(balancer: Balancer, more: int) -> None:
     """Wait for more answers."""
     wanted = balancer.answers.total() + more
@@ -147,8 +159,7 @@ def test_new_weights_reach_all_clients_without_a_failed_request(tmp_path, capsys
         replicas = [Server(tmp_path / f"old-{n}", models=str(old), **settings) for n in range(2)]
         upgraded = [Server(tmp_path / f"new-{n}", models=str(new), **settings) for n in range(2)]
         try:
-            for one in replicas:
-                one.start()
+            start(replicas)
             balancer.replicas = replicas[:]
             for pupil in pupils:
                 balancer.ask("adapt", pupil.adapt()).raise_for_status()

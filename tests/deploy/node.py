@@ -17,6 +17,8 @@ from ray.serve.schema import ServeDeploySchema
 CONFIG = Path(__file__).parents[2] / "deploy" / "ray_serve.yaml"
 CPUS = 2
 """One for each replica. Ray starts as many processes in advance."""
+OBJECTS_BYTES = 100 * 2**20
+"""Shared memory of Ray. Handful puts nothing into it, and containers have little."""
 
 
 def config(port: int, options: Path) -> ServeDeploySchema:
@@ -37,7 +39,7 @@ def main() -> None:
     parser.add_argument("folder", help="For Ray; a short path, because it has sockets in it.")
     parser.add_argument("options", type=Path)
     given = parser.parse_args()
-    ray.init(num_cpus=CPUS, include_dashboard=False, _temp_dir=given.folder)
+    ray.init(num_cpus=CPUS, include_dashboard=False, object_store_memory=OBJECTS_BYTES, _temp_dir=given.folder)
     client = serve_start(http_options=config(given.port, given.options).http_options.model_dump())
 
     def deploy(*_: object) -> None:

@@ -129,9 +129,6 @@ def test_api_and_worker_run_apart_with_one_socket(tmp_path):
             expected = handful.predict("alice", DRAWINGS)
             worker.stop(signal.SIGKILL)
             until(lambda: httpx.get(f"{api.url}/readyz", timeout=30, trust_env=False).status_code == 503)
-            with pytest.raises(RefusedError) as refused:
-                handful.predict("alice", DRAWINGS)
-            assert (refused.value.status, refused.value.retry_after_s) == (503, 2)
             worker.launch()
             api.wait_until_ready()
             assert handful.predict("alice", DRAWINGS) == expected

@@ -15,7 +15,7 @@ from service.cards import Catalogue
 from service.engine.base import StateNotCached
 from service.engine.worker import Worker
 from service.errors import DeadlineExceeded, Diverged, Unavailable
-from service.ipc import client, messages
+from service.ipc import client, messages, presence
 from service.ipc.client import WorkerClient, worker_engine
 from service.ipc.server import WorkerServer
 from service.logs import RequestContext, current, working_on
@@ -159,10 +159,31 @@ async def test_a_client_reconnects_to_a_restarted_worker(socket, worker, digests
     async with listening(socket, worker, digests) as first, connected(socket, digests) as engine:
         first.cut()
         await until(lambda: not engine.alive())
-        with pytest.raises(Unavailable, match="not ready"):
-            await engine.adapt("glyphs", "alice", support())
         async with listening(socket, worker, digests):
             await until(engine.alive)
+            await engine.adapt("glyphs", "alice", support())
+
+
+async def test_requests_that_arrive_while_the_worker_restarts_wait_for_it(socket, worker, digests):
+    async with listening(socket, worker, digests) as first, connected(socket, digests) as engine:
+        first.cut()
+        await until(lambda: not engine.alive())
+        adapts = [asyncio.create_task(engine.adapt("glyphs", f"client-{i}", support())) for i in range(3)]
+        async with listening(socket, worker, digests):
+            assert all("prototypes" in state for state in await asyncio.gather(*adapts))
+
+
+async def test_a_request_waits_for_a_lost_worker_until_its_deadline(socket, worker, digests):
+    async with listening(socket, worker, digests) as first, connected(socket, digests, deadline_s=0.05) as engine:
+        first.cut()
+        await until(lambda: not engine.alive())
+        with pytest.raises(DeadlineExceeded, match=r"0\.05 s"):
+            await engine.adapt("glyphs", "alice", support())
+
+
+async def test_requests_do_not_wait_for_a_worker_that_was_never_ready(socket, digests):
+    async with worker_engine(socket, digests, 30, 30) as engine:
+        with pytest.raises(Unavailable, match="not ready"):
             await engine.adapt("glyphs", "alice", support())
 
 
@@ -204,13 +225,13 @@ async def test_the_restarted_worker_answers_the_requests_of_a_lost_worker(socket
 
 
 async def test_a_request_fails_if_its_lost_worker_does_not_come_back(socket, worker, digests, monkeypatch):
-    monkeypatch.setattr(client, "RETRY_S", 0.05)
+    monkeypatch.setattr(presence, "RESTART_S", 0.05)
     blocked = Blocked(worker)
     async with listening(socket, blocked, digests) as dying, connected(socket, digests) as engine:
         waiting = asyncio.create_task(engine.adapt("glyphs", "alice", support()))
         await blocked.started.wait()
         dying.cut()
-        with pytest.raises(Unavailable, match="was lost"):
+        with pytest.raises(Unavailable, match="not ready"):
             await waiting
 
 
@@ -261,7 +282,7 @@ async def test_a_worker_of_another_protocol_version_is_refused(socket, digests, 
 
 async def test_a_worker_that_misses_its_heartbeat_is_lost(socket, worker, digests, monkeypatch):
     monkeypatch.setattr(client, "HEARTBEAT_TIMEOUT_S", 0.1)
-    monkeypatch.setattr(client, "RETRY_S", 0)
+    monkeypatch.setattr(presence, "RESTART_S", 0)
     blocked = Blocked(worker)
     async with listening(socket, blocked, digests), connected(socket, digests) as engine:  # no task sends heartbeats
         with pytest.raises(Unavailable):
