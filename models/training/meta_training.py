@@ -112,7 +112,7 @@ class Run:
         self.optimiser.zero_grad()
         torch.autograd.backward(loss)
         for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate_at(self.recipe, self.progress.step)
+            group["lr"] = group.get("scale", 1.0) * learning_rate_at(self.recipe, self.progress.step)
         self._whole = False
         self.optimiser.step()
         if self.average is not None:
@@ -192,11 +192,11 @@ class Run:
                 f"{self.resume_path} belongs to another recipe or seed. Remove it or choose another folder."
             )
         self.progress = Progress(**header["progress"])
-        self.learner.load_state_dict(_under("learner.", tensors))
+        self.learner.load_state_dict(under("learner.", tensors))
         if self.average is not None:
-            self.average.weights = _under("average.", tensors)
+            self.average.weights = under("average.", tensors)
         optimiser = self.optimiser.state_dict()
-        for key, value in _under("optimiser.", tensors).items():
+        for key, value in under("optimiser.", tensors).items():
             index, name = key.split(".")
             optimiser["state"].setdefault(int(index), {})[name] = value
         self.optimiser.load_state_dict(optimiser)
@@ -213,5 +213,6 @@ def _check(recipe: Recipe, learner: Learner) -> None:
         raise ValueError(f"{recipe.tasks_per_step} tasks a step cannot be shared by {processes()} processes")
 
 
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names begin so, without the prefix."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -9,11 +9,16 @@ from torch.optim import AdamW, Muon, Optimizer
 from models.recipes import Recipe
 
 
+SCALE = 4.0
+"""How much larger the learning rate of Muon is than that of AdamW. At the usual rate of AdamW, an update has about the
+size that Muon has at its own usual rate of 0.02."""
+
+
 class MuonAndAdamW:
     """Muon for the matrices of linear layers, and AdamW for all else, behind one interface.
 
     Muon: Jordan et al. 2024, https://kellerjordan.github.io/posts/muon; its updates are scaled as large as AdamW's
-    (Liu et al. 2025, arXiv:2502.16982), so that both take the same learning rate.
+    (Liu et al. 2025, arXiv:2502.16982), and then by `SCALE`.
     """
 
     def __init__(self, learner: nn.Module, weight_decay: float) -> None:
@@ -21,6 +26,8 @@ class MuonAndAdamW:
         matrices = {id(weight) for weight in weights}
         others = [each for each in learner.parameters() if id(each) not in matrices]
         muon = Muon(weights, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw")
+        for group in muon.param_groups:
+            group["scale"] = SCALE
         self.parts: list[Optimizer] = [muon, AdamW(others, weight_decay=0.0)]
 
     @property
