@@ -8,7 +8,6 @@ from torch.optim import AdamW, Muon, Optimizer
 
 from models.recipes import Recipe
 
-
 SCALE = 4.0
 """How much larger the learning rate of Muon is than that of AdamW. At the usual rate of AdamW, an update has about the
 size that Muon has at its own usual rate of 0.02."""
