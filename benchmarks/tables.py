@@ -21,6 +21,7 @@ from benchmarks.methods import ROOT, filled
 from benchmarks.table_features import features
 from benchmarks.table_report import Scores, figures, table
 from models import checkpoint
+from models.datasets.bundled_tables import bundled
 from models.datasets.table_tasks import CLASSIFICATION, REGRESSION
 from models.datasets.tables import Drawn, Table, draw, episode_of, read
 from models.learner import Kind, Learner
@@ -66,14 +67,6 @@ def regression_tables(folder: Path) -> list[Table]:
         *(read(folder, task, Kind.REGRESSION) for task in REGRESSION[SPLIT]),
         bundled("diabetes", datasets.load_diabetes),
     ]
-
-
-def bundled(name: str, load: Callable[[], Mapping[str, Array]]) -> Table:
-    """A table that comes with scikit-learn."""
-    found = load()
-    names = [str(each) for each in found["feature_names"]]
-    rows = [dict(zip(names, row, strict=True)) for row in found["data"].tolist()]
-    return Table(name, rows, [str(label) if name != "diabetes" else float(label) for label in found["target"]])
 
 
 def served(learner: Learner, card: Card) -> Answer:

@@ -10,6 +10,7 @@ from models.datasets.own.dataset import OWN
 from models.datasets.patients import PATIENTS
 from models.datasets.photos import PHOTOS
 from models.datasets.sinusoid import SINUSOID
+from models.datasets.synthetic_tables import SYNTHETIC_TABLES
 from models.datasets.tables import TABLES, TABLES_REGRESSION
 from models.datasets.tastes import TASTES
 from models.datasets.texts import TEXTS
@@ -31,6 +32,7 @@ DATASETS: Registry[Dataset] = Registry(
             PATIENTS,
             PHOTOS,
             SINUSOID,
+            SYNTHETIC_TABLES,
             TABLES,
             TABLES_REGRESSION,
             TASTES,

@@ -1,7 +1,7 @@
 """How episodes are sampled: N classes (ways), K support examples (shots) and Q queries of each."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,6 +46,10 @@ class EpisodeSampler(ABC):
     @abstractmethod
     def episode(self, rng: np.random.Generator, shape: Shape) -> Episode:
         """Draw one episode."""
+
+    def together(self, rngs: Sequence[np.random.Generator], shape: Shape) -> list[Episode]:
+        """Draw one episode from each generator. All have the same size."""
+        return [self.episode(rng, shape) for rng in rngs]
 
     def episodes(self, shape: Shape, count: int, seed: int) -> Iterator[Episode]:
         """Draw `count` episodes. The same seed gives the same episodes."""

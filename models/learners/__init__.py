@@ -26,6 +26,7 @@ from models.learners.protonet import ProtoNet
 from models.learners.relation import RelationNet
 from models.learners.reptile import Reptile
 from models.learners.ridge import Ridge
+from models.learners.tables_in_context import TablesInContext
 from models.learners.tim import TIM
 from models.learners.transformer import InContextTransformer
 from models.registry import Registry
@@ -55,6 +56,7 @@ LEARNERS: Registry[type[Learner]] = Registry(
         "named-logistic": NamedLogistic,
         "transformer": InContextTransformer,
         "gnn": GraphNet,
+        "tables-in-context": TablesInContext,
         "tim": TIM,
         "pmf": PMF,
         "gated-ridge": GatedRidge,

@@ -47,9 +47,9 @@ def kernels(queries: Tensor, known: State) -> Tensor:
     size = known["scale"].gt(0).sum() + known["gaps"].sum() + TINY
     gaps = rows.isnan() * known["gaps"]
     linear, euclidean = _of_values(
-        torch.cat([_standardised(queries, known), missing], -1), torch.cat([_standardised(rows, known), gaps], -1), size
+        torch.cat([standardised(queries, known), missing], -1), torch.cat([standardised(rows, known), gaps], -1), size
     )
-    city, additive = _of_ranks(_ranked(queries, known), _ranked(rows, known), known["weights"])
+    city, additive = _of_ranks(ranked(queries, known), ranked(rows, known), known["weights"])
     differ = _differ(missing, gaps, known["gap_weights"])
     city, additive = city + differ, additive + (math.exp(-2) - 1) * differ
     return torch.stack([linear, (-euclidean / 4).exp(), (-euclidean).exp(), (-city).exp(), additive])
@@ -64,14 +64,14 @@ def relevance(known: State, targets: Tensor, mask: Tensor) -> State:
         mask: (n,) False for padding.
     """
     rows = _rows(known)
-    features = torch.cat([_ranked(rows, known), rows.isnan() * known["gaps"]], -1)
+    features = torch.cat([ranked(rows, known), rows.isnan() * known["gaps"]], -1)
     features = torch.where(mask.unsqueeze(-1), features, 0.0)
     features = torch.where(mask.unsqueeze(-1), features - features.sum(0) / mask.sum(), 0.0)
     squares = features.square().sum(0)
     correlation = (features.T @ targets).square().sum(-1) / (squares * targets.square().sum() + TINY)
     weights = torch.where(squares > TINY, correlation * (mask.sum() - 1) + FLOOR, 0.0)
-    ranked, gaps = (weights / (weights.sum() + TINY)).chunk(2)
-    return {"weights": ranked.clone(), "gap_weights": gaps.clone()}
+    of_ranks, gaps = (weights / (weights.sum() + TINY)).chunk(2)
+    return {"weights": of_ranks.clone(), "gap_weights": gaps.clone()}
 
 
 def _rows(known: State) -> Tensor:
@@ -100,12 +100,12 @@ def _differ(a: Tensor, b: Tensor, weights: Tensor) -> Tensor:
     return (a @ weights).unsqueeze(-1) + b @ weights - 2 * (a * weights) @ b.T
 
 
-def _standardised(rows: Tensor, known: State) -> Tensor:
+def standardised(rows: Tensor, known: State) -> Tensor:
     """Standardised features (n, d)."""
     return torch.where(rows.isnan(), 0.0, (rows - known["mean"]) * known["scale"]).clamp(-10, 10)
 
 
-def _ranked(rows: Tensor, known: State) -> Tensor:
+def ranked(rows: Tensor, known: State) -> Tensor:
     """Mid-ranks among the support, scaled to a variance of about 1, (n, d)."""
     seen, missing = known["seen"] > 0, rows.isnan()
     order = torch.where(seen, known["rows"], torch.inf).T.sort(-1).values.contiguous()

@@ -42,6 +42,10 @@ class Recipe:
         limits: The limits of the model, for its card.
         start: The recipe to start from: its trained weights with equal names are taken.
         pretrained: The checkpoint of published weights to start from, a name in `PRETRAINED`.
+        optimiser: `adamw`, or `muon` for matrices and AdamW for all else.
+        constant: Whether the learning rate stays constant after the warm-up. `averaging` then replaces a decay.
+        averaging: Share of the old average in the moving average of the weights, which is what is validated and saved;
+            0: the last weights.
         stored_precision: Precision of the weights in the checkpoint, `float32` or `float16`.
     """
 
@@ -68,4 +72,7 @@ class Recipe:
     limits: tuple[str, ...] = ()
     start: str | None = None
     pretrained: str | None = None
+    optimiser: str = "adamw"
+    constant: bool = False
+    averaging: float = 0.0
     stored_precision: str = "float32"

@@ -21,6 +21,7 @@ from models.learner import Episode, Kind, Learner
 from models.recipes import Recipe
 from models.training.distributed import outer_loss_of, processes, rank
 from models.training.evaluation import HEADLINE, evaluate
+from models.training.optimisers import Average, optimiser_of
 from models.training.schedule import learning_rate_at, shape_at, share_done
 
 VALIDATION_EPISODES = 200
@@ -74,7 +75,8 @@ class Run:
         _check(recipe, self.learner)
         if recipe.tasks_per_step == 1:  # faster for convolutions, but not supported by vmap
             self.learner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in torch's stubs
-        self.optimiser = _optimiser(self.learner, recipe)
+        self.optimiser = optimiser_of(self.learner, recipe)
+        self.average = Average(self.learner, recipe.averaging) if recipe.averaging else None
         self.outer_loss = outer_loss_of(self.learner)
         self.progress = Progress()
         self._whole = True  # False within a step: an interrupt there leaves weights that must not be saved
@@ -111,9 +113,11 @@ class Run:
         torch.autograd.backward(loss)
         self._clip()
         for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate_at(self.recipe, self.progress.step)
+            group["lr"] = group.get("scale", 1.0) * learning_rate_at(self.recipe, self.progress.step)
         self._whole = False
         self.optimiser.step()
+        if self.average is not None:
+            self.average.update(self.learner, self.progress.step + 1)
         self.progress.step += 1
         self._whole = True
         self.progress.loss = _averaged(self.progress, loss.item())
@@ -130,7 +134,7 @@ class Run:
         share = self.recipe.tasks_per_step // processes()
         first = self.progress.step * self.recipe.tasks_per_step + rank() * share
         shape = shape_at(self.recipe, self.progress.step)
-        drawn = (training.episode(rng_of(self.seed, first + i), shape) for i in range(share))
+        drawn = training.together([rng_of(self.seed, first + i) for i in range(share)], shape)
         return [to_device(episode, self.device) for episode in drawn]
 
     def _loss(self, episodes: list[Episode]) -> Tensor:
@@ -151,14 +155,16 @@ class Run:
             if score != better(value for _, value in self.progress.scores):
                 return
         dtype = getattr(torch, self.recipe.stored_precision)
-        weights = self.learner.state_dict().items()
+        weights = (self.average.weights if self.average else self.learner.state_dict()).items()
         stored = {name: value.to(dtype) if value.is_floating_point() else value for name, value in weights}
         checkpoint.save(self.weights_path, self.recipe.spec, stored)
 
     def _validation_score(self, validation: EpisodeSampler) -> float:
-        self.learner.eval()
-        shape = self.recipe.validation_episode
-        scores = evaluate(self.learner, validation, shape, VALIDATION_EPISODES, VALIDATION_SEED, self.device)
+        learner, shape = self.learner.eval(), self.recipe.validation_episode
+        if self.average is not None:
+            learner = checkpoint.build(self.recipe.spec).to(self.device).eval()
+            learner.load_state_dict(self.average.weights)
+        scores = evaluate(learner, validation, shape, VALIDATION_EPISODES, VALIDATION_SEED, self.device)
         return fmean(episode[HEADLINE[self.learner.kind]] for episode in scores)
 
     def _save(self) -> None:
@@ -170,8 +176,9 @@ class Run:
             for index, state in self.optimiser.state_dict()["state"].items()
             for name, value in state.items()
         }
+        averaged = {f"average.{name}": value for name, value in self.average.weights.items()} if self.average else {}
         header = {"progress": asdict(self.progress), "run": self._identity()}
-        checkpoint.save(self.resume_path, self.recipe.spec, weights | moments, **header)
+        checkpoint.save(self.resume_path, self.recipe.spec, weights | moments | averaged, **header)
 
     def _start_from(self, start: Path) -> None:
         """Take the weights of a trained model that have the same names and shapes."""
@@ -193,9 +200,11 @@ class Run:
                 f"{self.resume_path} belongs to another recipe or seed. Remove it or choose another folder."
             )
         self.progress = Progress(**header["progress"])
-        self.learner.load_state_dict(_under("learner.", tensors))
+        self.learner.load_state_dict(under("learner.", tensors))
+        if self.average is not None:
+            self.average.weights = under("average.", tensors)
         optimiser = self.optimiser.state_dict()
-        for key, value in _under("optimiser.", tensors).items():
+        for key, value in under("optimiser.", tensors).items():
             index, name = key.split(".")
             optimiser["state"].setdefault(int(index), {})[name] = value
         self.optimiser.load_state_dict(optimiser)
@@ -206,14 +215,6 @@ def _averaged(progress: Progress, loss: float) -> float:
     if not math.isfinite(progress.loss):
         return loss
     return 0.98 * progress.loss + 0.02 * loss if math.isfinite(loss) else progress.loss
-
-
-def _optimiser(learner: Learner, recipe: Recipe) -> torch.optim.Optimizer:
-    """AdamW with weight decay for matrices only, not for biases, norms, learned rates and scales."""
-    matrices = [parameter for parameter in learner.parameters() if parameter.ndim > 1]
-    others = [parameter for parameter in learner.parameters() if parameter.ndim <= 1]
-    groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW([group for group in groups if group["params"]])
 
 
 def _check(recipe: Recipe, learner: Learner) -> None:
@@ -227,5 +228,6 @@ def _check(recipe: Recipe, learner: Learner) -> None:
         raise ValueError(f"{recipe.tasks_per_step} tasks a step cannot be shared by {processes()} processes")
 
 
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names begin so, without the prefix."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -29,8 +29,10 @@ def learning_rate_at(recipe: Recipe, step: int) -> float:
     """The learning rate of a step (Loshchilov, Hutter 2017, arXiv:1608.03983).
 
     A cycle begins with a linear warm-up in its first hundredth and then falls to zero along a cosine. Each restart
-    begins a new cycle.
+    begins a new cycle. A constant rate has the warm-up only, over the first 200 steps.
     """
+    if recipe.constant:
+        return recipe.lr * min(1.0, (step + 1) / 200)
     begin, end = _cycle(recipe, step)
     done, length = step - begin, end - begin
     warmup = min(1.0, 100 * (done + 1) / length)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from models.checkpoint import Spec, build
 from models.learner import Kind, Learner, Support
 from models.learners import LEARNERS
+from models.learners.tables_in_context import Block
 from models.testing.laws import Case
 
 IMAGE = (1, 28, 28)
@@ -20,6 +21,7 @@ HEAD = {"outputs": 5, "inner_lr": 0.5, "inner_steps": 2, "eval_inner_steps": 5}
 ANY_WAYS = {"inner_lr": 0.5, "inner_steps": 2}
 WAVE = {"outputs": 1, "kind": "regression", "inner_lr": 0.02, "inner_steps": 3, "eval_inner_steps": 5}
 TOKENS = {"outputs": 5, "layers": 2, "heads": 2, "width": 32}
+IN_CONTEXT = {"layers": 2, "heads": 2, "width": 32}
 GATES = {"forget_bias": [7.0, 7.0], "input_bias": [1.0, 1.0]}
 
 LITE = {"stages": [[1, 3, 1, 1, 8], [2, 3, 2, 2, 12]], "stem": 8, "head": 16, "channels": 1}
@@ -71,6 +73,8 @@ TABLE = {
     "policy-gradient": Spec("policy-gradient", "mlp", {"outputs": 1, "deviation": 0.5, "inner_lr": 0.02}, VECTOR),
     "kernels": Spec("kernels", "identity"),
     "kernels-regression": Spec("kernels", "identity", {"kind": "regression"}),
+    "tables-in-context": Spec("tables-in-context", "identity", IN_CONTEXT),
+    "tables-in-context-chosen": Spec("tables-in-context", "identity", IN_CONTEXT | {"columns": 4}),
     "logistic": Spec("logistic", "conv4", {"iterations": 30}, STRIDED),
     "logistic-pool-batch": Spec("logistic", "conv4", {"iterations": 30}, POOLED),
     "transformer": Spec("transformer", "conv4", TOKENS, STRIDED),
@@ -96,6 +100,9 @@ def fresh(spec: Spec, dtype: torch.dtype = torch.float32) -> Learner:
         if isinstance(module, nn.BatchNorm2d):
             nn.init.normal_(module.running_mean, std=0.2)
             nn.init.uniform_(module.running_var, 0.2, 2.0)
+        if isinstance(module, Block):  # parts of which start as zero
+            nn.init.normal_(module.mix_columns.weight, std=0.3)
+            nn.init.normal_(module.think[-1].weight, std=0.3)
     return learner.eval().requires_grad_(False)
 
 

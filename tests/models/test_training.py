@@ -9,22 +9,28 @@ from torch.testing import assert_close
 
 from models import checkpoint
 from models.checkpoint import Spec
-from models.datasets.episode import Shape, rng_of, stack
+from models.datasets.episode import EpisodeSampler, Shape, rng_of, stack
 from models.datasets.sinusoid import Sinusoid
+from models.datasets.synthetic_tables import SyntheticTables
 from models.learner import Episode, Kind
 from models.training import meta_training
 from models.training.distributed import mean_loss
 from models.training.meta_training import Progress, Run
+from models.training.optimisers import Average, MuonAndAdamW
+from models.training.schedule import learning_rate_at
 from tests.models.learners import TABLE, is_regression, query, support
 from tests.models.trainings import Blobs, Training
 
 WAVES = Training(TABLE["maml-sinusoid"], tasks=3, episode=Shape(0, 5, 5))
 GLYPHS = Training(TABLE["protonet-pool-batch"])
-INTERRUPTED = [(WAVES, Sinusoid()), (GLYPHS, Blobs())]
-over_trainings = pytest.mark.parametrize(("small", "tasks"), INTERRUPTED, ids=["maml waves", "protonet blobs"])
+READERS = Training(TABLE["tables-in-context"], tasks=2, optimiser="muon", constant=True, averaging=0.9)
+INTERRUPTED = [(WAVES, Sinusoid()), (GLYPHS, Blobs()), (READERS, SyntheticTables(6))]
+over_trainings = pytest.mark.parametrize(
+    ("small", "tasks"), INTERRUPTED, ids=["maml waves", "protonet blobs", "averaged tables"]
+)
 
 
-class Watched:
+class Watched(EpisodeSampler):
     """Tasks that record the shapes of their episodes."""
 
     kind = Kind.CLASSIFICATION
@@ -227,3 +233,47 @@ def test_the_shapes_of_a_recipe_alternate(tmp_path):
     for _ in run.train(Watched(Blobs(), seen), None, every=100):
         pass
     assert seen == [Shape(6, 1, 3), Shape(3, 5, 3), Shape(2, 2, 3), Shape(6, 1, 3)]
+
+
+def test_a_constant_rate_stays_after_its_warm_up():
+    recipe = replace(READERS.recipe(), steps=1_000)
+    assert learning_rate_at(recipe, 0) == pytest.approx(recipe.lr / 200)
+    assert {learning_rate_at(recipe, step) for step in (199, 500, 999)} == {recipe.lr}
+
+
+def test_the_average_of_the_weights_is_saved_and_validated(monkeypatch, tmp_path):
+    run, validated = READERS.run(tmp_path), []
+
+    def watched(learner, *_):
+        validated.append({name: value.clone() for name, value in learner.state_dict().items()})
+        return iter([{"accuracy": 0.5}])
+
+    monkeypatch.setattr(meta_training, "evaluate", watched)
+    finish(run, SyntheticTables(6), SyntheticTables(6), every=READERS.steps)
+    assert_close(validated[-1], run.average.weights)
+    assert_close(checkpoint.read(run.weights_path)[0], run.average.weights)
+    assert not torch.equal(run.average.weights["look.weight"], run.learner.look.weight)
+
+
+def test_an_average_begins_as_the_plain_mean():
+    network = torch.nn.Linear(1, 1, bias=False)
+    with torch.no_grad():
+        network.weight.fill_(0.0)
+        average = Average(network, 0.999)
+        for step in (1, 2, 3):
+            network.weight.fill_(float(step))
+            average.update(network, step)
+    assert 1.0 < average.weights["weight"].item() < 3.0
+
+
+def test_muon_takes_the_matrices_and_adamw_all_else():
+    learner = checkpoint.build(READERS.spec)
+    muon, adamw = MuonAndAdamW(learner, 0.0).parts
+    shapes = [[weight.ndim for group in part.param_groups for weight in group["params"]] for part in (muon, adamw)]
+    assert set(shapes[0]) == {2}
+    assert sum(map(len, shapes)) == len(list(learner.parameters()))
+
+
+def test_an_unknown_optimiser_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="no optimiser is called 'sgd'; there are adamw, muon"):
+        Training(TABLE["maml-sinusoid"], optimiser="sgd").run(tmp_path)

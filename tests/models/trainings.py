@@ -46,12 +46,16 @@ class Training:
     tasks: int = 1
     lr: float = 5e-3
     episode: Shape = THREE_WAYS
+    optimiser: str = "adamw"
+    constant: bool = False
+    averaging: float = 0.0
 
     def recipe(self) -> Recipe:
         return Recipe(
             title="a test", spec=self.spec,
             dataset="made up", training_split="train", validation_split=None, steps=self.steps, lr=self.lr,
             episode=self.episode, validation_episode=self.episode, tasks_per_step=self.tasks,
+            optimiser=self.optimiser, constant=self.constant, averaging=self.averaging,
         )  # fmt: skip
 
     def run(self, folder: Path, **options: int) -> Run:
