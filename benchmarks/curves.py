@@ -5,14 +5,13 @@ python -m benchmarks.curves        # a minute
 
 import argparse
 import math
-from collections.abc import Callable
-from statistics import fmean, stdev
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from benchmarks.methods import ROOT, filled, table
+from benchmarks.figures import Figure, Table, figure_of, publish
 from models import checkpoint
 from models.datasets.curves import KERNELS, Curve, Curves, posterior
 from models.datasets.episode import Shape, rng_of
@@ -21,7 +20,6 @@ from models.recipes.curves import CURVES
 from service.cards import Catalogue
 from service.settings import ZOO
 
-PAGE = ROOT / "docs/applications.md"
 SHOTS, QUERIES, SEED = (3, 10, 30), 30, 7
 LEVEL = 0.9
 
@@ -68,38 +66,33 @@ def measure(answer: Answer, curve: Curve) -> Measured:
     )
 
 
-def row(answer: Answer, kernels: tuple[str, ...], shots: int, count: int) -> list[str]:
-    """The means over curves, with 95 % intervals."""
+def row(answer: Answer, kernels: tuple[str, ...], shots: int, count: int) -> list[str | Figure]:
+    """The means over curves, with 95 % intervals. A figure that a model lacks is empty."""
     sampler, shape = Curves(kernels), Shape(0, shots, QUERIES)
     found = [measure(answer, sampler.draw(rng_of(SEED, i), shape)) for i in range(count)]
-    return [
-        _cell([each[i] for each in found], "{:.1f}" if i == 2 else "{:.3f}", 100 if i == 2 else 1) for i in range(4)
-    ]
+    mse, likelihood, covered, half = zip(*found, strict=True)
+    figures = figure_of(mse, 3), figure_of(likelihood, 3), figure_of([100 * each for each in covered], 1)
+    return ["" if math.isnan(each.mean) else each for each in (*figures, figure_of(half, 3))]
 
 
-def _cell(values: list[float], form: str, scale: float) -> str:
-    if math.isnan(values[0]):
-        return ""
-    half = 1.96 * stdev(values) / math.sqrt(len(values))
-    return f"{form.format(scale * fmean(values))} ± {form.format(scale * half)}"
+def tables(count: int) -> dict[str, Table]:
+    """The tables of docs/applications.md, from so many curves each."""
+    answers = {"exact Gaussian process, known kernel": exact} | {f"`{name}`": of_model(name) for name in CURVES}
+    head = ["model", "MSE", "log-likelihood", "in the 90 % interval, %", "half width"]
+    by_shots = [[str(n), name, *row(each, KERNELS, n, count)] for n in SHOTS for name, each in answers.items()]
+    by_kernel = [[each, name, *row(own, (each,), 10, count)] for each in KERNELS for name, own in answers.items()]
+    return {"curves": Table(["points", *head], by_shots), "kernels": Table(["curves, 10 points", *head], by_kernel)}
 
 
-def main() -> None:
-    """Write the tables of docs/applications.md."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--curves", type=int, default=200)
-    count = parser.parse_args().curves
+    count = parser.parse_args(arguments).curves
     torch.set_num_threads(1)
-    answers = {"exact Gaussian process, known kernel": exact} | {f"`{name}`": of_model(name) for name in CURVES}
-    head = ["MSE", "log-likelihood", "in the 90 % interval, %", "half width"]
-    rows = [[str(shots), name, *row(each, KERNELS, shots, count)] for shots in SHOTS for name, each in answers.items()]
-    parts = {"curves": table(["points", "model", *head], rows)}
-    both = list(answers.items())[:2]
-    rows = [[kernel, name, *row(each, (kernel,), 10, count)] for kernel in KERNELS for name, each in both]
-    parts["kernels"] = table(["curves, 10 points", "model", *head], rows)
-    PAGE.write_text(filled(PAGE.read_text(), parts))
+    with torch.no_grad():
+        publish(tables(count))
 
 
 if __name__ == "__main__":
-    with torch.no_grad():
-        main()
+    main()

@@ -4,21 +4,25 @@ python -m benchmarks.navigation        # minutes
 """
 
 import argparse
-import math
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from statistics import fmean, stdev
+from itertools import product
+from pathlib import Path
+from statistics import fmean
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
 
-from benchmarks.methods import table
+from benchmarks.figures import Figure, Table, figure_of, publish
 from models import checkpoint
 from models.datasets.navigation import (
     EXPLORATION,
     FARTHEST,
     Floats,
+    Navigation,
     Policy,
     Steps,
     best,
@@ -28,12 +32,18 @@ from models.datasets.navigation import (
 )
 from models.learner import Learner, Support, full_mask
 from models.recipes.navigate import NAVIGATE
+from models.training.meta_training import Run
 from service.settings import ZOO
 
 ADAPTS, TRAJECTORIES, STEPS = 3, 4, 10
 """How often a client adapts, each time to so many new trajectories of so many steps with noise, beside those before."""
-SCRATCH_LR, SCRATCH_STEPS = 0.001, 3
-"""Of training a policy from nothing with the policy gradient on the same trajectories."""
+SCRATCH_LRS, SCRATCH_STEPS = (0.0001, 0.001, 0.01), (3, 30)
+"""Of training from nothing with the policy gradient on the same trajectories. The best on other goals counts."""
+TEST, VALIDATION = 1, 2
+"""Seeds of goals."""
+
+Learn = Callable[[Steps | None], Policy]
+"""The policy that has adapted to steps; to none at first."""
 
 
 def zero(states: Floats) -> Floats:
@@ -61,7 +71,7 @@ def joined(steps: Steps | None, more: Steps) -> Steps:
     return more if steps is None else Steps(*(np.concatenate(pair) for pair in zip(steps, more, strict=True)))
 
 
-def returns(learn: Callable[[Steps | None], Policy], goal: Floats, rng: np.random.Generator) -> Iterator[float]:
+def returns(learn: Learn, goal: Floats, rng: np.random.Generator) -> Iterator[float]:
     """The return of the policy without noise, before and after each adapt. Each adapt is to the policy's own steps."""
     known, policy = None, learn(None)
     yield float(rollouts(policy, goal, rng, 1).returns[0])
@@ -71,45 +81,84 @@ def returns(learn: Callable[[Steps | None], Policy], goal: Floats, rng: np.rando
         yield float(rollouts(policy, goal, rng, 1).returns[0])
 
 
-def scratch() -> Learner:
-    """A policy with fresh weights that learns by many steps of the policy gradient."""
+def scratch(lr: float, steps: int) -> Learner:
+    """A policy that learns by the policy gradient. Its weights are fresh; the last layer is zero, so it stays at first."""
     torch.manual_seed(0)
     spec = NAVIGATE["navigate-maml"].spec
-    options = spec.learner_options | {"inner_lr": SCRATCH_LR, "inner_steps": SCRATCH_STEPS}
-    return checkpoint.build(replace(spec, learner_options=options)).eval().requires_grad_(False)
+    options = spec.learner_options | {"inner_lr": lr, "inner_steps": steps}
+    learner = checkpoint.build(replace(spec, learner_options=options)).eval().requires_grad_(False)
+    for weight in learner.get_submodule("head").parameters():
+        weight.zero_()
+    return learner
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--goals", type=int, default=100)
-    count = parser.parse_args().goals
-    torch.set_num_threads(1)
+def average(steps: int) -> Policy:
+    """One policy for all goals: the same network, trained on the same tasks without any adaptation."""
+    recipe = NAVIGATE["navigate-maml"]
+    spec = replace(recipe.spec, learner_options=recipe.spec.learner_options | {"inner_steps": 0})
+    with TemporaryDirectory() as folder, torch.enable_grad():
+        run = Run(replace(recipe, spec=spec, steps=steps), Path(folder), "average")
+        deque(run.train(Navigation(), None, every=steps), maxlen=0)
+    return policy_of(run.learner.eval(), rollouts(zero, np.zeros(2), np.random.default_rng(0), 1, 1))
+
+
+def table_of(count: int, steps: int) -> Table:
+    """The mean return of each policy before and after each adapt.
+
+    Args:
+        count: Number of goals.
+        steps: Outer steps of the policy for all goals.
+    """
     learners = {f"`{name}`": checkpoint.load(ZOO / f"{name}.safetensors") for name in NAVIGATE}
-    learners["policy gradient from scratch"] = scratch()
+    learners["policy gradient from scratch, same steps"] = best_scratch(count)
     rows = [row(name, partial(policy_of, learner), count) for name, learner in learners.items()]
-    goals = [np.random.default_rng([1, i]).uniform(-FARTHEST, FARTHEST, 2) for i in range(count)]
-    known = [
-        float(rollouts(lambda s, g=goal: best(s, g), goal, np.random.default_rng(0), 1).returns[0]) for goal in goals
-    ]
-    rows.append(["the best actions, goal known", cell(known), "", "", ""])
-    print(table(["policy", "before", *(f"after {n}" for n in ("one adapt", "two", "three"))], rows))
+    found, everywhere = [], average(steps)
+    for goal, rng in goals(TEST, count):
+        known = rollouts(partial(best, goal=goal), goal, rng, 1).returns[0]
+        found.append((float(rollouts(everywhere, goal, rng, 1).returns[0]), float(known)))
+    one, known = map(figure_of, zip(*found, strict=True))
+    rows += [["one policy for all goals, not adapted", *[one] * (1 + ADAPTS)]]
+    rows += [["the best actions, goal known", *[known] * (1 + ADAPTS)]]
+    return Table(["policy", "before", *(f"after {n}" for n in ("one adapt", "two", "three"))], rows)
 
 
-def row(name: str, learn: Callable[[Steps | None], Policy], count: int) -> list[str]:
-    """The mean return before and after each adapt."""
-    played = []
+def best_scratch(count: int) -> Learner:
+    """The policy from scratch with the rate and the number of steps that are best on other goals."""
+    tried = [scratch(lr, steps) for lr, steps in product(SCRATCH_LRS, SCRATCH_STEPS)]
+
+    def score(learner: Learner) -> float:
+        return fmean(after[-1] for after in played(partial(policy_of, learner), VALIDATION, count))
+
+    return max(tried, key=score)
+
+
+def goals(seed: int, count: int) -> Iterator[tuple[Floats, np.random.Generator]]:
+    """Goals, each with the generator of its noise."""
     for i in range(count):
-        rng = np.random.default_rng([1, i])
-        played.append(list(returns(learn, rng.uniform(-FARTHEST, FARTHEST, 2), rng)))
-    return [name, *map(cell, zip(*played, strict=True))]
+        rng = np.random.default_rng([seed, i])
+        yield rng.uniform(-FARTHEST, FARTHEST, 2), rng
 
 
-def cell(values: list[float]) -> str:
-    """The mean and its 95 % interval."""
-    return f"{fmean(values):.2f} ± {1.96 * stdev(values) / math.sqrt(len(values)):.2f}"
+def played(learn: Learn, seed: int, count: int) -> list[list[float]]:
+    """The returns of each goal before and after each adapt."""
+    return [list(returns(learn, goal, rng)) for goal, rng in goals(seed, count)]
+
+
+def row(name: str, learn: Learn, count: int) -> list[str | Figure]:
+    """The mean return before and after each adapt."""
+    return [name, *map(figure_of, zip(*played(learn, TEST, count), strict=True))]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write the table of docs/applications.md."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--goals", type=int, default=60)
+    parser.add_argument("--steps", type=int, default=600, help="Training steps of the policy for all goals.")
+    given = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    with torch.no_grad():
+        publish({"navigation": table_of(given.goals, given.steps)})
 
 
 if __name__ == "__main__":
-    with torch.no_grad():
-        main()
+    main()

@@ -4,11 +4,10 @@ python -m benchmarks.nodes --data FOLDER        # with cora.npz and citeseer.npz
 """
 
 import argparse
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from benchmarks.methods import ROOT, filled, table
+from benchmarks.figures import Figure, Table, figure_of, publish
 from models import checkpoint
 from models.datasets.episode import Shape
 from models.datasets.graphs import Neighbourhoods, Network, read
@@ -26,8 +25,8 @@ from models.learner import Support
 from models.recipes.nodes import NODES, SIZE
 from service.settings import ZOO
 
-PAGE = ROOT / "docs/applications.md"
 Floats = NDArray[np.float64]
+GRAPHS = ("cora", "citeseer")
 SHOTS, QUERIES, DRAWS = (1, 5, 20), 15, 30
 STRENGTHS = (1.0, 10.0, 100.0)
 """Inverse strengths of the penalty of logistic regression. The best on the test nodes counts."""
@@ -109,41 +108,44 @@ def methods(graph: Network) -> dict[str, Sequence[Answer]]:
     }
 
 
-def episodes(graph: Network, shots: int) -> Iterator[Any]:
+def episodes(graph: Network, shots: int, draws: int) -> Iterator[Any]:
     """The same nodes for all methods: their numbers in place of inputs."""
     every = np.ones(len(graph.labels), bool)
     pool = Pool(torch.from_numpy, graph.labels, every, every)
-    return pool.episodes(Shape(pool.max_ways, shots, QUERIES), DRAWS, seed=0)
+    return pool.episodes(Shape(pool.max_ways, shots, QUERIES), draws, seed=0)
 
 
-def accuracy(answers: Sequence[Answer], graph: Network, shots: int) -> str:
-    """The mean of the best variant over the draws, in %, and the 95 % interval."""
-    drawn = list(episodes(graph, shots))
+def accuracy(answers: Sequence[Answer], graph: Network, shots: int, draws: int) -> Figure:
+    """The mean accuracy of the best variant over the draws, in %."""
+    drawn = list(episodes(graph, shots, draws))
     shares = [
         [100 * float((answer(support, query.numpy()) == targets.numpy()).mean()) for support, query, targets in drawn]
         for answer in answers
     ]
-    best = max(shares, key=fmean)
-    return f"{fmean(best):.1f} ± {1.96 * stdev(best) / math.sqrt(len(best)):.1f}"
+    return figure_of(max(shares, key=fmean), 1)
 
 
-def main() -> None:
-    """Write the table of docs/applications.md."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
-    folder = parser.parse_args().data
-    torch.set_num_threads(1)
-    graphs = {name: read(folder / f"{name}.npz") for name in ("cora", "citeseer")}
+def table_of(graphs: Mapping[str, Network], draws: int) -> Table:
+    """The accuracy of each method on each graph."""
     ready = {name: methods(graph) for name, graph in graphs.items()}
     columns = [(name, shots) for name in graphs for shots in SHOTS]
     rows = [
-        [method, *(accuracy(ready[name][method], graphs[name], shots) for name, shots in columns)]
-        for method in ready["cora"]
+        [method, *(accuracy(ready[name][method], graphs[name], shots, draws) for name, shots in columns)]
+        for method in next(iter(ready.values()))
     ]
-    made = table(["method", *(f"{name}, {shots} a class" for name, shots in columns)], rows)
-    PAGE.write_text(filled(PAGE.read_text(), {"nodes": made}))
+    return Table(["method", *(f"{name}, {shots} a class" for name, shots in columns)], rows)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write the table of docs/applications.md."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--draws", type=int, default=DRAWS)
+    given = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    with torch.no_grad():
+        publish({"nodes": table_of({name: read(given.data / f"{name}.npz") for name in GRAPHS}, given.draws)})
 
 
 if __name__ == "__main__":
-    with torch.no_grad():
-        main()
+    main()

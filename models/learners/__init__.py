@@ -23,6 +23,7 @@ from models.learners.policy_gradient import PolicyMAML
 from models.learners.progressive import Progressive
 from models.learners.proto_maml import ProtoMAML
 from models.learners.protonet import ProtoNet
+from models.learners.recurrent_policy import RecurrentPolicy
 from models.learners.relation import RelationNet
 from models.learners.reptile import Reptile
 from models.learners.ridge import Ridge
@@ -61,6 +62,7 @@ LEARNERS: Registry[type[Learner]] = Registry(
         "pmf": PMF,
         "gated-ridge": GatedRidge,
         "policy-gradient": PolicyMAML,
+        "recurrent-policy": RecurrentPolicy,
         "progressive": Progressive,
     },
 )

@@ -40,4 +40,13 @@ CURVES: dict[str, Recipe] = {
         "attentive-neural-process", "Curves from a few points, with how sure it is", {}, [128], steps=12_000, tasks=16,
         lr=1e-3,
     ),
+    "curves-cnp": _curves(
+        "conditional-neural-process", "Curves, the points read as their mean", {}, [128], steps=12_000, tasks=16,
+        lr=1e-3,
+    ),
+    "curves-maml": _curves(
+        "maml", "Curves, a network adapted by gradient steps",
+        {"outputs": 1, "kind": "regression", "inner_lr": 0.05, "inner_steps": 5}, [64, 64], steps=12_000, tasks=16,
+        lr=1e-3,
+    ),
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""The model of 2-D navigation: MAML with policy gradients."""
+"""The models of 2-D navigation: MAML with policy gradients, and a recurrent policy."""
 
 from typing import Any
 
@@ -40,5 +40,9 @@ NAVIGATE: dict[str, Recipe] = {
         "policy-gradient", "Actions, a policy adapted by policy gradients",
         {"deviation": EXPLORATION, "inner_lr": 0.001, "inner_steps": 3}, {"inputs": 2, "widths": [64, 64]},
         steps=600, lr=1e-3,
+    ),
+    "navigate-rl2": _navigate(
+        "recurrent-policy", "Actions, a recurrent policy reads the client's steps", {}, {"inputs": 2, "widths": [64]},
+        steps=4_000, lr=1e-3,
     ),
 }  # fmt: skip

@@ -26,6 +26,8 @@ GATES = {"forget_bias": [7.0, 7.0], "input_bias": [1.0, 1.0]}
 
 LITE = {"stages": [[1, 3, 1, 1, 8], [2, 3, 2, 2, 12]], "stem": 8, "head": 16, "channels": 1}
 
+POLICIES = ("policy-gradient", "recurrent-policy")
+
 TABLE = {
     "protonet-pool-batch": Spec("protonet", "conv4", {}, POOLED),
     "protonet-stride-group": Spec("protonet", "conv4", {}, STRIDED),
@@ -71,6 +73,7 @@ TABLE = {
     "conditional-neural-process": Spec("conditional-neural-process", "mlp", {"width": 64}, SHALLOW),
     "attentive-neural-process": Spec("attentive-neural-process", "mlp", {"width": 64}, SHALLOW),
     "policy-gradient": Spec("policy-gradient", "mlp", {"outputs": 1, "deviation": 0.5, "inner_lr": 0.02}, VECTOR),
+    "recurrent-policy": Spec("recurrent-policy", "mlp", {"outputs": 1, "width": 16}, VECTOR),
     "kernels": Spec("kernels", "identity"),
     "kernels-regression": Spec("kernels", "identity", {"kind": "regression"}),
     "tables-in-context": Spec("tables-in-context", "identity", IN_CONTEXT),
@@ -117,7 +120,7 @@ def input_shape(spec: Spec) -> tuple[int, ...]:
     if spec.encoder != "mlp":
         return IMAGE
     context = spec.learner_options["context"] if spec.learner == "cavia" else 0  # which CAVIA adds to each vector
-    worth = spec.learner == "policy-gradient"  # the last number of an input, which the policy does not read
+    worth = spec.learner in POLICIES  # the last number of an input, which the policy does not read
     return (spec.encoder_options["inputs"] - context + worth,)
 
 

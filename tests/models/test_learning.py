@@ -7,7 +7,7 @@ import pytest
 from models.datasets.episode import Shape, rng_of
 from models.datasets.sinusoid import Sinusoid
 from models.training.evaluation import score_episode
-from tests.models.learners import TABLE, is_regression
+from tests.models.learners import POLICIES, TABLE, is_regression
 from tests.models.trainings import Blobs, Training, trained
 
 
@@ -21,7 +21,7 @@ def test_every_classifier_learns_separable_blobs(name, tmp_path):
         assert fmean(scores) > 0.9
 
 
-WAVES = [name for name, spec in TABLE.items() if is_regression(spec) and name != "policy-gradient"]
+WAVES = [name for name, spec in TABLE.items() if is_regression(spec) and name not in POLICIES]
 """A policy learns from rewards: tests/models/test_navigation.py."""
 
 

@@ -70,11 +70,17 @@ def test_the_policy_gradient_moves_towards_actions_that_were_worth_more():
     assert ((learned - before)[0] * torch.tensor(GOAL)).sum() > 0
 
 
-def test_a_meta_trained_policy_is_nearer_to_the_best_actions_than_to_stay(tmp_path):
-    options = {"outputs": 2, "deviation": 0.1, "inner_lr": 0.001, "inner_steps": 3}
-    spec = Spec("policy-gradient", "mlp", options, {"inputs": 2, "widths": [32, 32]})
+POLICIES = {
+    "policy-gradient": {"outputs": 2, "deviation": 0.1, "inner_lr": 0.001, "inner_steps": 3},
+    "recurrent-policy": {"outputs": 2, "width": 32},
+}
+
+
+@pytest.mark.parametrize(("name", "steps"), [("policy-gradient", 150), ("recurrent-policy", 150)])
+def test_a_meta_trained_policy_is_nearer_to_the_best_actions_than_to_stay(name, steps, tmp_path):
+    spec = Spec(name, "mlp", POLICIES[name], {"inputs": 2, "widths": [32, 32]})
     shape = Shape(0, 40, 20)
-    learner = trained(Training(spec, steps=150, tasks=8, lr=3e-3, episode=shape), Navigation(), tmp_path)
+    learner = trained(Training(spec, steps=steps, tasks=8, lr=3e-3, episode=shape), Navigation(), tmp_path)
     episodes = [Navigation().episode(rng_of(7, i), shape) for i in range(50)]
     after = fmean(score_episode(learner, episode)["mse"] for episode in episodes)
     assert after < 0.7 * fmean(episode.targets.square().mean().item() for episode in episodes)

@@ -1,11 +1,11 @@
-"""The step of an LSTM against torch's own cell."""
+"""The steps of an LSTM and of a GRU against torch's own cells."""
 
 import pytest
 import torch
 from torch import nn
 from torch.testing import assert_close
 
-from models.recurrent import lstm_step
+from models.recurrent import gru_step, lstm_step
 
 TIGHT = {"rtol": 1e-12, "atol": 1e-12}
 
@@ -40,3 +40,11 @@ def test_a_step_works_under_vmap(cell):
     for client in range(2):
         alone = lstm_step(cell, *(each[client] for each in together))
         assert_close((hidden[client], memory[client]), alone, **TIGHT)
+
+
+@pytest.mark.parametrize("shape", [(), (4,)])
+def test_a_step_equals_that_of_the_gru_cell(shape):
+    torch.manual_seed(0)
+    cell = nn.GRUCell(3, 5).double()
+    inputs, hidden, _ = states(*shape)
+    assert_close(gru_step(cell, inputs, hidden), cell(inputs, hidden), **TIGHT)

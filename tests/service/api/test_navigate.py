@@ -32,7 +32,8 @@ def worker(settings):
         yield worker
 
 
-def test_a_policy_gets_better_by_its_own_trajectories(api):
+@pytest.mark.parametrize("model", ["navigate-maml", "navigate-rl2"])
+def test_a_policy_gets_better_by_its_own_trajectories(api, model):
     def act(states: Floats) -> Floats:
         answer = api.post("/predict", json={"client_id": "robot", "inputs": queries_of(states).tolist()})
         return np.array([one["value"] for one in answer.raise_for_status().json()["predictions"]])
@@ -45,7 +46,7 @@ def test_a_policy_gets_better_by_its_own_trajectories(api):
         for mode in ("replace", "append"):
             pairs = zip(inputs_of(walked).tolist(), walked.actions.tolist(), strict=True)
             support = [{"input": each, "label": action} for each, action in pairs]
-            body = {"client_id": "robot", "support": support, "mode": mode}
+            body = {"client_id": "robot", "model": model, "support": support, "mode": mode}
             api.post("/adapt", json=body).raise_for_status()
             walked = rollouts(act, goal, rng, 6, 8, EXPLORATION)
         after.append(rollouts(act, goal, rng, 1, HORIZON).returns[0])

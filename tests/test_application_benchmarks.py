@@ -1,0 +1,72 @@
+"""The benchmarks of docs/applications.md: each runs small, and the page shows the results that are stored."""
+
+import json
+
+import numpy as np
+import pytest
+
+from benchmarks import curves, figures, navigation, nodes
+from benchmarks.figures import Figure, Table
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    """Where a benchmark writes, in place of docs/."""
+    page = tmp_path / "page.md"
+    page.write_text(
+        "".join(f"<!-- {name} -->\n<!-- /{name} -->\n" for name in ("curves", "kernels", "nodes", "navigation"))
+    )
+    monkeypatch.setattr(figures, "PAGE", page)
+    monkeypatch.setattr(figures, "RESULTS", tmp_path / "results.json")
+    return tmp_path / "results.json"
+
+
+def rows_of(results, name):
+    return json.loads(results.read_text())[name]["rows"]
+
+
+def test_the_page_shows_the_stored_results():
+    text = figures.PAGE.read_text()
+    assert figures.page(text, figures.RESULTS) == text
+
+
+def test_tables_are_kept_beside_those_of_other_benchmarks(results):
+    figures.publish({"curves": Table(["a"], [[Figure(1.2345, 0.5)]])})
+    figures.publish({"nodes": Table(["b"], [["text"]])})
+    assert rows_of(results, "curves") == [[{"mean": 1.2345, "ci95": 0.5, "digits": 2}]]
+    assert "| 1.23 ± 0.50 |" in figures.PAGE.read_text()
+    assert "| text |" in figures.PAGE.read_text()
+
+
+def test_curves_are_measured_beside_the_exact_process(results):
+    curves.main(["--curves", "3"])
+    errors = {(row[0], row[1]): row[2]["mean"] for row in rows_of(results, "curves")}
+    models = {name for _, name in errors}
+    assert {"`curves`", "`curves-cnp`", "`curves-maml`"} < models
+    assert all(
+        errors["30", name] > errors["30", "exact Gaussian process, known kernel"] for name in models if "`" in name
+    )
+    maml = next(row for row in rows_of(results, "curves") if row[1] == "`curves-maml`")
+    assert maml[3] == ""  # it has no standard deviations, so no likelihood
+
+
+def test_policies_are_measured_beside_one_for_all_goals(results):
+    navigation.main(["--goals", "2", "--steps", "2"])
+    found = {name: [each["mean"] for each in rest] for name, *rest in rows_of(results, "navigation")}
+    assert all(
+        max(each) < found["the best actions, goal known"][0] for name, each in found.items() if "best" not in name
+    )
+    assert len(set(found["one policy for all goals, not adapted"])) == 1
+
+
+def test_nodes_are_measured_on_both_graphs(results, tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    monkeypatch.setattr(nodes, "SHOTS", (1,))
+    for name in nodes.GRAPHS:
+        label = np.arange(60) % 2
+        words = np.eye(4, dtype=np.uint8)[label + 2 * rng.integers(0, 2, 60)]
+        edges = np.stack([np.arange(60), (np.arange(60) + 2) % 60]).astype(np.int32)
+        arrays = {"features": np.packbits(words, axis=1), "n_features": 4, "edges": edges, "label": label}
+        np.savez(tmp_path / f"{name}.npz", **arrays)
+    nodes.main(["--data", str(tmp_path), "--draws", "2"])
+    assert {row[0] for row in rows_of(results, "nodes")} > {"`nodes`", "SGC and logistic regression"}
