@@ -14,17 +14,18 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import torch
 from sklearn import datasets
-from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
 
 from benchmarks.methods import ROOT, filled
-from benchmarks.table_features import features
 from benchmarks.table_report import Scores, figures, table
 from models import checkpoint
 from models.datasets.bundled_tables import bundled
 from models.datasets.table_tasks import CLASSIFICATION, REGRESSION
 from models.datasets.tables import Drawn, Table, draw, episode_of, read
 from models.learner import Kind, Learner
+from models.training.table_baselines import REGRESSORS as BASELINES
+from models.training.table_baselines import features
 from service.arrays import Array
 from service.cards import Card
 from service.settings import ZOO
@@ -96,10 +97,7 @@ CLASSIFIERS: dict[str, Answer] = {
     "logistic regression": fitted(lambda: LogisticRegression(max_iter=1000)),
     "random forest": fitted(lambda: RandomForestClassifier(random_state=0)),
 }
-REGRESSORS: dict[str, Answer] = {
-    "ridge": fitted(Ridge),
-    "random forest": fitted(lambda: RandomForestRegressor(random_state=0)),
-}
+REGRESSORS: dict[str, Answer] = {name: fitted(make) for name, make in BASELINES.items()}
 
 
 def section(model: str, tables: Sequence[Table], ways: int, others: Mapping[str, Answer], draws: int) -> str:

@@ -30,6 +30,12 @@ TextColumns = Annotated[str | None, typer.Option(help="Columns of own texts, suc
 ImageColumn = Annotated[str | None, typer.Option(help="Column of the paths of own photos.")]
 LabelColumn = Annotated[str | None, typer.Option(help="Column of the classes of own data.")]
 TaskColumn = Annotated[str | None, typer.Option(help="Column of own data that makes each task a label space.")]
+Regression = Annotated[
+    bool | None,
+    typer.Option(
+        "--regression/--classes", help="Labels of own rows are numbers to predict, or classes; by default told."
+    ),
+]
 SplitColumn = Annotated[str | None, typer.Option(help="Column of own data that says train, val or test.")]
 Device = Annotated[str, typer.Option(help="Torch device: cpu, cuda, ...")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same episodes.")]
@@ -77,6 +83,7 @@ def train(
     label: LabelColumn = None,
     task: TaskColumn = None,
     split_column: SplitColumn = None,
+    regression: Regression = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Outer steps; by default as in the recipe.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder to write to; by default runs, or that of own models.")
@@ -96,7 +103,7 @@ def train(
     from service.commands.train import train  # noqa: PLC0415
 
     how: dict[str, Any] = {"steps": steps, "seed": seed, "device": device, "threads": threads}
-    columns = _columns(text, image, label, task, split_column)
+    columns = _columns(text, image, label, task, split_column, regression)
     if model not in RECIPES and data is not None:
         settings = Settings() if out is None else Settings().model_copy(update={"own_models": out})
         train_own(model, data, columns, every=every, settings=settings, **how)
@@ -115,11 +122,12 @@ def add(
         str | None, typer.Option(help="Commit of the encoder on the hub; by default the newest.")
     ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace a model of this name.")] = False,
+    regression: Annotated[bool, typer.Option("--regression", help="Predict numbers, of rows of a table.")] = False,
 ) -> None:
     """Add a model of a pre-trained encoder and a learner, without training. handful serve serves it."""
     from service.commands.add import add  # noqa: PLC0415
 
-    add(model, encoder, learner, revision, replace=replace, settings=Settings())
+    add(model, encoder, learner, revision, replace=replace, settings=Settings(), regression=regression)
 
 
 @app.command()
@@ -159,18 +167,19 @@ def evaluate(
     label: LabelColumn = None,
     task: TaskColumn = None,
     split_column: SplitColumn = None,
+    regression: Regression = None,
     plots: Annotated[Path | None, typer.Option(help="Folder for the pictures; by default that of own models.")] = None,
 ) -> None:
     """Measure a model on episodes. Prints each score as its mean and 95 % interval.
 
-    With --data of your own it also draws the confusion of classes and the learning curve over the shots.
+    With --data of your own it also draws the confusion of classes, or the predicted numbers, and the learning curve.
     """
     from service.commands.evaluate import Setting, dataset_and_split, evaluate, shape_and_count  # noqa: PLC0415
     from service.commands.own_evaluation import evaluate_own  # noqa: PLC0415
     from service.commands.own_models import is_own  # noqa: PLC0415
 
     settings = Settings() if models == ZOO else Settings().model_copy(update={"models": models})
-    columns = _columns(text, image, label, task, split_column)
+    columns = _columns(text, image, label, task, split_column, regression)
     if data is not None and dataset is None and is_own(model, data, columns, settings):
         shape: dict[str, Any] = {"ways": ways, "shots": shots, "queries": queries, "episodes": episodes}
         how: dict[str, Any] = {"seed": seed, "device": device, "threads": threads, "as_json": as_json}
@@ -205,12 +214,14 @@ def calibrate(
     calibrate(models / f"{model}.json", data, device=device, threads=threads, by_task=tasks)
 
 
-def _columns(text: str | None, image: str | None, label: str | None, task: str | None, split: str | None) -> "Columns":
+def _columns(
+    text: str | None, image: str | None, label: str | None, task: str | None, split: str | None, regression: bool | None
+) -> "Columns":
     """The columns that the options name."""
     from models.datasets.own.columns import Columns  # noqa: PLC0415
 
     texts = tuple(name.strip() for name in (text or "").split(",") if name.strip())
-    return Columns(texts, image, label, task, split)
+    return Columns(texts, image, label, task, split, regression)
 
 
 def _card(model: str, folder: Path) -> Card:

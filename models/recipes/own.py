@@ -19,10 +19,15 @@ FEWEST_CLASSES = 4
 SHAPES = {
     "text": (Shape(24, 2, 2), Shape(24, 1, 1)),
     "photo": (Shape(20, 1, 5), Shape(20, 1, 1)),
+    "table": tuple(Shape(5, shots, 5) for shots in (8, 4, 2)),
 }
 """Shapes of training episodes, of which the first is taken that the data has enough examples for."""
+NUMBERS = tuple(Shape(0, rows, 20) for rows in (32, 16, 8, 4))
+"""Shapes of training and validation episodes of a regression."""
 VALIDATION_SHAPES = (Shape(20, 2, 5), Shape(20, 1, 5))
 """With few shots, so that the scores of few classes still tell models apart."""
+TABLE_STEPS = 100
+"""Only the prior of the ridge strength is learned, a number."""
 MANY_ROWS = 2000
 """From so many photos on, the covariance within classes is trusted more."""
 
@@ -54,15 +59,16 @@ class OwnTraining:
     def recipe(self) -> Recipe:
         """The recipe. It has no steps if there is too little data, or nothing to train."""
         type = self.input["type"]
-        episode = first_fit(self.training, SHAPES[type])
-        judged = first_fit(self.validation, VALIDATION_SHAPES)
+        shapes = NUMBERS if self.regression else SHAPES[type]
+        episode = first_fit(self.training, shapes)
+        judged = first_fit(self.validation, shapes if type == "table" else VALIDATION_SHAPES)
         untrained = Recipe(
             title=self.title,
             spec=self.base,
-            dataset=dataset_name(type),
+            dataset=dataset_name(type, regression=self.regression),
             training_split=TRAIN,
             validation_split=VALIDATION if judged else None,
-            episode=episode or SHAPES[type][-1],
+            episode=episode or shapes[-1],
             validation_episode=judged or VALIDATION_SHAPES[-1],
             steps=0,
             tasks_per_step=1,
@@ -70,10 +76,17 @@ class OwnTraining:
             dataset_options=dict(self.options),
             validation_options=dict(self.options),
             input=dict(self.input),
+            outputs=1 if self.regression else None,
         )
         if not (episode and judged):
             return untrained
-        return self._texts(untrained) if type == "text" else self._photos(untrained)
+        make = {"text": self._texts, "photo": self._photos, "table": self._rows}[type]
+        return make(untrained)
+
+    @property
+    def regression(self) -> bool:
+        """Whether numbers are predicted."""
+        return bool(self.base.learner_options.get("kind") == "regression")
 
     def _texts(self, recipe: Recipe) -> Recipe:
         """Train the last layers of the encoder."""
@@ -89,6 +102,10 @@ class OwnTraining:
         gated = {"classes": self.classes, "shrinkage": 0.2 if self.rows >= MANY_ROWS else 0.9}
         spec = Spec("gated-ridge", self.base.encoder, gated, self.base.encoder_options)
         return replace(recipe, spec=spec, steps=MOST_STEPS, lr=1e-3, stored_precision="float16")
+
+    def _rows(self, recipe: Recipe) -> Recipe:
+        """Learn how strongly the rows of a client are smoothed."""
+        return replace(recipe, steps=TABLE_STEPS, lr=0.05) if self.base.learner == "kernels" else recipe
 
 
 def first_fit(sampler: EpisodeSampler, shapes: tuple[Shape, ...]) -> Shape | None:

@@ -33,8 +33,8 @@ def error_quantiles(
 ) -> list[float]:
     """The quantiles of the absolute errors at `LEVELS`.
 
-    The levels are raised by one standard error over the episodes, so that an interval rather covers too often than too
-    rarely.
+    The levels are raised by one standard error over the episodes, or over the queries if these are fewer, so that an
+    interval rather covers too often than too rarely.
 
     Args:
         learner: A regression.
@@ -47,7 +47,8 @@ def error_quantiles(
     with torch.no_grad():
         drawn = tasks.episodes(Shape(0, examples, QUERIES), episodes, seed)
         errors = torch.cat([_errors(learner, episode, unit) for episode in drawn]).sort().values
-    return [_quantile(errors, level + math.sqrt(level * (1 - level) / episodes)) for level in LEVELS]
+    independent = min(episodes, tasks.examples_count or episodes)
+    return [_quantile(errors, level + math.sqrt(level * (1 - level) / independent)) for level in LEVELS]
 
 
 def _errors(learner: Learner, episode: Episode, unit: Unit) -> Tensor:

@@ -30,7 +30,14 @@ CHARACTERS_PER_TOKEN = 8
 
 
 def add(
-    name: str, encoder: str, learner: str | None, revision: str | None, *, replace: bool, settings: Settings
+    name: str,
+    encoder: str,
+    learner: str | None,
+    revision: str | None,
+    *,
+    replace: bool,
+    settings: Settings,
+    regression: bool = False,
 ) -> None:
     """Write the checkpoint and the card of a model into the folder of own models.
 
@@ -43,13 +50,15 @@ def add(
         raise ValueError(f"{path} exists: choose another name, or give --replace")
     found = encoder_of(encoder, revision)
     learner = learner or DEFAULTS[found.input["type"]]
-    spec = Spec(learner, found.encoder, OPTIONS.get(learner, {}), found.options)
+    spec = Spec(learner, found.encoder, _options(learner, found, regression=regression), found.options)
     built = checkpoint.build(spec).eval().requires_grad_(False)
     _check(learner, built)
     command = f"handful add {name} --encoder {shlex.quote(encoder)} --learner {learner}"
     command += f" --revision {found.options['revision']}" if "revision" in found.options else ""
+    command += " --regression" if regression else ""
     training = {"command": command, "added": spec.__dict__, "finished": datetime.now(UTC).date().isoformat()}
-    card = new_card(name, f"{built.algorithm}, on {encoder}", built, input=_input(found, built), training=training)
+    title, outputs = f"{built.algorithm}, on {encoder}", 1 if regression else None
+    card = new_card(name, title, built, input=_input(found, built), training=training, outputs=outputs)
     _try(card, built)
     settings.own_models.mkdir(parents=True, exist_ok=True)
     for old in settings.own_models.glob(f"{name}.resume.safetensors"):
@@ -57,6 +66,17 @@ def add(
     checkpoint.save(path.with_suffix(".safetensors"), spec, built.state_dict())
     card.write(path)
     Console().print(f"Added {name}: {learner} on {encoder}. {serve_hint(name)}", soft_wrap=True, highlight=False)
+
+
+def _options(learner: str, found: Found, *, regression: bool) -> dict[str, Any]:
+    """The options of the learner. Raises ValueError for a regression that is not of rows of a table."""
+    if not regression:
+        return OPTIONS.get(learner, {})
+    if (learner, found.input["type"]) != ("kernels", "table"):
+        raise ValueError(
+            "--regression is for rows of a table: give --encoder identity, and no other learner than kernels"
+        )
+    return {"kind": "regression"}
 
 
 def _input(found: Found, learner: Learner) -> dict[str, Any]:

@@ -74,6 +74,10 @@ def _calibrate_errors(path: Path, card: Card, learner: Learner, data: Path | Non
     is_table = card.input.model_dump()["type"] == "table"
     unit: Unit = "deviation" if learner.deviations else "range" if is_table else "value"
     sizes = [size for size in SIZES if unit != "range" or size >= FEWEST_FOR_RANGE]
+    sizes = [size for size in sizes if sampler.fitting(Shape(0, size, 1))]
+    if not sizes:
+        Console().print(f"{card.name}: errors cannot be measured on {split}, which has too few rows.")
+        return
     quantiles = [error_quantiles(learner, sampler, size, REGRESSION_EPISODES, SEED, unit) for size in sizes]
     scale = ErrorScale(unit=unit, levels=LEVELS, examples=sizes, quantiles=quantiles)
     card.model_copy(update={"errors": scale}).write(path)

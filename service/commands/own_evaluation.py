@@ -1,98 +1,37 @@
 """handful evaluate NAME --data FILE: measure a model on data of the user's own."""
 
 import json
-import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from models import checkpoint
 from models.datasets import dataset_of
-from models.datasets.episode import Shape, rng_of
+from models.datasets.episode import Shape
 from models.datasets.own.columns import Columns
-from models.datasets.own.data import Own
 from models.datasets.own.dataset import EPISODES as OWN_EPISODES
 from models.datasets.own.dataset import dataset_name, options, read_own
 from models.datasets.own.episodes import OwnEpisodes
+from models.datasets.own.rows import ValueEpisodes
 from models.datasets.own.splits import TEST
-from models.learner import Learner
 from models.training import evaluation, plots
-from models.training.calibration import calibration_error
 from models.training.evaluation import Predictions
 from service.cards import Card, Figure
 from service.commands.evaluate import load_learner
-from service.commands.own_models import card_path
-from service.commands.progress import progress_bar
+from service.commands.measured import Measured
+from service.commands.own_models import card_path, columns_for
+from service.commands.own_numbers import evaluate_numbers
 from service.settings import Settings
 
 WAYS, SHOTS, QUERIES, EPISODES = 5, 5, 5, 200
 """The default setting."""
+REGRESSION_EPISODES = 50
+"""By default for a regression: a forest is fitted in each."""
 CURVE = (1, 2, 5, 10, 20)
 """Shots of the learning curve, as far as the data has enough examples."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A model and the episodes that it is measured on."""
-
-    name: str
-    card: Card
-    learner: Learner
-    weights: Path
-    own: Own
-    sampler: OwnEpisodes
-    split: str
-    episodes: int
-    seed: int
-    device: str
-
-    def title(self, shape: Shape) -> str:
-        """The setting as a heading."""
-        return f"{self.own.path.name}, {self.split}, {shape.title()}"
-
-    def command(self, shape: Shape) -> str:
-        """The command that measures it again."""
-        parts = [
-            f"handful evaluate {self.name} --data {shlex.quote(self.own.path.name)} {self.own.command()}",
-            f"--split {self.split} --ways {shape.ways} --shots {shape.shots} --queries {shape.queries}",
-            f"--episodes {self.episodes} --seed {self.seed}",
-        ]
-        return " ".join(parts)
-
-    def predict(self, shape: Shape) -> list[Predictions]:
-        """The answers to all episodes."""
-        device = torch.device(self.device)
-        predicted = evaluation.predict_episodes(self.learner, self.sampler, shape, self.episodes, self.seed, device)
-        return list(progress_bar(predicted, self.episodes, 0, lambda _: shape.title()))
-
-    def figures(self, shape: Shape, predicted: Sequence[Predictions]) -> list[Figure]:
-        """The mean and the interval of each score, and the calibration error."""
-        summary = evaluation.summarise([evaluation.score(self.learner.kind, one) for one in predicted])
-        summary["calibration_error"] = {"mean": calibration_error(predicted, self.card.temperature)}
-        about: dict[str, Any] = {
-            "setting": self.title(shape),
-            "episodes": self.episodes,
-            "checkpoint": checkpoint.digest(self.weights),
-            "command": self.command(shape),
-        }
-        return [Figure.model_validate(about | {"metric": metric} | value) for metric, value in summary.items()]
-
-    def confusion(self, shape: Shape, predicted: Sequence[Predictions]) -> tuple[NDArray[np.int64], list[str]]:
-        """Queries by class and answer (classes, classes), and the names of the classes."""
-        names = sorted({each.name for task in self.sampler.tasks for each in task})
-        index, counts = {name: i for i, name in enumerate(names)}, np.zeros((len(names), len(names)), np.int64)
-        for number, (answers, targets) in enumerate(predicted):
-            drawn = self.sampler.draw(rng_of(self.seed, number), shape)
-            places = np.array([index[each.name] for each in drawn.classes])
-            np.add.at(counts, (places[targets.cpu().numpy()], places[answers.argmax(-1).cpu().numpy()]), 1)
-        return counts, names
 
 
 def evaluate_own(
@@ -113,38 +52,61 @@ def evaluate_own(
     plots_to: Path | None,
     settings: Settings,
 ) -> None:
-    """Measure a model on own data: a table over the shots, and pictures of confusion and learning curve."""
+    """Measure a model on own data: a table over the shots, and pictures of confusion and learning curve.
+
+    A regression is measured beside baselines, and its picture has the predicted numbers.
+    """
     torch.set_num_threads(threads)
-    measured = _opened(name, data, columns, split or TEST, episodes or EPISODES, seed, device, settings)
-    console = Console(stderr=True)
+    measured = _opened(name, data, columns, split or TEST, episodes, seed, device, settings)
+    console, folder = Console(stderr=True), plots_to or settings.own_models
     console.print("\n".join(measured.own.summary()), markup=False, highlight=False, soft_wrap=True)
-    shape = _shape(measured, Shape(ways or WAYS, shots or SHOTS, queries or QUERIES), asked=shots is not None)
-    if ways is not None and shape.ways < ways:
-        console.print(f"The split {measured.split} has tasks of {shape.ways} classes at most: --ways is lowered.")
-    predicted = {each: measured.predict(each) for each in _shapes(measured, shape)}
-    figures = {each: measured.figures(each, found) for each, found in predicted.items()}
-    _print(measured, figures, as_json=as_json)
-    drawn = _draw(measured, shape, predicted[shape], figures, plots_to or settings.own_models)
+    if isinstance(measured.sampler, ValueEpisodes):
+        figures, drawn = evaluate_numbers(measured, shots, queries, folder, as_json=as_json)
+    else:
+        figures, drawn = _evaluate_classes(measured, ways, shots, queries, folder, as_json=as_json)
     console.print(f"Drew {' and '.join(map(str, drawn))}.", soft_wrap=True)
     if record:
         path = measured.weights.with_suffix(".json")
-        Card.read(path).with_figures([one for found in figures.values() for one in found]).write(path)
+        Card.read(path).with_figures(figures).write(path)
+
+
+def _evaluate_classes(
+    measured: Measured, ways: int | None, shots: int | None, queries: int | None, folder: Path, *, as_json: bool
+) -> tuple[list[Figure], list[Path]]:
+    """Print the table of a classifier and draw its pictures. Returns the figures and the pictures."""
+    shape = _shape(measured, Shape(ways or WAYS, shots or SHOTS, queries or QUERIES), asked=shots is not None)
+    if ways is not None and shape.ways < ways:
+        said = f"The split {measured.split} has tasks of {shape.ways} classes at most: --ways is lowered."
+        Console(stderr=True).print(said)
+    predicted = {each: measured.predict(each) for each in _shapes(measured, shape)}
+    figures = {each: measured.figures(each, found) for each, found in predicted.items()}
+    _print(measured, figures, as_json=as_json)
+    drawn = _draw(measured, shape, predicted[shape], figures, folder)
+    return [one for found in figures.values() for one in found], drawn
 
 
 def _opened(
-    name: str, data: Path, columns: Columns, split: str, episodes: int, seed: int, device: str, settings: Settings
+    name: str,
+    data: Path,
+    columns: Columns,
+    split: str,
+    episodes: int | None,
+    seed: int,
+    device: str,
+    settings: Settings,
 ) -> Measured:
     path = card_path(name, settings)
     card, weights = Card.read(path), path.with_suffix(".safetensors")
-    opened = _options(card, columns)
-    type = card.input.model_dump()["type"]
-    if type not in OWN_EPISODES or card.kind == "regression":
-        raise ValueError(f"{name} takes inputs of type {type}; own data is of {', '.join(OWN_EPISODES)}, with classes")
+    type, regression = card.input.model_dump()["type"], card.kind == "regression"
+    if type not in OWN_EPISODES:
+        raise ValueError(f"{name} takes inputs of type {type}; own data is of {', '.join(OWN_EPISODES)}")
+    opened = _options(card, columns_for(name, columns, regression=regression))
     own = read_own(data, type, Columns.of(opened["columns"]), opened["split_seed"])
-    sampler = dataset_of(dataset_name(type)).episodes(data, split, card.input.model_dump(), **opened)
-    assert isinstance(sampler, OwnEpisodes)
-    learner = load_learner(weights, device)
-    return Measured(name, card, learner, weights, own, sampler, split, episodes, seed, device)
+    dataset = dataset_of(dataset_name(type, regression=regression))
+    sampler = dataset.episodes(data, split, card.input.model_dump(), **opened)
+    assert isinstance(sampler, (OwnEpisodes, ValueEpisodes))
+    learner, count = load_learner(weights, device), episodes or (REGRESSION_EPISODES if regression else EPISODES)
+    return Measured(name, card, learner, weights, own, sampler, split, count, seed, device)
 
 
 def _options(card: Card, columns: Columns) -> dict[str, Any]:
@@ -152,7 +114,7 @@ def _options(card: Card, columns: Columns) -> dict[str, Any]:
     trained = card.training.get("recipe", {})
     if str(trained.get("dataset", "")).startswith("own-"):
         known = trained["dataset_options"]
-        given = {name: value for name, value in columns._asdict().items() if value}
+        given = {name: value for name, value in columns._asdict().items() if value not in (None, ())}
         return {"columns": known["columns"] | given, "split_seed": known["split_seed"]}
     return options(columns, 0)
 

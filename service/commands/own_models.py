@@ -54,18 +54,29 @@ def card_path(name: str, settings: Settings) -> Path:
     return path
 
 
-def input_type(name: str, settings: Settings) -> str | None:
-    """The type of input of an own model; None if there is none of this name."""
+def known_type(name: str, settings: Settings) -> tuple[str, bool] | None:
+    """The type of input of an own model, and whether it predicts numbers; None if there is none of this name."""
     path = settings.own_models / f"{name}.json"
-    return Card.read(path).input.model_dump()["type"] if path.exists() else None
+    if not path.exists():
+        return None
+    card = Card.read(path)
+    return card.input.model_dump()["type"], card.kind == "regression"
 
 
-def base_of(name: str, type: str, settings: Settings) -> Base:
+def columns_for(name: str, columns: Columns, *, regression: bool) -> Columns:
+    """The columns for a model. Raises ValueError when --regression or --classes says otherwise than its card."""
+    if columns.regression is not None and columns.regression != regression:
+        other = "--classes" if regression else "--regression"
+        raise ValueError(f"{name} {'predicts numbers' if regression else 'answers with classes'}: leave out {other}")
+    return columns._replace(regression=True if regression else columns.regression)
+
+
+def base_of(name: str, type: str, settings: Settings, *, regression: bool = False) -> Base:
     """The added model of this name, or else the shipped model for a type of input. Raises ValueError."""
     own = settings.own_models / f"{name}.json"
     if own.exists() and "added" in (card := Card.read(own)).training:
         return Base(Spec(**card.training["added"]), card.input.model_dump(), None, [])
-    path = ZOO / f"{type}s.json"
+    path = ZOO / f"{type}s{'-regression' if regression else ''}.json"
     card, weights = Card.read(path), path.with_suffix(".safetensors")
     return Base(checkpoint.read(weights)[1]["spec"], card.input.model_dump(), weights, card.limits)
 

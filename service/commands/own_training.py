@@ -17,13 +17,13 @@ from models.datasets.own.columns import Columns
 from models.datasets.own.data import Own, type_of
 from models.datasets.own.dataset import dataset_name, options, read_own
 from models.datasets.own.splits import TRAIN, VALIDATION
-from models.learner import Learner
+from models.learner import Kind, Learner
 from models.recipes import Recipe
 from models.recipes.own import OwnTraining
 from models.training import distributed
 from models.training.evaluation import HEADLINE, evaluate
 from models.training.meta_training import VALIDATION_EPISODES, VALIDATION_SEED, Progress
-from service.commands.own_models import Base, base_of, check_name, input_type, serve_hint
+from service.commands.own_models import Base, base_of, check_name, columns_for, known_type, serve_hint
 from service.commands.train import report, run_recipe
 from service.settings import Settings
 
@@ -32,16 +32,19 @@ VALIDATIONS = 5
 
 
 class Gain(NamedTuple):
-    """The validation scores before and after a training, and the standard error of the difference over episodes."""
+    """The validation scores before and after a training, and the standard error of the difference over episodes: the
+    accuracy, or the MSE."""
 
     before: float
     after: float
     error: float
+    kind: Kind = Kind.CLASSIFICATION
 
     @property
     def certain(self) -> bool:
         """Whether training has helped by more than chance may do."""
-        return self.after - self.before > self.error
+        gain = self.after - self.before
+        return (-gain if self.kind is Kind.REGRESSION else gain) > self.error
 
 
 def train_own(
@@ -62,13 +65,11 @@ def train_own(
     """
     check_name(name, settings)
     torch.set_num_threads(threads)
-    type = input_type(name, settings) or type_of(data, columns)
-    if type == "table":
-        raise ValueError("rows of a table need no training: measure with handful evaluate tables --data, serve tables")
-    own = read_own(data, type, columns, seed)
+    type, regression = known_type(name, settings) or type_of(data, columns)
+    own = read_own(data, type, columns_for(name, columns, regression=regression), seed)
     console, out = Console(), settings.own_models
     console.print("\n".join(own.summary()), markup=False, highlight=False, soft_wrap=True)
-    base = base_of(name, type, settings)
+    base = base_of(name, type, settings, regression=regression)
     recipe = _recipe(own, base, seed, steps)
     every = every or max(1, recipe.steps // VALIDATIONS)
     with distributed.joined(device) as own_device:
@@ -90,7 +91,8 @@ def _recipe(own: Own, base: Base, seed: int, steps: int | None) -> Recipe:
     opened = options(own.columns, seed)
 
     def episodes(split: str) -> EpisodeSampler:
-        return dataset_of(dataset_name(own.type)).episodes(own.path, split, base.input, **opened)
+        dataset = dataset_name(own.type, regression=own.columns.regression)
+        return dataset_of(dataset).episodes(own.path, split, base.input, **opened)
 
     known = {(each.task, each.label) for each in own.examples if each.split == TRAIN}
     recipe = OwnTraining(
@@ -113,7 +115,8 @@ def _gain(name: str, base: Base, recipe: Recipe, own: Own, out: Path, device: st
     before = _scores(_learner(base), validation, recipe, device)
     after = _scores(checkpoint.load(out / f"{name}.safetensors"), validation, recipe, device)
     differences = [new - old for new, old in zip(after, before, strict=True)]
-    return Gain(fmean(before), fmean(after), stdev(differences) / math.sqrt(len(differences)))
+    error = stdev(differences) / math.sqrt(len(differences))
+    return Gain(fmean(before), fmean(after), error, dataset_of(recipe.dataset).kind)
 
 
 def _scores(learner: Learner, validation: EpisodeSampler, recipe: Recipe, device: str) -> Sequence[float]:
@@ -145,8 +148,9 @@ def _outcome(recipe: Recipe, gain: Gain | None, progress: Progress) -> str:
     if gain is None:
         return "Nothing was trained, for want of examples or weights to train: only the probabilities are calibrated."
     scores = (
-        f"validation accuracy, {recipe.validation_episode.title()}: {gain.before:.4f} before the training, "
-        f"{gain.after:.4f} with the best of the trained weights (standard error of the difference {gain.error:.4f})."
+        f"validation {HEADLINE[gain.kind]}, {recipe.validation_episode.title()}: "
+        f"{gain.before:.4g} before the training, "
+        f"{gain.after:.4g} with the best of the trained weights (standard error of the difference {gain.error:.2g})."
     )
     if gain.certain:
         return f"Training helped: {scores}"

@@ -62,9 +62,9 @@ def test_a_missing_column_is_named_with_those_there(given, said):
 
 
 def test_the_type_of_input_follows_from_the_columns(tmp_path):
-    assert type_of(jsonl(tmp_path, rows(2, 2)), NONE) == "text"
-    assert type_of(jsonl(tmp_path, [{"age": 1, "label": "a"}]), NONE) == "table"
-    assert type_of(jsonl(tmp_path, [{"photo": "1.png", "label": "a"}]), NONE) == "photo"
+    assert type_of(jsonl(tmp_path, rows(2, 2)), NONE) == ("text", False)
+    assert type_of(jsonl(tmp_path, [{"age": 1, "label": "a"}]), NONE) == ("table", False)
+    assert type_of(jsonl(tmp_path, [{"photo": "1.png", "label": "a"}]), NONE) == ("photo", False)
 
 
 def test_rows_without_text_or_label_are_reported_by_line(tmp_path):
@@ -241,3 +241,58 @@ def test_rows_of_a_table_have_numbers_texts_and_missing_cells_and_columns_of_one
         {"age": 3.5, "plan": None, "zip": "30"},
         {"age": 4.0, "plan": "pro", "zip": "40"},
     ]
+
+
+def priced(count: int, **more: object) -> list[dict[str, object]]:
+    return [{"size": i, "price": 10.5 * i} | more for i in range(count)]
+
+
+PRICE = Columns(label="price")
+
+
+@pytest.mark.parametrize(
+    ("made", "given", "expected"),
+    [
+        (priced(30), PRICE, ("table", True)),
+        (priced(30), PRICE._replace(regression=False), ("table", False)),
+        (priced(15), PRICE, ("table", False)),
+        (priced(15), PRICE._replace(regression=True), ("table", True)),
+        ([*priced(30), {"size": 1, "price": "cheap"}], PRICE, ("table", False)),
+        ([*priced(30), {"size": 1, "price": None}], PRICE, ("table", True)),
+        (priced(30, text="a flat"), PRICE, ("table", True)),
+        ([{"text": "a", "price": i} for i in range(30)], PRICE, ("text", False)),
+        (priced(30, text="a flat"), Columns(text=("text",), label="price"), ("text", False)),
+    ],
+)
+def test_a_regression_is_told_by_its_labels_or_by_the_user(tmp_path, made, given, expected):
+    assert type_of(jsonl(tmp_path, made), given) == expected
+
+
+NUMBERS = PRICE._replace(regression=True)
+
+
+def test_the_numbers_of_a_regression_are_read_and_other_labels_reported(tmp_path):
+    bad = [{"size": 1, "price": label} for label in ("12 EUR", None, True, "inf", 1e31)]
+    read = own(jsonl(tmp_path, [*priced(10), {"size": 1, "price": " 7.5 "}, *bad]), "table", NUMBERS)
+    assert [each.value for each in read.examples] == [*(10.5 * i for i in range(10)), 7.5]
+    assert read.rejects.lines() == [
+        "line 12: '12 EUR' in the column 'price' is no number",
+        "line 13: nothing in the column 'price'",
+        "line 14: 'True' in the column 'price' is no number",
+        "line 15: 'inf' in the column 'price' is no number",
+        "line 16: '1e+31' in the column 'price' is no number",
+    ]
+    assert "  train: 7 rows, price from" in "\n".join(read.summary())
+
+
+@pytest.mark.parametrize("made", [priced(4), [{"size": i, "price": 3} for i in range(30)]])
+def test_a_regression_without_enough_different_numbers_is_refused(tmp_path, made):
+    with pytest.raises(ValueError, match="a task needs 5 rows with different numbers in the column 'price'"):
+        own(jsonl(tmp_path, made), "table", NUMBERS)
+
+
+def test_the_tasks_of_a_regression_are_divided(tmp_path):
+    made = [row for city in "abcde" for row in priced(6, task=city)]
+    read = own(jsonl(tmp_path, made), "table", NUMBERS)
+    assert read.divided == "tasks"
+    assert Counter(each.split for each in read.examples) == {"train": 18, "val": 6, "test": 6}

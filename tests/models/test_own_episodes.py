@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from models.datasets.episode import Shape, rng_of
-from models.datasets.own.data import Example
-from models.datasets.own.dataset import RowEpisodes
+from models.datasets.own.data import NO_CLASS, Example
 from models.datasets.own.episodes import EncodableEpisodes, tasks_of
+from models.datasets.own.rows import RowEpisodes, ValueEpisodes
 
 
 def examples(classes: int, shots: int, split: str = "train", task: str = "", start: int = 0) -> list[Example]:
@@ -102,3 +102,40 @@ def test_the_columns_of_rows_are_those_of_the_support():
     assert episode.support.inputs.shape == (4, 3)
     assert episode.query.shape == (4, 3)
     assert episode.support.names is None
+
+
+def values(made: Sequence[Example], split: str) -> ValueEpisodes:
+    tasks = [one for classes in tasks_of(made, split) for one in classes]
+    numbers = torch.tensor([each.value for each in made], dtype=torch.float64)
+    return ValueEpisodes([each.input for each in made], numbers, tasks)
+
+
+def numbers(count: int, split: str = "train", task: str = "", start: int = 0) -> list[Example]:
+    return [Example({"n": float(i)}, NO_CLASS, task, split, "", 10.0 * i) for i in range(start, start + count)]
+
+
+def test_rows_of_a_regression_keep_their_numbers_and_are_not_asked_about_when_they_are_learned():
+    for index in range(10):
+        support, query, targets = values(numbers(12), "train").episode(rng_of(0, index), Shape(0, 5, 4))
+        assert support.ways == 0
+        assert support.targets.tolist() == (10 * support.inputs).tolist()
+        assert targets.tolist() == (10 * query).tolist()
+        assert not set(support.inputs.flatten().tolist()) & set(query.flatten().tolist())
+
+
+def test_rows_of_a_regression_come_from_one_task_and_from_training_where_it_has_some():
+    made = numbers(6, task="one") + numbers(6, task="two", start=100) + numbers(3, "test", task="two", start=200)
+    for index in range(10):
+        support, query, _ = values(made, "train").episode(rng_of(0, index), Shape(0, 3, 3))
+        assert len({value < 50 for value in [*support.inputs.flatten().tolist(), *query.flatten().tolist()]}) == 1
+    support, query, _ = values(made, "test").episode(rng_of(0, 0), Shape(0, 6, 5))
+    assert (support.inputs.min() >= 100, support.inputs.max() < 200) == (True, True)
+    assert sorted(query.flatten().tolist()) == [200, 201, 202]
+
+
+def test_an_episode_of_a_regression_has_as_many_queries_as_there_are():
+    own = values(numbers(6), "train")
+    assert own.fitting(Shape(0, 4, 9)) == Shape(0, 4, 2)
+    assert own.fitting(Shape(0, 6, 1)) is None
+    with pytest.raises(ValueError, match="give fewer shots"):
+        own.episode(rng_of(0, 0), Shape(0, 6, 1))

@@ -20,6 +20,8 @@ class Columns(NamedTuple):
     label: str | None = None
     task: str | None = None
     split: str | None = None
+    regression: bool | None = None
+    """Whether labels are numbers to predict, not classes. None: recognised, or classes."""
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "Columns":
@@ -35,7 +37,8 @@ class Columns(NamedTuple):
             "task": self.task,
             "split-column": self.split,
         }
-        return " ".join(f"--{name} {shlex.quote(value)}" for name, value in given.items() if value)
+        kind = {True: ["--regression"], False: ["--classes"], None: []}[self.regression]
+        return " ".join([*(f"--{name} {shlex.quote(value)}" for name, value in given.items() if value), *kind])
 
 
 def found(given: Columns, names: Sequence[str], where: str) -> Columns:
@@ -58,6 +61,7 @@ def found(given: Columns, names: Sequence[str], where: str) -> Columns:
         label=label,
         task=given.task or first((TASK,), others),
         split=given.split or first((SPLIT,), others),
+        regression=given.regression,
     )
 
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 from statistics import median
+from types import NoneType
 from typing import Any, NamedTuple
 
+from models.columns import cell
 from models.datasets.own import splits
 from models.datasets.own.columns import Columns, found
 from models.datasets.own.inputs import KINDS, Kind
@@ -17,20 +19,33 @@ from models.datasets.own.records import Record, Rejects
 
 PEEK = 100
 """Records whose columns are those of the file."""
+LARGEST = 1e30
+"""Largest number to predict, as in the service."""
 EVERY = 100
 """Records between two notes of progress."""
 ONLY_TASK = ""
 """The task of all examples where there is no column of tasks."""
+NO_CLASS = ""
+"""The label where numbers are to be predicted."""
+FEWEST_NUMBERS = 5
+"""Rows of a task, for a regression to be learned and measured."""
+NUMBERS = 20
+"""Labels that are more different numbers than this are no classes."""
+LABELS_READ = 5000
+"""Rows whose labels tell a regression."""
 
 
 class Example(NamedTuple):
-    """An input with its label, within a task, which is a label space of its own."""
+    """An input with its label, within a task, which is a label space of its own. With numbers to predict, all labels
+    are `NO_CLASS`."""
 
     input: Any
     label: str
     task: str
     split: str
     place: str
+    value: float = math.nan
+    """The number to predict of a regression."""
 
 
 @dataclass
@@ -64,7 +79,7 @@ class Own:
             "duplicates left out": self.duplicates,
             "examples with two labels": self.conflicts,
             f"leaks between splits (left out of {splits.TRAIN} and {splits.VALIDATION})": self.leaks,
-            "classes left out, with one example only": len(self.lone),
+            f"{'tasks' if self.columns.regression else 'classes'} left out, with one example only": len(self.lone),
         }
         lines += [f"  {count} {what}" for what, count in counts.items() if count]
         lines += [self._line(split) for split in (splits.TRAIN, splits.VALIDATION, splits.TEST)]
@@ -75,6 +90,12 @@ class Own:
         if not counts:
             return f"  {split}: nothing"
         tasks = len({task for task, _ in counts})
+        if self.columns.regression:
+            values = [each.value for each in self.examples if each.split == split]
+            of_tasks = f"{tasks} tasks, " if tasks > 1 else ""
+            return (
+                f"  {split}: {of_tasks}{len(values)} rows, {self.columns.label} from {min(values):g} to {max(values):g}"
+            )
         few, most = min(counts.values()), max(counts.values())
         shots = f"{few} to {most} examples of a class, {median(counts.values()):g} as the median"
         return (
@@ -93,7 +114,7 @@ def collect(path: Path, type: str, given: Columns, seed: int, progress: Callable
         progress: Called with the number of records so far.
 
     Raises:
-        ValueError: The file cannot be read, a column is missing, or there are fewer than two classes.
+        ValueError: The file cannot be read, a column is missing, or there are fewer than two classes or numbers.
     """
     kind, rejects = KINDS[type], Rejects()
     columns, stream = opened(path, given, rejects)
@@ -109,7 +130,7 @@ def collect(path: Path, type: str, given: Columns, seed: int, progress: Callable
         else:
             own.duplicates += 1
     _leave_lone_classes_out(own)
-    _check(own)
+    _check_numbers(own) if columns.regression else _check(own)
     _divide(own, seed)
     if type == "table":
         own.examples = _one_type(own.examples)
@@ -127,14 +148,40 @@ def opened(path: Path, given: Columns, rejects: Rejects) -> tuple[Columns, Itera
     return found(given, names, str(path)), chain(first, stream)
 
 
-def type_of(path: Path, given: Columns) -> str:
-    """The type of input that a file is for: text, photo or table."""
-    columns, _ = opened(path, given, Rejects())
-    return "text" if columns.text else "photo" if columns.image else "table"
+def type_of(path: Path, given: Columns) -> tuple[str, bool]:
+    """The type of input that a file is for: text, photo or table; and whether its labels are numbers to predict.
+
+    Labels are numbers to predict where the user says so; or where all are numbers, many of them different. Beside
+    texts or photos that only the names of columns tell, they must also not be whole, as numbers of classes are.
+    """
+    columns, stream = opened(path, given, Rejects())
+    type = "text" if columns.text else "photo" if columns.image else "table"
+    if given.regression is not None or given.text or given.image:
+        return ("table" if given.regression else type), bool(given.regression)
+    labels = (record.values.get(str(columns.label)) for record in islice(stream, LABELS_READ))
+    numbers = _numbers(labels)
+    regression = len(numbers) > NUMBERS and (type == "table" or not all(map(float.is_integer, numbers)))
+    return ("table" if regression else type), regression
+
+
+def _numbers(labels: Iterable[Any]) -> set[float]:
+    """The different numbers among labels; none if one is no number. Missing ones do not count."""
+    found: set[float] = set()
+    for label in labels:
+        value = cell(label) if isinstance(label, str) else label
+        if isinstance(value, bool) or not isinstance(value, (int, float, NoneType)):
+            return set()
+        if value is not None and math.isfinite(value):
+            found.add(float(value))
+    return found
 
 
 def _needed(columns: Columns, type: str, path: Path) -> Columns:
     """The columns that count for a type of input. Raises ValueError when the one that holds it is missing."""
+    if type != "table" and columns.regression:
+        raise ValueError(
+            f"{path}: numbers are predicted from rows of a table, not from {type}s: leave out --regression"
+        )
     if type == "text" and not columns.text:
         raise ValueError(f"{path}: no column of texts can be told. Name it with --text")
     if type == "photo" and not columns.image:
@@ -159,10 +206,13 @@ def _examples(own: Own, rows: Iterable[Record], kind: Kind, progress: Callable[[
 def _example(record: Record, own: Own, kind: Kind) -> Example:
     columns = own.columns
     assert columns.label is not None
-    label = as_label(record.values.get(columns.label), columns.label)
+    raw = record.values.get(columns.label)
+    label, value = (
+        (NO_CLASS, as_number(raw, columns.label)) if columns.regression else (as_label(raw, columns.label), math.nan)
+    )
     task = ONLY_TASK if columns.task is None else as_label(record.values.get(columns.task), columns.task)
     split = "" if columns.split is None else _split(record.values.get(columns.split), columns.split)
-    return Example(kind.make(record, columns, own.path), label, task, split, record.place)
+    return Example(kind.make(record, columns, own.path), label, task, split, record.place, value)
 
 
 def as_label(value: Any, column: str) -> str:
@@ -175,6 +225,16 @@ def as_label(value: Any, column: str) -> str:
     if not text:
         raise ValueError(f"nothing in the column {column!r}")
     return text
+
+
+def as_number(value: Any, column: str) -> float:
+    """A value as a number to predict. Raises ValueError when it is none."""
+    number = cell(value) if isinstance(value, str) else value
+    if number is None:
+        raise ValueError(f"nothing in the column {column!r}")
+    if isinstance(number, bool) or not isinstance(number, (int, float)) or not abs(number) <= LARGEST:
+        raise ValueError(f"{str(value)[:50]!r} in the column {column!r} is no number")
+    return float(number)
 
 
 def _split(value: Any, column: str) -> str:
@@ -200,6 +260,19 @@ def _check(own: Own) -> None:
         raise ValueError(
             f"{own.path} has {len(classes)} class{'' if len(classes) == 1 else 'es'} of two examples or more in the "
             f"column {own.columns.label!r}, and a task needs two{reasons}"
+        )
+
+
+def _check_numbers(own: Own) -> None:
+    """Raise ValueError unless a task has some rows, with different numbers."""
+    values: dict[str, list[float]] = {}
+    for each in own.examples:
+        values.setdefault(each.task, []).append(each.value)
+    if not any(len(each) >= FEWEST_NUMBERS and len(set(each)) > 1 for each in values.values()):
+        reasons = "".join(f"; {line}" for line in own.rejects.lines())
+        raise ValueError(
+            f"{own.path}: a task needs {FEWEST_NUMBERS} rows with different numbers in the column "
+            f"{own.columns.label!r}, and none has them{reasons}"
         )
 
 

@@ -5,19 +5,16 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from torch import Tensor
 
-from models import columns as table_columns
-from models.columns import Row
 from models.datasets.dataset import Dataset
+from models.datasets.episode import EpisodeSampler
 from models.datasets.own.columns import Columns
 from models.datasets.own.data import Own, collect
 from models.datasets.own.episodes import EncodableEpisodes, OwnEpisodes, tasks_of
 from models.datasets.own.read import FORMATS
+from models.datasets.own.rows import RowEpisodes, ValueEpisodes
 from models.datasets.own.splits import TEST, TRAIN, VALIDATION
 from models.datasets.photos import Photos
 from models.datasets.pool import Indices
@@ -28,14 +25,14 @@ MAX_CHARACTERS = 2000
 """Of a text, where the model's card does not say."""
 
 
-def dataset_name(type: str) -> str:
-    """The name of the dataset for a type of input."""
-    return f"own-{type}s"
+def dataset_name(type: str, *, regression: bool | None = False) -> str:
+    """The name of the dataset for a type of input, with classes or with numbers to predict."""
+    return f"own-{type}s{'-regression' if regression else ''}"
 
 
 def options(columns: Columns, seed: int) -> dict[str, Any]:
     """The options of these datasets, as JSON."""
-    given = {name: value for name, value in columns._asdict().items() if value}
+    given = {name: value for name, value in columns._asdict().items() if value not in (None, ())}
     return {"columns": given | ({"text": list(columns.text)} if columns.text else {}), "split_seed": seed}
 
 
@@ -65,19 +62,6 @@ class Texts:
     def __call__(self, indices: Indices) -> list[str]:
         """The texts of n indices."""
         return [self._texts[i] for i in indices]
-
-
-class RowEpisodes(OwnEpisodes):
-    """Episodes of rows of a table, whose columns are those of the support set."""
-
-    def __init__(self, rows: Sequence[Row], tasks: Sequence[Any]) -> None:
-        super().__init__(lambda indices: [rows[i] for i in indices], tasks)
-
-    def _inputs(self, support: Indices, query: Indices) -> tuple[Tensor, Tensor]:
-        rows = self.examples(np.concatenate([support, query]))
-        columns = table_columns.fit(rows[: len(support)])
-        encoded = torch.from_numpy(table_columns.encode(rows, columns))
-        return encoded[: len(support)], encoded[len(support) :]
 
 
 def _texts(inputs: Sequence[Any], input: Mapping[str, Any], tasks: Sequence[Any]) -> OwnEpisodes:
@@ -110,15 +94,25 @@ def _open(
     return EPISODES[type]([each.input for each in own.examples], input, tasks_of(own.examples, split))
 
 
-OWN = tuple(
-    Dataset(
-        name=dataset_name(type),
-        kind=Kind.CLASSIFICATION,
+def _open_values(
+    path: Path, split: str, input: Mapping[str, Any], *, columns: Mapping[str, Any], split_seed: int = 0
+) -> ValueEpisodes:
+    return ValueEpisodes.of(read_own(path, "table", Columns.of(columns), split_seed), split)
+
+
+def _dataset(name: str, kind: Kind, type: str, opened: Callable[..., EpisodeSampler]) -> Dataset:
+    return Dataset(
+        name=name,
+        kind=kind,
         input_type=type,
         splits=dict.fromkeys(SPLITS, "FILE"),
         test_split=TEST,
-        open=partial(_open, type),
+        open=opened,
         source=FORMATS,
     )
-    for type in EPISODES
+
+
+OWN = (
+    *(_dataset(dataset_name(type), Kind.CLASSIFICATION, type, partial(_open, type)) for type in EPISODES),
+    _dataset(dataset_name("table", regression=True), Kind.REGRESSION, "table", _open_values),
 )

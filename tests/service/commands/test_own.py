@@ -14,7 +14,7 @@ from PIL import Image
 from models import checkpoint
 from service.cards import Card, Catalogue
 from service.cli import main
-from service.commands import own_training
+from service.commands import calibrate, own_training
 from service.commands.own_training import Gain
 from service.settings import ZOO, Settings
 from tests.models.model_folders import make_image_folder, make_text_folder
@@ -189,6 +189,62 @@ def test_a_shipped_model_is_measured_on_own_rows(folder, capsys):
     assert (folder / "pictures" / "tables-confusion.png").exists()
 
 
+@pytest.fixture
+def prices(folder, monkeypatch) -> Path:
+    """Rows whose price is a curved function of two columns; the city decides its level."""
+    rng = np.random.default_rng(0)
+    rows = [
+        f"{a:.2f},{'xy'[i % 2]},city {i % 6},{100 + 20 * (i % 6) + a**2 + 3 * (i % 2) + rng.normal(0, 0.2):.3f}"
+        for i, a in enumerate(rng.uniform(-3, 3, 300))
+    ]
+    (folder / "prices.csv").write_text("area,kind,city,price\n" + "\n".join(rows) + "\n")
+    monkeypatch.setattr(calibrate, "REGRESSION_EPISODES", 10)
+    return folder
+
+
+@pytest.mark.parametrize("how", ["", " --task city"])
+def test_a_regression_is_recognised_trained_calibrated_and_measured_beside_baselines(prices, capsys, how):
+    handful(f"train prices --data prices.csv --label price{how} --steps 5")
+    out = capsys.readouterr().out
+    assert "--regression" in out
+    assert "validation mse" in " ".join(out.split())
+    card = Card.read(OWN / "prices.json")
+    assert (card.kind, card.outputs, card.training["recipe"]["dataset"]) == ("regression", 1, "own-tables-regression")
+    assert card.errors.unit == "range"
+    assert (
+        card.training["command"]
+        == f"handful train prices --data prices.csv --label price{how} --regression --steps 5 --seed 0"
+    )
+    handful("evaluate prices --data prices.csv --episodes 5 --shots 16 --json --record")
+    found = json.loads(capsys.readouterr().out)
+    scores = {each["metric"]: each["mean"] for each in found["figures"] if each["setting"].endswith("test, K=16")}
+    assert list(scores) == ["mse", "mae", "r2"]
+    assert all(set(methods) == {"ridge", "random forest"} for methods in found["baselines"].values())
+    assert scores["mse"] < found["baselines"]["K=16"]["ridge"]["mse"]["mean"] or how == ""
+    for name in ("prices-predicted.png", "prices-shots.png"):
+        assert (OWN / name).read_bytes().startswith(b"\x89PNG")
+    assert len(Card.read(OWN / "prices.json").figures) == len(found["figures"])
+
+
+def test_an_added_regression_is_measured_and_trained(prices, capsys):
+    handful("add prices --encoder identity --regression")
+    card = Card.read(OWN / "prices.json")
+    assert (card.kind, card.outputs) == ("regression", 1)
+    assert card.training["command"] == "handful add prices --encoder identity --learner kernels --regression"
+    handful("evaluate prices --data prices.csv --label price --episodes 3")
+    assert "random forest" in capsys.readouterr().out
+    handful("train prices --data prices.csv --label price --steps 2")
+    assert Card.read(OWN / "prices.json").errors is not None
+
+
+def test_own_rows_with_classes_are_trained_too(folder, capsys):
+    rows = [f"{i % 7},{'ab'[i % 2]},{'yes' if i % 7 > 3 else 'no'}" for i in range(60)]
+    (folder / "rows.csv").write_text("size,kind,label\n" + "\n".join(rows) + "\n")
+    handful("train customers --data rows.csv --steps 2")
+    assert "validation accuracy" in " ".join(capsys.readouterr().out.split())
+    assert Card.read(OWN / "customers.json").kind == "classification"
+
+
 def test_own_photos_are_added_trained_and_measured(folder, capsys):
     make_image_folder(folder / "vit", "vit")
     rng = np.random.default_rng(0)
@@ -215,7 +271,9 @@ def test_own_photos_are_added_trained_and_measured(folder, capsys):
         ("train tickets --data tickets.csv --label nothing", "no column 'nothing'; its columns are subject, body, q"),
         ("train tickets --data tickets.csv --text nothing --label queue", "has no column 'nothing'"),
         ("train texts --data tickets.csv --label queue", "texts is a recipe"),
-        ("train tables2 --data rows.csv", "rows of a table need no training"),
+        ("train tables2 --data rows.csv --regression", "a task needs 5 rows with different numbers"),
+        ("add x --encoder bert --regression", "--regression is for rows of a table"),
+        ("train tickets --data tickets.csv --label queue --regression", "tickets answers with classes"),
         ("train tickets --data one.csv", "has 1 class of two examples or more"),
         ("train tickets --data empty.csv", "empty.csv is empty"),
         ("train tickets --data header.csv", "header.csv has no rows that can be read"),
@@ -226,7 +284,8 @@ def test_own_photos_are_added_trained_and_measured(folder, capsys):
         ("evaluate tickets --data tickets.csv --shots 50", "give fewer --shots, or --split all"),
         ("evaluate tickets --data tickets.csv --split holdout", "no split 'holdout'"),
         ("evaluate glyphs --data tickets.csv", "glyphs takes inputs of type drawing"),
-        ("evaluate tables-regression --data rows.csv", "with classes"),
+        ("evaluate tables-regression --data rows.csv", "a task needs 5 rows with different numbers"),
+        ("evaluate tables-regression --data rows.csv --classes", "tables-regression predicts numbers: leave out --cla"),
     ],
 )  # fmt: skip
 def test_bad_data_and_wrong_arguments_end_with_one_line(added, command, said, capsys):

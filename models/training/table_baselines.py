@@ -1,14 +1,31 @@
-"""Rows of a table as scikit-learn is usually given them: imputed, scaled, one-hot."""
+"""scikit-learn on rows of a table as it is usually given them: imputed, scaled, one-hot."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import RandomForestRegressor
 from sklearn.impute import SimpleImputer
+from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from models.columns import Row
-from service.arrays import Array
+
+Array = NDArray[Any]
+REGRESSORS: Mapping[str, Callable[[], Any]] = {
+    "ridge": Ridge,
+    "random forest": lambda: RandomForestRegressor(random_state=0),
+}
+"""Makes each baseline of a regression."""
+
+
+def regressed(name: str, rows: Sequence[Row], values: Array, queries: Sequence[Row]) -> Array:
+    """The answers (q,) of a baseline that is fitted to rows with their numbers (n,)."""
+    own, asked = features(rows, queries)
+    answers: Array = REGRESSORS[name]().fit(own, values).predict(asked)
+    return answers
 
 
 def features(rows: Sequence[Row], queries: Sequence[Row]) -> tuple[Array, Array]:
