@@ -7,7 +7,7 @@ import json
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Protocol, runtime_checkable
@@ -27,6 +27,10 @@ from models.training.schedule import learning_rate_at, shape_at, share_done
 VALIDATION_EPISODES = 200
 VALIDATION_SEED = 1_000_003
 """All validations of all runs use the same episodes. No training uses this seed."""
+
+
+DEFAULTS = json.loads(json.dumps({each.name: each.default for each in fields(Recipe) if each.default is not MISSING}))
+"""Fields of a recipe that an earlier version did not have and so did not save."""
 
 
 @runtime_checkable
@@ -195,7 +199,7 @@ class Run:
 
     def _resume(self) -> None:
         tensors, header = checkpoint.read(self.resume_path)
-        if header["run"] != self._identity():
+        if DEFAULTS | header["run"] != self._identity():
             raise ValueError(
                 f"{self.resume_path} belongs to another recipe or seed. Remove it or choose another folder."
             )

@@ -123,6 +123,17 @@ def test_another_learner_is_refused_on_resume(tmp_path):
         replace(WAVES, spec=TABLE["anil-sinusoid"]).run(tmp_path)
 
 
+def test_a_training_goes_on_after_a_later_version_added_a_field_to_recipes(tmp_path):
+    interrupt(WAVES.run(tmp_path), Sinusoid(), 2)
+    path = WAVES.run(tmp_path).resume_path
+    tensors, header = checkpoint.read(path)
+    del header["run"]["clip"]
+    checkpoint.save(path, header.pop("spec"), tensors, **header)
+    assert WAVES.run(tmp_path).progress.step == 2
+    with pytest.raises(ValueError, match="recipe"):
+        Run(replace(WAVES.recipe(), clip=1.0), tmp_path, "test")
+
+
 def test_the_seed_determines_the_initial_weights(tmp_path):
     first, same, other = (WAVES.run(tmp_path / str(i), seed=seed) for i, seed in enumerate((0, 0, 1)))
     assert_close(weights(first), weights(same), rtol=0, atol=0)
