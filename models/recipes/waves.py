@@ -35,7 +35,9 @@ CONTEXT = 5
 
 WAVES: dict[str, Recipe] = {
     "sinusoid": _wave("maml", "Sine waves y = A sin(x - phase) from a few points", ONE, steps=70_000),
-    "sinusoid-anil": _wave("anil", "Sine waves, the last layer adapted", ONE, steps=10_000),
+    "sinusoid-anil": _wave(
+        "anil", "Sine waves, the last layer adapted", FIVE | {"inner_lr": 0.1}, steps=10_000, clip=10.0
+    ),
     "sinusoid-reptile": _wave(
         "reptile", "Sine waves, first order", FIVE | {"inner_lr": 0.02, "eval_inner_steps": 10}, steps=10_000
     ),
