@@ -191,7 +191,7 @@ SHARES = (0.4, 0.4, 0.2)
 def classes(rng: Rng, score: Array, ways: int) -> NDArray[np.int64]:
     """Cut a score into classes, equal or unequal ones; sometimes a class has several of the parts."""
     parts = ways if rng.random() < 0.85 else ways + int(rng.integers(1, 4))
-    shares = rng.dirichlet(np.full(parts, rng.choice([2.0, 6.0, 30.0])))
+    shares = rng.dirichlet(np.full(parts, rng.choice([1.2, 4.0, 30.0])))
     part = np.searchsorted(np.quantile(score, shares.cumsum()[:-1]), score)
     member = np.concatenate([np.arange(ways), rng.integers(ways, size=parts - ways)])
     return _present(rng, rng.permutation(member)[part], ways)
