@@ -26,7 +26,7 @@ def columns(rng: Rng, values: Array, features: int) -> Columns:
     A table has categories, booleans, rounded numbers, useless columns and gaps more or less often.
     """
     often = rng.beta(0.6, 1.2)
-    useless = rng.choice([0.0, 0.1, 0.4]) * rng.random()
+    useless = rng.choice([0.0, 0.0, 0.4]) * rng.random()
     parts, meanings, left = [], [], features
     for value in values.T:
         column = rng.permutation(value) if rng.random() < useless else value

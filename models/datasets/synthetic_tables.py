@@ -25,6 +25,8 @@ Rng = np.random.Generator
 
 ACTIVATIONS: tuple[Callable[[Array], Array], ...] = (
     np.tanh,
+    np.tanh,
+    lambda x: x,
     lambda x: x,
     lambda x: np.maximum(x, 0),
     np.abs,
@@ -87,9 +89,9 @@ def _order(rng: Rng, labels: NDArray[np.int64], size: Size) -> NDArray[np.int64]
 def graph(rng: Rng, count: int, size: Size) -> tuple[Array, NDArray[np.int64]]:
     """A causal graph in layers: the features and the label are nodes of it, causes and effects alike."""
     nodes = shaped(rng, rng.standard_normal((count, int(rng.integers(2, 12)))))
-    layers, noise = [nodes], rng.uniform(0, 0.5)
+    layers, noise = [nodes], rng.exponential(0.08)
     width = max(4, int(rng.integers(size.features // 2 + 1, size.features + 8)))
-    for _ in range(int(rng.integers(1, 5))):
+    for _ in range(int(rng.integers(1, 4))):
         layers.append(_layer(rng, layers[-1], width, noise))
     every = np.concatenate(layers, 1)
     late = rng.random() < 0.5  # the label is an effect of the last layer, or any node
@@ -122,9 +124,9 @@ def function(rng: Rng, count: int, size: Size) -> tuple[Array, NDArray[np.int64]
     make = FUNCTIONS[rng.choice(len(FUNCTIONS), p=(0.4, 0.15, 0.25, 0.2))]
     if size.ways > 2 and rng.random() < 0.5:
         scores = np.stack([standardised(make(rng, used)) for _ in range(size.ways)], 1)
-        noise = rng.gumbel(size=scores.shape) * rng.choice([0.0, 0.2, 0.5, 1.0])
+        noise = rng.gumbel(size=scores.shape) * rng.choice([0.0, 0.0, 0.2, 0.5])
         return found.features, _present(rng, (scores + noise + rng.normal(0, 0.5, size.ways)).argmax(1), size.ways)
-    score = standardised(make(rng, used)) + rng.exponential(0.5) * rng.standard_normal(count)
+    score = standardised(make(rng, used)) + rng.exponential(0.2) * rng.standard_normal(count)
     return found.features, classes(rng, score, size.ways)
 
 
@@ -174,7 +176,7 @@ def clusters(rng: Rng, count: int, size: Size) -> tuple[Array, NDArray[np.int64]
     each = int(rng.integers(1, 4))
     own = rng.choice(size.ways * each, count, p=rng.dirichlet(np.full(size.ways * each, 3.0)))
     matters = rng.random(size.features) < rng.uniform(0.2, 1)
-    apart = rng.exponential(1.2) * rng.exponential(1.0, size.features) * matters
+    apart = (0.5 + rng.exponential(1.2)) * rng.exponential(1.0, size.features) * matters
     centres = rng.standard_normal((size.ways * each, size.features)) * apart
     spreads = np.exp(rng.normal(0, 0.4, centres.shape) * rng.integers(0, 2))
     values = shaped(rng, _related(rng, count, size.features) * spreads[own] + centres[own])
@@ -188,8 +190,8 @@ SHARES = (0.4, 0.4, 0.2)
 
 def classes(rng: Rng, score: Array, ways: int) -> NDArray[np.int64]:
     """Cut a score into classes, equal or unequal ones; sometimes a class has several of the parts."""
-    parts = ways if rng.random() < 0.7 else ways + int(rng.integers(1, 4))
-    shares = rng.dirichlet(np.full(parts, rng.choice([1.5, 4.0, 30.0])))
+    parts = ways if rng.random() < 0.85 else ways + int(rng.integers(1, 4))
+    shares = rng.dirichlet(np.full(parts, rng.choice([1.2, 4.0, 30.0])))
     part = np.searchsorted(np.quantile(score, shares.cumsum()[:-1]), score)
     member = np.concatenate([np.arange(ways), rng.integers(ways, size=parts - ways)])
     return _present(rng, rng.permutation(member)[part], ways)
@@ -197,7 +199,7 @@ def classes(rng: Rng, score: Array, ways: int) -> NDArray[np.int64]:
 
 def _present(rng: Rng, labels: NDArray[np.int64], ways: int) -> NDArray[np.int64]:
     """The labels under random names, with some wrong ones now and then, and two rows at least of each class."""
-    wrong = rng.random(len(labels)) < max(0.0, rng.uniform(-0.2, 0.15))
+    wrong = rng.random(len(labels)) < max(0.0, rng.uniform(-0.3, 0.1))
     labels = np.where(wrong, rng.integers(ways, size=len(labels)), labels)
     short = [way for way in range(ways) if np.count_nonzero(labels == way) < 2]
     for way in short:

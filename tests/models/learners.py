@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from models.checkpoint import Spec, build
 from models.learner import Kind, Learner, Support
 from models.learners import LEARNERS
-from models.learners.tables_in_context import Block
+from models.learners.tables_in_context import Layer
 from models.testing.laws import Case
 
 IMAGE = (1, 28, 28)
@@ -103,9 +103,9 @@ def fresh(spec: Spec, dtype: torch.dtype = torch.float32) -> Learner:
         if isinstance(module, nn.BatchNorm2d):
             nn.init.normal_(module.running_mean, std=0.2)
             nn.init.uniform_(module.running_var, 0.2, 2.0)
-        if isinstance(module, Block):  # parts of which start as zero
-            nn.init.normal_(module.mix_columns.weight, std=0.3)
-            nn.init.normal_(module.think[-1].weight, std=0.3)
+        if isinstance(module, Layer):  # parts of which start as zero
+            for part in (module.gather.ask, module.think_cells[-1], module.think_rows[-1]):
+                nn.init.normal_(part.weight, std=0.3)
     return learner.eval().requires_grad_(False)
 
 
