@@ -203,15 +203,24 @@ def calibrate(
         bool,
         typer.Option("--tasks", help="Also by number of classes and examples, with thresholds for unknown queries."),
     ] = False,
+    text: TextColumns = None,
+    image: ImageColumn = None,
+    label: LabelColumn = None,
+    task: TaskColumn = None,
+    split_column: SplitColumn = None,
 ) -> None:
     """Fit the temperature of a model's probabilities on its validation split, and write it into its card.
 
-    `handful train` does this at the end of a training.
+    `handful train` does this at the end of a training. A model of handful add has no validation split: it is calibrated
+    on all examples of --data of your own, also by number of classes and examples.
     """
     from service.commands.calibrate import calibrate  # noqa: PLC0415
+    from service.commands.own_models import card_path  # noqa: PLC0415
 
-    _card(model, models)
-    calibrate(models / f"{model}.json", data, device=device, threads=threads, by_task=tasks)
+    settings, columns = Settings(), _columns(text, image, label, task, split_column, None)
+    path = card_path(model, settings) if models == ZOO else models / f"{model}.json"
+    added = "added" in _card(model, path.parent).training
+    calibrate(path, data, device=device, threads=threads, by_task=tasks or added, columns=columns)
 
 
 def _columns(

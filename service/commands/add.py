@@ -13,6 +13,7 @@ from models.encoders.kinds import Found, encoder_of
 from models.learner import Learner, Support, full_mask
 from service.arrays import TEXT
 from service.cards import Card
+from service.commands.added import default_of
 from service.commands.new_card import new_card
 from service.commands.own_models import check_name, serve_hint
 from service.engine.warmup import random_support
@@ -59,6 +60,8 @@ def add(
     training = {"command": command, "added": spec.__dict__, "finished": datetime.now(UTC).date().isoformat()}
     title, outputs = f"{built.algorithm}, on {encoder}", 1 if regression else None
     card = new_card(name, title, built, input=_input(found, built), training=training, outputs=outputs)
+    if default := default_of(found.input["type"], learner):
+        card = card.model_copy(update=dict(default))
     _try(card, built)
     settings.own_models.mkdir(parents=True, exist_ok=True)
     for old in settings.own_models.glob(f"{name}.resume.safetensors"):

@@ -8,6 +8,8 @@ from rich.console import Console
 
 from models.datasets import dataset_of
 from models.datasets.episode import EpisodeSampler, Shape
+from models.datasets.own.columns import Columns
+from models.datasets.own.dataset import dataset_name, options
 from models.learner import Kind, Learner
 from models.training.calibration import fit_temperature
 from models.training.error_scale import FEWEST_FOR_RANGE, LEVELS, SIZES, Unit, error_quantiles
@@ -15,6 +17,7 @@ from models.training.evaluation import Predictions, predict_episodes
 from models.training.task_calibration import COVERAGES, shapes, task_calibration
 from service.cards import Calibration, Card, ErrorScale, TaskCalibration
 from service.commands.evaluate import load_learner
+from service.commands.own_models import columns_for
 from service.commands.progress import progress_bar
 
 SHAPES = (Shape(5, 1, 5), Shape(5, 5, 5), Shape(20, 1, 5), Shape(20, 5, 5))
@@ -25,12 +28,22 @@ SEED = 2_000_003
 """Differs from the seed of the episodes that selected the weights."""
 
 
-def calibrate(path: Path, data: Path | None, *, device: str, threads: int, by_task: bool = False) -> None:
+def calibrate(
+    path: Path,
+    data: Path | None,
+    *,
+    device: str,
+    threads: int,
+    by_task: bool = False,
+    columns: Columns | None = None,
+) -> None:
     """Fit what a model's answers are worth on its validation split, and write it into the card at `path`: the
     temperature of a classifier, the error scale of a regression.
 
     With `by_task`, also the temperatures and thresholds of a classifier on features by number of classes and examples.
     Without, those of the card go: they may be of other weights.
+
+    A model that was added has seen no data, so it is calibrated on all examples of `data`, whose columns are `columns`.
 
     Raises ValueError for a classifier without a validation split, because a model is overconfident on its training
     classes.
@@ -38,9 +51,9 @@ def calibrate(path: Path, data: Path | None, *, device: str, threads: int, by_ta
     torch.set_num_threads(threads)
     card, learner = Card.read(path), load_learner(path.with_suffix(".safetensors"), device)
     if learner.kind is Kind.REGRESSION:
-        _calibrate_errors(path, card, learner, data)
+        _calibrate_errors(path, card, learner, *_validation(card, data, columns))
         return
-    sampler, split = _validation(card, data)
+    sampler, split = _validation(card, data, columns)
     predicted = _predictions(learner, sampler, torch.device(device))
     temperature = fit_temperature(predicted, sampler.examples_count)
     wanted = by_task and learner.several_labels
@@ -68,9 +81,8 @@ def _tasks(
     return Calibration(split=split, coverages=COVERAGES, tasks=tasks) if tasks else None
 
 
-def _calibrate_errors(path: Path, card: Card, learner: Learner, data: Path | None) -> None:
+def _calibrate_errors(path: Path, card: Card, learner: Learner, sampler: EpisodeSampler, split: str) -> None:
     """Write the error scale of a regression. Tables have units of their own, so their errors are relative."""
-    sampler, split = _validation(card, data)
     is_table = card.input.model_dump()["type"] == "table"
     unit: Unit = "deviation" if learner.deviations else "range" if is_table else "value"
     sizes = [size for size in SIZES if unit != "range" or size >= FEWEST_FOR_RANGE]
@@ -84,15 +96,25 @@ def _calibrate_errors(path: Path, card: Card, learner: Learner, data: Path | Non
     Console().print(f"{card.name}: errors with {sizes[0]} to {sizes[-1]} examples, measured on {split}.")
 
 
-def _validation(card: Card, data: Path | None) -> tuple[EpisodeSampler, str]:
+def _validation(card: Card, data: Path | None, columns: Columns | None) -> tuple[EpisodeSampler, str]:
     """The episodes of the model's validation split, as in its training, and the name of the split. A regression that
     has none learns nothing in its training that could make it look better there."""
     recipe = card.training.get("recipe", {})
+    if data is not None and not recipe and "added" in card.training:
+        return _all_own(card, data, columns or Columns())
     split = recipe.get("validation_split") or (recipe.get("training_split") if card.kind == "regression" else None)
     if split is None:
         raise ValueError(f"{card.name} has no validation split; its training classes would make it overconfident")
     dataset = dataset_of(recipe["dataset"])
     return dataset.episodes(data, split, card.input.model_dump(), **recipe["validation_options"]), split
+
+
+def _all_own(card: Card, data: Path, columns: Columns) -> tuple[EpisodeSampler, str]:
+    """All examples of own data, for a model without a training."""
+    input, regression = card.input.model_dump(), card.kind == "regression"
+    opened = options(columns_for(card.name, columns, regression=regression), 0)
+    name = dataset_name(input["type"], regression=regression)
+    return dataset_of(name).episodes(data, "all", input, **opened), f"all examples of {data.name}"
 
 
 def _predictions(learner: Learner, sampler: EpisodeSampler, device: torch.device) -> list[Predictions]:

@@ -104,6 +104,36 @@ def test_a_model_that_cannot_be_added_is_refused_and_nothing_is_written(added, c
     assert {path.stem for path in OWN.iterdir()} == {"tickets"}
 
 
+@pytest.mark.parametrize(("learner", "calibrated"), [("logistic", True), ("ridge", True), ("named-logistic", False)])
+def test_an_added_learner_starts_with_the_calibration_of_its_kind_of_input(folder, learner, calibrated):
+    handful(f"add words --encoder bert --learner {learner}")
+    card = Card.read(OWN / "words.json")
+    assert (card.temperature != 1.0) == (card.calibration is not None) == calibrated
+    if calibrated:
+        assert card.for_task(5, 25).temperature != card.for_task(20, 20).temperature
+        assert card.familiar_at(5, 25, 0.95) is None
+
+
+def test_an_added_model_is_calibrated_on_own_data_without_a_training(added, capsys):
+    before = Card.read(OWN / "tickets.json")
+    handful("calibrate tickets --data tickets.csv --text subject,body --label queue")
+    assert "fitted on all examples of tickets.csv" in " ".join(capsys.readouterr().out.split())
+    card = Card.read(OWN / "tickets.json")
+    assert card.calibration.split == "all examples of tickets.csv"
+    assert card.temperature != before.temperature
+    assert {each.ways for each in card.calibration.tasks} == {2, 5}
+
+
+def test_an_added_regression_is_calibrated_on_own_rows(prices, capsys):
+    handful("add prices --encoder identity --regression")
+    handful("calibrate prices --data prices.csv --label price")
+    assert Card.read(OWN / "prices.json").errors.examples[0] == 3
+
+
+def test_an_added_model_without_data_cannot_be_calibrated(added, capsys):
+    assert "tickets has no validation split" in refused("calibrate tickets", capsys)
+
+
 def test_a_model_is_replaced_on_demand(added):
     handful("add tickets --encoder bert --learner ridge --replace")
     assert Card.read(OWN / "tickets.json").algorithm.startswith("Ridge")
