@@ -7,7 +7,6 @@ again with more time to measure more.
 """
 
 import argparse
-import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +25,8 @@ QUERIES = 5
 EPISODES = (1000, 300, 100, 30)
 WAVE_SHOTS, WAVE_STEPS = (5, 10), (1, 5, 10)
 WAVE_QUERIES = 10
+DIVERGED = 1000.0
+"""A mean beyond all accuracies, and beyond the errors of any answer that is of use."""
 
 
 def settings_of(card: Card, learner: Learner) -> Iterator[Setting]:
@@ -74,7 +75,7 @@ def measure_model(card: Card, folder: Path, data: Path | None, seconds: float) -
 def record(setting: Setting, weights: Path, data: Path | None) -> None:
     """Measure one setting, and write its figures into the card."""
     figures: list[Figure] = measure(setting, weights, data, "cpu")
-    if not all(math.isfinite(figure.mean) for figure in figures):
+    if not all(figure.mean < DIVERGED for figure in figures):  # also False for NaN
         Console().print(f"{setting.model}, {figures[0].setting}: diverges and is left out")
         return
     card = weights.with_suffix(".json")
