@@ -6,7 +6,13 @@ from hypothesis import strategies as st
 
 from service.store.connect import connect
 
-WORDS = st.one_of(st.binary(max_size=200), st.text(max_size=50), st.integers(-(2**63), 2**63), st.floats())
+WORDS = st.one_of(
+    st.binary(max_size=200),
+    st.integers(5990, 6010).map(bytes),
+    st.text(max_size=50),
+    st.integers(-(2**63), 2**63),
+    st.floats(),
+)
 
 
 @given(st.sampled_from(["GET", "EVAL", "CONFIG GET", b"XINFO STREAM"]), st.lists(WORDS, max_size=30))
