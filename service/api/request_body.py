@@ -27,6 +27,8 @@ Body = TypeVar("Body", bound=BaseModel)
 
 PARSING = 4
 """How much longer a byte takes that is parsed to numbers and examples than one that is copied."""
+PARSED, DECODED = 500, 5000
+"""Bytes that take as long to parse, and to decode and send on, as one short example takes from then on."""
 
 
 class BodyRoute(APIRoute):
@@ -56,11 +58,22 @@ class BodyRoute(APIRoute):
 
 
 async def read(request: Request, model: type[Body]) -> Body:
-    """The body of a request as `model`.
+    """The body of a request as `model`. Waits for the turn of its tenant, which ends with the answer.
 
     Raises:
         BadRequest, Unprocessable, RequestValidationError: The body is invalid.
+        DeadlineExceeded: The turn did not come.
     """
+    shares: TenantShares = request.app.state.shares
+    tenant, size = request.state.tenant, len(request.state.body)
+    async with shares.turn(tenant, size // PARSED):
+        body = await _parsed(request, model)
+    examples = len(getattr(body, _list_of(model, request.app.state.settings)[0], ()))
+    await request.state.until_answered.enter_async_context(shares.turn(tenant, max(examples, size // DECODED)))
+    return body
+
+
+async def _parsed(request: Request, model: type[Body]) -> Body:
     settings: Settings = request.app.state.settings
     parse, raw = request.state.parser, request.state.body
     del request.state.body  # frees its memory once it is parsed
@@ -73,13 +86,9 @@ async def read(request: Request, model: type[Body]) -> Body:
         return model.model_validate(fields)
 
     try:
-        body = await THREADS.run(parsed, PARSING * len(raw))
+        return await THREADS.run(parsed, PARSING * len(raw))
     except ValidationError as error:
         raise RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in error.errors()]) from None
-    shares: TenantShares = request.app.state.shares
-    turn = shares.turn(request.state.tenant, len(getattr(body, field, ())))
-    await request.state.until_answered.enter_async_context(turn)
-    return body
 
 
 def _list_of(model: type[BaseModel], settings: Settings) -> tuple[str, int]:

@@ -12,7 +12,7 @@ from service.engine.deadline import within
 SHARE = 8
 """What a tenant may have in progress while others ask too, in requests of few examples."""
 EXAMPLES = 50
-"""Examples that take this process as long as a further request."""
+"""Short examples that take this process as long as a further request."""
 RECENT_S = 1.0
 """Seconds after its last request in which a tenant counts as one that asks."""
 
@@ -39,7 +39,7 @@ class TenantShares:
 
     @asynccontextmanager
     async def turn(self, tenant: str, examples: int) -> AsyncIterator[None]:
-        """The turn of a request with so many examples or queries. Raises DeadlineExceeded."""
+        """The turn of a request with so many short examples or queries. Raises DeadlineExceeded."""
         cost = min(SHARE, 1 + examples // EXAMPLES)
         self._note(tenant)
         if self._queues[tenant] or not self._fits(tenant, cost):
