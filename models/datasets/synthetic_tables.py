@@ -210,7 +210,8 @@ def _present(rng: Rng, labels: NDArray[np.int64], ways: int) -> NDArray[np.int64
 
 def standardised(values: Array) -> Array:
     """Values with mean 0 and variance 1 over the rows."""
-    return (values - values.mean(0)) / (values.std(0) + 1e-6)
+    unit: Array = (values - values.mean(0)) / (values.std(0) + 1e-6)
+    return unit
 
 
 class SyntheticTables(EpisodeSampler):

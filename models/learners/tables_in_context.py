@@ -206,8 +206,9 @@ class Gathering(nn.Module):
 
     def forward(self, rows: Tensor, cells: Tensor, used: Tensor) -> Tensor:
         """Rows (n, width) after attention to their cells (columns, n, width / 2) in columns that are used."""
-        queries = self.ask(self.norm(rows)).unflatten(-1, (self.heads, -1))
-        keys, values = (each.unflatten(-1, (self.heads, -1)) for each in self.keep(self.norm_cells(cells)).chunk(2, -1))
+        read: tuple[Tensor, ...] = self.keep(self.norm_cells(cells)).chunk(2, -1)
+        asked: Tensor = self.ask(self.norm(rows))
+        queries, keys, values = (each.reshape(*each.shape[:-1], self.heads, -1) for each in (asked, *read))
         scores = (queries * keys).sum(-1) / math.sqrt(keys.shape[-1])  # (columns, n, heads)
         weights = (scores + _unless(used, scores)[:, None, None]).softmax(0).to(values.dtype)
         found = (weights.unsqueeze(-1) * values).sum(0).flatten(-2)
@@ -224,7 +225,7 @@ def _thinking(width: int, hidden: int) -> nn.Sequential:
 
 def _split(tokens: Tensor, heads: int) -> Tensor:
     """(..., t, width) to (..., heads, t, width / heads)."""
-    return tokens.unflatten(-1, (heads, -1)).transpose(-2, -3)
+    return tokens.reshape(*tokens.shape[:-1], heads, -1).transpose(-2, -3)
 
 
 def _unless(allowed: Tensor, like: Tensor) -> Tensor:
