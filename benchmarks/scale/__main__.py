@@ -45,7 +45,7 @@ def cost_table(costs: Costs) -> str:
     """Milliseconds by process."""
     calls = {"predict": "predict", "miss": "predict, more without the state", "adapt": "adapt"}
     sizes = {"predict": costs.predict_bytes, "miss": costs.state_bytes, "adapt": costs.adapt_bytes}
-    of = {name: 1e3 * value for name, value in costs._asdict().items()}
+    of = {name: 1e3 * value for name, value in costs._asdict().items() if name.endswith("_s") and name != "delays_s"}
     rows = [
         [title, f"{of[f'{call}_api_s']:.2f}", f"{of.get(f'{call}_batch_s', 0):.2f} + {of[f'{call}_worker_s']:.2f}",
          f"{of[f'{call}_redis_s']:.3f}", f"{sizes[call]:.0f}"]

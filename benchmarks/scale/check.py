@@ -9,18 +9,23 @@ from benchmarks.scale.simulation import simulate
 
 LOOPS = 16
 WARM = 1000
+LOADS = {
+    "alone": "one client",
+    "closed": f"closed loop of {LOOPS}",
+    "half": "half of that, at random moments",
+}
 
 
 def compared(costs: Costs, measured: Mapping[str, Mapping[str, Any]]) -> Iterator[list[str]]:
     """For each measurement: what it is, and answers per second, p50 and p99, measured and simulated."""
     for replicas, calls in measured.items():
         for call, loads in calls.items():
-            for load, title in (("closed", f"closed loop of {LOOPS}"), ("half", "half of that, at random moments")):
+            for load, title in LOADS.items():
                 real = loads[load]
-                rate = 0.0 if load == "closed" else loads["closed"]["rate"] / 2
+                rate = loads["closed"]["rate"] / 2 if load == "half" else 0.0
                 plan = Plan(
-                    replicas=int(replicas), shared=True, affinity=False, loops=LOOPS, clients=LOOPS, rate=rate,
-                    adapts=float(call == "adapt"),
+                    replicas=int(replicas), shared=True, affinity=False, clients=LOOPS, rate=rate,
+                    loops=1 if load == "alone" else LOOPS, adapts=float(call == "adapt"),
                 )  # fmt: skip
                 told = simulate(plan, costs, WARM)
                 yield [

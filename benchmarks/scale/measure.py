@@ -6,10 +6,11 @@ part.
 
 import argparse
 import resource
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
+import numpy as np
 import psutil
 import redis
 
@@ -17,7 +18,7 @@ from benchmarks.driving import Figures, Stage, console, figures, send, stage
 from benchmarks.load import Load, Outcome
 from benchmarks.peers.network import PROTONET
 from benchmarks.results import keep, read
-from benchmarks.scale.costs import Costs
+from benchmarks.scale.costs import API_TURNS, WAKES, Costs
 from benchmarks.services import SERVICES, Running, adapt_body, predict_body, running
 from benchmarks.serving import Scene, first_answers, load_of
 from service.api.auth import OPEN_TENANT
@@ -27,6 +28,7 @@ from service.store.records import ClientKey
 SERVICE = SERVICES["handful"]
 CLIENTS = 16
 REPLICAS = (1, 2)
+QUANTILES = 100
 PREDICT, ADAPT = (Scene(call, PROTONET, 1, CLIENTS) for call in ("predict", "adapt"))
 
 
@@ -53,26 +55,29 @@ def measured(given: Stage, seconds: float) -> Costs:
             first_answers(SERVICE, one)
             state_bytes, client_bytes = memory(store, ClientKey(OPEN_TENANT, f"{PROTONET}-0"))
             predict, adapt = (spent(one, store, load_of(SERVICE, one, each, seconds)) for each in (PREDICT, ADAPT))
-            alone = [
-                spent(one, store, load_of(SERVICE, one, each._replace(clients=1), seconds)) for each in (PREDICT, ADAPT)
-            ]
+            lone = [load_of(SERVICE, one, each._replace(clients=1), seconds) for each in (PREDICT, ADAPT)]
+            alone = [spent(one, store, each) for each in lone]
+            waits = send(lone[0]).milliseconds
         with running(SERVICE, *given, STATE_CACHE_BYTES="0") as one:
             miss = spent(one, store, load_of(SERVICE, one, PREDICT, seconds))
     (predict_batch, predict_job), (adapt_batch, adapt_job) = (
-        batch_and_job(*each) for each in zip(alone, (predict, adapt), strict=True)
+        fixed_and_job(*each, "worker") for each in zip(alone, (predict, adapt), strict=True)
     )
+    turns, predict_api = fixed_and_job(alone[0], predict, "api")
     return Costs(
-        predict_api_s=predict["api"],
+        predict_api_s=predict_api,
         predict_redis_s=predict["redis"],
         predict_worker_s=predict_job,
         predict_batch_s=predict_batch,
         miss_api_s=max(miss["api"] - predict["api"], 0),
         miss_redis_s=max(miss["redis"] - predict["redis"], 0),
         miss_worker_s=max(miss["worker"] - predict["worker"], 0),
-        adapt_api_s=adapt["api"],
+        adapt_api_s=max(alone[1]["api"] - turns, 0),
         adapt_redis_s=adapt["redis"],
         adapt_worker_s=adapt_job,
         adapt_batch_s=adapt_batch,
+        api_turn_s=turns / API_TURNS,
+        delays_s=delays(alone[0], waits),
         client_s=predict["client"],
         predict_bytes=len(predict_body(SERVICE, PROTONET, 0, 1)),
         adapt_bytes=len(adapt_body(SERVICE, PROTONET, 0, 1)),
@@ -88,11 +93,21 @@ def memory(store: redis.Redis, client: ClientKey) -> tuple[float, float]:
     return state, sum(store.memory_usage(key) or 0 for key in keys) - state
 
 
-def batch_and_job(alone: Mapping[str, float], together: Mapping[str, float]) -> tuple[float, float]:
-    """The worker's seconds for a batch and for each job in it, from a load of one client and a load of many."""
-    batch = (alone["worker"] - together["worker"]) / max(1 - 1 / together["batch"], 0.01)
-    batch = min(max(batch, 0), alone["worker"])
-    return batch, alone["worker"] - batch
+def fixed_and_job(alone: Mapping[str, float], together: Mapping[str, float], process: str) -> tuple[float, float]:
+    """Seconds of a process for each turn and for each request in it, from a load of one client and a load of many.
+
+    The event loop of the API has as many requests in a turn as the worker has in a batch: they come and go together.
+    """
+    fixed = (alone[process] - together[process]) / max(1 - 1 / together["batch"], 0.01)
+    fixed = min(max(fixed, 0), alone[process])
+    return fixed, alone[process] - fixed
+
+
+def delays(alone: Mapping[str, float], milliseconds: Sequence[float]) -> list[float]:
+    """Quantiles of the seconds until a woken process runs: what a lone request takes beyond its processor time."""
+    own = sum(alone[name] for name in ("api", "worker", "redis", "client"))
+    waited = np.clip(np.array(milliseconds) / 1000 - own, 0, None) / WAKES
+    return [round(float(each), 7) for each in np.quantile(waited, (np.arange(QUANTILES) + 0.5) / QUANTILES)]
 
 
 def spent(one: Running, store: redis.Redis, load: Load) -> dict[str, float]:
@@ -152,7 +167,10 @@ def checked(given: Stage, replicas: int, seconds: float) -> dict[str, Figures]:
             closed = figures(send(load))
             load.rate = closed["rate"] / 2
             one.settle()
-            found[scene.call] = {"closed": closed, "half": figures(send(load))}
+            half = figures(send(load))
+            one.settle()
+            alone = figures(send(load_of(SERVICE, one, scene._replace(clients=1), seconds)))
+            found[scene.call] = {"alone": alone, "closed": closed, "half": half}
     return found
 
 

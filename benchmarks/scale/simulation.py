@@ -8,9 +8,9 @@ from collections.abc import Callable
 import numpy as np
 import simpy
 
-from benchmarks.scale.costs import Costs
+from benchmarks.scale.costs import API_TURNS, Costs
 from benchmarks.scale.plan import Outcome, Plan
-from benchmarks.scale.replica import Process, Replica
+from benchmarks.scale.replica import Process, Replica, Turns
 
 
 class Service:
@@ -23,9 +23,10 @@ class Service:
         shared = simpy.Resource(self.env, plan.cores)
         self.cores = shared
         self.replicas = [
-            Replica(self.env, plan, costs, shared if plan.shared else simpy.Resource(self.env, plan.cores))
+            Replica(self.env, plan, costs, shared if plan.shared else simpy.Resource(self.env, plan.cores), self._delay)
             for _ in range(plan.replicas)
         ]
+        self.load = Turns(self.env, 0.0, self._on_shared, self._delay)
         self.shards = [shared if plan.shared else simpy.Resource(self.env, 1) for _ in range(plan.shards)]
         self.gone: set[int] = set()
         self.down: set[int] = set()
@@ -62,9 +63,7 @@ class Service:
 
     def _request(self) -> Process:
         if self.plan.shared:
-            with self.cores.request() as core:
-                yield core
-                yield self.env.timeout(self.costs.client_s)
+            yield from self.load.job(self.costs.client_s)
         began, client = self.env.now, self.draw()
         adapt = self.rng.random() < self.plan.adapts
         number = self._replica_of(client)
@@ -84,23 +83,36 @@ class Service:
         costs, known = self.costs, replica.has(client)
         self.outcome.hits += known
         self.outcome.misses += not known
-        yield from replica.in_api(costs.predict_api_s / 2 + (0 if known else costs.miss_api_s))
+        api = replica.api()
+        yield from api.job(costs.predict_api_s / API_TURNS)
         yield from self._redis(client, costs.predict_redis_s + (0 if known else costs.miss_redis_s))
+        yield from api.job(costs.predict_api_s / API_TURNS + (0 if known else costs.miss_api_s))
         yield from replica.predicts.job(costs.predict_worker_s + (0 if known else costs.miss_worker_s))
-        yield from replica.in_api(costs.predict_api_s / 2)
+        yield from api.job(costs.predict_api_s / API_TURNS)
 
     def _adapt(self, replica: Replica, client: int) -> Process:
         replica.has(client)
-        yield from replica.in_api(self.costs.adapt_api_s / 2)
-        yield from replica.adapts.job(self.costs.adapt_worker_s)
-        yield from self._redis(client, self.costs.adapt_redis_s)
-        yield from replica.in_api(self.costs.adapt_api_s / 2)
+        api, costs = replica.api(), self.costs
+        yield from api.job(costs.adapt_api_s / API_TURNS)
+        yield from replica.adapts.job(costs.adapt_worker_s)
+        yield from api.job(costs.adapt_api_s / API_TURNS)
+        yield from self._redis(client, costs.adapt_redis_s)
+        yield from api.job(costs.adapt_api_s / API_TURNS)
 
     def _redis(self, client: int, seconds: float) -> Process:
-        yield self.env.timeout(self.plan.network_s)
+        yield self.env.timeout(self.plan.network_s + self._delay())
         with self.shards[client % len(self.shards)].request() as turn:
             yield turn
             yield self.env.timeout(seconds)
+
+    def _on_shared(self, seconds: float) -> Process:
+        with self.cores.request() as core:
+            yield core
+            yield self.env.timeout(seconds)
+
+    def _delay(self) -> float:
+        """Seconds until a process that waited runs."""
+        return self.costs.delays_s[int(self.rng.integers(len(self.costs.delays_s)))]
 
     def _replica_of(self, client: int) -> int:
         """By a hash, or any; replicas that are known to be gone are left out."""

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.scale.costs import Costs
+from benchmarks.scale.costs import API_TURNS, Costs
 from benchmarks.scale.plan import Outcome, Plan
 from benchmarks.scale.simulation import simulate
 
@@ -84,7 +84,14 @@ def size(costs: Costs, per_day: int) -> Size:
     """What a million clients need that send `per_day` requests a day each."""
     mean = CLIENTS * per_day / DAY_S
     peak = mean * (1 + SWING)
-    each = costs.predict_api_s + costs.predict_worker_s + costs.predict_batch_s + costs.miss_api_s + costs.miss_worker_s
+    each = (
+        costs.predict_api_s
+        + API_TURNS * costs.api_turn_s
+        + costs.predict_worker_s
+        + costs.predict_batch_s
+        + costs.miss_api_s
+        + costs.miss_worker_s
+    )
     replicas = max(math.ceil(peak * each / CORES / BUSY), 1)
     while (gone := simulated(plan_of(costs, replicas, peak), costs)).ms(0.99) > P99_MS or gone.busy > BUSY:
         replicas += 1
