@@ -82,7 +82,7 @@ def returns(learn: Learn, goal: Floats, rng: np.random.Generator) -> Iterator[fl
 
 
 def scratch(lr: float, steps: int) -> Learner:
-    """A policy that learns by the policy gradient. Its weights are fresh; the last layer is zero, so it stays at first."""
+    """A policy with fresh weights that learns by the policy gradient. Its last layer is zero: it stays at first."""
     torch.manual_seed(0)
     spec = NAVIGATE["navigate-maml"].spec
     options = spec.learner_options | {"inner_lr": lr, "inner_steps": steps}

@@ -25,19 +25,23 @@ from benchmarks.features import parser_of, stored
 from benchmarks.methods import ROOT, filled, table
 from benchmarks.none_of_these import read
 from models import checkpoint
-from models.datasets.characters import DRAWINGS, load
+from models.datasets.characters import DRAWINGS, Characters, load
+from models.datasets.splits import members
 from models.datasets.texts import TEST_DOMAINS, VALIDATION_DOMAINS
 from models.functional import encode_many
 from models.learner import Learner, Support, full_mask
 from service.arrays import Array
+from service.cards import Catalogue
 from service.settings import ZOO
 from service.store.ages import weights_by_age
 from service.store.examples import Example
 from service.use_cases.keeping import places_kept
 
 PAGE, PICTURE = ROOT / "docs/streams.md", ROOT / "docs/streams.png"
-SEEDS, SIZE = 5, 28
+SEEDS = 5
+GLYPHS = Catalogue(ZOO)["glyphs"]
 ALPHABETS, CHARACTERS, INTENTS = 10, 20, 5
+MOST_CHARACTERS = 90
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 STEP_S, HALF_LIFE_S = 3600.0, 1800.0
 """The time between two steps, and the half-life."""
@@ -216,29 +220,51 @@ def _accuracy(learner: Learner, state: Any, classes: Tensor, features: Tensor, l
 
 def drawings(data: Path, folder: Path) -> tuple[Learner, Tensor]:
     """`glyphs`, and the features (alphabets, characters, drawings, d) of alphabets that it was not trained on."""
-    found = load(data / "omniglot.npz", SIZE)
+    learner, found = checkpoint.load(ZOO / "glyphs.safetensors"), load(data / "omniglot.npz", GLYPHS.input.size)
     new = [i for i, background in enumerate(found.background) if not background]
     alphabets = sorted({found.names[i].split("/")[0] for i in new})[:ALPHABETS]
     chosen = [[i for i in new if found.names[i].split("/")[0] == each][:CHARACTERS] for each in alphabets]
-    images = torch.from_numpy(found.images[np.array(chosen).ravel()].reshape(-1, 1, SIZE, SIZE))
-    learner = checkpoint.load(ZOO / "glyphs.safetensors")
-    encode = partial(encode_many, learner)
-    features = stored(folder / "glyphs-stream.npy", len(images), lambda some: encode(images[torch.from_numpy(some)]))
+    features = encoded_drawings(learner, found, np.array(chosen).ravel(), folder, "stream")
     return learner, features.reshape(ALPHABETS, CHARACTERS, DRAWINGS, -1)
+
+
+def encoded_drawings(learner: Learner, found: Characters, chosen: Array, folder: Path, name: str) -> Tensor:
+    """The features (characters, drawings, d) of characters, which are kept in a file of the weights and the name."""
+    images = torch.from_numpy(found.images[chosen]).flatten(0, 1).unsqueeze(1)
+    encode, file = (
+        partial(encode_many, learner),
+        folder / f"glyphs-{name}-{len(chosen)}-{str(GLYPHS.checkpoint)[:8]}.npy",
+    )
+    features = stored(file, len(images), lambda some: encode(images[torch.from_numpy(some)]))
+    return features.reshape(len(chosen), DRAWINGS, -1)
+
+
+def split_drawings(data: Path, folder: Path, split: str) -> tuple[Learner, Tensor]:
+    """`glyphs`, and the features (characters, drawings, d) of at most `MOST_CHARACTERS` of a split, evenly spaced."""
+    learner, found = checkpoint.load(ZOO / "glyphs.safetensors"), load(data / "omniglot.npz", GLYPHS.input.size)
+    own = members(found, data, split)
+    chosen = own[:: -(-len(own) // MOST_CHARACTERS)]
+    return learner, encoded_drawings(learner, found, chosen, folder, split)
 
 
 def texts(data: Path, folder: Path) -> tuple[Learner, Tensor]:
     """`texts`, and the features (domains, intents, texts, d) of domains that it was not trained on."""
     learner = checkpoint.load(ZOO / "texts.safetensors")
+    return learner, intents(learner, data, folder, (*VALIDATION_DOMAINS, *TEST_DOMAINS), INTENTS)
+
+
+def intents(learner: Learner, data: Path, folder: Path, domains: Sequence[str], count: int) -> Tensor:
+    """The features (domains, intents, texts, d) of the first intents of some domains, without the validation split."""
     found = read(data, folder, "texts", learner)
-    domains, labels, splits = np.array(found.domains), np.array(found.labels), np.array(found.splits)
-    groups = [np.unique(labels[domains == each])[:INTENTS] for each in sorted((*VALIDATION_DOMAINS, *TEST_DOMAINS))]
-    size = min(int(((labels == own) & (splits != "val")).sum()) for group in groups for own in group)
-    places = [[np.flatnonzero((labels == own) & (splits != "val"))[-size:] for own in group] for group in groups]
-    return learner, found.features[np.array(places)]
+    own, labels, splits = np.array(found.domains), np.array(found.labels), np.array(found.splits)
+    groups = [np.unique(labels[own == each])[:count] for each in sorted(domains)]
+    size = min(int(((labels == each) & (splits != "val")).sum()) for group in groups for each in group)
+    places = [[np.flatnonzero((labels == each) & (splits != "val"))[-size:] for each in group] for group in groups]
+    return found.features[np.array(places)]
 
 
 SOURCES: Mapping[str, Callable[[Path, Path], tuple[Learner, Tensor]]] = {"Omniglot": drawings, "CLINC150": texts}
+MODELS = {"Omniglot": "glyphs", "CLINC150": "texts"}
 TAUGHT, QUERIES = 10, 10
 """Examples and queries of each class at a step."""
 KEEP = {"new classes": (5, 5), "new meanings": (5, 5), "drifting classes": (50, 20)}
@@ -254,9 +280,9 @@ def groups_of(learner: Learner, features: Tensor, seed: int) -> Groups:
     return Groups(learner, features[:, :, :TAUGHT], features[:, :, TAUGHT : TAUGHT + QUERIES])
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, and write the tables and the picture."""
-    given = parser_of(__doc__).parse_args()
+    given = parser_of(__doc__).parse_args(arguments)
     found = {name: measured(name, given.data, given.features) for name in SOURCES}
     PAGE.write_text(filled(PAGE.read_text(), {stream: report(stream, found) for stream in STREAMS}))
     draw(found)
@@ -267,8 +293,9 @@ Found = Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]]
 
 
 def measured(name: str, data: Path, folder: Path) -> Found:
-    """All results of a source. What is known already is read."""
-    file = folder / f"streams-{name}.jsonl"
+    """All results of a source. What is known already of these weights is read."""
+    digest = str(Catalogue(ZOO)[MODELS[name]].checkpoint)[:8]
+    file = folder / f"streams-{name}-{digest}.jsonl"
     known = {
         tuple(key): found for key, found in map(json.loads, file.read_text().splitlines() if file.exists() else [])
     }

@@ -12,6 +12,7 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 
@@ -23,10 +24,12 @@ from torch import Tensor
 from benchmarks.methods import ROOT, filled, table
 from benchmarks.molecules import interval
 from models import checkpoint
+from models.checkpoint import Spec
 from models.datasets import dataset_of
 from models.datasets.episode import EpisodeSampler, Shape
-from models.datasets.tastes import GENRES, MIDDLE
-from models.learner import Episode, Learner
+from models.datasets.item_factors import FACTORS
+from models.datasets.tastes import FEATURES, GENRES, MIDDLE, SHRUNK
+from models.learner import Episode, Learner, Support
 from models.learners.ridge import ridge_regression
 from models.recipes import RECIPES
 from models.training.meta_training import Run
@@ -38,25 +41,28 @@ COUNTS, QUERIES, PEOPLE, SEED = (3, 10, 25), 20, 500, 0
 COMMAND = "python -m benchmarks.tastes"
 MEAN = len(GENRES) + 1
 """The feature that is the mean rating of a film, less `MIDDLE`."""
-SHRUNK, RIDGE = 2.0, 10.0
-"""Ratings that the offset of a person is shrunk by, and the ridge on the weights of films."""
-Answer = Callable[[Episode], Tensor]
+RIDGE = 10.0
+"""On the weights of films."""
+EVERY = slice(None)
+Answer = Callable[[Support, Tensor], Tensor]
 Errors = Mapping[str, Sequence[float]]
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print, and write the page and the card."""
     options = argparse.ArgumentParser()
     options.add_argument("--movielens", type=Path)
     options.add_argument("--people", type=int, default=PEOPLE)
-    given = options.parse_args()
+    given = options.parse_args(arguments)
     torch.set_num_threads(1)
-    made = measured(dataset_of("tastes").episodes(None, "made", RECIPES["tastes"].input), shipped(), given.people)
+    usual = {"film mean + offset": mean_and_offset, "ridge on films": ridge}
+    sampler = dataset_of("tastes").episodes(None, "made", RECIPES["tastes"].input)
+    made = measured(sampler, {"tastes": shipped().answer} | usual, given.people)
     Card.read(CARD).with_figures([figure(count, errors["tastes"]) for count, errors in made.items()]).write(CARD)
     parts = {"tastes": shown(made)}
     if given.movielens:
-        films = dataset_of("tastes").episodes(given.movielens, "movielens-test", RECIPES["tastes"].input)
-        parts["movielens"] = shown(measured(films, trained(given.movielens), given.people))
+        people = dataset_of("tastes").episodes(given.movielens, "movielens-factors-test", RECIPES["tastes"].input)
+        parts["movielens"] = shown(measured(people, on_movielens(given.movielens), given.people))
     print(*parts.values(), sep="\n")
     PAGE.write_text(filled(PAGE.read_text(), parts))
 
@@ -66,23 +72,36 @@ def shipped() -> Learner:
     return checkpoint.load(CARD.with_suffix(".safetensors"))
 
 
-def trained(folder: Path) -> Learner:
-    """The recipe, trained on people of MovieLens."""
-    recipe = replace(RECIPES["tastes"], training_split="movielens", validation_split=None)
-    sampler = dataset_of("tastes").episodes(folder, "movielens", recipe.input)
+def on_movielens(folder: Path) -> dict[str, Answer]:
+    """The methods, for episodes whose films have their features and then their factors."""
+    own, with_factors = trained(folder, "movielens", FEATURES), trained(folder, "movielens-factors", FEATURES + FACTORS)
+    return {
+        "tastes, with item factors": with_factors.answer,
+        "tastes": partial(of_part, own.answer, slice(FEATURES)),
+        "film mean + offset": mean_and_offset,
+        "ridge on films": partial(ridge, part=slice(FEATURES)),
+        "ridge on item factors": partial(ridge, part=slice(FEATURES, None)),
+    }
+
+
+def of_part(answer: Answer, part: slice, support: Support, query: Tensor) -> Tensor:
+    """The answers from some of the numbers of each film."""
+    return answer(support._replace(inputs=support.inputs[:, part]), query[:, part])
+
+
+def trained(folder: Path, split: str, length: int) -> Learner:
+    """The recipe, trained on people of MovieLens whose films are so many numbers."""
+    spec, inputs = Spec("alpaca", "identity", {"features": length}), {"type": "vector", "length": length}
+    recipe = replace(RECIPES["tastes"], spec=spec, training_split=split, validation_split=None, input=inputs)
+    sampler = dataset_of("tastes").episodes(folder, split, inputs)
     with tempfile.TemporaryDirectory() as out:
         run = Run(recipe, Path(out), "tastes")
         deque(run.train(sampler, None, every=recipe.steps), maxlen=0)
     return run.learner.eval().requires_grad_(False)
 
 
-def measured(sampler: EpisodeSampler, learner: Learner, people: int) -> dict[int, Errors]:
+def measured(sampler: EpisodeSampler, methods: Mapping[str, Answer], people: int) -> dict[int, Errors]:
     """The MSE of each method for each person, by the number of ratings; the same people for every method."""
-    methods: dict[str, Answer] = {
-        "tastes": lambda episode: learner.answer(episode.support, episode.query),
-        "film mean + offset": mean_and_offset,
-        "ridge on films": ridge,
-    }
     return {
         count: {
             name: [error(answer, each) for each in sampler.episodes(Shape(0, count, QUERIES), people, SEED)]
@@ -94,22 +113,20 @@ def measured(sampler: EpisodeSampler, learner: Learner, people: int) -> dict[int
 
 def error(answer: Answer, episode: Episode) -> float:
     """The MSE of one person."""
-    return float((answer(episode) - episode.targets).square().mean())
+    return float((answer(episode.support, episode.query) - episode.targets).square().mean())
 
 
-def mean_and_offset(episode: Episode) -> Tensor:
+def mean_and_offset(support: Support, query: Tensor) -> Tensor:
     """The mean of a film, plus how much the person rates above the means, shrunk."""
-    support = episode.support
     left = support.targets - means(support.inputs)
-    return means(episode.query) + left.sum() / (len(left) + SHRUNK)
+    return means(query) + left.sum() / (len(left) + SHRUNK)
 
 
-def ridge(episode: Episode) -> Tensor:
-    """Ridge regression of what mean and offset leave, on the features of films."""
-    inputs, targets = episode.support.inputs, episode.support.targets
-    base = mean_and_offset(episode._replace(query=inputs))
-    weights = ridge_regression(inputs, targets - base, torch.tensor(RIDGE))
-    return mean_and_offset(episode) + episode.query @ weights
+def ridge(support: Support, query: Tensor, part: slice = EVERY) -> Tensor:
+    """Ridge regression of what mean and offset leave, on some of the numbers of films."""
+    left = support.targets - mean_and_offset(support, support.inputs)
+    weights = ridge_regression(support.inputs[:, part], left, torch.tensor(RIDGE))
+    return mean_and_offset(support, query) + query[:, part] @ weights
 
 
 def means(films: Tensor) -> Tensor:

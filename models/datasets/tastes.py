@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from models.datasets.dataset import Dataset
 from models.datasets.episode import EpisodeSampler, Shape
+from models.datasets.item_factors import item_factors
 from models.learner import Episode, Kind, Support
 
 GENRES = (
@@ -27,8 +28,11 @@ GENRES = (
 FEATURES = len(GENRES) + 3
 """Of a film: its genres, its year, the mean of its ratings and how many they are, each scaled."""
 MIDDLE, PRIOR_RATINGS = 3.5, 5.0
+SHRUNK = 2.0
+"""Ratings that the offset of a person is shrunk by."""
 TEST_SHARE = 5
 """Every fifth person is for the test."""
+MOVIELENS = ("movielens", "movielens-test", "movielens-factors", "movielens-factors-test")
 Floats = NDArray[np.float32]
 Numbers = NDArray[Any]
 
@@ -96,24 +100,32 @@ def episode_of(person: Person, rng: np.random.Generator, shape: Shape) -> Episod
 
 @cache
 def read(folder: Path) -> dict[str, list[Person]]:
-    """The people of MovieLens: `movielens` to train and `movielens-test`. What a film is rated on average comes from
-    the people to train only."""
+    """The people of MovieLens: `movielens` to train and `movielens-test`. In the splits of `movielens-factors`, films
+    have factors behind their features. What is known of a film's ratings comes from the people to train only."""
     with (folder / "movies.csv").open(encoding="utf-8", newline="") as file:
         films = {row["movieId"]: (i, row) for i, row in enumerate(csv.DictReader(file))}
     rated: dict[int, list[tuple[int, float]]] = {}
     with (folder / "ratings.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             rated.setdefault(int(row["userId"]), []).append((films[row["movieId"]][0], float(row["rating"])))
-    known = [each for user, own in rated.items() if user % TEST_SHARE for each in own]
-    index, values = np.array([i for i, _ in known]), np.array([rating for _, rating in known])
+    known = [(user, *each) for user, own in rated.items() if user % TEST_SHARE for each in own]
+    people, index, values = (np.array(each) for each in zip(*known, strict=True))
     sums, counts = (np.bincount(index, each, len(films)) for each in (values, np.ones(len(values))))
     rows = [row for _, row in films.values()]
     genres = np.array([[genre in row["genres"].split("|") for genre in GENRES] for row in rows])
     inputs = features(genres, np.array([_year(row["title"]) for row in rows]), sums, counts)
+    left = values - MIDDLE - inputs[index, len(GENRES) + 1]
+    offsets = np.bincount(people, left) / (np.bincount(people) + SHRUNK)
+    factors = item_factors(people, index, left - offsets[people], len(films))
+    return _parted("", inputs, rated) | _parted("-factors", np.hstack([inputs, factors]), rated)
+
+
+def _parted(name: str, inputs: Floats, rated: Mapping[int, list[tuple[int, float]]]) -> dict[str, list[Person]]:
+    """The people to train and those to test, with films as these inputs."""
     people = {user: Person(*_arrays(inputs, own)) for user, own in rated.items()}
     return {
-        "movielens": [person for user, person in people.items() if user % TEST_SHARE],
-        "movielens-test": [person for user, person in people.items() if not user % TEST_SHARE],
+        f"movielens{name}": [person for user, person in people.items() if user % TEST_SHARE],
+        f"movielens{name}-test": [person for user, person in people.items() if not user % TEST_SHARE],
     }
 
 
@@ -137,7 +149,7 @@ TASTES = Dataset(
     name="tastes",
     kind=Kind.REGRESSION,
     input_type="vector",
-    splits={"made": None, "movielens": "ml-latest-small", "movielens-test": "ml-latest-small"},
+    splits={"made": None} | dict.fromkeys(MOVIELENS, "ml-latest-small"),
     test_split="made",
     open=_open,
     source="the folder of a MovieLens data set with ratings.csv and movies.csv",

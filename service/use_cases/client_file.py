@@ -10,6 +10,8 @@ The `__metadata__` of the header. `client_id` and `model` are plain texts, all o
     form        the dtype and the shape of one input, an object; null without examples
     classes     a list of labels; null for regression
     label_names whether the names of the classes may be learned from
+    keep        the most examples of each class; 0: any number
+    half_life_s the seconds in which an example loses half of its weight; 0: it never does
     ids, times  lists with one text for each example
     digest      BLAKE2b over all of the above and the tensors
 
@@ -26,7 +28,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import orjson
-from pydantic import AwareDatetime, BaseModel, ValidationError
+from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 from safetensors.numpy import save
 
 from service.arrays import TEXT, UNLABELLED, Array, Arrays, pack_texts, unpack_texts
@@ -49,6 +51,8 @@ class Header(BaseModel):
     form: Form | None
     classes: list[str] | list[int] | None
     label_names: bool
+    keep: int = Field(default=0, ge=0)
+    half_life_s: float = Field(default=0, ge=0, allow_inf_nan=False)
     ids: list[str]
     times: list[AwareDatetime]
 
@@ -72,7 +76,7 @@ def to_file(contents: Contents) -> bytes:
     """The file of a version."""
     record, support = contents.record, contents.support()
     header = Header(
-        **record.model_dump(include={"client_id", "model", "checkpoint", "input", "form", "classes", "label_names"}),
+        **record.model_dump(include=set(Header.model_fields) - {"file", "ids", "times"}),
         ids=[example.id for example in contents.examples],
         times=[example.created_at for example in contents.examples],
     )

@@ -65,7 +65,10 @@ class Transfer:
         self, client: ClientKey, file: ClientFile, card: Card, expected: Collection[str] | None
     ) -> Adapted:
         clock, after = Clock(), await self._learning.expected(client, expected)
-        lesson = await self._lesson(file, card, NOTHING)
+        header = file.header
+        lesson = await self._lesson(file, card, NOTHING, bounded=header.keep > 0)
+        lesson = lesson._replace(keep=header.keep, half_life_s=header.half_life_s)
+        lesson = await self._learning.bounded(lesson, 0)
         return await self._learning.learn(client, lesson, clock, after=after)
 
     async def _append(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.datasets import dataset_of, tastes
+from models.datasets import dataset_of, item_factors, tastes
 from models.datasets.episode import Shape, rng_of
 
 INPUT = {"type": "vector", "length": tastes.FEATURES}
@@ -58,3 +58,20 @@ def test_made_ratings_are_halves_from_half_to_five():
     assert torch.equal(2 * episode.targets, (2 * episode.targets).round())
     assert (episode.targets.min(), episode.targets.max()) >= (0.5, 0.5)
     assert episode.targets.max() <= 5
+
+
+def test_films_may_have_factors_of_their_ratings(folder):
+    people = tastes.read(folder)
+    plain, factored = (people[split][0] for split in ("movielens-test", "movielens-factors-test"))
+    assert factored.films.shape == (3, tastes.FEATURES + item_factors.FACTORS)
+    np.testing.assert_array_equal(factored.films[:, : tastes.FEATURES], plain.films)
+
+
+def test_factors_tell_what_one_side_rates_unlike_the_other():
+    """Half of the people like the even films, the others the odd ones."""
+    people, films = (each.ravel() for each in np.indices((40, 10)))
+    left = np.where(people % 2 == films % 2, 1.0, -1.0)
+    factors = item_factors.item_factors(people, films, left, 11)
+    alike = factors[:10] @ factors[:10].T
+    assert (np.sign(alike) == np.where(np.indices((10, 10)).sum(0) % 2, -1, 1)).all()
+    assert not factors[10].any()

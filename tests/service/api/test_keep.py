@@ -130,3 +130,14 @@ def test_an_imported_file_is_bounded_by_the_client(kept):
 def test_a_bound_is_a_number_of_examples(api, keep):
     answer = adapt(api, letters("LV"), keep=keep)
     assert (answer.status_code, answer.json()["field"]) == (422, "keep")
+
+
+def test_a_client_file_keeps_the_bound_and_the_half_life(kept):
+    adapt(kept, letters("LV"), keep=KEEP, half_life_s=60).raise_for_status()
+    file = kept.get("/clients/alice/export").raise_for_status().content
+    headers = {"content-type": "application/safetensors"}
+    kept.post("/clients/bob/import", content=file, headers=headers).raise_for_status()
+    shown = kept.get("/clients/bob").json()
+    assert (shown["keep"], shown["half_life_s"]) == (KEEP, 60)
+    body = {"client_id": "bob", "support": letters("LV", 6), "mode": "append"}
+    assert kept.post("/adapt", json=body).raise_for_status().json()["examples"] == 2 * KEEP
