@@ -18,6 +18,7 @@ from rich.console import Console
 from torch import Tensor
 
 from benchmarks.learners_on_features import Answer, Head, heads
+from benchmarks.trained_heads import trained_heads
 from models.datasets.episode import EpisodeSampler, Shape, rng_of
 from models.learner import Kind
 from models.training.calibration import calibration_error, fit_temperature
@@ -62,7 +63,8 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     for table in TABLES:
-        for head in heads(table.kind, given.data, given.features):
+        rows = [*heads(table.kind, given.data, given.features), *trained_heads(table.kind, given.data, given.features)]
+        for head in rows:
             known = read().get(table.kind, {})
             if head.title in given.only if given.only else head.title not in known:
                 keep(table.kind, head.title, row(table, head, given.data, given.features))
@@ -71,10 +73,11 @@ def main() -> None:
 def row(table: Table, head: Head, data: Path, folder: Path) -> Row:
     """The figures of one learner: what was chosen, and accuracy and calibration error of every setting."""
     validation, test = (head.episodes(data, split, folder) for split in (table.validation, table.test))
-    options, answer = chosen(head, validation, table.shapes)
-    temperature = 1.0 if head.calibrated else fit_temperature(predicted(answer, validation, table.shapes))
+    sizes = [each for each in table.shapes if each.ways * each.shots <= (head.most or 10**6)]
+    options, answer = chosen(head, validation, sizes)
+    temperature = 1.0 if head.calibrated else fit_temperature(predicted(answer, validation, sizes))
     found: Row = {"options": options, "temperature": temperature, "settings": {}}
-    for shape in table.shapes:
+    for shape in sizes:
         predictions = list(answers(answer, test, shape, table.episodes, SEED))
         accuracy = summarise([score(Kind.CLASSIFICATION, each) for each in predictions])["accuracy"]
         error = calibration_error(predictions, temperature)

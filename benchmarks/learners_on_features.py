@@ -38,6 +38,8 @@ class Head:
     episodes: Callable[[Path, str, Path], EpisodeSampler]
     options: tuple[Options, ...] = ({},)
     calibrated: bool = False
+    most: int | None = None
+    """Most examples that it takes."""
 
 
 class Frozen(Encoder):

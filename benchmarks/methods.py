@@ -91,12 +91,15 @@ def head_table(kind: str) -> str:
     rows: dict[str, Any] = json.loads(HEADS.read_text()).get(kind, {}) if HEADS.exists() else {}
     settings = list(dict.fromkeys(setting for row in rows.values() for setting in row["settings"]))
     header = ["learner", *(setting.replace("-way ", "w ").replace("-shot", "s") for setting in settings)]
+    ordered = sorted(rows.items(), key=lambda each: each[0].startswith("the model"))
     return table(
-        header, [[title, *(_head_cell(row["settings"][each]) for each in settings)] for title, row in rows.items()]
+        header, [[title, *(_head_cell(row["settings"].get(each)) for each in settings)] for title, row in ordered]
     )
 
 
-def _head_cell(figures: Mapping[str, float]) -> str:
+def _head_cell(figures: Mapping[str, float] | None) -> str:
+    if figures is None:
+        return "-"
     accuracy, interval, error = (100 * figures[name] for name in ("mean", "ci95", "calibration_error"))
     return f"{accuracy:.1f} ± {interval:.1f}; {error:.0f}"
 

@@ -296,3 +296,42 @@ def test_the_tasks_of_a_regression_are_divided(tmp_path):
     read = own(jsonl(tmp_path, made), "table", NUMBERS)
     assert read.divided == "tasks"
     assert Counter(each.split for each in read.examples) == {"train": 18, "val": 6, "test": 6}
+
+
+def test_fields_of_objects_become_columns_and_lists_are_left_out(tmp_path):
+    made = [{"size": i, "meta": {"a": i, "b": {"c": "x"}}, "tags": [i], "label": "ab"[i % 2]} for i in range(8)]
+    read = own(jsonl(tmp_path, made), "table")
+    assert read.examples[3].input == {"size": 3, "meta.a": 3, "meta.b.c": "x"}
+    assert "  columns left out, neither numbers nor texts: tags" in read.summary()
+
+
+def test_marks_of_missing_numbers_are_missing_and_numbers_among_texts_are_texts(tmp_path):
+    made = [{"n": v, "t": w, "label": "a"} for v, w in ((1, "x"), ("NA", 2), ("-", 2.5))] * 2
+    read = own(jsonl(tmp_path, made + [each | {"label": "b"} for each in made]), "table")
+    assert [each.input for each in read.examples[:3]] == [
+        {"n": 1, "t": "x"}, {"n": None, "t": "2"}, {"n": None, "t": "2.5"},
+    ]  # fmt: skip
+
+
+def test_rows_with_numbers_that_are_not_finite_or_too_large_are_reported(tmp_path):
+    path = tmp_path / "data.jsonl"
+    good = "".join(json.dumps({"size": i, "label": "ab"[i % 2]}) + "\n" for i in range(8))
+    path.write_text(good + '{"size": 1e400, "label": "a"}\n{"size": NaN, "label": "a"}\n')
+    read = own(path, "table")
+    assert read.rejects.lines() == ["line 9: the column 'size' holds inf; the limit is 1e+30"]
+    assert read.examples[-1].input == {"size": None}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"label\na\nb\na\nb\n", "no column of numbers or texts beside the label"),
+        ("text,label\né,a\né,b\n".encode("latin-1"), "data.csv is not UTF-8: save it as UTF-8"),
+        (b"text,label\na,1\nb,2\nc,3\n", "0 classes of two examples or more in the column 'label'.*3 labels have one"),
+    ],
+)
+def test_files_without_anything_to_learn_are_refused_with_the_reason(tmp_path, content, said):
+    path = tmp_path / "data.csv"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=said):
+        own(path, type_of(path, NONE)[0])

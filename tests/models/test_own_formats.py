@@ -1,18 +1,21 @@
 """The formats of own data: what is read, and how each bad row is reported."""
 
+import datetime
 import io
 import json
 import zipfile
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from models.datasets.own import class_folders
+from models.datasets.own import class_folders, json_lines
 from models.datasets.own.read import records
 from models.datasets.own.records import Record, Rejects
 
 pa = pytest.importorskip("pyarrow", reason="needs pyarrow: pip install 'handful[train]'")
+parquet = pytest.importorskip("pyarrow.parquet")
 
 
 def read(path: Path) -> tuple[list[Record], list[str]]:
@@ -56,6 +59,22 @@ def test_ragged_rows_and_rows_that_are_not_utf8_are_reported_by_line_and_the_oth
     ]
 
 
+@pytest.mark.parametrize(
+    ("content", "line", "values"),
+    [
+        ("sep=;\r\ntext;label\r\na;b\r\n", 3, {"text": "a", "label": "b"}),
+        ("text,label\ra,b\r", 2, {"text": "a", "label": "b"}),
+        ('"long\nname",label\na,b\n', 3, {"long name": "a", "label": "b"}),
+        (",text,label,,\n0,a,b,,\n", 2, {"text": "a", "label": "b"}),
+        ("size;price\n12,5;1.234,50\n", 2, {"size": "12.5", "price": "1234.50"}),
+        ('size,price\n"12,5",x\n', 2, {"size": "12,5", "price": "x"}),
+    ],
+    ids=["Excel's separator", "old Mac", "name of two lines", "columns without a name", "decimal comma", "comma"],
+)
+def test_csv_files_as_other_programs_write_them_are_read(tmp_path, content, line, values):
+    assert read(csv(tmp_path, content)) == ([Record(f"line {line}", values)], [])
+
+
 def test_a_quote_that_is_not_closed_is_hinted_at(tmp_path):
     found, rejected = read(csv(tmp_path, 'text,label\none,a\n"two,b\nthree,c\n'))
     assert [each.place for each in found] == ["line 2"]
@@ -70,6 +89,7 @@ def test_a_quote_that_is_not_closed_is_hinted_at(tmp_path):
         ("text,text\na,b\n", "two columns called 'text'"),
         ("text,label\na,b\n".encode("utf-16"), "UTF-16: save it as CSV in UTF-8"),
         ("tëxt,label\na,b\n".encode("latin-1"), "the header of .* is not UTF-8"),
+        (b"PK\x03\x04\x14\x00", "a workbook or a zip, by its content: save it as CSV"),
     ],
 )
 def test_a_csv_file_that_cannot_be_read_is_refused(tmp_path, content, said):
@@ -96,9 +116,22 @@ def test_bad_lines_of_json_lines_are_reported_and_the_others_read(tmp_path):
     assert rejected == ["line 2: not JSON", "line 3: not a JSON object", "line 5: not UTF-8"]
 
 
-def test_a_json_array_is_refused_with_the_way_out(tmp_path):
+@pytest.mark.parametrize("name", ["data.json", "data.jsonl"])
+@pytest.mark.parametrize("indent", [None, 1])
+def test_the_objects_of_a_json_array_are_read(tmp_path, name, indent):
+    path = csv(tmp_path, json.dumps([{"text": "a"}, 3, {"text": "b"}], indent=indent), name)
+    assert read(path) == (
+        [Record("item 1", {"text": "a"}), Record("item 3", {"text": "b"})],
+        ["item 2: not a JSON object"],
+    )
+
+
+def test_a_json_array_that_is_cut_or_large_is_refused(tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match="a JSON array that cannot be read"):
+        read(csv(tmp_path, '[{"text": "a"},', "data.json"))
+    monkeypatch.setattr(json_lines, "ARRAY_BYTES", 10)
     with pytest.raises(ValueError, match="write one object a line"):
-        read(csv(tmp_path, json.dumps([{"a": 1}], indent=1), "data.jsonl"))
+        read(csv(tmp_path, '[{"text": "a"}]', "data.json"))
 
 
 def test_parquet_rows_keep_their_types(tmp_path):
@@ -193,3 +226,23 @@ def test_a_member_over_the_limit_of_a_file_is_not_read_whole(tmp_path, monkeypat
 def test_what_is_no_zip_is_refused(tmp_path, content):
     with pytest.raises(ValueError, match="cannot be read as a zip"):
         read(csv(tmp_path, content, "data.zip"))
+
+
+def test_parquet_decimals_become_numbers_and_dates_texts(tmp_path):
+    columns = {
+        "amount": pa.array([Decimal("1.25"), None], pa.decimal128(8, 2)),
+        "day": [datetime.date(2024, 5, 1), None],
+        "when": pa.array([datetime.datetime(2024, 5, 1, 12), None], pa.timestamp("us")),
+        "took": pa.array([datetime.timedelta(minutes=2), None], pa.duration("us")),
+    }
+    parquet.write_table(pa.table(columns), tmp_path / "data.parquet")
+    first, second = read(tmp_path / "data.parquet")[0]
+    assert first.values == {"amount": 1.25, "day": "2024-05-01", "when": "2024-05-01T12:00:00", "took": 120.0}
+    assert set(second.values.values()) == {None}
+
+
+def test_a_folder_around_the_folders_of_classes_does_not_count(tmp_path):
+    for name in ("data/cat/1.png", "data/dog/deep/er/1.png", "__MACOSX/data/cat/._1.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(png())
+    assert [each.values["label"] for each in read(tmp_path)[0]] == ["cat", "dog"]

@@ -58,7 +58,9 @@ class ZipMember(NamedTuple):
 
 
 def read_folder(path: Path, rejects: Rejects) -> Iterator[Record]:
-    """The photos and text files of a folder, with their class and, in train/, val/ and test/, their split."""
+    """The photos and text files of a folder, with their class and, in train/, val/ and test/, their split. A folder
+    around all others does not count.
+    """
     names = []
     for folder, folders, files in os.walk(path):
         folders.sort()
@@ -67,7 +69,7 @@ def read_folder(path: Path, rejects: Rejects) -> Iterator[Record]:
 
 
 def read_zip(path: Path, rejects: Rejects) -> Iterator[Record]:
-    """The same for a zip. A folder around all others does not count.
+    """The same for a zip.
 
     Raises:
         ValueError: The file is no zip, or unpacks to far more than it holds.
@@ -83,15 +85,12 @@ def read_zip(path: Path, rejects: Rejects) -> Iterator[Record]:
             rejects.add(each.filename[:200], "a path that leads out of the zip")
         else:
             safe.append((name, ZipMember(path, each.filename)))
-    around = {name.parts[0] for name, _ in safe if not _hidden(name)}
-    if len(around) == 1 and all(len(name.parts) > 2 for name, _ in safe if not _hidden(name)):
-        safe = [(PurePosixPath(*name.parts[1:]), member) for name, member in safe if not _hidden(name)]
     return _records(safe, rejects)
 
 
 def _records(files: Sequence[tuple[PurePosixPath, File]], rejects: Rejects) -> Iterator[Record]:
     """A record for each file in a folder of a class."""
-    shown = [(name, file) for name, file in files if not _hidden(name)]
+    shown = _without_outer(files)
     split = all(name.parts[0].lower() in NAMES for name, _ in shown)
     for name, file in shown:
         folders = name.parts[1:-1] if split else name.parts[:-1]
@@ -103,6 +102,14 @@ def _records(files: Sequence[tuple[PurePosixPath, File]], rejects: Rejects) -> I
         else:
             where = {"split": name.parts[0]} if split else {}
             yield Record(place, {"label": folders[0], "text" if suffix in TEXTS else "image": file, **where})
+
+
+def _without_outer(files: Sequence[tuple[PurePosixPath, File]]) -> list[tuple[PurePosixPath, File]]:
+    """The files that are not hidden, without a folder around all others."""
+    shown = [(name, file) for name, file in files if not _hidden(name)]
+    if len({name.parts[0] for name, _ in shown}) == 1 and all(len(name.parts) > 2 for name, _ in shown):
+        return [(PurePosixPath(*name.parts[1:]), file) for name, file in shown]
+    return shown
 
 
 def _hidden(name: PurePosixPath) -> bool:

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
@@ -10,17 +10,15 @@ from statistics import median
 from types import NoneType
 from typing import Any, NamedTuple
 
-from models.columns import cell
+from models.columns import Value, cell
 from models.datasets.own import splits
 from models.datasets.own.columns import Columns, found
-from models.datasets.own.inputs import KINDS, Kind
+from models.datasets.own.inputs import KINDS, LARGEST, UNUSABLE, Kind
 from models.datasets.own.read import records
-from models.datasets.own.records import Record, Rejects
+from models.datasets.own.records import NOT_UTF8, Record, Rejects
 
 PEEK = 100
 """Records whose columns are those of the file."""
-LARGEST = 1e30
-"""Largest number to predict, as in the service."""
 EVERY = 100
 """Records between two notes of progress."""
 ONLY_TASK = ""
@@ -31,6 +29,8 @@ FEWEST_NUMBERS = 5
 """Rows of a task, for a regression to be learned and measured."""
 NUMBERS = 20
 """Labels that are more different numbers than this are no classes."""
+MISSING = frozenset({"na", "n/a", "#n/a", "nan", "null", "none", "-", "?"})
+"""What stands for a missing number in a column of numbers, in small letters."""
 LABELS_READ = 5000
 """Rows whose labels tell a regression."""
 
@@ -65,6 +65,8 @@ class Own:
     leaks: int = 0
     lone: list[str] = field(default_factory=list)
     """Classes with one example only."""
+    unusable: list[str] = field(default_factory=list)
+    """Columns that hold lists or the like."""
 
     def command(self) -> str:
         """The options of the command line that name the columns; a folder needs none."""
@@ -82,6 +84,8 @@ class Own:
             f"{'tasks' if self.columns.regression else 'classes'} left out, with one example only": len(self.lone),
         }
         lines += [f"  {count} {what}" for what, count in counts.items() if count]
+        if self.unusable:
+            lines.append(f"  columns left out, neither numbers nor texts: {', '.join(self.unusable[:20])}")
         lines += [self._line(split) for split in (splits.TRAIN, splits.VALIDATION, splits.TEST)]
         return [*lines, f"  Splits are by {self.divided}."]
 
@@ -133,7 +137,7 @@ def collect(path: Path, type: str, given: Columns, seed: int, progress: Callable
     _check_numbers(own) if columns.regression else _check(own)
     _divide(own, seed)
     if type == "table":
-        own.examples = _one_type(own.examples)
+        _usable_columns(own)
     own.examples = list(_without_leaks(own, kind))
     return own
 
@@ -142,6 +146,8 @@ def opened(path: Path, given: Columns, rejects: Rejects) -> tuple[Columns, Itera
     """The columns of a file, and its records. Raises ValueError when it has none, or a column is missing."""
     stream = iter(records(path, rejects))
     first = list(islice(stream, PEEK))
+    if not first and set(rejects.counts) == {NOT_UTF8}:
+        raise ValueError(f"{path} is not UTF-8: save it as UTF-8")
     if not first:
         raise ValueError(f"{path} has no rows that can be read" + "".join(f"; {line}" for line in rejects.lines()))
     names = list(dict.fromkeys(chain.from_iterable(each.values for each in first)))
@@ -168,7 +174,7 @@ def _numbers(labels: Iterable[Any]) -> set[float]:
     """The different numbers among labels; none if one is no number. Missing ones do not count."""
     found: set[float] = set()
     for label in labels:
-        value = cell(label) if isinstance(label, str) else label
+        value = _cell(label) if isinstance(label, str) else label
         if isinstance(value, bool) or not isinstance(value, (int, float, NoneType)):
             return set()
         if value is not None and math.isfinite(value):
@@ -227,9 +233,13 @@ def as_label(value: Any, column: str) -> str:
     return text
 
 
+def _cell(text: str) -> Value:
+    return None if text.strip().lower() in MISSING else cell(text)
+
+
 def as_number(value: Any, column: str) -> float:
     """A value as a number to predict. Raises ValueError when it is none."""
-    number = cell(value) if isinstance(value, str) else value
+    number = _cell(value) if isinstance(value, str) else value
     if number is None:
         raise ValueError(f"nothing in the column {column!r}")
     if isinstance(number, bool) or not isinstance(number, (int, float)) or not abs(number) <= LARGEST:
@@ -256,7 +266,8 @@ def _check(own: Own) -> None:
     classes = {(each.task, each.label) for each in own.examples}
     ways = Counter(task for task, _ in classes)
     if max(ways.values(), default=0) < 2:
-        reasons = "".join(f"; {line}" for line in own.rejects.lines())
+        reasons = f"; {len(own.lone)} labels have one example only" if own.lone else ""
+        reasons += "".join(f"; {line}" for line in own.rejects.lines())
         raise ValueError(
             f"{own.path} has {len(classes)} class{'' if len(classes) == 1 else 'es'} of two examples or more in the "
             f"column {own.columns.label!r}, and a task needs two{reasons}"
@@ -292,13 +303,35 @@ def _divide(own: Own, seed: int) -> None:
                 own.examples[i] = own.examples[i]._replace(split=where)
 
 
-def _one_type(examples: Sequence[Example]) -> list[Example]:
-    """Rows with texts in columns that are not all numbers."""
-    mixed = {name for each in examples for name, value in each.input.items() if isinstance(value, str)}
-    return [
-        each._replace(input={n: f"{v:g}" if n in mixed and isinstance(v, float) else v for n, v in each.input.items()})
-        for each in examples
-    ]
+def _usable_columns(own: Own) -> None:
+    """Leave out columns that hold lists and the like, and give each column one type.
+
+    A column of numbers may have marks such as NA for missing ones; with other texts, its numbers are texts too.
+
+    Raises:
+        ValueError: No column is left.
+    """
+    cells = [(name, value) for each in own.examples for name, value in each.input.items()]
+    own.unusable = sorted({name for name, value in cells if value is UNUSABLE})
+    words = {name for name, value in cells if isinstance(value, str) and value.lower() not in MISSING}
+    numbers = {name for name, value in cells if _is_number(value)} - words
+    own.examples = [each._replace(input=_row(each.input, own.unusable, words, numbers)) for each in own.examples]
+    if not any(each.input for each in own.examples):
+        raise ValueError(f"{own.path} has no column of numbers or texts beside the label")
+
+
+def _row(row: Mapping[str, Any], unusable: Sequence[str], words: Set[str], numbers: Set[str]) -> dict[str, Value]:
+    found: dict[str, Value] = {}
+    for name, value in row.items():
+        if name in words and _is_number(value):
+            found[name] = f"{value:g}"
+        elif name not in unusable:
+            found[name] = None if name in numbers and isinstance(value, str) else value
+    return found
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _without_leaks(own: Own, kind: Kind) -> Iterator[Example]:

@@ -2,14 +2,15 @@
 
 import hashlib
 import io
+import math
 import warnings
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from PIL import Image
 
-from models.columns import Value, cell
+from models.columns import cell
 from models.datasets.own.class_folders import File, LocalFile
 from models.datasets.own.columns import Columns
 from models.datasets.own.records import Record
@@ -18,6 +19,14 @@ IMAGE_PIXELS = 64_000_000
 """Most pixels of a photo."""
 DRAFT = (256, 256)
 """A JPEG is checked at about this size, which takes an eighth of the time."""
+
+
+LARGEST = 1e30
+"""Largest number, as in the service."""
+DEEPEST = 5
+"""Objects within objects."""
+UNUSABLE = object()
+"""What is neither a number nor a text, such as a list."""
 
 
 class Kind(NamedTuple):
@@ -98,18 +107,28 @@ def _check_photo(encoded: bytes) -> None:
         raise ValueError("not an image, or a damaged one") from error
 
 
-def row(record: Record, columns: Columns, path: Path) -> dict[str, Value]:
-    """All columns but those that say the class, the task and the split."""
+def row(record: Record, columns: Columns, path: Path) -> dict[str, Any]:
+    """All columns but those that say the class, the task and the split. Fields of an object become columns."""
     said = {columns.label, columns.task, columns.split}
-    return {name: _value(value, name) for name, value in record.values.items() if name not in said}
+    return {name: _value(value, name) for name, value in _flat(record.values) if name not in said}
 
 
-def _value(value: Any, column: str) -> Value:
-    if isinstance(value, str):
-        return cell(value)
-    if value is None or isinstance(value, (bool, int, float)):
-        return value
-    raise ValueError(f"the column {column!r} holds neither a number nor a text")
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Names and values, with the fields of an object as object.field."""
+    for name, value in values.items():
+        if isinstance(value, dict) and prefix.count(".") < DEEPEST:
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _value(value: Any, column: str) -> Any:
+    value = cell(value) if isinstance(value, str) else value
+    if isinstance(value, (int, float)) and abs(value) > LARGEST:
+        raise ValueError(f"the column {column!r} holds {value}; the limit is {LARGEST:g}")
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    return value if value is None or isinstance(value, (bool, int, float, str)) else UNUSABLE
 
 
 KINDS = {

@@ -1,7 +1,10 @@
 """Parquet files, read by pyarrow in batches."""
 
+import datetime
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from models.datasets.own.records import Record, Rejects
 
@@ -19,6 +22,15 @@ def read(path: Path, rejects: Rejects) -> Iterator[Record]:
             for batch in file.iter_batches(BATCH_ROWS):
                 for values in batch.to_pylist():
                     number += 1
-                    yield Record(f"row {number}", values)
+                    yield Record(f"row {number}", {name: _plain(value) for name, value in values.items()})
     except (pa.ArrowInvalid, OSError) as error:
         raise ValueError(f"{path} cannot be read as Parquet, after row {number}: {error}") from error
+
+
+def _plain(value: Any) -> Any:
+    """Decimal numbers as numbers, durations in seconds, and dates and times as texts in ISO 8601."""
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, datetime.timedelta):
+        return value.total_seconds()
+    return value.isoformat() if isinstance(value, (datetime.date, datetime.time)) else value

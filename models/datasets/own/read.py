@@ -10,6 +10,7 @@ Reader = Callable[[Path, Rejects], Iterator[Record]]
 READERS: dict[str, Reader] = {
     ".csv": csv_rows.read,
     ".tsv": csv_rows.read,
+    ".json": json_lines.read,
     ".jsonl": json_lines.read,
     ".ndjson": json_lines.read,
     ".parquet": parquet_rows.read,

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+NOT_UTF8 = "not UTF-8"
+"""The reason for texts in another encoding."""
 SHOWN = 10
 """Places that are named in a report; the rest is counted."""
 
