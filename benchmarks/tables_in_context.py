@@ -78,7 +78,7 @@ def main() -> None:
     for path in given.checkpoints:
         hours, learner = opened(path)
         curve[hours] = {group: measured(answered(learner), each) for group, each in episodes.items()}
-    for name, points in [*others.items(), *((f"{hours:.2f} core-hours", curve[hours]) for hours in sorted(curve))]:
+    for name, points in [*others.items(), *((f"{hours:.2f} hours", curve[hours]) for hours in sorted(curve))]:
         print(f"| {name} | {' | '.join(f'{p.accuracy:.3f} | {p.log_loss:.3f}' for p in points.values())} |", flush=True)
     if given.picture:
         draw(curve, others, given.picture)
@@ -159,7 +159,7 @@ def draw(curve: dict[float, dict[str, Point]], others: dict[str, dict[str, Point
     with mpl.rc_context({"axes.spines.top": False, "axes.spines.right": False}):
         figure = Figure(figsize=(9, 3.6), layout="constrained")
         for axes, group in zip(np.atleast_1d(figure.subplots(1, 2)), ("scikit-learn", "synthetic"), strict=True):
-            axes.set(title=f"{group} validation tables", xlabel="core-hours", ylabel="accuracy")
+            axes.set(title=f"{group} validation tables", xlabel="hours of training", ylabel="accuracy")
             hours = sorted(curve)
             axes.plot(hours, [curve[each][group].accuracy for each in hours], marker=".", label="tables-icl")
             for index, name in enumerate(("logistic regression", "random forest", "`tables`")):
