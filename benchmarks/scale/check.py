@@ -20,8 +20,7 @@ def compared(costs: Costs, measured: Mapping[str, Mapping[str, Any]]) -> Iterato
     """For each measurement: what it is, and answers per second, p50 and p99, measured and simulated."""
     for replicas, calls in measured.items():
         for call, loads in calls.items():
-            for load, title in LOADS.items():
-                real = loads[load]
+            for load, real in loads.items():
                 rate = loads["closed"]["rate"] / 2 if load == "half" else 0.0
                 plan = Plan(
                     replicas=int(replicas), shared=True, affinity=False, clients=LOOPS, rate=rate,
@@ -29,7 +28,7 @@ def compared(costs: Costs, measured: Mapping[str, Mapping[str, Any]]) -> Iterato
                 )  # fmt: skip
                 told = simulate(plan, costs, WARM)
                 yield [
-                    f"{replicas}, {call}s, {title}",
+                    f"{replicas}, {call}s, {LOADS[load]}",
                     f"{real['rate']:.0f}, {real['p50_ms']:.1f}, {real['p99_ms']:.1f}",
                     f"{told.rate():.0f}, {told.ms(0.5):.1f}, {told.ms(0.99):.1f}",
                 ]

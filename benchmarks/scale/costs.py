@@ -33,13 +33,13 @@ class Costs(NamedTuple):
     adapt_redis_s: float
     adapt_worker_s: float
     adapt_batch_s: float
-    api_turn_s: float
     client_s: float
     predict_bytes: float
     adapt_bytes: float
     state_bytes: float
     client_bytes: float
-    delays_s: Sequence[float]
+    api_turn_s: float = 0.0
+    delays_s: Sequence[float] = (0.0,)
 
     @classmethod
     def measured(cls) -> Self:

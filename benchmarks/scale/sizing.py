@@ -22,7 +22,7 @@ NETWORK_S = 0.0005
 SECONDS, WARM = 3, 1_000_000
 """Simulated seconds of each figure, and the requests before them, which fill the caches."""
 P99_MS = 20.0
-"""The simulated p99 at the peak, with one replica gone. What was measured is up to five times as long."""
+"""The simulated p99 at the peak, with one replica gone. What was measured is up to four times as long."""
 CACHE_BYTES = 512 * 2**20
 SHARD_BYTES, SHARD_BUSY = 16 * 2**30, 0.5
 OVERHEAD = 1.3
