@@ -36,8 +36,6 @@ TABLE = {
     "maml-any-ways": Spec("maml", "conv4", ANY_WAYS, STRIDED),
     "maml-first-order": Spec("maml", "conv4", HEAD | {"first_order": True}, STRIDED),
     "maml-sinusoid": Spec("maml", "mlp", WAVE, VECTOR),
-        "maml", "mlp", WAVE | {"optimiser": "learned", "inner_steps": 10, "eval_inner_steps": 10}, VECTOR
-    ),
     "alpaca": Spec("alpaca", "mlp", {"features": 40}, VECTOR),
     "anil": Spec("anil", "conv4", HEAD, STRIDED),
     "anil-any-ways": Spec("anil", "conv4", ANY_WAYS, STRIDED),
