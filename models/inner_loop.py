@@ -2,13 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import ClassVar
 
 import torch
 
 from models.learner import Learner, State, Support
+from models.update_rule import UpdateRule
 
 Loss = Callable[[State], torch.Tensor]
 """The mean support loss () as a function of the adapted tensors."""
+
+OPTIMISERS = ("sgd", "learned")
 
 
 @dataclass(frozen=True)
@@ -34,10 +40,25 @@ class GradientLearner(Learner):
         eval_inner_steps: Steps in `eval()` mode; None: as many as in `train()` mode.
         first_order: Treat the gradients of the inner loop as constants, which drops the second derivatives from the
             meta-gradient.
+        optimiser: What makes the steps: "sgd", or "learned" for an `UpdateRule` in place of `inner_lr`.
     """
 
-    def __init__(self, inner_lr: float, inner_steps: int, eval_inner_steps: int | None, first_order: bool) -> None:
+    own_updates: ClassVar[bool] = False
+    """Whether the learner makes its steps in a way of its own, so that no optimiser can."""
+
+    def __init__(
+        self,
+        inner_lr: float,
+        inner_steps: int,
+        eval_inner_steps: int | None,
+        first_order: bool,
+        optimiser: str = "sgd",
+    ) -> None:
         super().__init__()
+        if optimiser not in OPTIMISERS or (optimiser != "sgd" and self.own_updates):
+            taken = "its own updates only" if self.own_updates else ", ".join(OPTIMISERS)
+            raise ValueError(f"optimiser: {self.algorithm} takes {taken}, not {optimiser!r}")
+        self.rule = UpdateRule() if optimiser == "learned" else None
         self.inner_lr, self.inner_steps, self.first_order = inner_lr, inner_steps, first_order
         self.eval_inner_steps = inner_steps if eval_inner_steps is None else eval_inner_steps
 
@@ -52,6 +73,9 @@ class GradientLearner(Learner):
     def inner_loop(self, loss: Loss, params: State) -> State:
         """The adapted `params`, which are not changed."""
         adapted = {name: value.clone() for name, value in params.items()}  # a state owns its memory, even after 0 steps
+        if self.rule is not None:
+            trajectory = self.rule.trajectory(partial(self.constants, loss), adapted)
+            return [adapted, *islice(trajectory, self.steps_now())][-1]
         for number in range(self.steps_now()):
             adapted = self.step(number, loss, adapted)
         return adapted
@@ -62,6 +86,10 @@ class GradientLearner(Learner):
         if self.first_order:
             gradients = {name: gradient.detach() for name, gradient in gradients.items()}
         return self.update(number, params, gradients)
+
+    def constants(self, loss: Loss, params: State) -> State:
+        """The gradients of the loss as constants, as in the papers of learned optimisers."""
+        return {name: gradient.detach() for name, gradient in self.gradients(loss, params).items()}
 
     def gradients(self, loss: Loss, params: State) -> State:
         """The gradients of the loss, by name. Override it for a faster way."""

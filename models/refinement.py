@@ -16,7 +16,7 @@ from models.learner import State, Support
 
 UNLABELLED = -1
 """The target of an example without a label."""
-MOST = 0.3
+MOST = 0.5
 """What all that are answered with a class count for together at most, as a share of its labelled examples. Chosen on
 validation classes (`python -m benchmarks.unlabelled`)."""
 

@@ -89,6 +89,9 @@ def train(
         Path | None, typer.Option(help="Folder to write to; by default runs, or that of own models.")
     ] = None,
     every: Annotated[int | None, typer.Option(min=1, help="Validate and save after this many steps.")] = None,
+    optimiser: Annotated[
+        str | None, typer.Option(help="What makes the inner steps of a gradient-based learner: sgd or learned.")
+    ] = None,
     seed: Seed = 0,
     device: Device = "cpu",
     threads: Threads = 1,
@@ -110,7 +113,7 @@ def train(
     elif any(columns):
         raise ValueError(f"{model} is a recipe, which names its data: choose another name for a model of your own")
     else:
-        train(model, data, out=out or Path("runs"), every=every or 500, **how)
+        train(model, data, out=out or Path("runs"), every=every or 500, optimiser=optimiser, **how)
 
 
 @app.command()

@@ -4,18 +4,20 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
-from benchmarks import curves, figures, navigation, nodes
+from benchmarks import curves, figures, learned_optimiser, navigation, nodes, streams
 from benchmarks.figures import Figure, Table
+from models import update_rule
+
+NAMES = ("curves", "kernels", "nodes", "navigation", "optimisers")
 
 
 @pytest.fixture
 def results(tmp_path, monkeypatch):
     """Where a benchmark writes, in place of docs/."""
     page = tmp_path / "page.md"
-    page.write_text(
-        "".join(f"<!-- {name} -->\n<!-- /{name} -->\n" for name in ("curves", "kernels", "nodes", "navigation"))
-    )
+    page.write_text("".join(f"<!-- {name} -->\n<!-- /{name} -->\n" for name in NAMES))
     monkeypatch.setattr(figures, "PAGE", page)
     monkeypatch.setattr(figures, "RESULTS", tmp_path / "results.json")
     return tmp_path / "results.json"
@@ -70,3 +72,16 @@ def test_nodes_are_measured_on_both_graphs(results, tmp_path, monkeypatch):
         np.savez(tmp_path / f"{name}.npz", **arrays)
     nodes.main(["--data", str(tmp_path), "--draws", "2"])
     assert {row[0] for row in rows_of(results, "nodes")} > {"`nodes`", "SGC and logistic regression"}
+
+
+def test_the_optimiser_is_trained_and_measured_beside_those_with_the_best_rates(results, tmp_path, monkeypatch):
+    classes = 20 * torch.eye(25).unsqueeze(1) + torch.randn(25, 12, 25, generator=torch.Generator().manual_seed(0))
+    for name, value in {"STEPS": 2, "EVALUATED": 2, "TUNED": 2, "RATES": (0.01, 0.1)}.items():
+        monkeypatch.setattr(learned_optimiser, name, value)
+    monkeypatch.setattr(streams, "split_drawings", lambda *_: (None, classes))
+    monkeypatch.setattr(update_rule.save, "__defaults__", (tmp_path / "rule.safetensors",))
+    before = update_rule.shipped()
+    learned_optimiser.main(["--data", "data", "--features", "features", "--train"])
+    assert (tmp_path / "rule.safetensors").exists()
+    assert all(torch.equal(value, before[name]) for name, value in update_rule.shipped().items())
+    assert [row[0] for row in rows_of(results, "optimisers")] == ["learned", "SGD, best rate", "Adam, best rate"]

@@ -27,6 +27,7 @@ class ALFA(MAML):
 
     algorithm = "ALFA"
     paper = "Baik, Choi, Choi, Kim, Lee 2020, arXiv:2011.00209"
+    own_updates = True
     exact_states = True
 
     def __init__(self, encoder: Encoder, outputs: int | None = None, **options: Any) -> None:

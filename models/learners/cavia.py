@@ -38,6 +38,7 @@ class CAVIA(MAML):
 
     algorithm = "CAVIA"
     paper = "Zintgraf, Shiarlis, Kurin, Hofmann, Whiteson 2019, arXiv:1810.03642"
+    own_updates = True
     head: nn.Linear
 
     def __init__(

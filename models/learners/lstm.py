@@ -50,6 +50,7 @@ class LSTMMetaLearner(MAML):
 
     algorithm = "LSTM meta-learner"
     paper = "Ravi, Larochelle 2017, ICLR; cf. arXiv:1606.04474"
+    own_updates = True
 
     def __init__(
         self,

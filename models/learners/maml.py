@@ -43,6 +43,7 @@ class MAML(GradientLearner):
         inner_steps: Steps in `train()` mode.
         eval_inner_steps: Steps in `eval()` mode; None: as many as in `train()` mode.
         first_order: Drop the second derivatives from the meta-gradient (FOMAML, section 5.2).
+        optimiser: "sgd", or "learned": `models/update_rule.py` makes the steps in place of `inner_lr`.
     """
 
     algorithm = "MAML"
@@ -57,8 +58,9 @@ class MAML(GradientLearner):
         inner_steps: int = 1,
         eval_inner_steps: int | None = None,
         first_order: bool = False,
+        optimiser: str = "sgd",
     ) -> None:
-        super().__init__(inner_lr, inner_steps, eval_inner_steps, first_order)
+        super().__init__(inner_lr, inner_steps, eval_inner_steps, first_order, optimiser)
         self.kind = Kind(kind)
         if self.kind is Kind.REGRESSION and outputs is None:
             raise ValueError("a regression learner needs `outputs`, the numbers in one answer")
@@ -88,7 +90,7 @@ class MAML(GradientLearner):
 
     def lrs_of_layers(self, steps: int) -> Tensor | None:
         """The learning rates of `update`, (steps, weights and biases in order). None if it is no plain descent."""
-        if type(self).update is not GradientLearner.update:
+        if self.rule is not None or type(self).update is not GradientLearner.update:
             return None
         return torch.full((steps, len(list(self.encoder.parameters())) + 2), self.inner_lr)
 

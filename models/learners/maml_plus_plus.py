@@ -38,6 +38,7 @@ class MAMLPlusPlus(MAML):
 
     algorithm = "MAML++"
     paper = "Antoniou, Edwards, Storkey 2019, arXiv:1810.09502"
+    own_updates = True
 
     def __init__(
         self,

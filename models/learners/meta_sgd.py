@@ -25,6 +25,7 @@ class MetaSGD(MAML):
 
     algorithm = "Meta-SGD"
     paper = "Li, Zhou, Chen, Li 2017, arXiv:1707.09835"
+    own_updates = True
 
     def __init__(self, encoder: Encoder, outputs: int | None = None, **options: Any) -> None:
         super().__init__(encoder, outputs, **options)

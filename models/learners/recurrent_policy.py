@@ -30,7 +30,7 @@ class RecurrentPolicy(Learner):
 
     def __init__(self, encoder: Encoder, outputs: int, width: int = 64) -> None:
         super().__init__()
-        self.encoder = encoder
+        self.encoder, self.outputs = encoder, outputs
         self.read = layers(encoder.feature_dim + 1 + outputs, width, width)
         self.cell = nn.GRUCell(width, width)
         self.policy = layers(encoder.feature_dim + width, width, width, outputs)

@@ -15,8 +15,9 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from models import checkpoint
+from models import checkpoint, update_rule
 from models.datasets.episode import EpisodeSampler, rng_of, to_device
+from models.inner_loop import GradientLearner
 from models.learner import Episode, Kind, Learner
 from models.recipes import Recipe
 from models.training.distributed import outer_loss_of, processes, rank
@@ -77,6 +78,9 @@ class Run:
         torch.manual_seed(seed)
         self.learner = checkpoint.build(recipe.spec).to(self.device)
         _check(recipe, self.learner)
+        if isinstance(self.learner, GradientLearner) and self.learner.rule is not None:
+            self.learner.rule.load_state_dict(update_rule.shipped())
+            self.learner.rule.requires_grad_(False)
         if recipe.tasks_per_step == 1:  # faster for convolutions, but not supported by vmap
             self.learner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in torch's stubs
         self.optimiser = optimiser_of(self.learner, recipe)

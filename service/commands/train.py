@@ -2,7 +2,7 @@
 
 import platform
 from collections import deque
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,9 @@ from rich.console import Console
 
 from models import checkpoint
 from models.datasets import dataset_of
+from models.learners import LEARNERS
+from models.learners.maml import MAML
+from models.learners.policy_gradient import PolicyMAML
 from models.recipes import RECIPES, Recipe, recipe_of
 from models.recipes.recipe import PRETRAINED
 from models.training import distributed, learning_curve
@@ -24,7 +27,16 @@ from service.commands.progress import progress_bar
 
 
 def train(
-    model: str, data: Path | None, *, steps: int | None, out: Path, every: int, seed: int, device: str, threads: int
+    model: str,
+    data: Path | None,
+    *,
+    steps: int | None,
+    out: Path,
+    every: int,
+    seed: int,
+    device: str,
+    threads: int,
+    optimiser: str | None = None,
 ) -> None:
     """Train a recipe to its end and write checkpoint, card and curve into `out`.
 
@@ -32,12 +44,23 @@ def train(
     """
     torch.set_num_threads(threads)
     with distributed.joined(device) as own_device:
-        recipe = recipe_of(model, steps=steps)
+        recipe = with_optimiser(recipe_of(model, steps=steps), optimiser)
         start = _start(model, recipe, out)
         run = run_recipe(model, recipe, data, out, start, every=every, seed=seed, device=own_device)
     if run is not None:
         how = {"command": _command(model, recipe, seed), "seed": seed, "device": device, "threads": threads}
         report(model, recipe, run.progress, data, out, how)
+
+
+def with_optimiser(recipe: Recipe, optimiser: str | None) -> Recipe:
+    """The recipe with another optimiser of the inner loop. Raises ValueError for learners that take none."""
+    if optimiser is None:
+        return recipe
+    learner = LEARNERS[recipe.spec.learner]
+    if not issubclass(learner, MAML) or learner.own_updates or learner is PolicyMAML:
+        raise ValueError(f"--optimiser: {learner.algorithm} takes none; MAML, ANIL, Reptile and ProtoMAML do")
+    options = recipe.spec.learner_options | {"optimiser": optimiser}
+    return replace(recipe, spec=replace(recipe.spec, learner_options=options))
 
 
 def run_recipe(
@@ -120,7 +143,9 @@ def _command(model: str, recipe: Recipe, seed: int) -> str:
     """The commands that train the model and the model that it starts from."""
     steps = "" if recipe.steps == RECIPES[model].steps else f"--steps {recipe.steps}"
     data = dataset_of(recipe.dataset).data_option(recipe.training_split)
-    own = " ".join(filter(None, ["handful train", model, data, steps, f"--seed {seed}"]))
+    optimiser = recipe.spec.learner_options.get("optimiser")
+    inner = f"--optimiser {optimiser}" if optimiser else ""
+    own = " ".join(filter(None, ["handful train", model, data, steps, inner, f"--seed {seed}"]))
     if recipe.pretrained:
         return f"{PRETRAINED[recipe.pretrained]} && {own}"
     return f"{_command(recipe.start, RECIPES[recipe.start], seed)} && {own}" if recipe.start else own

@@ -15,6 +15,7 @@ from models import checkpoint, one_vs_rest
 from models.checkpoint import Spec
 from models.learner import Kind, Learner, Support, full_mask
 from models.learners import LEARNERS
+from models.learners.recurrent_policy import RecurrentPolicy
 from models.onnx_file import INPUTS, ClientNetwork, NotExportable, arrays_of, to_onnx
 from service.cards import Card, Catalogue
 from service.settings import ZOO
@@ -44,7 +45,8 @@ def taken(inputs: Any) -> Any:
 
 def support_of(learner: Learner, inputs: Any) -> Support:
     if learner.kind is Kind.REGRESSION:
-        targets, ways = torch.linspace(-1, 1, EXAMPLES).unsqueeze(-1), 0
+        outputs = learner.outputs if isinstance(learner, RecurrentPolicy) else 1
+        targets, ways = torch.linspace(-1, 1, EXAMPLES).unsqueeze(-1).repeat(1, outputs), 0
     else:
         targets, ways = torch.arange(EXAMPLES) % WAYS, WAYS
     return learner.encode_support(Support(taken(inputs), targets, full_mask(targets), ways))
