@@ -11,7 +11,12 @@ from tests.models.learners import POLICIES, TABLE, is_regression
 from tests.models.trainings import Blobs, Training, trained
 
 
-@pytest.mark.parametrize("name", [name for name, spec in TABLE.items() if not is_regression(spec)])
+FOUR_PIXELS = "tables-in-context-chosen"
+"""It reads four pixels only, which do not separate the blobs."""
+CLASSIFIERS = [name for name, spec in TABLE.items() if not is_regression(spec) and name != FOUR_PIXELS]
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
 def test_every_classifier_learns_separable_blobs(name, tmp_path):
     known, unseen = Blobs(), Blobs(seed=1)
     tasks = 1 if "batch" in name else 2  # running statistics cannot be written under vmap

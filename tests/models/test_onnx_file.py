@@ -89,10 +89,14 @@ def test_an_exported_model_answers_as_it_does_with_torch(name):
     answered(network, to_onnx(network, arrays_of(learner, inputs[:3]), {}), inputs)
 
 
+NOT_EXPORTED = {"tables-in-context"}
+"""The graph of the in-context transformer for tables depends on the number of inputs."""
+
+
 def of_no_model() -> list[str]:
-    """The learners that no model ships with."""
+    """The learners that no model ships with, and that can be exported."""
     shipped = {checkpoint.read(ZOO / f"{name}.safetensors")[1]["spec"].learner for name in CATALOGUE}
-    return sorted(LEARNERS.keys() - shipped)
+    return sorted(LEARNERS.keys() - shipped - NOT_EXPORTED)
 
 
 @pytest.mark.slow
@@ -104,6 +108,17 @@ def test_a_learner_that_no_model_ships_with_is_exported_too(name):
     output = "values" if learner.kind is Kind.REGRESSION else "probabilities"
     network = ClientNetwork(learner, learner.adapt(support_of(learner, inputs)), output)
     answered(network, to_onnx(network, {INPUTS: inputs[:3]}, {}), inputs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(NOT_EXPORTED))
+@torch.no_grad()
+def test_a_learner_whose_graph_depends_on_the_inputs_is_refused(name):
+    learner = fresh(TABLE[name])
+    inputs = torch.randn(EXAMPLES, *input_shape(TABLE[name]))
+    network = ClientNetwork(learner, learner.adapt(support_of(learner, inputs)), "probabilities")
+    with pytest.raises(NotExportable):
+        to_onnx(network, {INPUTS: inputs[:3]}, {})
 
 
 @torch.no_grad()
