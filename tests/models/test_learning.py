@@ -10,7 +10,6 @@ from models.training.evaluation import score_episode
 from tests.models.learners import POLICIES, TABLE, is_regression
 from tests.models.trainings import Blobs, Training, trained
 
-
 FOUR_PIXELS = "tables-in-context-chosen"
 """It reads four pixels only, which do not separate the blobs."""
 CLASSIFIERS = [name for name, spec in TABLE.items() if not is_regression(spec) and name != FOUR_PIXELS]
