@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Coroutine
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, TypeVar
 
 from fastapi import Request, Response
@@ -64,13 +64,28 @@ async def read(request: Request, model: type[Body]) -> Body:
         BadRequest, Unprocessable, RequestValidationError: The body is invalid.
         DeadlineExceeded: The turn did not come.
     """
-    shares: TenantShares = request.app.state.shares
-    tenant, size = request.state.tenant, len(request.state.body)
-    async with shares.turn(tenant, size // PARSED):
+    size = len(request.state.body)
+    async with turn_to_parse(request, size):
         body = await _parsed(request, model)
-    examples = len(getattr(body, _list_of(model, request.app.state.settings)[0], ()))
-    await request.state.until_answered.enter_async_context(shares.turn(tenant, max(examples, size // DECODED)))
+    await take_turn(request, len(getattr(body, _list_of(model, request.app.state.settings)[0], ())), size)
     return body
+
+
+def turn_to_parse(request: Request, size: int) -> AbstractAsyncContextManager[None]:
+    """The turn of the tenant to parse a body of `size` bytes. Entering it raises DeadlineExceeded."""
+    shares: TenantShares = request.app.state.shares
+    return shares.turn(request.state.tenant, size // PARSED)
+
+
+async def take_turn(request: Request, examples: int, size: int) -> None:
+    """Wait for the turn of the tenant to work on a body of so many examples and bytes. It ends with the answer.
+
+    Raises:
+        DeadlineExceeded: It did not come.
+    """
+    shares: TenantShares = request.app.state.shares
+    turn = shares.turn(request.state.tenant, max(examples, size // DECODED))
+    await request.state.until_answered.enter_async_context(turn)
 
 
 async def _parsed(request: Request, model: type[Body]) -> Body:

@@ -25,7 +25,7 @@ from service.api.inference_protocol.tensors import outputs_of
 from service.api.parsing import JSON, THREADS, Parse, check_encoding
 from service.api.predict_schemas import PredictRequest
 from service.api.problem_details import error_responses
-from service.api.request_body import BodyRoute, security
+from service.api.request_body import BodyRoute, security, take_turn, turn_to_parse
 from service.api.routes.predict import FAILURES as PREDICT_FAILURES
 from service.api.routes.predict import answer
 from service.cards import Catalogue
@@ -149,8 +149,10 @@ async def _infer(request: Request, named: dict[str, Any]) -> Response:
     settings: Settings = request.app.state.settings
     catalogue: Catalogue = request.app.state.catalogue
     card, raw = catalogue[request.path_params["model"]], request.state.body
-    inference = await THREADS.run(lambda: _parsed(raw, request, settings), len(raw))
+    async with turn_to_parse(request, len(raw)):
+        inference = await THREADS.run(lambda: _parsed(raw, request, settings), len(raw))
     body = _validated(PredictRequest, inference.options() | named)
+    await take_turn(request, len(body.inputs), len(raw))
     record, _ = await (await use_cases(request)).adaptation.asked(
         ClientKey(request.state.tenant, body.client_id), body.version
     )

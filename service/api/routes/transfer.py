@@ -14,7 +14,7 @@ from service.api.parsing import SAFETENSORS, THREADS, parse_client_file
 from service.api.preconditions import IF_MATCH, if_match
 from service.api.problem_details import responses
 from service.api.receive import while_connected
-from service.api.request_body import BodyRoute, client_of, security
+from service.api.request_body import BodyRoute, client_of, security, take_turn, turn_to_parse
 from service.api.schemas import CLIENT_ID
 from service.errors import Unprocessable, UnsupportedMediaType
 from service.settings import Settings
@@ -118,7 +118,10 @@ async def load(request: Request) -> Response:
         raise UnsupportedMediaType(f"Send {SAFETENSORS}, not {kind[:80] or 'an empty content type'}.")
     body = request.state.body
     del request.state.body  # frees its memory once it is parsed
-    file = await THREADS.run(lambda: from_parts(*parse_client_file(body, settings.max_examples)), len(body))
+    size = len(body)
+    async with turn_to_parse(request, size):
+        file = await THREADS.run(lambda: from_parts(*parse_client_file(body, settings.max_examples)), size)
+    await take_turn(request, len(file.labels), size)
     return await adapted_response(await cases.transfer.load(client, file, append=mode == "append", expected=expected))
 
 
