@@ -42,6 +42,16 @@ class Measured:
         """The setting as a heading."""
         return f"{self.own.path.name}, {self.split}, {shape.title()}"
 
+    def first_fitting(self, tried: Sequence[Shape], least: str) -> Shape:
+        """The first shape that the data has examples for. Raises ValueError, which names the `least` that is needed."""
+        fitted = next(filter(None, map(self.sampler.fitting, tried)), None)
+        if fitted is None:
+            raise ValueError(
+                f"the split {self.split} of {self.own.path} has no task with {least} and a query: give fewer --shots, "
+                "or --split all"
+            )
+        return fitted
+
     def command(self, shape: Shape) -> str:
         """The command that measures it again."""
         parts = [

@@ -122,13 +122,7 @@ def _options(card: Card, columns: Columns) -> dict[str, Any]:
 def _shape(measured: Measured, wanted: Shape, *, asked: bool) -> Shape:
     """The shape that the data has examples for. Raises ValueError when it has too few."""
     tried = [wanted] if asked else [wanted, wanted._replace(shots=2), wanted._replace(shots=1)]
-    fitted = next(filter(None, map(measured.sampler.fitting, tried)), None)
-    if fitted is None:
-        raise ValueError(
-            f"the split {measured.split} of {measured.own.path} has no task with two classes of {tried[-1].shots} "
-            "examples and a query: give fewer --shots, or --split all"
-        )
-    return fitted
+    return measured.first_fitting(tried, f"two classes of {tried[-1].shots} examples")
 
 
 def _shapes(measured: Measured, shape: Shape) -> list[Shape]:

@@ -90,14 +90,7 @@ def _summaries(answered: Sequence[Answered]) -> dict[str, Summary]:
 def _shape(measured: Measured, rows: int | None, queries: int | None) -> Shape:
     """The shape that the data has rows for. Raises ValueError when it has too few."""
     tried = [rows] if rows else [ROWS, *(each for each in reversed(CURVE) if each < ROWS), 4]
-    shapes = (measured.sampler.fitting(Shape(0, each, queries or QUERIES)) for each in tried)
-    fitted = next(filter(None, shapes), None)
-    if fitted is None:
-        raise ValueError(
-            f"the split {measured.split} of {measured.own.path} has no task with {tried[-1]} rows and a query: give "
-            "fewer --shots, or --split all"
-        )
-    return fitted
+    return measured.first_fitting([Shape(0, each, queries or QUERIES) for each in tried], f"{tried[-1]} rows")
 
 
 def _shapes(measured: Measured, shape: Shape) -> list[Shape]:
