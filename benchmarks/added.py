@@ -26,10 +26,10 @@ from models.learners import LEARNERS
 from models.training.calibration import calibration_error, fit_temperature
 from models.training.evaluation import Predictions, predict_episodes
 from models.training.task_calibration import task_calibration
-from service.cards import Calibration, TaskCalibration
+from service.cards import Calibration
 from service.commands.add import OPTIONS
 from service.commands.added import DEFAULTS, Default
-from service.commands.calibrate import EPISODES, SHAPES
+from service.commands.calibrate import EPISODES, SHAPES, as_written
 from service.commands.calibrate import SEED as CALIBRATION_SEED
 
 PAGE = ROOT / "docs/own-data.md"
@@ -78,16 +78,8 @@ def fitted(learner: Learner, sampler: EpisodeSampler, split: str) -> Default:
         for each in predict_episodes(learner, sampler, shape, EPISODES, CALIBRATION_SEED, CPU)
     ]
     usual = fit_temperature(answered)
-    tasks = [
-        TaskCalibration(
-            ways=each.shape.ways,
-            shots=each.shape.shots,
-            temperature=float(f"{each.temperature:.3g}"),
-            calibration_error=float(f"{each.error:.3g}"),
-            familiar=None,
-        )
-        for each in task_calibration(learner, sampler, CALIBRATION_SEED, CPU, usual)
-    ]
+    found = task_calibration(learner, sampler, CALIBRATION_SEED, CPU, usual)
+    tasks = [as_written(each, digits=3).model_copy(update={"familiar": None}) for each in found]
     return Default(temperature=float(f"{usual:.3g}"), calibration=Calibration(split=split, coverages=(), tasks=tasks))
 
 

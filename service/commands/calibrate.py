@@ -14,7 +14,7 @@ from models.learner import Kind, Learner
 from models.training.calibration import fit_temperature
 from models.training.error_scale import FEWEST_FOR_RANGE, LEVELS, SIZES, Unit, error_quantiles
 from models.training.evaluation import Predictions, predict_episodes
-from models.training.task_calibration import COVERAGES, shapes, task_calibration
+from models.training.task_calibration import COVERAGES, Task, shapes, task_calibration
 from service.cards import Calibration, Card, ErrorScale, TaskCalibration
 from service.commands.evaluate import load_learner
 from service.commands.own_models import columns_for
@@ -68,17 +68,19 @@ def _tasks(
     """Temperatures and thresholds by number of classes and examples, for learners on feature vectors."""
     count = len(shapes(learner, sampler))
     found = list(progress_bar(task_calibration(learner, sampler, SEED, device, usual), count, 0, lambda _: "tasks"))
-    tasks = [
-        TaskCalibration(
-            ways=each.shape.ways,
-            shots=each.shape.shots,
-            temperature=float(f"{each.temperature:.4g}"),
-            calibration_error=float(f"{each.error:.3g}"),
-            familiar=each.familiar,
-        )
-        for each in found
-    ]
+    tasks = list(map(as_written, found))
     return Calibration(split=split, coverages=COVERAGES, tasks=tasks) if tasks else None
+
+
+def as_written(found: Task, digits: int = 4) -> TaskCalibration:
+    """The calibration of a kind of task as the card has it, the temperature with so many digits."""
+    return TaskCalibration(
+        ways=found.shape.ways,
+        shots=found.shape.shots,
+        temperature=float(f"{found.temperature:.{digits}g}"),
+        calibration_error=float(f"{found.error:.3g}"),
+        familiar=found.familiar,
+    )
 
 
 def _calibrate_errors(path: Path, card: Card, learner: Learner, sampler: EpisodeSampler, split: str) -> None:
