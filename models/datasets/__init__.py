@@ -9,6 +9,7 @@ from models.datasets.omniglot import OMNIGLOT
 from models.datasets.own.dataset import OWN
 from models.datasets.patients import PATIENTS
 from models.datasets.photos import PHOTOS
+from models.datasets.reacher import REACHER
 from models.datasets.sinusoid import SINUSOID
 from models.datasets.synthetic_tables import SYNTHETIC_TABLES
 from models.datasets.tables import TABLES, TABLES_REGRESSION
@@ -31,6 +32,7 @@ DATASETS: Registry[Dataset] = Registry(
             *OWN,
             PATIENTS,
             PHOTOS,
+            REACHER,
             SINUSOID,
             SYNTHETIC_TABLES,
             TABLES,

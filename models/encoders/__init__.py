@@ -3,6 +3,7 @@
 from models.encoders.base import Encoder as Encoder
 from models.encoders.conv4 import Conv4
 from models.encoders.efficientnet_lite import EfficientNetLite
+from models.encoders.gated_graph import GatedGraph
 from models.encoders.identity import Identity
 from models.encoders.image import ImageEncoder
 from models.encoders.mlp import MLP
@@ -17,6 +18,7 @@ ENCODERS: Registry[type[Encoder]] = Registry(
     {
         "conv4": Conv4,
         "efficientnet-lite": EfficientNetLite,
+        "gated-graph": GatedGraph,
         "identity": Identity,
         "image": ImageEncoder,
         "mlp": MLP,

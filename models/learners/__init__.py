@@ -4,6 +4,7 @@ from models.learner import Learner
 from models.learners.alfa import ALFA
 from models.learners.alpaca import ALPaCA
 from models.learners.anil import ANIL
+from models.learners.any_features import AnyFeatures
 from models.learners.attentive_neural_process import AttentiveNeuralProcess
 from models.learners.cavia import CAVIA
 from models.learners.conditional_neural_process import ConditionalNeuralProcess
@@ -37,6 +38,7 @@ LEARNERS: Registry[type[Learner]] = Registry(
     {
         "alpaca": ALPaCA,
         "anil": ANIL,
+        "any-features": AnyFeatures,
         "attentive-neural-process": AttentiveNeuralProcess,
         "conditional-neural-process": ConditionalNeuralProcess,
         "cosine": CosineProtoNet,

@@ -39,6 +39,7 @@ TABLE = {
     "maml-first-order": Spec("maml", "conv4", HEAD | {"first_order": True}, STRIDED),
     "maml-sinusoid": Spec("maml", "mlp", WAVE, VECTOR),
     "alpaca": Spec("alpaca", "mlp", {"features": 40}, VECTOR),
+    "any-features": Spec("any-features", "conv4", {}, STRIDED),
     "anil": Spec("anil", "conv4", HEAD, STRIDED),
     "anil-any-ways": Spec("anil", "conv4", ANY_WAYS, STRIDED),
     "anil-pool-batch": Spec("anil", "conv4", HEAD, POOLED),
