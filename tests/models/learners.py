@@ -77,6 +77,7 @@ TABLE = {
     "kernels": Spec("kernels", "identity"),
     "kernels-regression": Spec("kernels", "identity", {"kind": "regression"}),
     "tables-in-context": Spec("tables-in-context", "identity", IN_CONTEXT),
+    "averaged-tables": Spec("averaged-tables", "identity", IN_CONTEXT),
     "tables-in-context-chosen": Spec("tables-in-context", "identity", IN_CONTEXT | {"columns": 4}),
     "logistic": Spec("logistic", "conv4", {"iterations": 30}, STRIDED),
     "logistic-pool-batch": Spec("logistic", "conv4", {"iterations": 30}, POOLED),
