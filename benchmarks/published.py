@@ -49,7 +49,7 @@ REMARKS: dict[str, str] = {
     "glyphs-alfa": SHORT.format("900"),
     "glyphs-proto-maml": SHORT.format("600"),
     "glyphs-reptile": SHORT.format("250"),
-    "glyphs-cavia": "Adapts 100 numbers only. Trained for 600 steps of 8 tasks; takes 5 classes at most.",
+    "glyphs-cavia": "Adapts 320 numbers, which reach a norm and, unlike in the paper, the head. 5 classes at most.",
     "glyphs-pmf": "Fine-tunes on moved copies of the support set, which does not improve on the prototypes.",
     "glyphs-tim": "Transductive. It assumes balanced classes among the queries, as they are in this test.",
     "glyphs-progressive": "Trains its column on one drawing a class, which does not improve on the prototypes.",

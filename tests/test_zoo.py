@@ -18,6 +18,7 @@ NOT_SHIPPED = {"glyphs-strided", "glyphs-start"} | {
     "photos-ridge-128",
     "photos-128",
     "tables-icl",
+    "tables-best",
 }
 """Other recipes start from these, or are compared with them; `docs/tables.md` says how far `tables-icl` is."""
 over_models = pytest.mark.parametrize("name", list(CATALOGUE))

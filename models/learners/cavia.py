@@ -18,8 +18,6 @@ from models.learners.maml import MAML
 LAST_NORM = "blocks.3.1"
 FILM = 0.05
 """Standard deviation of the first map from the context to scales and shifts: what an inner learning rate of 1 needs."""
-ROWS = 2.0
-"""Gain of the first map from the context to the head. Its square is the first learning rate of the head."""
 
 
 class CAVIA(MAML):
@@ -39,6 +37,8 @@ class CAVIA(MAML):
         outputs: Rows of the shared head.
         context: Length of the context vector.
         inner_lr: Learning rate of the context.
+        head_lr: For images: the first learning rate of the head through its map, where the context has at least as many
+            numbers as the head.
         options: Others of `MAML`.
     """
 
@@ -48,7 +48,13 @@ class CAVIA(MAML):
     head: nn.Linear
 
     def __init__(
-        self, encoder: Conv4 | MLP, outputs: int, context: int = 100, inner_lr: float = 1.0, **options: Any
+        self,
+        encoder: Conv4 | MLP,
+        outputs: int,
+        context: int = 100,
+        inner_lr: float = 1.0,
+        head_lr: float = 0.1,
+        **options: Any,
     ) -> None:
         super().__init__(encoder, outputs, inner_lr=inner_lr, **options)
         self.context = context
@@ -56,7 +62,7 @@ class CAVIA(MAML):
             self.film = nn.Linear(context, 2 * encoder.feature_dim, bias=False)
             nn.init.normal_(self.film.weight, std=FILM)
             self.rows = nn.Linear(context, outputs * encoder.feature_dim, bias=False)
-            nn.init.orthogonal_(self.rows.weight, gain=ROWS)
+            nn.init.orthogonal_(self.rows.weight, gain=(head_lr / inner_lr) ** 0.5)
             nn.init.zeros_(self.head.weight)
             nn.init.zeros_(self.head.bias)
 

@@ -82,7 +82,7 @@ GRADIENT: dict[str, Recipe] = {
         _gradient(
             "cavia",
             "A context vector adapted, for up to 5 classes",
-            {"outputs": 5, "context": 320},
+            {"outputs": 5, "context": 320, "head_lr": 4.0},
             steps=600,
             lr=1e-4,
             encoder=CENTRED,
