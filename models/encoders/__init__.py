@@ -6,6 +6,7 @@ from models.encoders.efficientnet_lite import EfficientNetLite
 from models.encoders.identity import Identity
 from models.encoders.image import ImageEncoder
 from models.encoders.mlp import MLP
+from models.encoders.molecule import MoleculeEncoder
 from models.encoders.prior import Prior
 from models.encoders.propagation import Propagation
 from models.encoders.resnet import ResNet
@@ -20,6 +21,7 @@ ENCODERS: Registry[type[Encoder]] = Registry(
         "identity": Identity,
         "image": ImageEncoder,
         "mlp": MLP,
+        "molecule": MoleculeEncoder,
         "prior": Prior,
         "propagation": Propagation,
         "resnet": ResNet,

@@ -18,6 +18,7 @@ from models.learners.maml import MAML
 from models.learners.maml_plus_plus import MAMLPlusPlus
 from models.learners.matching import MatchingNet
 from models.learners.meta_sgd import MetaSGD
+from models.learners.mixed_kernels import MixedKernels
 from models.learners.named_logistic import NamedLogistic
 from models.learners.pmf import PMF
 from models.learners.policy_gradient import PolicyMAML
@@ -53,6 +54,7 @@ LEARNERS: Registry[type[Learner]] = Registry(
         "matching": MatchingNet,
         "ridge": Ridge,
         "kernels": KernelHead,
+        "mixed-kernels": MixedKernels,
         "relation": RelationNet,
         "logistic": Logistic,
         "named-logistic": NamedLogistic,
