@@ -126,11 +126,15 @@ def add(
     ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace a model of this name.")] = False,
     regression: Annotated[bool, typer.Option("--regression", help="Predict numbers, of rows of a table.")] = False,
+    prefix: Annotated[
+        str, typer.Option(help='What goes before each text, for encoders trained with it, such as "query: ".')
+    ] = "",
 ) -> None:
     """Add a model of a pre-trained encoder and a learner, without training. handful serve serves it."""
     from service.commands.add import add  # noqa: PLC0415
 
-    add(model, encoder, learner, revision, replace=replace, settings=Settings(), regression=regression)
+    given: dict[str, Any] = {"replace": replace, "regression": regression, "prefix": prefix}
+    add(model, encoder, learner, revision, settings=Settings(), **given)
 
 
 @app.command()
