@@ -51,6 +51,7 @@ TABLES: dict[str, Recipe] = {
         episode=Shape(10, 13, 4),
         validation_episode=Shape(3, 16, 16),
         curriculum=Shape(3, 16, 13),
+        curriculum_steps=12_500,
         steps=25_000,
         tasks_per_step=16,
         lr=2e-3,
