@@ -93,6 +93,7 @@ TABLE = {
     "pmf": Spec("pmf", "conv4", {"copies": 2, "eval_inner_steps": 2}, STRIDED),
     "pmf-pool-batch": Spec("pmf", "conv4", {"copies": 1, "eval_inner_steps": 2}, POOLED),
     "gated-ridge": Spec("gated-ridge", "efficientnet-lite", {"classes": 3, "rank": 4}, LITE),
+    "gated-ridge-layout": Spec("gated-ridge", "efficientnet-lite", {"classes": 3, "rank": 4}, LITE | {"layout": 2}),
     "gated-ridge-conv4": Spec("gated-ridge", "conv4", {"classes": 3, "rank": 4}, STRIDED),
     "progressive": Spec("progressive", "conv4", {"eval_inner_steps": 5}, STRIDED),
     "progressive-pool-batch": Spec("progressive", "conv4", {"eval_inner_steps": 5}, POOLED),
