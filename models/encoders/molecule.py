@@ -15,13 +15,14 @@ class MoleculeEncoder(Encoder):
     """Three parts: learned features, the counts of the fingerprint, and standardised properties.
 
     What is learned on some assays forgets what they did not need. The other parts keep it for assays of another kind.
-    All parts have lengths of about 1.
+    All parts have lengths of about 1. Without `widths` there are no learned features.
 
     Args:
         bits: Length of the fingerprint, which comes first in an input. The properties come after it.
         centres: The usual value of each property.
         scales: How much each property usually differs from it.
-        widths: Outputs of each layer of the network that reads both. The last is the number of learned features.
+        widths: Outputs of each layer of the network that reads both. The last is the number of learned features. Empty:
+            there is no network.
         dropout: Share of the outputs of each layer that are dropped in training.
     """
 
@@ -33,7 +34,7 @@ class MoleculeEncoder(Encoder):
     ) -> None:
         super().__init__()
         self.bits = bits
-        self.body = MLP(bits + len(centres), widths, dropout)
+        self.body = MLP(bits + len(centres), widths, dropout) if widths else None
         self.register_buffer("centres", torch.tensor(centres), persistent=False)
         self.register_buffer("scales", torch.tensor(scales), persistent=False)
         self.feature_dim = sum(self.parts)
@@ -41,10 +42,12 @@ class MoleculeEncoder(Encoder):
     @property
     def parts(self) -> tuple[int, ...]:
         """Numbers of learned features, of places of the fingerprint, and of properties."""
-        return self.body.feature_dim, self.bits, len(self.centres)
+        learned = () if self.body is None else (self.body.feature_dim,)
+        return *learned, self.bits, len(self.centres)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Inputs (n, bits + properties) to features (n, learned + bits + properties)."""
         counts, properties = inputs[:, : self.bits], inputs[:, self.bits :]
         usual = (properties - self.centres) / self.scales / len(self.centres) ** 0.5
-        return torch.cat([F.normalize(self.body(inputs), dim=-1), counts / USUAL_LENGTH, usual], -1)
+        learned = [] if self.body is None else [F.normalize(self.body(inputs), dim=-1)]
+        return torch.cat([*learned, counts / USUAL_LENGTH, usual], -1)

@@ -6,6 +6,7 @@ residuals and evidence: Rasmussen and Williams 2006, "Gaussian Processes for Mac
 
 import math
 from abc import abstractmethod
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -19,7 +20,32 @@ STRENGTHS = 7
 """Ridge strengths, each ten to the half times the one before."""
 SLOPES = 40
 """Slopes that are tried for the probabilities."""
+LEAST_VARIANCE = 1e-4
+"""Of an answer, as a share of what no example explains. Rounding could make it negative."""
 TINY = 1e-12
+
+
+class Average(NamedTuple):
+    """An average over kernels and ridge strengths.
+
+    duals      (kernels, n, outputs): the weights of the rows in each kernel
+    left_out   (n, outputs): the leave-one-out answers
+    errors     (n, outputs): their errors, each times the root of its weight
+    vectors    (kernels, n, n): the eigenvectors, each row times the root of its weight
+    spectrum   (kernels, strengths, n): the eigenvalues plus the strength
+    strengths  (strengths,)
+    scales     (kernels, strengths): the best scale of the variance, times the weight of the pair
+    variances  (n, 1): the leave-one-out variances
+    """
+
+    duals: Tensor
+    left_out: Tensor
+    errors: Tensor
+    vectors: Tensor
+    spectrum: Tensor
+    strengths: Tensor
+    scales: Tensor
+    variances: Tensor
 
 
 class AveragedKernels(Learner):
@@ -28,6 +54,9 @@ class AveragedKernels(Learner):
     Each pair of a kernel and a strength is weighted by its leave-one-out likelihood, its evidence, and a log-normal
     prior on the strength. The logits are the log-frequencies of the classes plus a slope times the average; the slope
     has the smallest leave-one-out cross-entropy. A learner of this kind says what its kernels are.
+
+    A regression may have `deviations`: the posterior variances of a Gaussian process (equation 2.26), averaged like the
+    answers, times the factor that explains the leave-one-out errors. Then each kernel is 1 between an input and itself.
 
     Args:
         encoder: The encoder that all clients share.
@@ -40,6 +69,7 @@ class AveragedKernels(Learner):
     paper = "Kanagawa, Hennig, Sejdinovic, Sriperumbudur 2018, arXiv:1807.02582, section 3"
     explains = "logits"
     exact_states = True
+    learns_unit = True
     weighted_examples = True
     max_examples = 512
 
@@ -87,18 +117,23 @@ class AveragedKernels(Learner):
             known = {name: each.to(rows.dtype) for name, each in self.known(rows.double(), mask, residuals).items()}
             gram = _masked(self.kernels(rows, known).double(), mask)
             unit = (counts @ residuals.square().mean(-1) / counts.sum()).sqrt() + TINY
-            duals, left_out = self._average(gram, residuals / unit, counts)
+            average = self._average(gram, residuals / unit, counts)
             head = self._classify if support.ways else self._regress
-            state = known | {"duals": duals * unit} | head(left_out * unit, values, base, counts)
+            state = known | {"duals": average.duals * unit} | head(average.left_out * unit, values, base, counts)
+            if self.deviations:
+                noise, explained = self._variance(average, counts)
+                state |= {"noise": noise * unit**2, "explained": explained * unit**2}
             return {name: value.to(rows.dtype).contiguous() for name, value in state.items()}
 
     def predict(self, state: State, query: Tensor) -> Tensor:
         """Logits (q, ways), or values (q, outputs) no farther beyond the support than half of its range."""
         with torch.autocast(query.device.type, enabled=False):
-            values = (self.kernels(query.flatten(1), state) @ state["duals"]).sum(0)
+            kernels = self.kernels(query.flatten(1), state)
+            values = (kernels @ state["duals"]).sum(0)
             if self.kind is Kind.CLASSIFICATION:
                 return state["base"] + state["slope"] * values
-            return (state["base"] + values).clamp(state["low"], state["high"])
+            values = (state["base"] + values).clamp(state["low"], state["high"])
+            return torch.cat([values, self._deviations(kernels, state, values)], -1) if self.deviations else values
 
     def explain(self, support: Support, query: Tensor, contrast: Tensor) -> Contributions:
         """What each example contributes: its kernels with the query, times its coefficients in them.
@@ -111,8 +146,8 @@ class AveragedKernels(Learner):
         weights = parts * state["slope"] if self.kind is Kind.CLASSIFICATION else parts
         return Contributions(weights, contrasted(self.predict(state, query), contrast) - weights.sum(-1))
 
-    def _average(self, gram: Tensor, values: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-        """The weights of the rows (kernels, n, outputs), and the leave-one-out answers (n, outputs).
+    def _average(self, gram: Tensor, values: Tensor, counts: Tensor) -> Average:
+        """Average over kernels and strengths.
 
         A row that counts c times has the error of its answer c times: the ridge of rows that are multiplied by the
         root of c.
@@ -128,20 +163,44 @@ class AveragedKernels(Learner):
         duals = vectors.unsqueeze(1) @ (projected.unsqueeze(1) / spectrum.unsqueeze(-1))
         inverse = (vectors.square().unsqueeze(1) @ (1 / spectrum).unsqueeze(-1)).clamp(min=TINY)
         errors = duals / inverse  # padding has none
-        evidence = self._evidence(duals, values, spectrum, strengths, counts)
+        scales = (duals * values).sum(-2).mean(-1) / count
+        evidence = self._evidence(scales, spectrum, strengths, counts)
         likelihood = -0.5 * count * (errors.square().mean(-1).sum(-1) / count + 1e-6).log()
         prior = -0.5 * (offsets / self.spread).square()
         score = self.trust * likelihood + (1 - self.trust) * evidence + prior
         weight = score.flatten().softmax(0).view(*score.shape, 1, 1)
-        left_out = values - (weight * errors).sum((0, 1))
-        return (weight * duals).sum(1) * roots, left_out / roots.clamp(min=TINY)
+        off = (weight * errors).sum((0, 1))
+        return Average(
+            duals=(weight * duals).sum(1) * roots,
+            left_out=(values - off) / roots.clamp(min=TINY),
+            errors=off,
+            vectors=vectors * roots,
+            spectrum=spectrum,
+            strengths=strengths,
+            scales=weight.flatten(1) * scales,
+            variances=(weight * scales[:, :, None, None] / inverse).sum((0, 1)),
+        )
 
-    def _evidence(self, duals: Tensor, values: Tensor, spectrum: Tensor, strengths: Tensor, counts: Tensor) -> Tensor:
-        """The log-evidence (kernels, strengths) of one output, its scale maximised."""
-        count = counts.sum()
-        fit = (duals * values).sum(-2).mean(-1) / count
+    def _variance(self, average: Average, counts: Tensor) -> tuple[Tensor, Tensor]:
+        """The variance of an answer that no example explains, and the matrices (kernels, n, n) of what they explain."""
+        vectors, scales = average.vectors, average.scales
+        explained = vectors * (scales.unsqueeze(-1) / average.spectrum).sum(1).unsqueeze(1) @ vectors.mT
+        noise = (scales * (1 + average.strengths)).sum()
+        factor = (
+            average.errors.square().mean(-1, keepdim=True) / average.variances.clamp(min=TINY)
+        ).sum() / counts.sum()
+        return factor * noise, factor * explained
+
+    def _deviations(self, kernels: Tensor, state: State, values: Tensor) -> Tensor:
+        """The standard deviation of each value, (q, outputs)."""
+        explained = torch.einsum("kqn,knm,kqm->q", kernels, state["explained"], kernels)
+        least = LEAST_VARIANCE * state["noise"] + TINY
+        return torch.maximum(state["noise"] - explained, least).sqrt().unsqueeze(-1).expand_as(values)
+
+    def _evidence(self, scales: Tensor, spectrum: Tensor, strengths: Tensor, counts: Tensor) -> Tensor:
+        """The log-evidence (kernels, strengths) of one output, at the best `scales` of its variance."""
         padding = (counts == 0).sum() * strengths.log()
-        return -0.5 * (count * (fit + TINY).log() + spectrum.log().sum(-1) - padding)
+        return -0.5 * (counts.sum() * (scales + TINY).log() + spectrum.log().sum(-1) - padding)
 
     def _classify(self, left_out: Tensor, values: Tensor, base: Tensor, counts: Tensor) -> State:
         """The slope of the logits."""

@@ -4,6 +4,8 @@ Several kernels for one task: Gönen, Alpaydin 2011, "Multiple Kernel Learning A
 a client gets is an average over mixtures, not a search for the best, which a few examples do not tell.
 """
 
+from collections.abc import Callable
+from functools import partial
 from itertools import product
 
 import torch
@@ -13,6 +15,7 @@ from torch import Tensor, nn
 from models.encoders import Encoder
 from models.learner import Episode, Kind, State, full_mask
 from models.learners.averaged_kernels import TINY, AveragedKernels
+from models.losses import cross_entropy, squared_error
 
 
 def cosine(a: Tensor, b: Tensor) -> Tensor:
@@ -26,14 +29,19 @@ def tanimoto(a: Tensor, b: Tensor) -> Tensor:
     return shared / (a.square().sum(-1, keepdim=True) + b.square().sum(-1) - shared + TINY)
 
 
-def rbf(a: Tensor, b: Tensor) -> Tensor:
-    """exp(-|a - b|^2 / 2), (n, m)."""
+def rbf(a: Tensor, b: Tensor, width: float = 1.0) -> Tensor:
+    """exp(-|a - b|^2 / (2 width^2)), (n, m)."""
     squared = a.square().sum(-1, keepdim=True) - 2 * a @ b.T + b.square().sum(-1)
-    return (-squared.clamp(min=0) / 2).exp()
+    return (-squared.clamp(min=0) / (2 * width**2)).exp()
 
 
-KERNELS = {"cosine": cosine, "tanimoto": tanimoto, "rbf": rbf}
-"""Kernels by name. The largest value is about 1, so that they count alike in a mean."""
+KERNELS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "cosine": cosine,
+    "tanimoto": tanimoto,
+    "rbf": rbf,
+    "wide-rbf": partial(rbf, width=2.0),
+}
+"""Kernels by name. Each is 1 between a vector and itself, so that they count alike in a mean."""
 
 
 class MixedKernels(AveragedKernels):
@@ -41,7 +49,8 @@ class MixedKernels(AveragedKernels):
 
     The mixtures are the means of the kernels of each subset of the parts. So a client whose task is unlike those of the
     meta-training leaves what was learned there, and one whose task is alike uses it. Meta-training minimises the query
-    loss of one regression, on the mean of all kernels: what is learned is what the other parts lack.
+    loss of one regression, on the mean of all kernels: what is learned is what the other parts lack. A regression of
+    values has `deviations`.
 
     Args:
         encoder: The encoder that all clients share.
@@ -68,7 +77,7 @@ class MixedKernels(AveragedKernels):
         super().__init__(encoder, kind, strength, spread, trust)
         if len(kernels) != len(encoder.parts) or not set(kernels) <= set(KERNELS):
             raise ValueError(f"kernels: takes one of {', '.join(KERNELS)} for each of {len(encoder.parts)} parts")
-        self.several_labels = self.kind is Kind.CLASSIFICATION
+        self.several_labels, self.deviations = (self.kind is each for each in Kind)
         self.names = kernels
         subsets = torch.tensor([each for each in product((0.0, 1.0), repeat=len(kernels)) if any(each)])
         self.register_buffer("mixtures", subsets / subsets.sum(-1, keepdim=True), persistent=False)
@@ -96,5 +105,6 @@ class MixedKernels(AveragedKernels):
         gram, asked = (self.of_parts(each, support.inputs).mean(0) for each in (support.inputs, query))
         system = gram + self.log_strength.exp() * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
         answers = asked @ torch.linalg.solve_ex(system, values - base).result
-        scaled = answers * self.log_slope.exp() if support.ways else base + answers
-        return self.loss(scaled, targets, full_mask(targets))
+        if support.ways:
+            return cross_entropy(answers * self.log_slope.exp(), targets, full_mask(targets))
+        return squared_error(base + answers, targets, full_mask(targets))

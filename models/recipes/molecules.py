@@ -1,4 +1,6 @@
-"""The model of molecules: a small encoder of fingerprints and properties, meta-trained over assays."""
+"""The models of molecules: one with an encoder that is meta-trained over assays, one that needs no training."""
+
+from typing import Any
 
 from models.checkpoint import Spec
 from models.datasets.episode import Shape
@@ -6,6 +8,8 @@ from models.molecules import CENTRES, SCALES
 from models.recipes.recipe import Recipe
 
 BITS = 1024
+PARTS: dict[str, Any] = {"bits": BITS, "centres": list(CENTRES), "scales": list(SCALES)}
+SIZES = "Up to 400 characters of SMILES and 200 atoms. Of salts and mixtures, all parts are read as one."
 
 MOLECULES: dict[str, Recipe] = {
     "molecules": Recipe(
@@ -14,7 +18,7 @@ MOLECULES: dict[str, Recipe] = {
             "mixed-kernels",
             "molecule",
             {"kernels": ["cosine", "tanimoto", "rbf"]},
-            {"bits": BITS, "centres": list(CENTRES), "scales": list(SCALES), "widths": [256, 128], "dropout": 0.5},
+            PARTS | {"widths": [256, 128], "dropout": 0.5},
         ),
         dataset="molecules",
         training_split="train",
@@ -31,7 +35,32 @@ MOLECULES: dict[str, Recipe] = {
             "On other tasks it is hardly better than a Tanimoto kernel: by 0.01 to 0.03 ROC-AUC on BBBP and ClinTox.",
             "For few molecules: it takes up to 512.",
             "It ranks molecules that are worth a measurement; it is no proof of safety.",
-            "Up to 400 characters of SMILES and 200 atoms. Of salts and mixtures, all parts are read as one.",
+            SIZES,
         ),
-    )
+    ),
+    "molecules-regression": Recipe(
+        title="Molecules, a number that you measure",
+        spec=Spec(
+            "mixed-kernels",
+            "molecule",
+            {"kernels": ["tanimoto", "wide-rbf"], "kind": "regression", "strength": 0.05},
+            PARTS | {"widths": []},
+        ),
+        dataset="molecule-properties",
+        training_split="choice",
+        validation_split=None,
+        episode=Shape(0, 20, 20),
+        validation_episode=Shape(0, 20, 20),
+        steps=0,
+        tasks_per_step=1,
+        lr=0.0,
+        input={"type": "molecule", "bits": BITS},
+        outputs=1,
+        limits=(
+            "Answers are no farther beyond the examples than half of their range.",
+            "With ten molecules, lipophilicity is answered no better than by the mean of the examples.",
+            "For few molecules: it takes up to 512.",
+            SIZES,
+        ),
+    ),
 }
