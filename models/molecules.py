@@ -24,6 +24,15 @@ PROPERTIES = (
     "hallKierAlpha", "kappa1", "kappa2", "kappa3",
 )  # fmt: skip
 """Properties by their names in RDKit."""
+CENTRES = (
+    5.64, 0.6, 1.49, 1.49, 3, 1.78, 0.327, 0.307, 1.09, 0.856, 0.392, 0.604, 0.373, 0.0105, 0.0321, 0.307, 4.76, 3.92,
+    1.15, 4.32, 2.07, 1.24, -0.968, 2.71, 1.96, 1.51,
+)  # fmt: skip
+SCALES = (
+    0.448, 0.52, 0.517, 0.662, 0.45, 0.516, 0.448, 0.194, 0.528, 0.512, 0.493, 0.515, 0.45, 0.0873, 0.207, 0.568, 0.443,
+    0.961, 0.643, 0.474, 0.417, 0.494, 0.484, 0.409, 0.429, 0.524,
+)  # fmt: skip
+"""Mean and standard deviation of each property as a model takes it, over the molecules of the training."""
 LARGEST = 1e6
 SMILES = re.compile(r"[A-Za-z0-9@+\-\[\]()=#$:.%/\\*~]+")
 ATOM = re.compile(r"\[[^\]]*\]|Br|Cl|[BCNOPSFIbcnops*]")

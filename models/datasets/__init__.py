@@ -3,6 +3,7 @@
 from models.datasets.curves import CURVES
 from models.datasets.dataset import Dataset
 from models.datasets.graphs import GRAPHS
+from models.datasets.molecule_properties import MOLECULE_PROPERTIES
 from models.datasets.molecules import MOLECULES
 from models.datasets.navigation import NAVIGATION
 from models.datasets.omniglot import OMNIGLOT
@@ -26,6 +27,7 @@ DATASETS: Registry[Dataset] = Registry(
         for each in (
             CURVES,
             GRAPHS,
+            MOLECULE_PROPERTIES,
             MOLECULES,
             NAVIGATION,
             OMNIGLOT,

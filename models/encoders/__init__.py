@@ -7,6 +7,7 @@ from models.encoders.gated_graph import GatedGraph
 from models.encoders.identity import Identity
 from models.encoders.image import ImageEncoder
 from models.encoders.mlp import MLP
+from models.encoders.molecule import MoleculeEncoder
 from models.encoders.prior import Prior
 from models.encoders.propagation import Propagation
 from models.encoders.resnet import ResNet
@@ -22,6 +23,7 @@ ENCODERS: Registry[type[Encoder]] = Registry(
         "identity": Identity,
         "image": ImageEncoder,
         "mlp": MLP,
+        "molecule": MoleculeEncoder,
         "prior": Prior,
         "propagation": Propagation,
         "resnet": ResNet,

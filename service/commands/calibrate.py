@@ -86,7 +86,7 @@ def _calibrate_errors(path: Path, card: Card, learner: Learner, sampler: Episode
     """Write the error scale of a regression. Tables have units of their own, so their errors are relative."""
     is_table = card.input.model_dump()["type"] == "table"
     unit: Unit = "deviation" if learner.deviations else "range" if is_table else "value"
-    sizes = [size for size in SIZES if unit != "range" or size >= FEWEST_FOR_RANGE]
+    sizes = [size for size in SIZES if not (unit == "range" or learner.learns_unit) or size >= FEWEST_FOR_RANGE]
     sizes = [size for size in sizes if sampler.fitting(Shape(0, size, 1))]
     if not sizes:
         Console().print(f"{card.name}: errors cannot be measured on {split}, which has too few rows.")
