@@ -153,7 +153,7 @@ def whitened(data: Path, folder: Path) -> list[Head]:
         head.prepare(all_photos(data, "grocery-train", folder))
         return answer_of(head)
 
-    shrinkages = tuple({"shrinkage": each} for each in (0.2, 0.5, 0.9))
+    shrinkages = tuple({"shrinkage": each, "layout_weight": 0.0} for each in (0.2, 0.5, 0.9))
     return [
         Head("ridge regression, whitened within classes", built, all_photos, shrinkages),
         Head("the model `photos`", lambda options: answer_of(shipped_photos()), all_photos),
@@ -171,7 +171,11 @@ def answer_of(head: GatedRidge) -> Answer:
 
 
 class Whole(Frozen):
-    """The features of the encoder of `photos`, in its parts, unchanged."""
+    """The features of the encoder of `photos`, in its parts and with its layout, unchanged."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__(encoder.feature_dim)
+        self.layout_dim = encoder.layout_dim
 
     @property
     def parts(self) -> tuple[int, ...]:
@@ -186,7 +190,7 @@ class Whole(Frozen):
 
 def whole() -> Whole:
     """The features of `photos` as an encoder."""
-    return Whole(shipped_photos().encoder.feature_dim)
+    return Whole(shipped_photos().encoder)
 
 
 @cache
@@ -217,8 +221,8 @@ def own_texts(data: Path, split: str, folder: Path) -> EpisodeSampler:
 
 @cache
 def all_photos(data: Path, split: str, folder: Path) -> features.Pool:
-    """Photos in all features of EfficientNet-Lite0: those of its head and those of its stages."""
-    return features.photos(data, split, shipped_photos().encoder, folder, "efficientnet-lite0")
+    """Photos in all features of EfficientNet-Lite0: those of its head, those of its stages, and the layout."""
+    return features.photos(data, split, shipped_photos().encoder, folder, "efficientnet-lite0-layout")
 
 
 @cache

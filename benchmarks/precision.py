@@ -73,7 +73,7 @@ def samplers(kind: str, data: Path, folder: Path) -> tuple[EpisodeSampler, Episo
         opened, split, name = features.texts, "test", "texts"
     else:
         encode = shipped_photos().encoder
-        opened, split, name = features.photos, "grocery-test", "efficientnet-lite0"
+        opened, split, name = features.photos, "grocery-test", "efficientnet-lite0-layout"
     exact = opened(data, split, encode, folder, name)
     return exact, opened(data, split, in_bfloat16(encode), folder, f"{name}-bfloat16")
 

@@ -1,7 +1,8 @@
 """Rows of benchmarks/heads.py that need meta-training: relation and graph networks and an in-context transformer.
 
-Each is trained on the training classes' features of the frozen encoder: CLINC150's domains that are neither for
-validation nor for the test, or the classes of Grocery for meta-training.
+Each is a learned correction of the logits of cosine prototypes, which starts at zero. So training begins where
+prototypes are, and a row of prototypes whose features are trained alone shows what the correction adds. All are trained
+on features of the frozen encoder: those of the texts that `texts` is meta-trained on, or of the photos of `photos`.
 """
 
 import time
@@ -16,122 +17,180 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from benchmarks.learners_on_features import Answer, Frozen, Head, Options, photos, texts
-from benchmarks.none_of_these import read
-from benchmarks.texts import baseline
 from models.datasets.episode import EpisodeSampler, Shape, rng_of
-from models.datasets.pool import Pool
-from models.datasets.texts import OUT_OF_SCOPE, TEST_DOMAINS, VALIDATION_DOMAINS
-from models.learner import Learner
+from models.learner import Episode, Learner, State, Support
 from models.learners import LEARNERS
+from models.learners.cosine import CosineProtoNet
 from models.training.evaluation import evaluate
 
-WIDTH = 64
-"""Features of the relation network, to which a learned linear map brings those of the encoder."""
-SECONDS, EVERY = 40.0, 50
-"""Time of a training on one core, and the steps between two validations."""
-VALIDATION_EPISODES, VALIDATION_SEED = 10, 1_000_003
-LR = 1e-3
+WIDTH, RANK = 64, 128
+"""Features of the relation network, and the rank of the learned part of the features."""
+SECONDS, CHECKS = 40.0, 4
+"""Time of a training on one core, and the validations in it, whose time does not count."""
+VALIDATION_EPISODES, VALIDATION_SEED = 20, 1_000_003
+LR, FEATURES_LR = 1e-3, 1e-4
+"""Learning rates of the correction and of the features. The features of few classes overfit at the higher one."""
 SIZES = ((20, 1), (20, 5), (5, 1), (5, 5), (40, 1))
 """Ways and shots of the training episodes, in turn."""
 
 
+class Refined(Frozen):
+    """Encoded features of length 1, plus a learned projection of low rank. It starts as the features themselves."""
+
+    def __init__(self, feature_dim: int) -> None:
+        super().__init__(feature_dim)
+        self.down = nn.Parameter(torch.randn(feature_dim, RANK) / feature_dim**0.5)
+        self.up = nn.Parameter(torch.zeros(RANK, feature_dim))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Features (n, feature_dim) of length 1."""
+        given = F.normalize(inputs, dim=-1)
+        return F.normalize(given + given @ self.down @ self.up, dim=-1)
+
+
 class Mapped(Frozen):
-    """Encoded features through a learned linear map. As maps of one pixel for the relation network."""
+    """Encoded features through a learned linear map, as maps of one pixel for the relation network."""
 
     def __init__(self, feature_dim: int) -> None:
         super().__init__(WIDTH)
         self.map = nn.Linear(feature_dim, WIDTH)
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Features (n, WIDTH)."""
-        scaled = F.normalize(inputs, dim=-1) * inputs.shape[-1] ** 0.5
-        features: Tensor = self.map(scaled)
-        return features
-
     def maps(self, inputs: Tensor) -> Tensor:
         """Maps (n, WIDTH, 1, 1)."""
-        return self(inputs)[..., None, None]
+        features: Tensor = self.map(inputs * inputs.shape[-1] ** 0.5)
+        return features[..., None, None]
 
 
-LEARNED: Mapping[str, tuple[str, Callable[[int], Frozen], Options, int]] = {
+class Corrected(CosineProtoNet):
+    """Cosine prototypes on refined features, and another learner's logits, times a weight that starts at zero.
+
+    Args:
+        feature_dim: Number of encoded features.
+        correction: The other learner, on refined features; None: prototypes alone.
+    """
+
+    def __init__(self, feature_dim: int, correction: Learner | None) -> None:
+        super().__init__(Refined(feature_dim), scale=20.0)
+        self.correction, self.weight = correction, nn.Parameter(torch.zeros(()))
+        self.max_ways = None if correction is None else correction.max_ways
+
+    def adapt(self, support: Support) -> State:
+        """Prototypes, and the state of the correction."""
+        state = super().adapt(support)
+        if self.correction is None:
+            return state
+        return state | self.correction.adapt(support._replace(inputs=self.correction.encode(support.inputs)))
+
+    def predict(self, state: State, query: Tensor) -> Tensor:
+        """Logits (q, ways)."""
+        logits = super().predict(state, query)
+        if self.correction is None:
+            return logits
+        return logits + self.weight * self.correction.predict(state, self.correction.encode(query))
+
+    def outer_loss(self, episode: Episode, progress: float) -> Tensor:
+        """The query loss after adaptation."""
+        return Learner.outer_loss(self, episode, progress)
+
+
+LEARNED: Mapping[str, tuple[str | None, Callable[[int], Frozen], Options, int]] = {
+    "prototypes (cosine), meta-trained": (None, Frozen, {}, 4),
     "relation network, meta-trained": ("relation", Mapped, {}, 4),
-    "graph network, meta-trained": ("gnn", Mapped, {"outputs": 45}, 1),
+    "graph network, meta-trained": ("gnn", Frozen, {"outputs": 45}, 1),
     "in-context transformer, meta-trained": ("transformer", Frozen, {"outputs": 45}, 4),
 }
-"""Rows: the learner, its encoder, its options, and the queries of each class in training."""
+"""Rows: the learner of the correction, its encoder, its options, and the queries of each class in training."""
+
+
+def corrected(title: str, feature_dim: int) -> Corrected:
+    """The learner of a row before its training."""
+    name, encoder, options, _ = LEARNED[title]
+    torch.manual_seed(0)
+    return Corrected(feature_dim, None if name is None else LEARNERS[name](encoder(feature_dim), **options))
 
 
 def trained_heads(kind: str, data: Path, folder: Path) -> list[Head]:
     """The rows of a table."""
     width, episodes = (384, texts) if kind == "texts" else (1280, photos)
-    opened = partial(text_training, data, folder) if kind == "texts" else partial(photos, data, "grocery-train", folder)
-    validation = partial(episodes, data, "val" if kind == "texts" else "grocery-val", folder)
+    training, validation = ("train", "val") if kind == "texts" else ("grocery-train", "grocery-val")
 
-    def built(options: Options, *, name: str, encoder: Callable[[int], Frozen], queries: int) -> Answer:
-        torch.manual_seed(0)
-        learner = LEARNERS[name](encoder(width), **options)
-        best = trained(learner, opened(), validation(), queries)
+    def built(options: Options, *, title: str) -> Answer:
+        best = trained(
+            corrected(title, width),
+            episodes(data, training, folder),
+            episodes(data, validation, folder),
+            LEARNED[title][3],
+        )
         return lambda episode: best.answer(episode.support._replace(names=None), episode.query)
 
     return [
-        Head(title, partial(built, name=name, encoder=encoder, queries=queries), episodes, (options,), most=most)
-        for title, (name, encoder, options, queries) in LEARNED.items()
-        for most in [getattr(LEARNERS[name], "max_examples", None)]
+        Head(title, partial(built, title=title), episodes, most=most_examples(corrected(title, width)))
+        for title in LEARNED
     ]
 
 
-def trained(learner: Learner, training: EpisodeSampler, validation: EpisodeSampler, queries: int) -> Learner:
+def trained(learner: Corrected, training: EpisodeSampler, validation: EpisodeSampler, queries: int) -> Corrected:
     """Train for `SECONDS` of the processor; the weights with the best accuracy on validation classes are kept."""
-    optimiser = torch.optim.AdamW([each for each in learner.parameters() if each.requires_grad], LR)
-    most, best, weights = training.max_ways or 0, -1.0, learner.state_dict()
-    started, step = time.process_time(), 0
-    while (share := (time.process_time() - started) / SECONDS) < 1:
-        ways, shots = SIZES[step % len(SIZES)]
-        episode = training.episode(rng_of(0, step), _taken(learner, Shape(min(ways, most), shots, queries)))
-        loss = learner.train().outer_loss(episode, share)
-        optimiser.zero_grad()
-        torch.autograd.backward(loss)
-        for group in optimiser.param_groups:
-            group["lr"] = LR * (1 - share)
-        optimiser.step()
-        step += 1
-        if step % EVERY == 0 and (score := _score(learner.eval(), validation)) > best:
-            best, weights = score, {name: value.clone() for name, value in learner.state_dict().items()}
-    Console().print(f"{learner.algorithm}: {step} steps, {best:.3f} on validation classes")
+    features = {"params": list(learner.encoder.parameters()), "initial_lr": FEATURES_LR}
+    others = [each for name, each in learner.named_parameters() if not name.startswith("encoder.")]
+    optimiser = torch.optim.AdamW([features, {"params": others, "initial_lr": LR}])
+    kept = [_checked(learner, validation)]
+    spent, step = 0.0, 0
+    while spent < SECONDS:
+        started = time.process_time()
+        _step(learner, optimiser, _episode(learner, training, step, queries), spent / SECONDS)
+        spent, step = spent + time.process_time() - started, step + 1
+        if spent >= len(kept) * SECONDS / CHECKS:
+            kept.append(_checked(learner, validation))
+    scores = [score for score, _ in kept]
+    best, weights = max(kept, key=lambda one: one[0])
+    Console().print(
+        f"{step} steps, on validation classes {scores[0]:.3f}, then {best:.3f}, weight {learner.weight.item():.3f}"
+    )
     learner.load_state_dict(weights)
     return learner.eval().requires_grad_(False)
 
 
-def _taken(learner: Learner, shape: Shape) -> Shape:
+def _step(learner: Learner, optimiser: torch.optim.Optimizer, episode: Episode, share: float) -> None:
+    """One step, when a share of the training is done. The learning rate falls to zero."""
+    for group in optimiser.param_groups:
+        group["lr"] = group["initial_lr"] * (1 - share)
+    loss = learner.train().outer_loss(episode, share)
+    optimiser.zero_grad()
+    torch.autograd.backward(loss)
+    optimiser.step()
+
+
+def _episode(learner: Corrected, training: EpisodeSampler, step: int, queries: int) -> Episode:
+    """The training episode of a step."""
+    ways, shots = SIZES[step % len(SIZES)]
+    shape = Shape(min(ways, training.max_ways or ways), shots, queries)
+    return training.episode(rng_of(0, step), _taken(learner, shape))
+
+
+def most_examples(learner: Corrected) -> int | None:
+    """Most examples that a learner takes."""
+    return None if learner.correction is None else learner.correction.max_examples
+
+
+def _taken(learner: Corrected, shape: Shape) -> Shape:
     """The shape with as many classes as the learner takes."""
-    most = min(learner.max_ways or shape.ways, (learner.max_examples or 10**6) // shape.shots)
+    most = min(learner.max_ways or shape.ways, (most_examples(learner) or 10**6) // shape.shots)
     return shape._replace(ways=min(shape.ways, most))
 
 
-def _score(learner: Learner, validation: EpisodeSampler) -> float:
+def _checked(learner: Corrected, validation: EpisodeSampler) -> tuple[float, State]:
+    """The accuracy on validation classes, and a copy of the weights."""
+    return _accuracy(learner.eval(), validation), {name: each.clone() for name, each in learner.state_dict().items()}
+
+
+def _accuracy(learner: Corrected, validation: EpisodeSampler) -> float:
     """The mean accuracy at 10 to 20 ways, 1 and 5 shots."""
-    ways = min(20, validation.max_ways or 20)
+    ways, cpu = min(20, validation.max_ways or 20), torch.device("cpu")
     shapes = [_taken(learner, Shape(ways, shots, 2)) for shots in (1, 5)]
-    cpu = torch.device("cpu")
     scores = [
         each["accuracy"]
         for shape in shapes
         for each in evaluate(learner, validation, shape, VALIDATION_EPISODES, VALIDATION_SEED, cpu)
     ]
     return float(np.mean(scores))
-
-
-def clinc150_training(labels: list[str], splits: list[str], domains: list[str], features: Tensor) -> Pool:
-    """The training classes of CLINC150."""
-    kept = (*VALIDATION_DOMAINS, *TEST_DOMAINS, OUT_OF_SCOPE)
-    own = np.array([split == "train" and domain not in kept for split, domain in zip(splits, domains, strict=True)])
-    own &= np.array(labels) != OUT_OF_SCOPE
-    numbers = np.unique(np.array(labels), return_inverse=True)[1]
-    chosen, everywhere = features[torch.from_numpy(own)], np.ones(own.sum(), dtype=bool)
-    return Pool(lambda indices: chosen[torch.from_numpy(indices)], numbers[own], everywhere, everywhere)
-
-
-def text_training(data: Path, folder: Path) -> Pool:
-    """The training classes of CLINC150 in the features of MiniLM."""
-    found = read(data, folder, "minilm", baseline())
-    return clinc150_training(found.labels, found.splits, found.domains, found.features)

@@ -19,6 +19,7 @@ NOT_SHIPPED = {"glyphs-strided", "glyphs-start"} | {
     "photos-128",
     "tables-icl",
     "molecules-graph",
+    "tables-best",
 }
 """Other recipes start from these, or are compared with them; `docs/tables.md` says how far `tables-icl` is, and
 `docs/applications.md` what `molecules-graph` is."""

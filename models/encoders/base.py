@@ -11,13 +11,16 @@ class Encoder(nn.Module):
     feature_dim: int
     """Length of a feature vector."""
 
+    layout_dim: int = 0
+    """How many of the features, the last ones, say where in an input something is. They have length 1 together."""
+
     agrees_in_bfloat16: ClassVar[bool] = False
     """Whether the answers are the same in bfloat16, so that it is used where a device computes in it natively."""
 
     @property
     def parts(self) -> tuple[int, ...]:
-        """Lengths of the parts of a feature vector, each with a range of its own. By default one part."""
-        return (self.feature_dim,)
+        """Lengths of the parts of a feature vector before the layout, each with a range of its own. By default one."""
+        return (self.feature_dim - self.layout_dim,)
 
     def forward(self, inputs: Any) -> Tensor:
         """Inputs (n, *input), or n texts, to features (n, feature_dim)."""

@@ -4,6 +4,7 @@ No squeeze-and-excitation, and ReLU6 as the activation. Batch normalisation is f
 network has no statistics that training could change.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -27,6 +28,8 @@ class Stage(NamedTuple):
 CHUNK, GPU_CHUNK = 8, 64
 """Photos that pass through the network at once: larger chunks take more time for each photo, and more memory."""
 STEM, HEAD = 32, 1280
+LAYOUT_STAGES = 4
+"""The last stages, whose maps make the layout."""
 LITE0 = (
     Stage(1, 3, 1, 1, 16),
     Stage(2, 3, 2, 6, 24),
@@ -47,6 +50,8 @@ class EfficientNetLite(Encoder):
         head: Channels of the last convolution.
         channels: Channels of a photo.
         stage_features: Whether the means at the end of the stages are part of the features.
+        layout: Cells on a side of a grid. The means of the last stages' maps in each cell are the layout, at the end of
+            the features. 0: no layout.
     """
 
     def __init__(
@@ -57,6 +62,7 @@ class EfficientNetLite(Encoder):
         channels: int = 3,
         *,
         stage_features: bool = True,
+        layout: int = 0,
     ) -> None:
         super().__init__()
         self.stem = SameConv(channels, stem, 3, stride=2)
@@ -66,7 +72,9 @@ class EfficientNetLite(Encoder):
             channels = stage.channels
         self.head = nn.Conv2d(channels, head, 1)
         self._parts = (head, sum(stage[-1] for stage in stages)) if stage_features else (head,)
-        self.feature_dim = sum(self._parts)
+        self.layout = layout
+        self.layout_dim = layout**2 * sum(stage[-1] for stage in stages[-LAYOUT_STAGES:])
+        self.feature_dim = sum(self._parts) + self.layout_dim
 
     @property
     def parts(self) -> tuple[int, ...]:
@@ -81,11 +89,13 @@ class EfficientNetLite(Encoder):
     def _features(self, photos: Tensor) -> Tensor:
         if not self.training:  # half of the time, on CPUs; vmap does not know it
             photos = photos.contiguous(memory_format=torch.channels_last)
-        maps, means = F.relu6(self.stem((photos * 255 - 127) / 128), inplace=True), []
+        maps, means, grids = F.relu6(self.stem((photos * 255 - 127) / 128), inplace=True), [], []
         for stage in self.stages:
             maps = stage(maps)
             means.append(_mean(maps))
-        return torch.cat([_mean(F.relu6(self.head(maps), inplace=True)), *means], 1)[:, : self.feature_dim]
+            grids.append(_grid(maps, self.layout))
+        features = torch.cat([_mean(F.relu6(self.head(maps), inplace=True)), *means], 1)[:, : sum(self._parts)]
+        return torch.cat([features, _layout(grids[-LAYOUT_STAGES:])], 1)
 
 
 class SameConv(nn.Conv2d):
@@ -132,3 +142,23 @@ def _blocks(inputs: int, stage: Stage) -> nn.Sequential:
 def _mean(maps: Tensor) -> Tensor:
     """The mean of each channel (n, channels), summed in 32 bits at least."""
     return maps.flatten(2).mean(2, dtype=torch.promote_types(maps.dtype, torch.float32))
+
+
+def _grid(maps: Tensor, side: int) -> Tensor:
+    """The mean of each channel in each cell of a grid, (n, side * side * channels). Cells may overlap by a pixel."""
+    cells = [
+        _mean(maps[..., rows, columns])
+        for rows in _slices(maps.shape[-2], side)
+        for columns in _slices(maps.shape[-1], side)
+    ]
+    return torch.cat(cells, 1) if cells else _mean(maps)[:, :0]
+
+
+def _slices(length: int, count: int) -> list[slice]:
+    """`count` slices of about one length that cover `length` pixels."""
+    return [slice(i * length // count, -(-(i + 1) * length // count)) for i in range(count)]
+
+
+def _layout(grids: list[Tensor]) -> Tensor:
+    """The grids, each scaled to one length, which is 1 for all together."""
+    return torch.cat([F.normalize(grid, dim=1) for grid in grids], 1) / math.sqrt(len(grids))

@@ -1,4 +1,4 @@
-"""Ridge regression on several views of frozen features, with a gate for what was learned on other photos.
+"""Ridge regression on several views of frozen features, with gates for what suits some kinds of photos only.
 
 The head is that of Bertinetto, Henriques, Torr, Vedaldi 2019, arXiv:1805.08136. Whitening within classes is that of
 linear discriminant analysis, regularised as by Ledoit and Wolf 2004.
@@ -22,6 +22,13 @@ from models.functional import class_means
 from models.learner import Contributions, Episode, Learner, State, Support, full_mask
 from models.learners.ridge import ridge_coefficients, ridge_regression, with_constant
 
+TINY = 1e-6
+LAYOUT_LENGTH = 0.25
+"""Length of the layout among the views: short, so that it hardly counts where whole views are compared."""
+LAYOUT_THRESHOLD, LAYOUT_GATE_WIDTH = 0.5, 0.03
+"""The similarity of layouts at which their gate is half open, and the change that opens it by a factor of e. On
+validation data, groceries have 0.41, fruits on a turntable 0.73, and drawings 0.82."""
+
 
 class GatedRidge(Learner):
     """Ridge regression of one-hot labels on views of the features of a frozen encoder. Any number of classes.
@@ -32,6 +39,10 @@ class GatedRidge(Learner):
     similar to the classes of meta-training. The kernel of a client is (1 - g) times the mean of the kernels of the
     whitened views, plus g times the mean of the kernels of all views.
 
+    The layout of a photo (`Encoder.layout_dim`) helps where all photos show an object at one place, before one
+    background, and harms elsewhere. So it takes a part of the share 1 - g, where photos of different classes have
+    similar layouts.
+
     Args:
         encoder: The encoder that all clients share.
         classes: Number of classes of meta-training.
@@ -41,6 +52,7 @@ class GatedRidge(Learner):
         scale: Initial scale of the logits.
         threshold: The similarity at which the gate is half open.
         width: The change of similarity that opens the gate by a factor of e.
+        layout_weight: What an open gate gives the layout, of the share of the views that are not learned.
     """
 
     ridge: Tensor
@@ -62,29 +74,31 @@ class GatedRidge(Learner):
         scale: float = 10.0,
         threshold: float = 0.35,
         width: float = 0.04,
+        layout_weight: float = 0.7,
     ) -> None:
         super().__init__()
-        self.encoder, self.threshold, self.width = encoder, threshold, width
+        self.encoder, self.threshold, self.width, self.layout_weight = encoder, threshold, width, layout_weight
         self.views = nn.ModuleList(Views(part, rank, shrinkage) for part in encoder.parts)
         self.register_buffer("ridge", torch.tensor(ridge))
         self.register_buffer("centres", F.normalize(torch.ones(classes, encoder.parts[0]), dim=-1))
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
 
     def encode(self, inputs: Tensor) -> Tensor:
-        """Views (n, 2 * feature_dim): the whitened view of each part, then the learned ones."""
+        """The whitened view of each part, then the learned ones, then the layout."""
         return self.views_of(native.encode(self.encoder, inputs))
 
     def views_of(self, features: Tensor) -> Tensor:
-        """Views (n, 2 * feature_dim) of the encoder's features (n, feature_dim)."""
+        """Views (n, views_dim) of the encoder's features (n, feature_dim)."""
         with torch.autocast(features.device.type, enabled=False):
-            parts = torch.split(features, list(self.encoder.parts), -1)
+            *parts, layout = self._split(features)
             pairs = [view(part) for view, part in zip(self.views, parts, strict=True)]
-            return torch.cat([white for white, _ in pairs] + [learned for _, learned in pairs], -1)
+            views = [white for white, _ in pairs] + [learned for _, learned in pairs]
+            return torch.cat([*views, LAYOUT_LENGTH * layout], -1)
 
     def adapt(self, support: Support) -> State:
-        """Weights (2 * feature_dim + 1, ways). The last row is the intercept."""
+        """Weights (views_dim + 1, ways). The last row is the intercept."""
         with torch.autocast(support.inputs.device.type, enabled=False):
-            scale = self._scale(self.gate(support))
+            scale = self._scale(self.gate(support), self.layout_gate(support))
             weights = ridge_regression(*self._system(support, scale))
             return {"weights": (weights * F.pad(scale, (0, 1), value=1.0).unsqueeze(-1)).contiguous()}
 
@@ -96,16 +110,16 @@ class GatedRidge(Learner):
     def explain(self, support: Support, query: Tensor, contrast: Tensor) -> Contributions:
         """What each example contributes: the kernel of the query and the example, times the example's coefficient.
 
-        Adds up to the logit like ridge regression, with the gate as the support set has opened it. The base is the
+        Adds up to the logit like ridge regression, with the gates as the support set has opened them. The base is the
         intercept.
         """
-        scale = self._scale(self.gate(support))
+        scale = self._scale(self.gate(support), self.layout_gate(support))
         system = self._system(support, scale)
         duals = ridge_coefficients(*system) * self.log_scale.exp()
         return of_affine(query * scale, system[0], duals, contrast)
 
     def _system(self, support: Support, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The scaled points (n, 2 * feature_dim + 1) and their labels (n, ways), each times the root of its weight; the
+        """The scaled points (n, views_dim + 1) and their labels (n, ways), each times the root of its weight; the
         ridge."""
         roots = support.counts(scale).sqrt().unsqueeze(-1)
         labels = F.one_hot(support.targets, support.ways) * roots
@@ -121,11 +135,31 @@ class GatedRidge(Learner):
         similarity = (cosines * counts).sum() / counts.sum()
         return torch.sigmoid((similarity - self.threshold) / self.width)
 
-    def _scale(self, gate: Tensor) -> Tensor:
-        """The factor of each number of the views, (2 * feature_dim,). The scaled views have length 1."""
+    def layout_gate(self, support: Support) -> Tensor:
+        """How much the layout counts, 0 to 1: by the mean cosine between layouts of different classes. Always 0 in
+        `train()` mode."""
+        if self.training:
+            return torch.zeros_like(self.ridge)
+        layouts = support.inputs[:, 2 * sum(self.encoder.parts) :] / LAYOUT_LENGTH
+        counts = support.counts(layouts)
+        members = F.one_hot(support.targets, support.ways) * counts.unsqueeze(-1)
+        sums, sizes = members.T @ layouts, members.sum(0)
+        cosines = sums.sum(0).square().sum() - sums.square().sum()
+        pairs = sizes.sum().square() - sizes.square().sum()
+        return torch.sigmoid((cosines / pairs.clamp(min=TINY) - LAYOUT_THRESHOLD) / LAYOUT_GATE_WIDTH)
+
+    def _scale(self, gate: Tensor, layout_gate: Tensor) -> Tensor:
+        """The factor of each number of the views, (views_dim,). The scaled views have length 1."""
+        layout = (1 - gate) * layout_gate * self.layout_weight
         learned = (gate / 2 / len(self.views)).sqrt()
-        white = ((1 - gate / 2) / len(self.views)).sqrt()
-        return torch.cat([white.expand(self.encoder.feature_dim), learned.expand(self.encoder.feature_dim)])
+        white = ((1 - gate / 2 - layout) / len(self.views)).sqrt()
+        of_layout = layout.sqrt() / LAYOUT_LENGTH
+        dims = (sum(self.encoder.parts), sum(self.encoder.parts), self.encoder.layout_dim)
+        return torch.cat([each.expand(dim) for each, dim in zip((white, learned, of_layout), dims, strict=True)])
+
+    def _split(self, features: Tensor) -> tuple[Tensor, ...]:
+        """The parts of the encoder's features, and the layout."""
+        return torch.split(features, [*self.encoder.parts, self.encoder.layout_dim], -1)
 
     @torch.no_grad()
     def prepare(self, training: EpisodeSampler) -> EpisodeSampler:
@@ -139,7 +173,7 @@ class GatedRidge(Learner):
         features, classes = encoded.labelled()
         targets = torch.from_numpy(classes).to(features.device)
         labelled = Support(features, targets, full_mask(features), len(self.centres))
-        for view, part in zip(self.views, torch.split(features, list(self.encoder.parts), -1), strict=True):
+        for view, part in zip(self.views, self._split(features)[:-1], strict=True):
             cast(Views, view).fit(part.double(), labelled)
         white = self.views_of(features)[:, : self.centres.shape[1]]
         self.centres.copy_(F.normalize(class_means(white, labelled), dim=-1))

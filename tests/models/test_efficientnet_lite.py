@@ -51,6 +51,28 @@ def test_the_network_has_the_parts_that_it_names():
     assert EfficientNetLite(stage_features=False).parts == (1280,)
 
 
+@torch.no_grad()
+def test_the_layout_tells_where_something_is_and_has_length_1():
+    encoder = EfficientNetLite(**TINY, layout=2).eval()
+    assert encoder.layout_dim == 4 * (8 + 12)
+    assert encoder.parts == (16, 20)
+    photo = photos(1, 32)
+    features, mirrored = encoder(torch.cat([photo, photo.flip(-1)]))
+    layout = features[36:]
+    assert features.shape == (encoder.feature_dim,)
+    torch.testing.assert_close(layout.norm(), torch.tensor(1.0))
+    assert (layout - mirrored[36:]).abs().max() > 1e-3
+
+
+@torch.no_grad()
+def test_a_layout_changes_no_other_feature():
+    torch.manual_seed(0)
+    plain = EfficientNetLite(**TINY).eval()
+    encoder = EfficientNetLite(**TINY, layout=2).eval()
+    encoder.load_state_dict(plain.state_dict())
+    torch.testing.assert_close(encoder(photos(2, 32))[:, :36], plain(photos(2, 32)))
+
+
 @pytest.mark.parametrize("size", [5, 8])
 @pytest.mark.parametrize("stride", [1, 2])
 def test_a_convolution_keeps_the_size_or_halves_it_rounded_up(size, stride):

@@ -69,8 +69,9 @@ def test_the_gate_opens_for_classes_like_those_of_meta_training_and_not_for_othe
 
 def test_an_open_gate_weighs_both_views_alike_and_a_closed_one_the_whitened_view_alone():
     learner, _ = prepared()
-    assert learner._scale(torch.tensor(0.0))[[0, 8]].tolist() == [1.0, 0.0]
-    opened = learner._scale(torch.tensor(1.0)).square()
+    closed = torch.tensor(0.0)
+    assert learner._scale(closed, closed)[[0, 8]].tolist() == [1.0, 0.0]
+    opened = learner._scale(torch.tensor(1.0), closed).square()
     torch.testing.assert_close(opened, torch.full((16,), 0.5))
 
 
@@ -86,3 +87,54 @@ def test_a_client_is_adapted_in_float32_under_autocast():
     plain = learner.adapt(encoded)["weights"]
     with torch.autocast("cpu", torch.bfloat16):
         torch.testing.assert_close(learner.adapt(encoded)["weights"], plain)
+
+
+class WithLayout(Identity):
+    """Vectors of eight numbers, the last two of which are a layout."""
+
+    layout_dim = 2
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return torch.cat([inputs[:, :6], torch.nn.functional.normalize(inputs[:, 6:], dim=-1)], 1)
+
+
+def with_layout(layouts: list[list[float]], labels: list[int]) -> tuple[GatedRidge, Support]:
+    """A learner, and views of examples that differ in their layout and in noise."""
+    torch.manual_seed(0)
+    learner = GatedRidge(WithLayout(), classes=6, rank=4).eval()
+    features = torch.cat([torch.randn(len(layouts), 6), torch.tensor(layouts)], 1)
+    targets = torch.tensor(labels)
+    return learner, Support(learner.encode(features), targets, torch.ones(len(labels)).bool(), 2)
+
+
+def test_the_layout_counts_where_layouts_of_different_classes_are_similar():
+    alike, apart = [[1.0, 0.1], [1.0, -0.1]], [[1.0, 0.0], [0.0, 1.0]]
+    learner, support = with_layout(alike, [0, 1])
+    assert learner.layout_gate(support) > 0.99
+    learner, support = with_layout(apart, [0, 1])
+    assert learner.layout_gate(support) < 0.01
+
+
+def test_examples_of_one_class_and_padding_do_not_open_the_layout_gate():
+    learner, support = with_layout([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 0.0]], [0, 0, 1, 1])
+    assert learner.layout_gate(support._replace(mask=torch.tensor([True, True, True, False]))) < 0.01
+
+
+def test_scaled_views_have_length_1_whatever_the_gates():
+    learner, support = with_layout([[1.0, 0.1], [1.0, -0.1]], [0, 1])
+    for gates in ((0.0, 0.0), (0.0, 1.0), (0.5, 0.5), (1.0, 1.0)):
+        scaled = support.inputs * learner._scale(*map(torch.tensor, gates))
+        torch.testing.assert_close(scaled.norm(dim=-1), torch.ones(2))
+
+
+def test_photos_that_differ_in_their_layout_only_are_told_apart():
+    learner, support = with_layout([[1.0, 0.4], [1.0, -0.4]], [0, 1])
+    views = support.inputs.clone()
+    views[:, :-2] = views[0, :-2]
+    answers = learner.predict(learner.adapt(support._replace(inputs=views)), views)
+    assert answers.argmax(-1).tolist() == [0, 1]
+
+
+def test_training_leaves_the_layout_out():
+    learner, support = with_layout([[1.0, 0.1], [1.0, -0.1]], [0, 1])
+    assert learner.train().layout_gate(support) == 0
