@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
@@ -11,7 +12,7 @@ from models.checkpoint import Spec, build
 from models.encoders import Encoder, Identity
 from models.learner import Support, full_mask
 from models.learners.mixed_kernels import KERNELS, MixedKernels, rbf, tanimoto
-from models.molecules import CENTRES, PROPERTIES, SCALES
+from models.molecules import CENTRES, PROPERTIES, SCALES, row_type
 from models.recipes import RECIPES
 from models.testing.laws import LAWS, Case
 
@@ -34,14 +35,33 @@ def molecules(count: int, generator: Generator) -> torch.Tensor:
     return torch.rand(count, 18, generator=generator)
 
 
+def with_graphs(count: int, generator: Generator) -> torch.Tensor:
+    """Numbers, and chains of two to four carbons."""
+    rows = np.zeros(count, row_type(16, 4))
+    for row, length in zip(rows, torch.randint(2, 5, (count,), generator=generator), strict=True):
+        row["atoms"][:length, 0] = 1
+        row["bonds"][: length - 1] = [(i, i + 1, 1) for i in range(1, length)]
+    graphs = [torch.from_numpy(rows[name].reshape(count, -1)).float() for name in ("atoms", "bonds")]
+    return torch.cat([molecules(count, generator), *graphs], 1)
+
+
 NUMBERS = replace(MOLECULES, learner_options={"kernels": ["tanimoto", "wide-rbf"], "kind": "regression"})
 NUMBERS = replace(NUMBERS, encoder_options=NUMBERS.encoder_options | {"widths": []})
 
 
-@pytest.mark.parametrize("spec", [MOLECULES, NUMBERS], ids=["classes", "numbers"])
+GRAPHS = replace(MOLECULES, learner_options={"kernels": ["cosine", "cosine", "tanimoto", "rbf"]})
+GRAPHS = replace(GRAPHS, encoder_options=GRAPHS.encoder_options | {"atoms": 4})
+CASES = {
+    "classes": Case(lambda: build(MOLECULES), molecules),
+    "numbers": Case(lambda: build(NUMBERS), molecules),
+    "graphs": Case(lambda: build(GRAPHS), with_graphs),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 @pytest.mark.parametrize("law", LAWS.values(), ids=LAWS.keys())
-def test_the_learners_of_molecules_obey(law, spec):
-    law(Case(lambda: build(spec), molecules))
+def test_the_learners_of_molecules_obey(law, case):
+    law(case)
 
 
 @pytest.mark.parametrize("kind", ["classification", "regression"])

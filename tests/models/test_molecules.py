@@ -4,6 +4,7 @@ import gzip
 
 import numpy as np
 import pytest
+import torch
 
 from models.datasets import dataset_of, molecules
 from models.datasets.episode import Shape, rng_of
@@ -59,6 +60,17 @@ def test_episodes_have_one_shape_also_of_an_assay_with_few_molecules(folder):
         assert episode.targets.bincount().tolist() == [12, 12]
         learned, asked = ({row.numpy().tobytes() for row in rows} for rows in (episode.support.inputs, episode.query))
         assert not learned & asked
+
+
+def test_episodes_have_graphs_if_the_model_reads_them(folder):
+    shape = Shape(2, 2, 2)
+    plain, graphs = (
+        dataset_of("molecules").episodes(folder, "train", BITS | more).episode(rng_of(0, 0), shape)
+        for more in ({}, {"atoms": 8})
+    )
+    width = plain.query.shape[1]
+    assert torch.equal(graphs.query[:, :width], plain.query)
+    assert (graphs.query[:, width:].sum(1) > 0).all()
 
 
 def test_without_a_number_of_queries_all_others_are_queries(folder):
