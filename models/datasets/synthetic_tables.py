@@ -56,12 +56,13 @@ def draw_size(rng: Rng, most: Shape, features: int) -> Size:
 
     Args:
         rng: The generator.
-        most: Its ways are the largest number of classes, and ways x shots that of rows to learn from. All tasks have
-            ways x queries rows to answer.
+        most: Its ways are the largest number of classes, and ways x shots that of rows to learn from, but at least
+            eight rows and two for each class. All tasks have ways x queries rows to answer.
         features: The largest number of features.
     """
     ways = min(most.ways, int(rng.choice([2, 2, 2, 2, 3, 3, 4, int(rng.integers(5, 11))])))
-    rows = int(np.exp(rng.uniform(np.log(max(8, 2 * ways)), np.log(most.ways * most.shots))))
+    least = max(8, 2 * ways)
+    rows = int(np.exp(rng.uniform(np.log(least), np.log(max(least, most.ways * most.shots)))))
     width = int(np.exp(rng.uniform(np.log(2), np.log(features + 1))))
     return Size(rows, most.ways * most.queries, min(width, max(4, CELLS // rows)), ways)
 
