@@ -86,9 +86,9 @@ def cell(found: list[Measured | None]) -> str:
 def client(
     card: Card, learner: Learner, tasks: EpisodeSampler, examples: int, seed: int
 ) -> dict[float, Measured | None]:
-    """The intervals of one client, at each level."""
+    """The intervals of one client, at each level, their half widths in what its errors are counted in."""
     episode = tasks.episode(rng_of(SEED, seed), Shape(0, examples, QUERIES))
-    errors = (learner.answer(episode.support, episode.query) - episode.targets).abs().numpy()
+    errors = errors_of(card, learner.answer(episode.support, episode.query).numpy(), episode.targets.numpy())
     judged = judged_of(card, learner, episode)
     return {level: measured(judged, card, errors, level) for level in LEVELS}
 
@@ -102,6 +102,13 @@ def measured(judged: Judged, card: Card, errors: Array, level: float) -> Measure
     return Measured(source, float((errors <= half).mean()), float(half[0]))
 
 
+def errors_of(card: Card, answers: Array, targets: Array) -> Array:
+    """The absolute errors (n, outputs), in standard deviations if the model predicts them."""
+    values, deviations = card.parted(answers)
+    errors: Array = np.abs(values - targets) / (1 if deviations is None else deviations)
+    return errors
+
+
 def judged_of(card: Card, learner: Learner, episode: Episode) -> Judged:
     """The errors of a client's own examples, each left out."""
     inputs, targets = episode.support.inputs.numpy(), episode.support.targets.numpy()
@@ -109,7 +116,7 @@ def judged_of(card: Card, learner: Learner, episode: Episode) -> Judged:
     same = same_inputs(inputs)
     fold = folds(same, targets, 0, choices(int(same.max()) + 1)[0])
     places = parts(fold)
-    answers = np.full_like(targets, np.nan)
+    answers = np.full((len(targets), targets.shape[1] * (2 if card.deviations else 1)), np.nan, np.float32)
     for own, found in zip(
         places, device.held_out(AdaptJob(card.name, "", SupportSet(inputs, targets, 0)), places), strict=True
     ):
@@ -117,7 +124,7 @@ def judged_of(card: Card, learner: Learner, episode: Episode) -> Judged:
         answers[own] = found.answers
     kept = fold >= 0
     quality = Quality(client_id="", model=card.name, version=1, examples=len(targets))
-    return Judged(quality, errors=np.abs(answers - targets)[kept], spread=np.ptp(targets, axis=0))
+    return Judged(quality, errors=errors_of(card, answers[kept], targets[kept]), spread=np.ptp(targets, axis=0))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure as Picture
 from benchmarks.measure import EPISODES
 from benchmarks.options import section as options_section
 from benchmarks.published import NONE, PUBLISHED, REMARKS, Published
+from benchmarks.trainings import HEADER, trainings
 from service.cards import Card, Catalogue
 from service.settings import ZOO
 
@@ -38,7 +39,8 @@ def page(catalogue: Catalogue, text: str) -> str:
     photos = photo_table([card for card in catalogue.values() if card.input.type == "photo"])
     parts = {"photos": photos, "drawings": drawings, "waves": wave_table(waves), "alphabets": alphabet_table(catalogue)}
     on_features = {f"{kind}-heads": head_table(kind) for kind in ("texts", "photos")}
-    return filled(text, parts | {"options": options_section()} | on_features)
+    trained = {"trainings": table(HEADER, trainings(list(catalogue.values())))}
+    return filled(text, parts | {"options": options_section()} | on_features | trained)
 
 
 def drawings_of(catalogue: Catalogue) -> list[Card]:

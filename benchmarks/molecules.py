@@ -1,4 +1,4 @@
-"""Measure the model of molecules beside Tanimoto kernel ridge regression; write docs/applications.md and the card.
+"""Measure the models of molecules beside Tanimoto kernel ridge regression; write docs/applications.md and the cards.
 
 python -m benchmarks.molecules --data FOLDER
 
@@ -8,10 +8,10 @@ are held out from training.
 
 import argparse
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -22,12 +22,15 @@ from sklearn.metrics import roc_auc_score
 from benchmarks.methods import ROOT, filled, table
 from models import checkpoint
 from models.datasets.molecules import Assay, draw, groups_of
+from models.functional import encode_many
 from models.learner import Episode, Learner
+from models.molecules import width
 from service.arrays import Array
 from service.cards import Card, Figure
 from service.settings import ZOO
 
-PAGE, CARD = ROOT / "docs/applications.md", ZOO / "molecules.json"
+PAGE, MODELS = ROOT / "docs/applications.md", ("molecules", "molecules-graph")
+USUAL = "Tanimoto kernel ridge"
 SPLITS, SHOTS, DRAWS = ("tox21-test", "bbbp", "clintox"), (10, 20), 100
 COMMAND = "python -m benchmarks.molecules --data data"
 RIDGE = 1.0
@@ -35,42 +38,92 @@ RIDGE = 1.0
 
 
 def main() -> None:
-    """Measure, print, and write the page and the card."""
+    """Measure, print, and write the page and the cards."""
     options = argparse.ArgumentParser()
     options.add_argument("--data", type=Path, required=True)
     options.add_argument("--draws", type=int, default=DRAWS)
     given = options.parse_args()
     torch.set_num_threads(1)
-    card, learner = Card.read(CARD), checkpoint.load(CARD.with_suffix(".safetensors"))
-    bits = card.input.model_dump()["bits"]
-
-    assays = [assay for split in SPLITS for group in groups_of(given.data, split, bits) for assay in group]
-    found = [measured(assay, shots, learner, bits, given.draws) for assay in assays for shots in SHOTS]
-    figures = [each for one in found for each in one.pop("figures")]
-    card.with_figures(figures).write(CARD)
-    text = table(list(found[0]), [list(one.values()) for one in found])
+    models = {name: Model.read(name) for name in MODELS if (ZOO / f"{name}.json").exists()}
+    bits, atoms = (max(model.size[each] for model in models.values()) for each in ("bits", "atoms"))
+    assays = [assay for split in SPLITS for group in groups_of(given.data, split, bits, atoms) for assay in group]
+    found = [measured(assay, shots, models, bits, given.draws) for assay in assays for shots in SHOTS]
+    for name, model in models.items():
+        figures = [each.figure(name, model.weights) for each in found]
+        model.card.with_figures(figures).write(ZOO / f"{name}.json")
+    text = table(header(models), [each.row() for each in found])
     print(text)
     PAGE.write_text(filled(PAGE.read_text(), {"molecules": text}))
 
 
-def measured(assay: Assay, shots: int, learner: Learner, bits: int, draws: int) -> dict[str, Any]:
-    """ROC-AUC of the model and of Tanimoto kernel ridge regression on the same draws."""
-    encoded = assay._replace(inputs=learner.encode(torch.from_numpy(assay.inputs)).numpy())
+class Model(NamedTuple):
+    """A model that ships."""
+
+    card: Card
+    learner: Learner
+    weights: str
+
+    @classmethod
+    def read(cls, name: str) -> Self:
+        """The model of this name."""
+        path = ZOO / f"{name}.safetensors"
+        return cls(Card.read(path.with_suffix(".json")), checkpoint.load(path), checkpoint.digest(path))
+
+    @property
+    def size(self) -> dict[str, Any]:
+        """The input of its card."""
+        return self.card.input.model_dump()
+
+    def encoded(self, assay: Assay) -> Assay:
+        """The assay with features. A model without a graph reads the numbers before it."""
+        inputs = assay.inputs if self.size["atoms"] else assay.inputs[:, : width(self.size["bits"])]
+        return assay._replace(inputs=encode_many(self.learner, torch.from_numpy(inputs)).numpy())
+
+
+class Measured(NamedTuple):
+    """ROC-AUC of each method on the same draws of one assay."""
+
+    assay: str
+    shots: int
+    scores: dict[str, list[float]]
+
+    def figure(self, name: str, weights: str) -> Figure:
+        """For the card."""
+        return Figure(
+            setting=f"{self.assay}, {self.shots} + {self.shots} molecules",
+            metric="roc_auc",
+            mean=fmean(self.scores[name]),
+            ci95=interval(self.scores[name]),
+            episodes=len(self.scores[name]),
+            command=COMMAND,
+            checkpoint=weights,
+        )
+
+    def row(self) -> list[str]:
+        """The scores, what the first model gains over the baseline, and what others gain over the first."""
+        first, *others, usual = self.scores.values()
+        means = [f"{fmean(each):.3f} ± {interval(each):.3f}" for each in self.scores.values()]
+        pairs = [(first, usual), *((other, first) for other in others)]
+        gains = [[one - another for one, another in zip(*pair, strict=True)] for pair in pairs]
+        more = [f"{fmean(each):+.3f} ± {interval(each):.3f}" for each in gains]
+        return [self.assay, f"{self.shots} + {self.shots}", *means, *more]
+
+
+def header(models: Iterable[str]) -> list[str]:
+    """The columns of `Measured.row`."""
+    first, *others = [f"`{name}`" for name in models]
+    return ["assay", "examples", first, *others, USUAL, "gain", *(f"gain of {name} over {first}" for name in others)]
+
+
+def measured(assay: Assay, shots: int, models: Mapping[str, Model], bits: int, draws: int) -> Measured:
+    """The models and Tanimoto kernel ridge regression on the same draws."""
+    scores = {}
+    for name, model in models.items():
+        encoded = model.encoded(assay)
+        scores[name] = [auc(answered(model.learner, each), each) for each in drawn(encoded, shots, draws)]
     fingerprints = assay._replace(inputs=(assay.inputs[:, :bits] > 0).astype(np.float32))
-    own = [auc(answered(learner, each), each) for each in drawn(encoded, shots, draws)]
-    other = [auc(tanimoto_ridge(each), each) for each in drawn(fingerprints, shots, draws)]
-    about = {"setting": f"{assay.name}, {shots} + {shots} molecules", "metric": "roc_auc", "episodes": draws}
-    weights = checkpoint.digest(CARD.with_suffix(".safetensors"))
-    figure = Figure(**about, mean=fmean(own), ci95=interval(own), command=COMMAND, checkpoint=weights)
-    gains = [one - another for one, another in zip(own, other, strict=True)]
-    return {
-        "assay": assay.name,
-        "examples": f"{shots} + {shots}",
-        "`molecules`": f"{fmean(own):.3f} ± {interval(own):.3f}",
-        "Tanimoto kernel ridge": f"{fmean(other):.3f} ± {interval(other):.3f}",
-        "gain": f"{fmean(gains):+.3f} ± {interval(gains):.3f}",
-        "figures": [figure],
-    }
+    usual = [auc(tanimoto_ridge(each), each) for each in drawn(fingerprints, shots, draws)]
+    return Measured(assay.name, shots, scores | {USUAL: usual})
 
 
 def drawn(assay: Assay, shots: int, draws: int) -> Iterator[Episode]:

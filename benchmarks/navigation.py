@@ -12,12 +12,14 @@ from itertools import product
 from pathlib import Path
 from statistics import fmean
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from benchmarks.figures import Figure, Table, figure_of, publish
 from models import checkpoint
+from models.checkpoint import Spec
 from models.datasets.navigation import (
     EXPLORATION,
     FARTHEST,
@@ -46,9 +48,27 @@ Learn = Callable[[Steps | None], Policy]
 """The policy that has adapted to steps; to none at first."""
 
 
+class Field(NamedTuple):
+    """Where policies act: how they act there, how a goal is drawn, and what a client brings to each adapt."""
+
+    rollouts: Callable[..., Steps]
+    goal_of: Callable[[np.random.Generator], Floats]
+    trajectories: int
+    steps: int
+    noise: float
+
+
+def goal_of(rng: np.random.Generator) -> Floats:
+    """A goal of the plane."""
+    return rng.uniform(-FARTHEST, FARTHEST, 2)
+
+
+PLANE = Field(rollouts, goal_of, TRAJECTORIES, STEPS, EXPLORATION)
+
+
 def zero(states: Floats) -> Floats:
     """The policy without any knowledge: it stays."""
-    return np.zeros_like(states)
+    return np.zeros((len(states), 2))
 
 
 def policy_of(learner: Learner, known: Steps | None) -> Policy:
@@ -71,20 +91,19 @@ def joined(steps: Steps | None, more: Steps) -> Steps:
     return more if steps is None else Steps(*(np.concatenate(pair) for pair in zip(steps, more, strict=True)))
 
 
-def returns(learn: Learn, goal: Floats, rng: np.random.Generator) -> Iterator[float]:
+def returns(learn: Learn, field: Field, goal: Floats, rng: np.random.Generator) -> Iterator[float]:
     """The return of the policy without noise, before and after each adapt. Each adapt is to the policy's own steps."""
     known, policy = None, learn(None)
-    yield float(rollouts(policy, goal, rng, 1).returns[0])
+    yield float(field.rollouts(policy, goal, rng, 1).returns[0])
     for _ in range(ADAPTS):
-        known = joined(known, rollouts(policy, goal, rng, TRAJECTORIES, STEPS, EXPLORATION))
+        known = joined(known, field.rollouts(policy, goal, rng, field.trajectories, field.steps, field.noise))
         policy = learn(known)
-        yield float(rollouts(policy, goal, rng, 1).returns[0])
+        yield float(field.rollouts(policy, goal, rng, 1).returns[0])
 
 
-def scratch(lr: float, steps: int) -> Learner:
+def scratch(spec: Spec, lr: float, steps: int) -> Learner:
     """A policy with fresh weights that learns by the policy gradient. Its last layer is zero: it stays at first."""
     torch.manual_seed(0)
-    spec = NAVIGATE["navigate-maml"].spec
     options = spec.learner_options | {"inner_lr": lr, "inner_steps": steps}
     learner = checkpoint.build(replace(spec, learner_options=options)).eval().requires_grad_(False)
     for weight in learner.get_submodule("head").parameters():
@@ -110,10 +129,10 @@ def table_of(count: int, steps: int) -> Table:
         steps: Outer steps of the policy for all goals.
     """
     learners = {f"`{name}`": checkpoint.load(ZOO / f"{name}.safetensors") for name in NAVIGATE}
-    learners["policy gradient from scratch, same steps"] = best_scratch(count)
-    rows = [row(name, partial(policy_of, learner), count) for name, learner in learners.items()]
+    learners["policy gradient from scratch, same steps"] = best_scratch(NAVIGATE["navigate-maml"].spec, PLANE, count)
+    rows = [row(name, partial(policy_of, learner), PLANE, count) for name, learner in learners.items()]
     found, everywhere = [], average(steps)
-    for goal, rng in goals(TEST, count):
+    for goal, rng in goals(PLANE, TEST, count):
         known = rollouts(partial(best, goal=goal), goal, rng, 1).returns[0]
         found.append((float(rollouts(everywhere, goal, rng, 1).returns[0]), float(known)))
     one, known = map(figure_of, zip(*found, strict=True))
@@ -122,31 +141,31 @@ def table_of(count: int, steps: int) -> Table:
     return Table(["policy", "before", *(f"after {n}" for n in ("one adapt", "two", "three"))], rows)
 
 
-def best_scratch(count: int) -> Learner:
+def best_scratch(spec: Spec, field: Field, count: int) -> Learner:
     """The policy from scratch with the rate and the number of steps that are best on other goals."""
-    tried = [scratch(lr, steps) for lr, steps in product(SCRATCH_LRS, SCRATCH_STEPS)]
+    tried = [scratch(spec, lr, steps) for lr, steps in product(SCRATCH_LRS, SCRATCH_STEPS)]
 
     def score(learner: Learner) -> float:
-        return fmean(after[-1] for after in played(partial(policy_of, learner), VALIDATION, count))
+        return fmean(after[-1] for after in played(partial(policy_of, learner), field, VALIDATION, count))
 
     return max(tried, key=score)
 
 
-def goals(seed: int, count: int) -> Iterator[tuple[Floats, np.random.Generator]]:
+def goals(field: Field, seed: int, count: int) -> Iterator[tuple[Floats, np.random.Generator]]:
     """Goals, each with the generator of its noise."""
     for i in range(count):
         rng = np.random.default_rng([seed, i])
-        yield rng.uniform(-FARTHEST, FARTHEST, 2), rng
+        yield field.goal_of(rng), rng
 
 
-def played(learn: Learn, seed: int, count: int) -> list[list[float]]:
+def played(learn: Learn, field: Field, seed: int, count: int) -> list[list[float]]:
     """The returns of each goal before and after each adapt."""
-    return [list(returns(learn, goal, rng)) for goal, rng in goals(seed, count)]
+    return [list(returns(learn, field, goal, rng)) for goal, rng in goals(field, seed, count)]
 
 
-def row(name: str, learn: Learn, count: int) -> list[str | Figure]:
+def row(name: str, learn: Learn, field: Field, count: int) -> list[str | Figure]:
     """The mean return before and after each adapt."""
-    return [name, *map(figure_of, zip(*played(learn, TEST, count), strict=True))]
+    return [name, *map(figure_of, zip(*played(learn, field, TEST, count), strict=True))]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
+from torch import Tensor
 
 from benchmarks.figures import Figure, Table, figure_of, publish
 from models import checkpoint
@@ -23,10 +24,15 @@ from models.datasets.pool import Pool
 from models.functional import encode_many
 from models.learner import Support
 from models.recipes.nodes import NODES, SIZE
+from models.training.calibration import calibration_error
+from models.training.evaluation import Predictions
+from service.cards import Catalogue
 from service.settings import ZOO
 
 Floats = NDArray[np.float64]
 GRAPHS = ("cora", "citeseer")
+"""The first is new to the models."""
+CARDS = Catalogue(ZOO)
 SHOTS, QUERIES, DRAWS = (1, 5, 20), 15, 30
 STRENGTHS = (1.0, 10.0, 100.0)
 """Inverse strengths of the penalty of logistic regression. The best on the test nodes counts."""
@@ -35,6 +41,8 @@ SPREAD, ROUNDS = 0.9, 20
 
 Answer = Callable[[Support, NDArray[np.intp]], NDArray[np.intp]]
 """The classes of nodes, from the numbers of labelled nodes in place of inputs."""
+Logits = Callable[[Support, NDArray[np.intp]], Tensor]
+"""The same, as logits (q, ways)."""
 
 
 def items_of(graph: Network) -> Floats:
@@ -81,20 +89,25 @@ def propagated(graph: Network, support: Support, query: NDArray[np.intp]) -> NDA
     return scores[query].argmax(1)
 
 
-def of_model(name: str, graph: Network) -> Answer:
+def logits_of(name: str, graph: Network) -> Logits:
     """A model of the zoo. Each node is encoded once, from its own neighbourhood."""
     learner = checkpoint.load(ZOO / f"{name}.safetensors")
     inputs = Neighbourhoods(graph, SIZE)(np.arange(len(graph.labels)))
     features = encode_many(learner, inputs)
 
-    def answer(support: Support, query: NDArray[np.intp]) -> NDArray[np.intp]:
+    def logits(support: Support, query: NDArray[np.intp]) -> Tensor:
         state = learner.adapt(support._replace(inputs=features[support.inputs]))
-        return learner.predict(state, features[torch.from_numpy(query)]).argmax(-1).numpy()
+        return learner.predict(state, features[torch.from_numpy(query)])
 
-    return answer
+    return logits
 
 
-def methods(graph: Network) -> dict[str, Sequence[Answer]]:
+def of_model(logits: Logits) -> Answer:
+    """The classes that a model answers with."""
+    return lambda support, query: logits(support, query).argmax(-1).numpy()
+
+
+def methods(graph: Network, models: Mapping[str, Logits]) -> dict[str, Sequence[Answer]]:
     """All methods by name. Of several variants, the best counts."""
     items = items_of(graph)
     both = items, smoothed(graph, smoothed(graph, items))
@@ -104,7 +117,7 @@ def methods(graph: Network) -> dict[str, Sequence[Answer]]:
         "label propagation, whole graph": [partial(propagated, graph)],
         "SGC and nearest mean": [partial(nearest_mean, smooth)],
         "SGC and logistic regression": [partial(logistic, smooth, strength) for strength in STRENGTHS],
-        **{f"`{name}`": [of_model(name, graph)] for name in NODES},
+        **{f"`{name}`": [of_model(logits)] for name, logits in models.items()},
     }
 
 
@@ -125,9 +138,25 @@ def accuracy(answers: Sequence[Answer], graph: Network, shots: int, draws: int) 
     return figure_of(max(shares, key=fmean), 1)
 
 
-def table_of(graphs: Mapping[str, Network], draws: int) -> Table:
+def calibration(models: Mapping[str, Logits], graph: Network, draws: int) -> Table:
+    """The expected calibration error of each model in %, with its one temperature and with that of the kind of task."""
+    rows: list[list[str]] = []
+    for name, logits in models.items():
+        cells = []
+        for shots in SHOTS:
+            drawn = list(episodes(graph, shots, draws))
+            found = [Predictions(logits(support, query.numpy()), targets) for support, query, targets in drawn]
+            ways = drawn[0].support.ways
+            served = CARDS[name].for_task(ways, ways * shots).temperature
+            errors = (100 * calibration_error(found, each) for each in (CARDS[name].temperature, served))
+            cells.append(" / ".join(f"{error:.1f}" for error in errors))
+        rows.append([f"`{name}`", *cells])
+    return Table(["model", *(f"{shots} a class" for shots in SHOTS)], rows)
+
+
+def table_of(graphs: Mapping[str, Network], models: Mapping[str, Mapping[str, Logits]], draws: int) -> Table:
     """The accuracy of each method on each graph."""
-    ready = {name: methods(graph) for name, graph in graphs.items()}
+    ready = {name: methods(graph, models[name]) for name, graph in graphs.items()}
     columns = [(name, shots) for name in graphs for shots in SHOTS]
     rows = [
         [method, *(accuracy(ready[name][method], graphs[name], shots, draws) for name, shots in columns)]
@@ -143,8 +172,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--draws", type=int, default=DRAWS)
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
+    graphs = {name: read(given.data / f"{name}.npz") for name in GRAPHS}
     with torch.no_grad():
-        publish({"nodes": table_of({name: read(given.data / f"{name}.npz") for name in GRAPHS}, given.draws)})
+        models = {
+            name: {each: logits_of(each, graph) for each in NODES if each in CARDS} for name, graph in graphs.items()
+        }
+        new = GRAPHS[0]
+        calibrated = calibration(models[new], graphs[new], given.draws)
+        publish({"nodes": table_of(graphs, models, given.draws), "nodes-calibration": calibrated})
 
 
 if __name__ == "__main__":

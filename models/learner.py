@@ -96,9 +96,11 @@ class Learner(nn.Module, ABC):
     1e-3 (`python -m benchmarks.agreement`)."""
 
     kind: Kind = Kind.CLASSIFICATION
-    deviations: ClassVar[bool] = False
+    deviations: bool = False
     """Whether a regression predicts how sure it is: answers are then (q, 2 * outputs), the values and after them the
     standard deviation of each. Intervals are as wide as these say."""
+    learns_unit: ClassVar[bool] = False
+    """Whether a regression learns the unit of the values from the examples alone, so that it needs a few to know it."""
     max_ways: int | None = None
     """Size of a fixed head. Its rows are interchangeable before adaptation, so permuting the classes permutes the
     answers in expectation only. None: any number of classes, and exact permutation."""

@@ -126,11 +126,15 @@ def add(
     ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace a model of this name.")] = False,
     regression: Annotated[bool, typer.Option("--regression", help="Predict numbers, of rows of a table.")] = False,
+    prefix: Annotated[
+        str, typer.Option(help='What goes before each text, for encoders trained with it, such as "query: ".')
+    ] = "",
 ) -> None:
     """Add a model of a pre-trained encoder and a learner, without training. handful serve serves it."""
     from service.commands.add import add  # noqa: PLC0415
 
-    add(model, encoder, learner, revision, replace=replace, settings=Settings(), regression=regression)
+    given: dict[str, Any] = {"replace": replace, "regression": regression, "prefix": prefix}
+    add(model, encoder, learner, revision, settings=Settings(), **given)
 
 
 @app.command()
@@ -160,6 +164,10 @@ def evaluate(
     episodes: Annotated[int | None, typer.Option(min=1, help="Number of episodes; by default 1000.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Inner steps, for gradient-based learners.")] = None,
     seed: Seed = 0,
+    seeds: Annotated[
+        int | None,
+        typer.Option(min=2, max=10, help="Trainings to compare, in the folders seed-0, seed-1, ... of --models."),
+    ] = None,
     device: Device = "cpu",
     threads: Threads = 1,
     models: Annotated[Path, typer.Option(help="Folder of checkpoints.")] = ZOO,
@@ -178,20 +186,29 @@ def evaluate(
     With --data of your own it also draws the confusion of classes, or the predicted numbers, and the learning curve.
     """
     from service.commands.evaluate import Setting, dataset_and_split, evaluate, shape_and_count  # noqa: PLC0415
+    from service.commands.evaluate_seeds import evaluate_seeds  # noqa: PLC0415
     from service.commands.own_evaluation import evaluate_own  # noqa: PLC0415
     from service.commands.own_models import is_own  # noqa: PLC0415
 
     settings = Settings() if models == ZOO else Settings().model_copy(update={"models": models})
     columns = _columns(text, image, label, task, split_column, regression)
-    if data is not None and dataset is None and is_own(model, data, columns, settings):
+    own = data is not None and dataset is None and is_own(model, data, columns, settings)
+    if seeds and (own or record):
+        raise ValueError(
+            "--seeds compares trainings of a recipe: leave it out for a model of your own and with --record"
+        )
+    if data is not None and own:
         shape: dict[str, Any] = {"ways": ways, "shots": shots, "queries": queries, "episodes": episodes}
         how: dict[str, Any] = {"seed": seed, "device": device, "threads": threads, "as_json": as_json}
         to: dict[str, Any] = {"record": record, "plots_to": plots, "settings": settings}
         evaluate_own(model, data, columns, split=split, **shape, **how, **to)
         return
-    dataset, split = dataset_and_split(_card(model, models), dataset, split)
+    dataset, split = dataset_and_split(_card(model, models / "seed-0" if seeds else models), dataset, split)
     size = shape_and_count(dataset, split, ways, shots, queries, episodes)
     setting = Setting(model, dataset, split, within, *size, steps, seed)
+    if seeds:
+        evaluate_seeds(setting, data, models, seeds, device=device, threads=threads, as_json=as_json)
+        return
     evaluate(setting, data, models, device=device, threads=threads, as_json=as_json, record=record)
 
 

@@ -1,16 +1,21 @@
 """The benchmarks of docs/applications.md: each runs small, and the page shows the results that are stored."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 import torch
 
-from benchmarks import curves, figures, learned_optimiser, navigation, nodes, streams
+from benchmarks import curves, figures, learned_optimiser, molecule_properties, navigation, nodes, streams
 from benchmarks.figures import Figure, Table
 from models import update_rule
+from models.datasets.molecule_properties import Property
+from models.molecules import PROPERTIES
+from service.cards import Card
+from service.settings import ZOO
 
-NAMES = ("curves", "kernels", "nodes", "navigation", "optimisers")
+NAMES = ("curves", "kernels", "nodes", "navigation", "optimisers", "molecule-properties")
 
 
 @pytest.fixture
@@ -72,6 +77,24 @@ def test_nodes_are_measured_on_both_graphs(results, tmp_path, monkeypatch):
         np.savez(tmp_path / f"{name}.npz", **arrays)
     nodes.main(["--data", str(tmp_path), "--draws", "2"])
     assert {row[0] for row in rows_of(results, "nodes")} > {"`nodes`", "SGC and logistic regression"}
+
+
+def test_properties_of_molecules_are_measured_beside_the_baselines(results, tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    counts = np.log1p(rng.binomial(2, 0.02, (80, 1024)))
+    inputs = np.hstack([counts, rng.normal(2, 1, (80, len(PROPERTIES)))]).astype(np.float32)
+    made = Property("made", inputs, inputs[:, -1])
+    for path in ZOO.glob("molecules-regression.*"):
+        shutil.copy(path, tmp_path)
+    for name, value in {"SPLITS": ("esol",), "SHOTS": (20,), "CARD": tmp_path / "molecules-regression.json"}.items():
+        monkeypatch.setattr(molecule_properties, name, value)
+    monkeypatch.setattr(molecule_properties, "properties_of", lambda *_: [made])
+    molecule_properties.main(["--data", "data", "--draws", "2"])
+    [own, *others] = rows_of(results, "molecule-properties")
+    assert own[:3] == ["made", "20", "`molecules-regression`"]
+    assert len(others) == 2
+    settings = {(each.setting, each.metric) for each in Card.read(molecule_properties.CARD).figures}
+    assert {("made, 20 molecules", "rmse"), ("made, 20 molecules", "mae")} <= settings
 
 
 def test_the_optimiser_is_trained_and_measured_beside_those_with_the_best_rates(results, tmp_path, monkeypatch):

@@ -17,8 +17,8 @@ def test_a_state_and_its_weights_are_the_same_learner(tmp_path):
     run = SMALL.run(tmp_path)
     for _ in run.train(SyntheticTables(4), None, every=2):
         pass
-    (hours, resumed), (none, saved) = (benchmark.opened(path) for path in (run.resume_path, run.weights_path))
-    assert hours > 0
+    (steps, resumed), (none, saved) = (benchmark.opened(path) for path in (run.resume_path, run.weights_path))
+    assert steps == 2
     assert none == 0
     assert_close(dict(resumed.state_dict()), dict(saved.state_dict()), rtol=0, atol=0)
 
@@ -35,7 +35,6 @@ def test_class_frequencies_score_what_they_say():
 def test_a_curve_is_drawn_beside_the_other_methods(tmp_path):
     groups = ("scikit-learn", "synthetic")
     others = {name: dict.fromkeys(groups, Point(0.7, 0.5)) for name in benchmark.OTHERS}
-    benchmark.draw(
-        {hour: dict.fromkeys(groups, Point(0.6 + hour / 10, 0.6)) for hour in (0.1, 0.5)}, others, tmp_path / "c.png"
-    )
+    curve = {steps: dict.fromkeys(groups, Point(0.6 + steps / 1000, 0.6)) for steps in (100, 200)}
+    benchmark.draw(curve, others, tmp_path / "c.png")
     assert (tmp_path / "c.png").stat().st_size > 1000

@@ -15,7 +15,8 @@ An input is a number, a vector, a text, an image or a row of a table:
 """
 
 from handful.batches import Predictions
-from handful.clients import AsyncHandful, Handful
+from handful.blocking import Handful
+from handful.event_loop import AsyncHandful
 from handful.inputs import Text
 from handful.refusals import RefusedError
 

@@ -17,8 +17,8 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
 from pydantic import BaseModel, Field
 
-from handful.clients import AsyncHandful
 from handful.commands.sources import Form, labelled, unlabelled
+from handful.event_loop import AsyncHandful
 from handful.inputs import Text
 from handful.refusals import RefusedError
 

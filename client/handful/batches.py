@@ -1,6 +1,6 @@
 """Long lists as several requests, each within the limits of a service."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from handful.inputs import examples, listed, plain, size_of
@@ -107,3 +107,10 @@ def _parts(items: Iterable[Item], most: int | None, most_bytes: int) -> Iterator
         size += bytes_
     if part or not offset:
         yield offset, part
+
+
+def counted(answers: list[Answer], advance: Callable[[int], None]) -> Iterator[Answer]:
+    """The answers to the parts of a list, which count as progress."""
+    for answer in answers:
+        advance(len(answer["predictions"]))
+        yield answer

@@ -20,7 +20,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, check_is_fitted, column_or_1d, validate_data
 
 from handful.address import address
-from handful.clients import Handful
+from handful.blocking import Handful
 from handful.inputs import listed
 
 DAY_S = 86400

@@ -3,12 +3,14 @@
 from models.datasets.curves import CURVES
 from models.datasets.dataset import Dataset
 from models.datasets.graphs import GRAPHS
+from models.datasets.molecule_properties import MOLECULE_PROPERTIES
 from models.datasets.molecules import MOLECULES
 from models.datasets.navigation import NAVIGATION
 from models.datasets.omniglot import OMNIGLOT
 from models.datasets.own.dataset import OWN
 from models.datasets.patients import PATIENTS
 from models.datasets.photos import PHOTOS
+from models.datasets.reacher import REACHER
 from models.datasets.sinusoid import SINUSOID
 from models.datasets.synthetic_tables import SYNTHETIC_TABLES
 from models.datasets.tables import TABLES, TABLES_REGRESSION
@@ -25,12 +27,14 @@ DATASETS: Registry[Dataset] = Registry(
         for each in (
             CURVES,
             GRAPHS,
+            MOLECULE_PROPERTIES,
             MOLECULES,
             NAVIGATION,
             OMNIGLOT,
             *OWN,
             PATIENTS,
             PHOTOS,
+            REACHER,
             SINUSOID,
             SYNTHETIC_TABLES,
             TABLES,

@@ -57,7 +57,7 @@ class File(NamedTuple):
 
 
 @cache
-def read(path: Path, bits: int) -> File:
+def read(path: Path, bits: int, atoms: int = 0) -> File:
     """A CSV file with the column `smiles` and a column for each assay: 1, 0, or empty if not measured. Molecules that
     RDKit cannot read are left out."""
     with gzip.open(path, "rt", newline="") as file:
@@ -66,7 +66,7 @@ def read(path: Path, bits: int) -> File:
     kept, read_rows = [], []
     for row in rows:
         try:
-            read_rows.append(molecules.read(row["smiles"], bits))
+            read_rows.append(molecules.read(row["smiles"], bits, atoms))
             kept.append(row)
         except ValueError:
             continue
@@ -126,20 +126,20 @@ SPLITS = {"train": TOX21, "held-out-molecules": TOX21, "tox21-test": TOX21, "bbb
 splits but `train` have only molecules that are held out."""
 
 
-def groups_of(folder: Path, split: str, bits: int) -> list[list[Assay]]:
+def groups_of(folder: Path, split: str, bits: int, atoms: int = 0) -> list[list[Assay]]:
     """The assays of a split."""
-    own = read(folder / SPLITS[split], bits)
+    own = read(folder / SPLITS[split], bits, atoms)
     tests = [name for name in own.names if name in TEST_ASSAYS]
     if split not in ("train", "held-out-molecules"):
         return [own.assays(tests or own.names, held_out=True)]
-    muv, held_out = read(folder / MUV, bits), split != "train"
+    muv, held_out = read(folder / MUV, bits, atoms), split != "train"
     names = [name for name in own.names if name not in tests]
     return [own.assays(names, held_out=held_out), muv.assays(muv.names, held_out=held_out)]
 
 
 def _open(path: Path | None, split: str, input: Mapping[str, Any]) -> Assays:
     assert path is not None
-    return Assays(groups_of(path, split, input["bits"]))
+    return Assays(groups_of(path, split, input["bits"], input.get("atoms", 0)))
 
 
 MOLECULES = Dataset(

@@ -3,9 +3,11 @@
 from models.encoders.base import Encoder as Encoder
 from models.encoders.conv4 import Conv4
 from models.encoders.efficientnet_lite import EfficientNetLite
+from models.encoders.gated_graph import GatedGraph
 from models.encoders.identity import Identity
 from models.encoders.image import ImageEncoder
 from models.encoders.mlp import MLP
+from models.encoders.molecule import MoleculeEncoder
 from models.encoders.prior import Prior
 from models.encoders.propagation import Propagation
 from models.encoders.resnet import ResNet
@@ -17,9 +19,11 @@ ENCODERS: Registry[type[Encoder]] = Registry(
     {
         "conv4": Conv4,
         "efficientnet-lite": EfficientNetLite,
+        "gated-graph": GatedGraph,
         "identity": Identity,
         "image": ImageEncoder,
         "mlp": MLP,
+        "molecule": MoleculeEncoder,
         "prior": Prior,
         "propagation": Propagation,
         "resnet": ResNet,

@@ -16,12 +16,26 @@ class Found(NamedTuple):
     input: dict[str, Any]
 
 
-def encoder_of(name: str, revision: str | None = None) -> Found:
+def encoder_of(name: str, revision: str | None = None, prefix: str = "") -> Found:
     """The encoder that a name stands for: "identity" for rows of a table, a model folder, or a name on the hub.
 
+    Args:
+        name: The name.
+        revision: The commit on the hub.
+        prefix: What goes before each text.
+
     Raises:
-        ValueError: There is no such model, or it is neither one of texts nor of photos.
+        ValueError: There is no such model, it is neither one of texts nor of photos, or a prefix goes before no text.
     """
+    found = _found(name, revision)
+    if not prefix:
+        return found
+    if found.encoder != "text":
+        raise ValueError(f"a prefix goes before texts, and {name} is no encoder of texts")
+    return found._replace(options=found.options | {"prefix": prefix})
+
+
+def _found(name: str, revision: str | None) -> Found:
     if name == "identity":
         return Found(name, {}, {"type": "table"})
     options = pin(name, revision)

@@ -5,6 +5,7 @@ al. 2021, "Adaptive Universal Generalized PageRank Graph Neural Network" (GPR-GN
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.encoders.base import Encoder
@@ -23,10 +24,12 @@ class Propagation(Encoder):
         slots: Items of a row.
         vocabulary: Number of items, which is the length of a feature vector.
         hops: The longest walk.
+        length: Length of all feature vectors, for learners that do not normalise them. None: as counted.
     """
 
-    def __init__(self, nodes: int, slots: int, vocabulary: int, hops: int = 3) -> None:
+    def __init__(self, nodes: int, slots: int, vocabulary: int, hops: int = 3, length: float | None = None) -> None:
         super().__init__()
+        self.length = length
         self.nodes, self.slots, self.feature_dim = nodes, slots, vocabulary
         walks = RESTART * (1 - RESTART) ** torch.arange(hops + 1)
         self.log_weights = nn.Parameter((walks / walks.sum()).log())
@@ -37,7 +40,8 @@ class Propagation(Encoder):
         met = self.met(edges.to(self.log_weights.dtype))
         counts = met.new_zeros(inputs.shape[0], self.feature_dim + 1)
         each = met.unsqueeze(-1).expand(items.shape)
-        return counts.scatter_add(1, items.flatten(1), each.flatten(1))[:, 1:]
+        features = counts.scatter_add(1, items.flatten(1), each.flatten(1))[:, 1:]
+        return features if self.length is None else self.length * F.normalize(features, dim=-1)
 
     def met(self, edges: Tensor) -> Tensor:
         """How often walks from the first node end at each node, (n, nodes)."""

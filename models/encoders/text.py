@@ -35,17 +35,23 @@ class TextEncoder(Encoder):
         revision: The commit on the hub.
         sha256: Digest of the folder's `model.safetensors`, which pins the weights.
         trained_layers: Number of layers, from the last, that are meta-trained.
+        prefix: What goes before each text, for encoders that were trained with it, such as "query: ".
     """
 
     def __init__(
-        self, name: str, revision: str | None = None, sha256: str | None = None, trained_layers: int = 0
+        self,
+        name: str,
+        revision: str | None = None,
+        sha256: str | None = None,
+        trained_layers: int = 0,
+        prefix: str = "",
     ) -> None:
         super().__init__()
         folder = folder_of(name, revision, sha256)
-        self.network, self.tokenize = load_network(folder), partial(_tokenizer(folder), truncation=True)
+        self.network, self.tokenize = load_network(folder), partial(_tokenizer(folder, prefix), truncation=True)
         self.feature_dim: int = self.network.config.hidden_size
         self._fast = bert.FastBert() if bert.suits(self.network) else None
-        self.max_tokens, self.pooling = _max_tokens(folder, self.network.config), _pooling(folder)
+        self.max_tokens, self.pooling = _max_tokens(folder, self.network), _pooling(folder)
         freeze(self.network, _last_layers(self.network, trained_layers))
 
     def forward(self, texts: Sequence[str] | Mapping[str, Tensor]) -> Tensor:
@@ -90,10 +96,23 @@ class TextEncoder(Encoder):
         return self._fast.hidden(self.network, tokens)
 
 
-def _tokenizer(folder: Path) -> Any:
+def _tokenizer(folder: Path, prefix: str) -> Any:
+    """The tokenizer of a folder, which puts the prefix before each text, so that an exported one does too."""
     from transformers import AutoTokenizer  # noqa: PLC0415
 
-    return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    whole = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    if prefix:
+        _prepend(whole, prefix)
+    return whole
+
+
+def _prepend(whole: Any, prefix: str) -> None:
+    """Raises ValueError for a tokenizer that is not one of the library `tokenizers`."""
+    from tokenizers.normalizers import Prepend, Sequence  # noqa: PLC0415
+
+    if (own := getattr(whole, "backend_tokenizer", None)) is None:
+        raise ValueError(f"{type(whole).__name__} takes no prefix: the folder has no tokenizer.json")
+    own.normalizer = Sequence([Prepend(prefix), *([own.normalizer] if own.normalizer else [])])
 
 
 def _last_layers(network: Any, count: int) -> list[nn.Module]:
@@ -107,9 +126,13 @@ def _last_layers(network: Any, count: int) -> list[nn.Module]:
     return list(stacks[0])[depth - count :]
 
 
-def _max_tokens(folder: Path, config: Any) -> int:
+def _max_tokens(folder: Path, network: Any) -> int:
+    """As the folder says, else as many as there are positions. XLM-R and its relatives begin after that of padding."""
     known = json_of(folder / "sentence_bert_config.json").get("max_seq_length")
-    return int(known or min(getattr(config, "max_position_embeddings", MOST_TOKENS), MOST_TOKENS))
+    places = getattr(network.config, "max_position_embeddings", MOST_TOKENS)
+    table = getattr(getattr(network, "embeddings", None), "position_embeddings", None)
+    padding = getattr(table, "padding_idx", None)
+    return int(known or min(places if padding is None else places - padding - 1, MOST_TOKENS))
 
 
 def _check_modules(folder: Path) -> None:

@@ -4,7 +4,9 @@ from models.learner import Learner
 from models.learners.alfa import ALFA
 from models.learners.alpaca import ALPaCA
 from models.learners.anil import ANIL
+from models.learners.any_features import AnyFeatures
 from models.learners.attentive_neural_process import AttentiveNeuralProcess
+from models.learners.averaged_tables import AveragedTables
 from models.learners.cavia import CAVIA
 from models.learners.conditional_neural_process import ConditionalNeuralProcess
 from models.learners.cosine import CosineProtoNet
@@ -17,6 +19,7 @@ from models.learners.maml import MAML
 from models.learners.maml_plus_plus import MAMLPlusPlus
 from models.learners.matching import MatchingNet
 from models.learners.meta_sgd import MetaSGD
+from models.learners.mixed_kernels import MixedKernels
 from models.learners.named_logistic import NamedLogistic
 from models.learners.pmf import PMF
 from models.learners.policy_gradient import PolicyMAML
@@ -37,6 +40,7 @@ LEARNERS: Registry[type[Learner]] = Registry(
     {
         "alpaca": ALPaCA,
         "anil": ANIL,
+        "any-features": AnyFeatures,
         "attentive-neural-process": AttentiveNeuralProcess,
         "conditional-neural-process": ConditionalNeuralProcess,
         "cosine": CosineProtoNet,
@@ -52,12 +56,14 @@ LEARNERS: Registry[type[Learner]] = Registry(
         "matching": MatchingNet,
         "ridge": Ridge,
         "kernels": KernelHead,
+        "mixed-kernels": MixedKernels,
         "relation": RelationNet,
         "logistic": Logistic,
         "named-logistic": NamedLogistic,
         "transformer": InContextTransformer,
         "gnn": GraphNet,
         "tables-in-context": TablesInContext,
+        "averaged-tables": AveragedTables,
         "tim": TIM,
         "pmf": PMF,
         "gated-ridge": GatedRidge,

@@ -1,153 +1,25 @@
-"""An average of kernel ridge regressions for rows of a table: closed form, no training.
+"""An average of kernel ridge regressions for rows of a table: closed form, no training."""
 
-Kernel ridge regression: Kanagawa et al. 2018, "Gaussian Processes and Kernel Methods", arXiv:1807.02582. Leave-one-out
-residuals and evidence: Rasmussen and Williams 2006, "Gaussian Processes for Machine Learning", sections 5.4.1, 5.4.2.
-"""
+from torch import Tensor
 
-import math
-
-import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
-
-from models.encoders import Encoder
-from models.explanations import contrasted
-from models.learner import Contributions, Kind, Learner, State, Support
-from models.learners.column_kernels import KERNELS, TINY, kernels, relevance, scaling
-
-STRENGTHS = 7
-"""Ridge strengths, each ten to the half times the one before."""
-SLOPES = 40
-"""Slopes that are tried for the probabilities."""
+from models.learner import State
+from models.learners.averaged_kernels import AveragedKernels
+from models.learners.column_kernels import kernels, relevance, scaling
 
 
-class KernelHead(Learner):
-    """Kernel ridge regression of one-hot labels, or of values, averaged over kernels and ridge strengths.
+class KernelHead(AveragedKernels):
+    """Kernel ridge regression on the columns of a table, which are scaled, ranked and weighted by their relevance.
 
-    Each pair of a kernel and a strength is weighted by its leave-one-out likelihood, its evidence, and a log-normal
-    prior on the strength. The logits are the log-frequencies of the classes plus a slope times the average; the slope
-    has the smallest leave-one-out cross-entropy. Adapts in closed form; NaN marks a missing number.
-
-    Args:
-        encoder: The encoder that all clients share; "identity" for rows of a table.
-        kind: "classification" or "regression".
-        strength: The median of the prior on the ridge strength.
-        spread: The standard deviation of the logarithm of the strength.
-        trust: Weight of the leave-one-out likelihood; the evidence has 1 - trust.
+    NaN marks a missing number. Arguments as in `AveragedKernels`; the encoder is "identity" for rows of a table.
     """
 
     algorithm = "Averaged kernel ridge regression"
-    paper = "Kanagawa, Hennig, Sejdinovic, Sriperumbudur 2018, arXiv:1807.02582, section 3"
-    explains = "logits"
-    exact_states = True
-    weighted_examples = True
-    max_examples = 512
 
-    def __init__(
-        self,
-        encoder: Encoder,
-        kind: str = Kind.CLASSIFICATION,
-        strength: float = 1.0,
-        spread: float = 0.7,
-        trust: float = 0.5,
-    ) -> None:
-        super().__init__()
-        self.kind, self.encoder = Kind(kind), encoder
-        self.log_strength = nn.Parameter(torch.tensor(strength).log())
-        self.spread, self.trust = spread, trust
+    def known(self, rows: Tensor, mask: Tensor, residuals: Tensor) -> State:
+        """The scaled rows, and the relevance of each column."""
+        scaled = scaling(rows, mask)
+        return scaled | relevance(scaled, residuals, mask)
 
-    def encode(self, inputs: Tensor) -> Tensor:
-        """Features (n, d)."""
-        features: Tensor = self.encoder(inputs)
-        return features
-
-    def adapt(self, support: Support) -> State:
-        """The scaled support rows, and the weights of each row in each kernel, (kernels, n, ways or outputs)."""
-        with torch.autocast(support.inputs.device.type, enabled=False):
-            rows, mask = support.inputs.flatten(1).double(), support.counted().mask
-            values = F.one_hot(support.targets, support.ways) if support.ways else support.targets
-            values = torch.where(mask.unsqueeze(-1), values.double(), 0.0)
-            known, counts = scaling(rows, mask), support.counts(rows)
-            base = counts @ values / counts.sum()
-            residuals = (values - base) * mask.unsqueeze(-1)
-            known |= relevance(known, residuals, mask)
-            known = {name: value.to(support.inputs.dtype) for name, value in known.items()}
-            gram = _masked(kernels(support.inputs.flatten(1), known).double(), mask)
-            unit = (counts @ residuals.square().mean(-1) / counts.sum()).sqrt() + TINY
-            duals, left_out = self._average(gram, residuals / unit, counts)
-            head = self._classify if support.ways else self._regress
-            state = known | {"duals": duals * unit} | head(left_out * unit, values, base, counts)
-            return {name: value.to(support.inputs.dtype).contiguous() for name, value in state.items()}
-
-    def predict(self, state: State, query: Tensor) -> Tensor:
-        """Logits (q, ways), or values (q, outputs) no farther beyond the support than half of its range."""
-        with torch.autocast(query.device.type, enabled=False):
-            values = (kernels(query.flatten(1), state) @ state["duals"]).sum(0)
-            if self.kind is Kind.CLASSIFICATION:
-                return state["base"] + state["slope"] * values
-            return (state["base"] + values).clamp(state["low"], state["high"])
-
-    def explain(self, support: Support, query: Tensor, contrast: Tensor) -> Contributions:
-        """What each example contributes: its kernels with the query, times its coefficients in them.
-
-        The answer is a sum over the examples and kernels (representer theorem), times the slope, which is kept as it
-        is. The base is the frequencies of the classes, or the mean, and what the limits of a regression cut off.
-        """
-        state = self.adapt(support)
-        parts = torch.einsum("kqn,knw,qw->qn", kernels(query.flatten(1), state), state["duals"], contrast)
-        weights = parts * state["slope"] if self.kind is Kind.CLASSIFICATION else parts
-        return Contributions(weights, contrasted(self.predict(state, query), contrast) - weights.sum(-1))
-
-    def _average(self, gram: Tensor, values: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-        """The weights of the rows (kernels, n, outputs), and the leave-one-out answers (n, outputs).
-
-        A row that counts c times has the error of its answer c times: the ridge of rows that are multiplied by the
-        root of c.
-        """
-        roots, count = counts.sqrt().unsqueeze(-1), counts.sum()
-        gram, values = gram * roots * roots.T, values * roots
-        steps = torch.arange(STRENGTHS, dtype=gram.dtype, device=gram.device) - STRENGTHS // 2
-        offsets = steps * math.log(10) / 2
-        strengths = (self.log_strength.double() + offsets).exp()
-        spectrum, vectors = torch.linalg.eigh(gram)
-        spectrum = spectrum.clamp(min=0).unsqueeze(1) + strengths[:, None]  # (kernels, strengths, n)
-        projected = vectors.mT @ values
-        duals = vectors.unsqueeze(1) @ (projected.unsqueeze(1) / spectrum.unsqueeze(-1))
-        inverse = (vectors.square().unsqueeze(1) @ (1 / spectrum).unsqueeze(-1)).clamp(min=TINY)
-        errors = duals / inverse  # padding has none
-        evidence = self._evidence(duals, values, spectrum, strengths, counts)
-        likelihood = -0.5 * count * (errors.square().mean(-1).sum(-1) / count + 1e-6).log()
-        prior = -0.5 * (offsets / self.spread).square()
-        score = self.trust * likelihood + (1 - self.trust) * evidence + prior
-        weight = score.flatten().softmax(0).view(KERNELS, STRENGTHS, 1, 1)
-        left_out = values - (weight * errors).sum((0, 1))
-        return (weight * duals).sum(1) * roots, left_out / roots.clamp(min=TINY)
-
-    def _evidence(self, duals: Tensor, values: Tensor, spectrum: Tensor, strengths: Tensor, counts: Tensor) -> Tensor:
-        """The log-evidence (kernels, strengths) of one output, its scale maximised."""
-        count = counts.sum()
-        fit = (duals * values).sum(-2).mean(-1) / count
-        padding = (counts == 0).sum() * strengths.log()
-        return -0.5 * (count * (fit + TINY).log() + spectrum.log().sum(-1) - padding)
-
-    def _classify(self, left_out: Tensor, values: Tensor, base: Tensor, counts: Tensor) -> State:
-        """The slope of the logits."""
-        values = values * counts.unsqueeze(-1)
-        logits = ((values.sum(0) + 0.5) / (values.sum() + 0.5 * len(base))).log()
-        slopes = torch.logspace(-1, 1.6, SLOPES, dtype=values.dtype, device=values.device)
-        losses = -(values * (logits + slopes[:, None, None] * left_out).log_softmax(-1)).sum((-1, -2))
-        prior = 0.5 * ((slopes.log() - 1.2) / 1.0).square()
-        weights = (-losses - prior).softmax(0)
-        return {"base": logits, "slope": (weights * slopes.log()).sum().exp()}
-
-    def _regress(self, left_out: Tensor, values: Tensor, base: Tensor, counts: Tensor) -> State:
-        """The range of the answers."""
-        seen = counts.unsqueeze(-1) > 0
-        low = torch.where(seen, values, torch.inf).amin(0)
-        high = torch.where(seen, values, -torch.inf).amax(0)
-        return {"base": base, "low": low - (high - low) / 2, "high": high + (high - low) / 2}
-
-
-def _masked(gram: Tensor, mask: Tensor) -> Tensor:
-    """The kernels (kernels, n, n) with zeros for padding."""
-    return gram * (mask.unsqueeze(-1) & mask)
+    def kernels(self, queries: Tensor, known: State) -> Tensor:
+        """Linear and RBF kernels of the values, Laplace kernels of the ranks."""
+        return kernels(queries, known)

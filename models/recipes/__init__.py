@@ -11,6 +11,7 @@ from models.recipes.navigate import NAVIGATE
 from models.recipes.nodes import NODES
 from models.recipes.patients import PATIENTS
 from models.recipes.photos import PHOTOS
+from models.recipes.reach import REACH
 from models.recipes.recipe import Recipe
 from models.recipes.tables import TABLES
 from models.recipes.tastes import TASTES
@@ -30,6 +31,7 @@ RECIPES: Registry[Recipe] = Registry(
     | CURVES
     | NODES
     | NAVIGATE
+    | REACH
     | TEXTS
     | PHOTOS
     | TABLES

@@ -82,13 +82,14 @@ GRADIENT: dict[str, Recipe] = {
         _gradient(
             "cavia",
             "A context vector adapted, for up to 5 classes",
-            {"outputs": 5, "inner_steps": 5},
+            {"outputs": 5, "context": 320, "head_lr": 4.0},
             steps=600,
-            lr=1e-3,
+            lr=1e-4,
             encoder=CENTRED,
         ),
         episode=Shape(5, 1, 5),
         validation_episode=Shape(5, 1, 5),
         tasks_per_step=8,
+        start="glyphs-proto-maml",
     ),
 }

@@ -15,25 +15,33 @@ LIMITS = (
 )
 
 
-def _nodes(learner: str, title: str, options: dict[str, Any], lr: float) -> Recipe:
+def _nodes(title: str, spec: Spec, **options: Any) -> Recipe:
+    training = {"steps": 300, "tasks_per_step": 4, "lr": 0.03} | options
     return Recipe(
         title=title,
-        spec=Spec(learner, "propagation", options, SIZE),
+        spec=spec,
         dataset="graphs",
         training_split="citeseer-blocks",
         validation_split="citeseer",
         episode=Shape(6, 5, 5),
         alternating=(Shape(4, 1, 5), Shape(6, 10, 5)),
         validation_episode=Shape(6, 5, 5),
-        steps=300,
-        tasks_per_step=4,
-        lr=lr,
         input={"type": "graph"} | SIZE,
         limits=LIMITS,
+        **training,
     )
 
 
+RIDGE = {"scale": 10.0, "normalised": True}
 NODES: dict[str, Recipe] = {
-    "nodes": _nodes("ridge", "Nodes of a graph from a few labelled ones", {"scale": 10.0, "normalised": True}, 0.03),
-    "nodes-protonet": _nodes("cosine", "Nodes of a graph, prototypes", {}, 0.03),
-}
+    "nodes": _nodes("Nodes of a graph from a few labelled ones", Spec("ridge", "propagation", RIDGE, SIZE)),
+    "nodes-protonet": _nodes("Nodes of a graph, prototypes", Spec("cosine", "propagation", {}, SIZE)),
+    "nodes-gated": _nodes(
+        "Nodes of a graph, gated graph network", Spec("ridge", "gated-graph", RIDGE, SIZE),
+        steps=100, tasks_per_step=1, lr=0.003,
+    ),
+    "nodes-maml": _nodes(
+        "Nodes of a graph, MAML over a graph network (Meta-GNN)",
+        Spec("maml", "propagation", {"inner_lr": 5.0, "inner_steps": 10}, SIZE | {"length": 5.0}), steps=150,
+    ),
+}  # fmt: skip

@@ -31,7 +31,8 @@ class Recipe:
         dataset_options: Sampling options of the dataset for training episodes.
         validation_options: The same for validation episodes.
         restarts: Steps at which the learning rate returns to its highest value.
-        curriculum: Shape of the first episodes. It reaches `episode` half way through the run.
+        curriculum: Shape of the first episodes. It reaches `episode` after `curriculum_steps`.
+        curriculum_steps: Steps of the curriculum. None: half of `steps`.
         alternating: Shapes that alternate with `episode`, for learners that one number of shots would overfit.
         weight_decay: Weight decay of matrices.
         clip: The largest norm of the outer gradient. An inner loop that learns its rates can diverge on a task, whose
@@ -63,6 +64,7 @@ class Recipe:
     validation_options: dict[str, Any] = field(default_factory=dict)
     restarts: tuple[int, ...] = ()
     curriculum: Shape | None = None
+    curriculum_steps: int | None = None
     alternating: tuple[Shape, ...] = ()
     weight_decay: float = 0.0
     clip: float | None = None
@@ -76,3 +78,8 @@ class Recipe:
     constant: bool = False
     averaging: float = 0.0
     stored_precision: str = "float32"
+
+    @property
+    def open_ended(self) -> bool:
+        """Whether no schedule depends on the number of steps, so that a finished training may go on with more."""
+        return self.constant and (self.curriculum is None or self.curriculum_steps is not None)

@@ -199,7 +199,7 @@ class Run:
         """The values that must be equal when a run continues, as JSON."""
         shown = asdict(replace(self.recipe, title="", limits=())) | {"seed": self.seed}
         same: dict[str, Any] = json.loads(json.dumps(shown))
-        return same
+        return same | ({"steps": None} if self.recipe.open_ended else {})
 
     def _resume(self) -> None:
         tensors, header = checkpoint.read(self.resume_path)

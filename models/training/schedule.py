@@ -19,10 +19,11 @@ def shape_at(recipe: Recipe, step: int) -> Shape:
 
 
 def _main_shape(recipe: Recipe, step: int) -> Shape:
-    """The recipe's shape, or a step of the curriculum, which ends half way through the training."""
+    """The recipe's shape, or a step of the curriculum."""
     if recipe.curriculum is None:
         return recipe.episode
-    return recipe.curriculum.towards(recipe.episode, min(1.0, 2 * share_done(recipe, step)))
+    last = recipe.steps / 2 if recipe.curriculum_steps is None else recipe.curriculum_steps
+    return recipe.curriculum.towards(recipe.episode, min(1.0, step / last))
 
 
 def learning_rate_at(recipe: Recipe, step: int) -> float:

@@ -32,7 +32,8 @@ FEWEST, MOST = 10, 100
 
 
 class Task(NamedTuple):
-    """What was found for one shape. `familiar`: quantiles of the familiarity of queries, at `COVERAGES`."""
+    """What was found for one shape. `familiar`: quantiles of the familiarity of queries, at `COVERAGES`; None for
+    learners whose features are no vectors that all clients share."""
 
     shape: Shape
     temperature: float
@@ -48,7 +49,7 @@ def task_calibration(
     The temperature is fitted on every second episode, and its calibration error measured on the others.
 
     Args:
-        learner: A classifier on features.
+        learner: A classifier.
         sampler: Episodes of its validation split.
         seed: Seed of the episodes.
         device: Where to compute.
@@ -67,8 +68,8 @@ def task_calibration(
         predicted = [Predictions(*each) for each in zip(found, (each.targets for each in drawn), strict=True)]
         fitted = fit_temperature(predicted[::2], sampler.examples_count, usual)
         temperature = min(max(fitted, usual / MOST_APART), usual * MOST_APART)
-        scores = torch.cat([_familiar(each) for each in drawn])
-        yield Task(shape, temperature, calibration_error(predicted[1::2], temperature), _quantiles(scores))
+        familiar = _quantiles(torch.cat(list(map(_familiar, drawn)))) if learner.several_labels else None
+        yield Task(shape, temperature, calibration_error(predicted[1::2], temperature), familiar)
 
 
 def shapes(learner: Learner, sampler: EpisodeSampler) -> list[Shape]:

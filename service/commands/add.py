@@ -39,6 +39,7 @@ def add(
     replace: bool,
     settings: Settings,
     regression: bool = False,
+    prefix: str = "",
 ) -> None:
     """Write the checkpoint and the card of a model into the folder of own models.
 
@@ -49,7 +50,7 @@ def add(
     path = settings.own_models / f"{name}.json"
     if path.exists() and not replace:
         raise ValueError(f"{path} exists: choose another name, or give --replace")
-    found = encoder_of(encoder, revision)
+    found = encoder_of(encoder, revision, prefix)
     learner = learner or DEFAULTS[found.input["type"]]
     spec = Spec(learner, found.encoder, _options(learner, found, regression=regression), found.options)
     built = checkpoint.build(spec).eval().requires_grad_(False)
@@ -57,6 +58,7 @@ def add(
     command = f"handful add {name} --encoder {shlex.quote(encoder)} --learner {learner}"
     command += f" --revision {found.options['revision']}" if "revision" in found.options else ""
     command += " --regression" if regression else ""
+    command += f" --prefix {shlex.quote(prefix)}" if prefix else ""
     training = {"command": command, "added": spec.__dict__, "finished": datetime.now(UTC).date().isoformat()}
     title, outputs = f"{built.algorithm}, on {encoder}", 1 if regression else None
     card = new_card(name, title, built, input=_input(found, built), training=training, outputs=outputs)

@@ -40,7 +40,7 @@ def calibrate(
     """Fit what a model's answers are worth on its validation split, and write it into the card at `path`: the
     temperature of a classifier, the error scale of a regression.
 
-    With `by_task`, also the temperatures and thresholds of a classifier on features by number of classes and examples.
+    With `by_task`, also the temperatures and thresholds of a classifier by number of classes and examples.
     Without, those of the card go: they may be of other weights.
 
     A model that was added has seen no data, so it is calibrated on all examples of `data`, whose columns are `columns`.
@@ -56,8 +56,7 @@ def calibrate(
     sampler, split = _validation(card, data, columns)
     predicted = _predictions(learner, sampler, torch.device(device))
     temperature = fit_temperature(predicted, sampler.examples_count)
-    wanted = by_task and learner.several_labels
-    tasks = _tasks(learner, sampler, torch.device(device), split, temperature) if wanted else None
+    tasks = _tasks(learner, sampler, torch.device(device), split, temperature) if by_task else None
     card.model_copy(update={"temperature": temperature, "calibration": tasks}).write(path)
     Console().print(f"{card.name}: temperature {temperature:.4g}, fitted on {split}.")
 
@@ -65,7 +64,7 @@ def calibrate(
 def _tasks(
     learner: Learner, sampler: EpisodeSampler, device: torch.device, split: str, usual: float
 ) -> Calibration | None:
-    """Temperatures and thresholds by number of classes and examples, for learners on feature vectors."""
+    """Temperatures by number of classes and examples, and thresholds for learners on feature vectors."""
     count = len(shapes(learner, sampler))
     found = list(progress_bar(task_calibration(learner, sampler, SEED, device, usual), count, 0, lambda _: "tasks"))
     tasks = list(map(as_written, found))
@@ -87,7 +86,7 @@ def _calibrate_errors(path: Path, card: Card, learner: Learner, sampler: Episode
     """Write the error scale of a regression. Tables have units of their own, so their errors are relative."""
     is_table = card.input.model_dump()["type"] == "table"
     unit: Unit = "deviation" if learner.deviations else "range" if is_table else "value"
-    sizes = [size for size in SIZES if unit != "range" or size >= FEWEST_FOR_RANGE]
+    sizes = [size for size in SIZES if not (unit == "range" or learner.learns_unit) or size >= FEWEST_FOR_RANGE]
     sizes = [size for size in sizes if sampler.fitting(Shape(0, size, 1))]
     if not sizes:
         Console().print(f"{card.name}: errors cannot be measured on {split}, which has too few rows.")

@@ -10,7 +10,7 @@ from pydantic import Field
 from models import molecules
 from service.arrays import Array
 from service.errors import Unprocessable
-from service.inputs.kind import Columns, Decoded, InputKind
+from service.inputs.kind import Columns, Decoded, InputKind, InputWarning
 from service.inputs.limits import Limits
 from service.inputs.pixel_arrays import json_type
 from service.inputs.sent import Row
@@ -29,11 +29,20 @@ class Molecule(InputKind):
 
     type: Literal["molecule"] = "molecule"
     bits: int = Field(1024, ge=64, le=4096, description="Length of the fingerprint.")
+    atoms: int = Field(
+        0, ge=0, le=molecules.MOST_ATOMS, description="Atoms that are read one by one, with their bonds; 0: none."
+    )
 
     def decode(self, raw: Sequence[Any], fields: Sequence[str], limits: Limits) -> Decoded:
         """Decode to uint8 (n, bytes of a molecule)."""
         rows = np.array([self._read(one, field) for one, field in zip(raw, fields, strict=True)])
-        return Decoded(_bytes(rows), [])
+        cut = [field for row, field in zip(rows, fields, strict=True) if self.atoms and molecules.is_cut(row)]
+        return Decoded(_bytes(rows), [self._cut(field) for field in cut])
+
+    def _cut(self, field: str) -> InputWarning:
+        return InputWarning(
+            field, "atoms_cut", f"{field}: over {self.atoms} atoms; only the first ones and their bonds are read."
+        )
 
     def of_row(self, row: Row) -> str:
         """The column `smiles`, or the only one."""
@@ -51,11 +60,13 @@ class Molecule(InputKind):
         return [bytes(one).decode() for one in self._rows(inputs)["smiles"]]
 
     def examples(self, count: int, rng: np.random.Generator) -> Array:
-        """Random fingerprints."""
-        rows = np.zeros(count, molecules.row_type(self.bits))
+        """Random fingerprints, and the graph of ethane."""
+        rows = np.zeros(count, molecules.row_type(self.bits, self.atoms))
         rows["smiles"] = b"C"
         rows["counts"] = rng.binomial(2, 0.02, (count, self.bits))
         rows["properties"] = rng.uniform(0, 10, (count, len(molecules.PROPERTIES)))
+        if self.atoms:
+            rows["atoms"][:, :2, 0], rows["bonds"][:, 0] = 1, (1, 2, 1)
         return _bytes(rows)
 
     def is_heavy(self, raw: Sequence[Any]) -> bool:
@@ -63,13 +74,13 @@ class Molecule(InputKind):
         return True
 
     def _rows(self, inputs: Array) -> NDArray[np.void]:
-        return np.ascontiguousarray(inputs).view(molecules.row_type(self.bits))[:, 0]
+        return np.ascontiguousarray(inputs).view(molecules.row_type(self.bits, self.atoms))[:, 0]
 
     def _read(self, raw: Any, field: str) -> NDArray[np.void]:
         if not isinstance(raw, str):
             raise Unprocessable(f"{field}: takes a SMILES string; here is {json_type(raw)}.", field=field)
         try:
-            return molecules.read(raw.strip(), self.bits)
+            return molecules.read(raw.strip(), self.bits, self.atoms)
         except RuntimeError:
             raise Unprocessable(f"{field}: RDKit fails at this molecule.", field=field) from None
         except ValueError as error:

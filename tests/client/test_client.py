@@ -17,8 +17,7 @@ import httpx
 import numpy as np
 import pytest
 
-from handful import AsyncHandful, Handful, RefusedError
-from handful import clients as client_module
+from handful import AsyncHandful, Handful, RefusedError, blocking, event_loop
 from handful.inputs import plain
 from tests.service.drawings import draw, letters, png
 
@@ -156,7 +155,7 @@ def scripted() -> Iterator[Callable[..., Answering]]:
 def pauses(monkeypatch) -> list[float]:
     """Pauses between attempts, which are noted and not made."""
     found: list[float] = []
-    monkeypatch.setattr(client_module, "time", SimpleNamespace(sleep=found.append))
+    monkeypatch.setattr(blocking, "time", SimpleNamespace(sleep=found.append))
     return found
 
 
@@ -274,7 +273,7 @@ async def test_the_asynchronous_client_asks_again_too(scripted, monkeypatch):
         found.append(seconds)
 
     pausing = SimpleNamespace(sleep=sleep, to_thread=asyncio.to_thread, create_task=asyncio.create_task)
-    monkeypatch.setattr(client_module, "asyncio", pausing)
+    monkeypatch.setattr(event_loop, "asyncio", pausing)
     async with AsyncHandful(scripted(FULL, DONE).url) as handful:
         assert await handful.predict("alice", [1]) == [{"value": 1}]
     assert len(found) == 1

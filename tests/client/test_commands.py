@@ -135,7 +135,7 @@ def test_clients_are_listed_shown_and_forgotten(adapted):
 
 
 def test_a_service_that_is_away_has_an_exit_code_of_its_own(monkeypatch):
-    monkeypatch.setattr("handful.clients.time.sleep", lambda _: None)
+    monkeypatch.setattr("handful.blocking.time.sleep", lambda _: None)
     done = CliRunner().invoke(app, ["client", "clients", "--url", "http://127.0.0.1:9"])
     assert (done.exit_code, "does not answer" in done.stderr) == (4, True)
 

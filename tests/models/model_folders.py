@@ -1,6 +1,6 @@
 """Tiny model folders with random weights, as they lie on a hub."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,32 @@ def make_text_folder(path: Path, layers: int = 3) -> Path:
     )  # fmt: skip
     transformers.BertModel(config).save_pretrained(path)
     transformers.BertTokenizerFast(vocab_file=str(path / "vocab.txt")).save_pretrained(path)
+    return path
+
+
+def make_multilingual_folder(path: Path, words: Sequence[str]) -> Path:
+    """A tiny XLM-R with the tokenizer of its kind, whose pieces are these words and all of their characters."""
+    import tokenizers  # noqa: PLC0415
+    import transformers  # noqa: PLC0415
+    from tokenizers import normalizers, pre_tokenizers, processors  # noqa: PLC0415
+
+    special = ["<s>", "<pad>", "</s>", "<unk>"]
+    letters = sorted({letter for word in words for letter in word} | {"\u2581"})
+    scored = [(each, 0.0) for each in special] + [(f"\u2581{word}", -2.0) for word in words]
+    tokenizer = tokenizers.Tokenizer(
+        tokenizers.models.Unigram([*scored, *((each, -8.0) for each in letters)], unk_id=3)
+    )
+    tokenizer.normalizer = normalizers.NFKC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.post_processor = processors.TemplateProcessing("<s> $A </s>", None, [("<s>", 0), ("</s>", 2)])
+    tokens = dict(zip(("bos_token", "pad_token", "eos_token", "unk_token"), special, strict=True))
+    transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, **tokens).save_pretrained(path)
+    torch.manual_seed(0)
+    config = transformers.XLMRobertaConfig(
+        **TRANSFORMER, vocab_size=tokenizer.get_vocab_size(), intermediate_size=48, max_position_embeddings=18,
+        pad_token_id=1,
+    )  # fmt: skip
+    transformers.XLMRobertaModel(config).save_pretrained(path)
     return path
 
 

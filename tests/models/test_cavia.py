@@ -28,7 +28,10 @@ def in_context(learner: Learner, inputs: Tensor, context: Tensor, ways: int) -> 
         maps = F.group_norm(convolve(learner.encoder.maps(inputs)), 8)
         own_scale, own_shift = norm.weight.view(-1, 1, 1), norm.bias.view(-1, 1, 1)
         features = ((own_scale + scale) * maps + own_shift + shift).relu().mean((2, 3))
-    return features @ learner.head.weight[: ways or None].T + learner.head.bias[: ways or None]
+    rows = learner.head.weight
+    if inputs.ndim > 2:
+        rows = rows + (learner.rows.weight @ context).view_as(rows)
+    return features @ rows[: ways or None].T + learner.head.bias[: ways or None]
 
 
 @over_kinds

@@ -111,6 +111,23 @@ def test_the_last_weights_are_kept_when_there_is_no_validation(tmp_path):
     assert_close(dict(checkpoint.load(run.weights_path).state_dict()), weights(run), rtol=0, atol=0)
 
 
+def test_a_finished_training_with_a_constant_rate_goes_on_with_more_steps(tmp_path):
+    recipe = replace(WAVES.recipe(), constant=True, steps=6)
+    whole = Run(recipe, tmp_path / "whole", "test")
+    finish(whole, Sinusoid())
+    finish(Run(replace(recipe, steps=4), tmp_path / "parts", "test"), Sinusoid())
+    longer = Run(recipe, tmp_path / "parts", "test")
+    assert longer.progress.step == 4
+    finish(longer, Sinusoid())
+    assert_close(weights(longer), weights(whole), rtol=0, atol=0)
+
+
+def test_a_training_whose_rate_falls_does_not_go_on_with_more_steps(tmp_path):
+    finish(WAVES.run(tmp_path), Sinusoid())
+    with pytest.raises(ValueError, match="recipe"):
+        replace(WAVES, steps=WAVES.steps + 2).run(tmp_path)
+
+
 def test_another_seed_is_refused_on_resume(tmp_path):
     interrupt(WAVES.run(tmp_path), Sinusoid(), 2)
     with pytest.raises(ValueError, match="seed"):
@@ -232,10 +249,11 @@ def test_a_recipe_without_steps_saves_the_weights_it_starts_from(tmp_path):
 
 def test_a_curriculum_goes_from_its_shape_to_that_of_the_recipe(tmp_path):
     recipe = replace(GLYPHS.recipe(), curriculum=Shape(2, 5, 3), episode=Shape(6, 5, 3), steps=4)
-    run, seen = Run(recipe, tmp_path, "test"), []
-    for _ in run.train(Watched(Blobs(), seen), None, every=100):
-        pass
-    assert [shape.ways for shape in seen] == [2, 4, 6, 6]
+    for steps, ways in ((None, [2, 4, 6, 6]), (4, [2, 3, 4, 5])):
+        run, seen = Run(replace(recipe, curriculum_steps=steps), tmp_path / str(steps), "test"), []
+        for _ in run.train(Watched(Blobs(), seen), None, every=100):
+            pass
+        assert [shape.ways for shape in seen] == ways
 
 
 def test_the_shapes_of_a_recipe_alternate(tmp_path):

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from handful.clients import DEFAULT_URL, AsyncHandful
+from handful.address import DEFAULT_URL
 from handful.commands.running import TIMEOUT_S, Key, Url
+from handful.event_loop import AsyncHandful
 
 
 def mcp(

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from handful.clients import Handful
+from handful.blocking import Handful
 from handful.commands.progress import progress_bar
 from handful.commands.running import SomeFailed
 from handful.refusals import RefusedError

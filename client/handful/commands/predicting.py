@@ -12,7 +12,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from handful.clients import DEFAULT_URL, Handful
+from handful.address import DEFAULT_URL
+from handful.blocking import Handful
 from handful.commands.answers import Answers
 from handful.commands.progress import progress_bar
 from handful.commands.running import Key, SomeFailed, Url, card_of, connect

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from handful.clients import DEFAULT_URL, Handful
+from handful.address import DEFAULT_URL
+from handful.blocking import Handful
 from handful.commands.each_client import Names, each, every_client
 from handful.commands.running import Key, Url, connect
 from handful.refusals import Answer

@@ -7,7 +7,8 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from handful.clients import DEFAULT_URL, Handful
+from handful.address import DEFAULT_URL
+from handful.blocking import Handful
 from handful.refusals import RefusedError
 
 SOME_FAILED, REFUSED, AWAY = 1, 3, 4

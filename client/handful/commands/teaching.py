@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from handful.clients import DEFAULT_URL
+from handful.address import DEFAULT_URL
 from handful.commands.predicting import Client, Columns
 from handful.commands.running import Key, SomeFailed, Url, card_of, connect
 from handful.commands.sources import Form, labelled

@@ -7,7 +7,7 @@ from urllib.parse import quote, unquote
 import typer
 from rich.console import Console
 
-from handful.clients import DEFAULT_URL
+from handful.address import DEFAULT_URL
 from handful.commands import quality
 from handful.commands.each_client import Names, each, every_client
 from handful.commands.running import Key, Url, connect

@@ -18,7 +18,7 @@ ASKED = [row["smiles"] for row in ROWS[40:]]
 @pytest.fixture(scope="module")
 def settings(redis_url, tmp_path_factory):
     folder = tmp_path_factory.mktemp("zoo")
-    for path in ZOO.glob("molecules.*"):
+    for path in ZOO.glob("molecules*"):
         shutil.copy(path, folder)
     return Settings(models=folder, redis_url=redis_url, default_model="molecules")
 
@@ -69,3 +69,23 @@ def test_what_is_no_molecule_is_refused_and_changes_nothing(api):
         assert refused.json()["field"] == "support[40].input"
         assert says in refused.json()["detail"]
     assert api.get("/clients/lab").json()["version"] == 1
+
+
+SOLUBILITY = {
+    "CCCCCC": -3.84, "CCCCCCC": -4.53, "CCCCCCCC": -5.24, "CCO": 1.1, "CCCO": 0.62, "CCCCO": 0.0, "CCCCCO": -0.6,
+    "CCCCCCO": -1.24, "c1ccccc1": -1.64, "Cc1ccccc1": -2.21, "c1ccc2ccccc2c1": -3.6, "Oc1ccccc1": 0.0,
+}  # fmt: skip
+
+
+def test_a_client_learns_a_number_with_intervals(api):
+    support = [{"input": smiles, "label": value} for smiles, value in SOLUBILITY.items()]
+    adapted = api.post("/adapt", json={"client_id": "water", "model": "molecules-regression", "support": support})
+    assert adapted.status_code == 200, adapted.text
+    asked = {"client_id": "water", "inputs": ["CCCCCCCCC", "CC(C)O"], "interval": 0.8}
+    answer = api.post("/predict", json=asked)
+    assert answer.status_code == 200, answer.text
+    oily, watery = answer.json()["predictions"]
+    assert oily["value"] < -3 < watery["value"]
+    assert all(one["interval"][0] < one["value"] < one["interval"][1] for one in (oily, watery))
+    widths = [one["interval"][1] - one["interval"][0] for one in (oily, watery)]
+    assert widths[0] != pytest.approx(widths[1])

@@ -73,6 +73,12 @@ def test_an_added_model_has_a_card_and_is_served_beside_the_shipped_ones(added):
     assert settings.weights("texts") == ZOO / "texts.safetensors"
 
 
+def test_a_prefix_of_texts_belongs_to_the_model(folder):
+    handful("add words --encoder bert --prefix query:")
+    assert "--prefix query:" in Card.read(OWN / "words.json").training["command"]
+    assert checkpoint.read(OWN / "words.safetensors")[1]["spec"].encoder_options["prefix"] == "query:"
+
+
 def test_the_learner_of_a_kind_of_input_is_chosen_where_none_is_named(folder):
     handful("add words --encoder bert")
     make_image_folder(folder / "vit", "vit")

@@ -50,6 +50,18 @@ def test_random_examples_are_of_the_form_of_decoded_ones():
     assert np.isfinite(KIND.prepare(made, None)).all()
 
 
+def test_a_molecule_with_its_graph_has_its_numbers_first_and_says_if_it_is_cut():
+    kind = Molecule(bits=256, atoms=8)
+    found = kind.decode([ETHANOL, ASPIRIN], ["inputs[0]", "inputs[1]"], LIMITS)
+    assert [(each.field, each.code) for each in found.warnings] == [("inputs[1]", "atoms_cut")]
+    prepared = kind.prepare(found.array(), None)
+    assert (prepared[:, : molecules.width(256)] == numbers(ETHANOL, ASPIRIN)).all()
+    assert kind.show(found.array()) == [ETHANOL, ASPIRIN]
+    made = kind.examples(3, np.random.default_rng(0))
+    assert made.shape[1] == found.array().shape[1]
+    assert kind.prepare(made, None).shape[1] == prepared.shape[1]
+
+
 def test_a_row_of_csv_has_a_column_of_smiles():
     assert KIND.of_row(Row({"Smiles": ETHANOL, "id": "7"}, "rows[0]", False)) == ETHANOL
     with pytest.raises(Unprocessable, match="no column is called smiles"):

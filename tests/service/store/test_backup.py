@@ -67,8 +67,10 @@ def test_a_cluster_is_restored_to_one_server_and_back(saved, zoo, worker, tmp_pa
         with serving(Settings(models=zoo, redis_url=url), worker) as http:
             assert answers(http) == before
         handful("backup", str(again := tmp_path / "again"), url=url)
-    with valkey() as other:
-        assert f"{CLIENTS} clients" in handful("restore", str(again), url=url_of(other))
+    with cluster() as others:
+        assert f"{CLIENTS} clients" in handful("restore", str(again), url=url_of_cluster(others))
+        with serving(Settings(models=zoo, redis_url=url_of_cluster(others)), worker) as http:
+            assert answers(http) == before
 
 
 def test_a_client_that_changes_meanwhile_is_saved_as_of_one_moment(zoo, worker, nodes, tmp_path):

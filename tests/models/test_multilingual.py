@@ -1,0 +1,55 @@
+"""A multilingual encoder from a model folder: an XLM-R whose tokenizer is a `tokenizer.json`, and prefixes."""
+
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch.testing import assert_close
+
+from models.encoders.kinds import encoder_of
+from models.encoders.text import TextEncoder
+from tests.models.model_folders import make_image_folder, make_multilingual_folder
+
+transformers = pytest.importorskip("transformers", reason="needs transformers: pip install 'handful[worker]'")
+WORDS = ("where", "is", "my", "parcel", "wo", "ist", "mein", "paket", "包裹", "在哪里", "query:")
+TEXTS = ["where is my parcel", "wo ist mein paket", "包裹 在哪里", "paket"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return make_multilingual_folder(tmp_path_factory.mktemp("xlm-r"), WORDS)
+
+
+def reference(path: Path, texts: list[str]) -> torch.Tensor:
+    """The mean over the tokens by the library itself, one text at a time."""
+    network = transformers.AutoModel.from_pretrained(path).eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(path)
+    with torch.no_grad():
+        hidden = [network(**tokenizer(text, return_tensors="pt")).last_hidden_state[0].mean(0) for text in texts]
+    return F.normalize(torch.stack(hidden), dim=-1)
+
+
+def test_features_are_those_of_the_library_in_every_script(folder):
+    found = encoder_of(str(folder))
+    assert (found.encoder, found.input) == ("text", {"type": "text"})
+    assert_close(TextEncoder(**found.options).eval()(TEXTS), reference(folder, TEXTS), rtol=0, atol=1e-6)
+
+
+def test_a_long_text_is_cut_to_the_positions_after_that_of_padding(folder):
+    encoder = TextEncoder(str(folder)).eval()
+    assert encoder.max_tokens == 16
+    assert_close(encoder(["paket " * 14]), encoder(["paket " * 100]))
+
+
+def test_a_prefix_goes_before_each_text(folder):
+    found = encoder_of(str(folder), prefix="query: ")
+    with_prefix = TextEncoder(**found.options).eval()
+    assert_close(with_prefix(TEXTS), reference(folder, [f"query: {text}" for text in TEXTS]), rtol=0, atol=1e-6)
+    assert "Prepend" in (with_prefix.tokenizer_json() or "")
+
+
+def test_photos_take_no_prefix(tmp_path):
+    make_image_folder(tmp_path, "vit")
+    with pytest.raises(ValueError, match="a prefix goes before texts"):
+        encoder_of(str(tmp_path), prefix="query: ")

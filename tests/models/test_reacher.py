@@ -1,0 +1,61 @@
+"""The arm that reaches for a goal."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from models.datasets import dataset_of
+from models.datasets.episode import Shape, rng_of
+from models.datasets.reacher import HORIZON, LENGTH, LINKS, best, goal_of, reaching, rewards_of
+
+GOALS = [goal_of(np.random.default_rng(seed)) for seed in range(5)]
+
+
+@pytest.mark.parametrize("bend", [1.0, -1.0])
+@pytest.mark.parametrize("goal", GOALS)
+def test_the_angles_bring_the_fingertip_to_the_goal(goal, bend):
+    shoulder, elbow = reaching(goal, bend)
+    (upper, lower), ends = LINKS, shoulder + elbow
+    tip = upper * np.cos(shoulder) + lower * np.cos(ends), upper * np.sin(shoulder) + lower * np.sin(ends)
+    if np.linalg.norm(goal) > lower - upper:  # nearer than that the arm cannot reach
+        assert tip == pytest.approx(goal)
+
+
+def test_a_reward_is_minus_the_distance_and_a_tenth_of_the_squared_torques():
+    after = np.zeros((1, 8))
+    after[0, 6:] = np.array([0.1, 0.0]) / LENGTH
+    assert rewards_of(after, np.array([[1.0, -1.0]]), np.array([0.1, 0.1])) == pytest.approx([-0.3])
+
+
+def test_torques_stay_within_their_limits():
+    states = np.random.default_rng(0).normal(size=(20, 8))
+    assert np.abs(best(states, GOALS[0])).max() <= 1
+
+
+class TestWithMuJoCo:
+    """What needs the simulator."""
+
+    @pytest.fixture(autouse=True)
+    def rollouts(self):
+        pytest.importorskip("mujoco", reason="needs pip install 'gymnasium[mujoco]'")
+        pytest.importorskip("gymnasium", reason="needs pip install 'gymnasium[mujoco]'")
+        from models.datasets import reacher  # noqa: PLC0415
+
+        return reacher.rollouts
+
+    def test_the_controller_that_knows_the_goal_beats_one_that_stays(self, rollouts):
+        for goal in GOALS:
+            known = rollouts(partial(best, goal=goal), goal, rng_of(0, 0), 1)
+            stays = rollouts(lambda states: np.zeros((len(states), 2)), goal, rng_of(0, 0), 1)
+            assert known.returns[0] > stays.returns[0]
+            assert known.states.shape == (HORIZON, 8)
+
+    def test_an_episode_has_steps_with_rewards_and_states_with_the_best_actions(self, monkeypatch):
+        monkeypatch.setattr("models.datasets.reacher.TRAJECTORIES", 3)
+        sampler = dataset_of("reacher").episodes(None, "reacher", {"type": "vector", "length": 9})
+        support, query, targets = sampler.episode(rng_of(0, 0), Shape(0, 60, 7))
+        assert support.inputs.shape == (60, 9)
+        assert (support.inputs[:, 8] < 0).all()
+        assert (query[:, 8] == 0).all()
+        assert targets.shape == (7, 2)
