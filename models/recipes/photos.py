@@ -14,7 +14,7 @@ of these classes (0.29) and of photos of other kinds, hands (0.08) and fruits (0
 
 _PHOTOS = Recipe(
     title="Photos of products and other objects, any number of classes and examples",
-    spec=Spec("gated-ridge", "efficientnet-lite", GATED),
+    spec=Spec("gated-ridge", "efficientnet-lite", GATED, {"layout": 2}),
     dataset="photos",
     training_split="grocery-train",
     validation_split="grocery-val",
