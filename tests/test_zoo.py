@@ -19,7 +19,6 @@ NOT_SHIPPED = {"glyphs-strided", "glyphs-start"} | {
     "photos-128",
     "tables-icl",
     "nodes-gated",
-    "reach",
     "tables-best",
 }
 """Other recipes start from these, or are compared with them; `docs/tables.md` says how far `tables-icl` is."""
