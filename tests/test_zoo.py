@@ -18,7 +18,6 @@ NOT_SHIPPED = {"glyphs-strided", "glyphs-start"} | {
     "photos-ridge-128",
     "photos-128",
     "tables-icl",
-    "nodes-gated",
     "tables-best",
 }
 """Other recipes start from these, or are compared with them; `docs/tables.md` says how far `tables-icl` is."""
