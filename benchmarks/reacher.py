@@ -1,11 +1,13 @@
 """An arm that reaches for a goal: the return before and after adapting to a client's own trajectories.
 
-pip install 'gymnasium[mujoco]' && python -m benchmarks.reacher        # minutes
+pip install 'gymnasium[mujoco]'
+handful train reach && python -m benchmarks.reacher --model runs/reach.safetensors        # minutes
 """
 
 import argparse
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 import torch
 
@@ -14,7 +16,6 @@ from benchmarks.navigation import ADAPTS, TEST, Field, best_scratch, goals, poli
 from models import checkpoint
 from models.checkpoint import Spec
 from models.datasets.reacher import EXPLORATION, HORIZON, best, goal_of, rollouts
-from service.settings import ZOO
 
 ARM = Field(rollouts, goal_of, 1, HORIZON, EXPLORATION)
 SCRATCH = Spec(
@@ -22,10 +23,10 @@ SCRATCH = Spec(
 )  # fmt: skip
 
 
-def table_of(count: int) -> Table:
+def table_of(model: Path, count: int) -> Table:
     """The mean return of each policy before and after each adapt, over `count` goals."""
     learners = {
-        "`reach`": checkpoint.load(ZOO / "reach.safetensors"),
+        "`reach`": checkpoint.load(model),
         "policy gradient from scratch, same steps": best_scratch(SCRATCH, ARM, count),
     }
     rows = [row(name, partial(policy_of, learner), ARM, count) for name, learner in learners.items()]
@@ -37,11 +38,12 @@ def table_of(count: int) -> Table:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write the table of docs/applications.md."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, required=True, help="The checkpoint that handful train reach wrote.")
     parser.add_argument("--goals", type=int, default=60)
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
     with torch.no_grad():
-        publish({"reacher": table_of(given.goals)})
+        publish({"reacher": table_of(given.model, given.goals)})
 
 
 if __name__ == "__main__":

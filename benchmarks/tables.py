@@ -47,8 +47,6 @@ def main() -> None:
     classes, numbers = classification_tables(given.data), regression_tables(given.data)
     parts = {
         "classification": section("tables", classes, WAYS, CLASSIFIERS, given.draws),
-        "in-context": section("tables-icl", classes, WAYS, CLASSIFIERS, given.draws),
-        "best": section("tables-best", classes, WAYS, {"tables": shipped("tables")}, given.draws),
         "regression": section("tables-regression", numbers, 0, REGRESSORS, given.draws),
     }
     PAGE.write_text(filled(PAGE.read_text(), parts))
@@ -70,12 +68,6 @@ def regression_tables(folder: Path) -> list[Table]:
         *(read(folder, task, Kind.REGRESSION) for task in REGRESSION[SPLIT]),
         bundled("diabetes", datasets.load_diabetes),
     ]
-
-
-def shipped(model: str) -> Answer:
-    """The answers of a model of the zoo."""
-    path = ZOO / f"{model}.safetensors"
-    return served(checkpoint.load(path), Card.read(path.with_suffix(".json")))
 
 
 def served(learner: Learner, card: Card) -> Answer:

@@ -2,6 +2,8 @@
 
 python -m benchmarks.tables_in_context runs/tables-icl.*.safetensors --picture docs/images/tables-icl.png
 
+With --report FOLDER, the last file is measured on the tables of the report, as benchmarks/tables.py measures `tables`.
+
 The files are checkpoints of one training, or its states. Validation tables are synthetic ones that are not trained on,
 and those that come with scikit-learn. No table of the report is used for the curve.
 """
@@ -27,13 +29,18 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
+from benchmarks.table_report import Scores, table
+from benchmarks.tables import CLASSIFIERS, DRAWS, ROWS, WAYS, classification_tables, served
+from benchmarks.tables import measured as measured_rows
 from models import checkpoint
 from models.datasets.bundled_tables import choice_tables
 from models.datasets.episode import EpisodeSampler, Shape
 from models.datasets.synthetic_tables import SyntheticTables
-from models.datasets.tables import Tables
+from models.datasets.tables import Drawn, Tables, episode_of
 from models.learner import Episode, Learner
 from models.training.meta_training import VALIDATION_SEED, under
+from service.arrays import Array
+from service.cards import Card
 from service.settings import ZOO
 
 Answer = Callable[[Episode], Tensor]
@@ -54,10 +61,14 @@ def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("checkpoints", type=Path, nargs="*")
     options.add_argument("--picture", type=Path)
+    options.add_argument("--report", type=Path)
     options.add_argument("--episodes", type=int, default=EPISODES)
     given = options.parse_args()
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore")  # solvers that have not converged, on sixteen rows
+    if given.report:
+        print(table(reported(opened(given.checkpoints[-1])[1], given.report)))
+        return
     groups: dict[str, EpisodeSampler] = {"scikit-learn": Tables(choice_tables()), "synthetic": SyntheticTables(24)}
     episodes = {name: list(drawn(sampler, given.episodes)) for name, sampler in groups.items()}
     others = {
@@ -74,6 +85,23 @@ def main() -> None:
         print(f"| {name} | {' | '.join(f'{p.accuracy:.3f} | {p.log_loss:.3f}' for p in points.values())} |", flush=True)
     if given.picture:
         draw(curve, others, given.picture)
+
+
+def reported(learner: Learner, folder: Path) -> dict[str, dict[int, list[Scores]]]:
+    """The scores on the tables of the report, and those of the average with `tables`."""
+    card = Card.read(ZOO / "tables.json")
+    head, read = served(checkpoint.load(ZOO / "tables.safetensors"), card), answered(learner)
+    answers: dict[str, Callable[[Drawn], Array]] = {
+        "tables-icl": lambda one: read(episode_of(one)).numpy(),
+        **CLASSIFIERS,
+        "tables": head,
+        "average of both": lambda one: (read(episode_of(one)).numpy() + head(one)) / 2,
+    }
+    found = classification_tables(folder)
+    return {
+        name: {count: measured_rows(answer, found, count, WAYS, DRAWS) for count in ROWS}
+        for name, answer in answers.items()
+    }
 
 
 def drawn(sampler: EpisodeSampler, count: int) -> Iterator[Episode]:

@@ -26,7 +26,7 @@ FARTHEST = 0.2
 """Goals are uniform in the disc of this radius around the shoulder."""
 LINKS = (0.1, 0.11)
 LENGTH, SPEED = 0.2, 10.0
-"""What positions, and angular velocities, of a state are divided by."""
+"""What positions and rewards, and angular velocities, are divided by."""
 STIFFNESS, DAMPING = 2.0, 0.2
 """Of the best actions: torque for an angle, and against an angular velocity."""
 TRAJECTORIES = 400
@@ -78,11 +78,11 @@ def rewards_of(after: Floats, actions: Floats, goal: Floats) -> Floats:
 def rollouts(
     policy: Policy, goal: Floats, rng: np.random.Generator, count: int, steps: int = HORIZON, noise: float = 0.0
 ) -> Steps:
-    """Trajectories of a policy, as in `navigation.py`."""
+    """Trajectories of a policy, as in `navigation.py`. The rewards are in units of `LENGTH`, the returns are not."""
     found = [_trajectory(policy, rng, steps, noise) for _ in range(count)]
     states, actions, after = (np.concatenate(each) for each in zip(*found, strict=True))
     rewards = rewards_of(after, actions, goal)
-    return Steps(states, actions, rewards, rewards.reshape(count, steps).sum(1))
+    return Steps(states, actions, rewards / LENGTH, rewards.reshape(count, steps).sum(1))
 
 
 def _trajectory(policy: Policy, rng: np.random.Generator, steps: int, noise: float) -> tuple[Floats, Floats, Floats]:
@@ -137,7 +137,7 @@ class Reaching(EpisodeSampler):
         goal = near if rng.random() < 0.5 and np.linalg.norm(near) < FARTHEST else goal_of(rng)
         states, actions, after = (np.concatenate(each) for each in zip(*(one[1:] for one in chosen), strict=True))
         first = slice(int(rng.integers(0, len(states) - shape.shots + 1)), None)
-        walked = Steps(states[first], actions[first], rewards_of(after, actions, goal)[first], np.zeros(0))
+        walked = Steps(states[first], actions[first], rewards_of(after, actions, goal)[first] / LENGTH, np.zeros(0))
         places = rng.integers(0, TRAJECTORIES, shape.queries)
         asked = np.array([self._walked[i][1][rng.integers(0, HORIZON)] for i in places])
         arrays = inputs_of(walked), walked.actions, queries_of(asked), best(asked, goal)

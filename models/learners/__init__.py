@@ -6,7 +6,6 @@ from models.learners.alpaca import ALPaCA
 from models.learners.anil import ANIL
 from models.learners.any_features import AnyFeatures
 from models.learners.attentive_neural_process import AttentiveNeuralProcess
-from models.learners.averaged_tables import AveragedTables
 from models.learners.cavia import CAVIA
 from models.learners.conditional_neural_process import ConditionalNeuralProcess
 from models.learners.cosine import CosineProtoNet
@@ -63,7 +62,6 @@ LEARNERS: Registry[type[Learner]] = Registry(
         "transformer": InContextTransformer,
         "gnn": GraphNet,
         "tables-in-context": TablesInContext,
-        "averaged-tables": AveragedTables,
         "tim": TIM,
         "pmf": PMF,
         "gated-ridge": GatedRidge,

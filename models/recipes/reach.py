@@ -14,7 +14,7 @@ REACH: dict[str, Recipe] = {
         episode=Shape(0, 50, 60),
         alternating=(Shape(0, 100, 60),),
         validation_episode=Shape(0, 100, 60),
-        steps=500,
+        steps=2_000,
         tasks_per_step=8,
         lr=2e-3,
         input={"type": "vector", "length": 9},
@@ -23,7 +23,7 @@ REACH: dict[str, Recipe] = {
             "For the arm of Reacher (MuJoCo): two links of 0.1 and 0.11, torques from -1 to 1, goals within 0.2 of the "
             "shoulder.",
             "An input is the cosines and sines of both joints, their angular velocities over 10, the place of the "
-            "fingertip over 0.2, and the reward: in examples that of the step, in queries 0.",
+            "fingertip over 0.2, and the reward over 0.2: in examples that of the step, in queries 0.",
         ),
     ),
 }

@@ -1,6 +1,5 @@
 """The models of tables. They need no training: each client's rows are all that is learned from."""
 
-from dataclasses import replace
 from typing import Any
 
 from models.checkpoint import Spec
@@ -52,7 +51,7 @@ TABLES: dict[str, Recipe] = {
         validation_episode=Shape(3, 16, 16),
         curriculum=Shape(3, 16, 13),
         curriculum_steps=12_500,
-        steps=10_500,
+        steps=25_000,
         tasks_per_step=16,
         lr=2e-3,
         weight_decay=0.01,
@@ -68,11 +67,3 @@ TABLES: dict[str, Recipe] = {
         ),
     ),
 }
-ICL = TABLES["tables-icl"]
-TABLES["tables-best"] = replace(
-    ICL,
-    title="Rows of a table, by the average of a transformer and kernels",
-    spec=Spec("averaged-tables", "identity"),
-    steps=0,
-    start="tables-icl",
-)

@@ -81,7 +81,6 @@ TABLE = {
     "mixed-kernels-conv4": Spec("mixed-kernels", "conv4", {"kernels": ["tanimoto"]}, STRIDED),
     "mixed-kernels-sinusoid": Spec("mixed-kernels", "mlp", {"kernels": ["rbf"], "kind": "regression"}, VECTOR),
     "tables-in-context": Spec("tables-in-context", "identity", IN_CONTEXT),
-    "averaged-tables": Spec("averaged-tables", "identity", IN_CONTEXT),
     "tables-in-context-chosen": Spec("tables-in-context", "identity", IN_CONTEXT | {"columns": 4}),
     "logistic": Spec("logistic", "conv4", {"iterations": 30}, STRIDED),
     "logistic-pool-batch": Spec("logistic", "conv4", {"iterations": 30}, POOLED),

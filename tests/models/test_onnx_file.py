@@ -89,7 +89,7 @@ def test_an_exported_model_answers_as_it_does_with_torch(name):
     answered(network, to_onnx(network, arrays_of(learner, inputs[:3]), {}), inputs)
 
 
-NOT_EXPORTED = {"tables-in-context", "averaged-tables"}
+NOT_EXPORTED = {"tables-in-context"}
 """The graph of the in-context transformer for tables depends on the number of inputs."""
 
 

@@ -1,13 +1,16 @@
 """The arm that reaches for a goal."""
 
+import json
 from functools import partial
 
 import numpy as np
 import pytest
 
+from models import checkpoint
 from models.datasets import dataset_of
 from models.datasets.episode import Shape, rng_of
 from models.datasets.reacher import HORIZON, LENGTH, LINKS, best, goal_of, reaching, rewards_of
+from models.recipes import RECIPES
 
 GOALS = [goal_of(np.random.default_rng(seed)) for seed in range(5)]
 
@@ -59,3 +62,16 @@ class TestWithMuJoCo:
         assert (support.inputs[:, 8] < 0).all()
         assert (query[:, 8] == 0).all()
         assert targets.shape == (7, 2)
+
+    def test_a_trained_policy_is_measured_beside_a_controller_that_knows_the_goal(self, tmp_path, monkeypatch):
+        from benchmarks import figures, navigation, reacher  # noqa: PLC0415
+
+        (tmp_path / "page.md").write_text("")
+        monkeypatch.setattr(figures, "PAGE", tmp_path / "page.md")
+        monkeypatch.setattr(figures, "RESULTS", tmp_path / "results.json")
+        monkeypatch.setattr(navigation, "SCRATCH_LRS", (0.001,))
+        spec = RECIPES["reach"].spec
+        checkpoint.save(tmp_path / "reach.safetensors", spec, checkpoint.build(spec).state_dict())
+        reacher.main(["--model", str(tmp_path / "reach.safetensors"), "--goals", "2"])
+        rows = json.loads((tmp_path / "results.json").read_text())["reacher"]["rows"]
+        assert rows[-1][1]["mean"] > max(cell["mean"] for row in rows[:-1] for cell in row[1:])

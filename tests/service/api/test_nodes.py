@@ -37,7 +37,7 @@ def predict(api, **fields):
     return api.post("/predict", json=ASKED | fields)
 
 
-@pytest.mark.parametrize("model", ["nodes", "nodes-protonet", "nodes-maml"])
+@pytest.mark.parametrize("model", ["nodes", "nodes-protonet", "nodes-gated", "nodes-maml"])
 def test_five_papers_of_each_field_tell_most_others(api, model):
     adapted = api.post("/adapt", json=TAUGHT | {"model": model}).raise_for_status().json()
     assert len(adapted["classes"]) == 7
