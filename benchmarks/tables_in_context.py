@@ -1,6 +1,6 @@
 """The learning curve of tables-icl on its validation tables, beside other methods on the same rows.
 
-python -m benchmarks.tables_in_context runs/tables-icl.*.safetensors --picture docs/images/tables-icl.png
+python -m benchmarks.tables_in_context runs/tables-icl.*.safetensors --picture docs/tables-icl.png
 
 With --report FOLDER, the last file is measured on the tables of the report, as benchmarks/tables.py measures `tables`.
 
