@@ -65,7 +65,7 @@ def margins_without(learner: Learner, support: Support, query: Tensor, contrast:
     """
     gone = [_class_that_goes(learner, support, place) for place in places.tolist()]
     masked = torch.tensor([each is None for each in gone], device=places.device)
-    found = query.new_full((len(places), len(query)), torch.nan, dtype=at_least_float32(query[:0]).dtype)
+    found = contrast.new_full((len(places), len(query)), torch.nan)
     if masked.any():
         found[masked] = _masked_margins(learner, support, query, contrast, places[masked])
     for row, each in enumerate(gone):
@@ -84,7 +84,7 @@ def _class_that_goes(learner: Learner, support: Support, place: int) -> int | No
 
 def _margins_without_class(learner: Learner, support: Support, query: Tensor, contrast: Tensor, gone: int) -> Tensor:
     """The difference (q,) after adapting without a class; NaN where the class is part of it."""
-    missing = torch.full_like(query.flatten(1)[:, 0], torch.nan)
+    missing = contrast.new_full((len(query),), torch.nan)
     defined, kept = contrast[:, gone] == 0, support.targets != gone
     if support.ways <= MIN_WAYS or not defined.any():
         return missing

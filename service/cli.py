@@ -332,6 +332,8 @@ AS_JSON = {
 
 def _wrong_setting(location: tuple[int | str, ...], message: str) -> str:
     """The name of a setting and what is wrong. Keys of JSON objects are omitted, because they may be secret too."""
+    if not location:  # of several settings together
+        return message.removeprefix("Value error, ")
     setting, *within = location
     place = "".join(f"[{part}]" for part in within if isinstance(part, int))
     return f"{PREFIX}{str(setting).upper()}{place}: {message}"

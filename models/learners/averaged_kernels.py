@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models import native
 from models.encoders import Encoder
 from models.explanations import contrasted
 from models.learner import Contributions, Kind, Learner, State, Support
@@ -102,8 +103,7 @@ class AveragedKernels(Learner):
 
     def encode(self, inputs: Tensor) -> Tensor:
         """Features (n, d)."""
-        features: Tensor = self.encoder(inputs)
-        return features
+        return native.encode(self.encoder, inputs)
 
     def adapt(self, support: Support) -> State:
         """What is known of the support set, and the weights of each row in each kernel, (kernels, n, outputs)."""

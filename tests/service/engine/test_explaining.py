@@ -22,6 +22,7 @@ CATALOGUE = Catalogue(ZOO)
 EXACT = {"Averaged kernel ridge regression", "Cosine prototypes", "Gated ridge regression", "Matching networks"}
 EXACT |= {"Logistic regression on frozen features", "Logistic regression on frozen features and class names"}
 EXACT |= {"Prototypical networks", "Ridge regression head (R2-D2)"}
+EXACT |= {"Averaged kernel ridge regression on mixtures of kernels"}
 """Algorithms whose explanations add up exactly."""
 
 
