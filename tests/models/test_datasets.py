@@ -95,9 +95,7 @@ def test_sinusoids_need_no_data():
 
 
 def test_an_unknown_dataset_is_refused_with_the_known_names():
-    with pytest.raises(
-        ValueError, match=r"no dataset is called 'omniglott'; there are .*omniglot, .*sinusoid"
-    ):
+    with pytest.raises(ValueError, match=r"no dataset is called 'omniglott'; there are .*omniglot, .*sinusoid"):
         dataset_of("omniglott")
 
 
