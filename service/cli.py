@@ -332,7 +332,7 @@ AS_JSON = {
 
 def _wrong_setting(location: tuple[int | str, ...], message: str) -> str:
     """The name of a setting and what is wrong. Keys of JSON objects are omitted, because they may be secret too."""
-    if not location:  # of several settings together
+    if not location:  # an unknown variable, which belongs to no setting
         return message.removeprefix("Value error, ")
     setting, *within = location
     place = "".join(f"[{part}]" for part in within if isinstance(part, int))

@@ -90,12 +90,13 @@ class EfficientNetLite(Encoder):
         if not self.training:  # half of the time, on CPUs; vmap does not know it
             photos = photos.contiguous(memory_format=torch.channels_last)
         maps, means, grids = F.relu6(self.stem((photos * 255 - 127) / 128), inplace=True), [], []
-        for stage in self.stages:
+        for left, stage in zip(reversed(range(len(self.stages))), self.stages, strict=True):
             maps = stage(maps)
             means.append(_mean(maps))
-            grids.append(_grid(maps, self.layout))
+            if left < LAYOUT_STAGES:
+                grids.append(_grid(maps, self.layout))
         features = torch.cat([_mean(F.relu6(self.head(maps), inplace=True)), *means], 1)[:, : sum(self._parts)]
-        return torch.cat([features, _layout(grids[-LAYOUT_STAGES:])], 1)
+        return torch.cat([features, _layout(grids)], 1)
 
 
 class SameConv(nn.Conv2d):

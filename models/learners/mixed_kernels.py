@@ -77,7 +77,8 @@ class MixedKernels(AveragedKernels):
         super().__init__(encoder, kind, strength, spread, trust)
         if len(kernels) != len(encoder.parts) or not set(kernels) <= set(KERNELS):
             raise ValueError(f"kernels: takes one of {', '.join(KERNELS)} for each of {len(encoder.parts)} parts")
-        self.several_labels, self.deviations = (self.kind is each for each in Kind)
+        self.several_labels = self.kind is Kind.CLASSIFICATION
+        self.deviations = self.kind is Kind.REGRESSION
         self.names = kernels
         subsets = torch.tensor([each for each in product((0.0, 1.0), repeat=len(kernels)) if any(each)])
         self.register_buffer("mixtures", subsets / subsets.sum(-1, keepdim=True), persistent=False)

@@ -15,9 +15,7 @@ from service.cards import Figure
 from service.commands.evaluate import Setting, measure
 
 STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
-"""The 97.5 % quantiles of Student's t distribution with 1, 2, ... degrees of freedom."""
-MOST = len(STUDENT) + 1
-"""Most trainings."""
+"""The 97.5 % quantiles of Student's t distribution with 1, 2, ... degrees of freedom, one less than the trainings."""
 
 
 def evaluate_seeds(

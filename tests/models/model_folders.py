@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORDS = [*SPECIAL, "where", "is", "my", "parcel", "?", "i", "want", "a", "refund", "now", "the", *"bcdefgh"]
@@ -92,3 +93,13 @@ def make_image_folder(path: Path, model_type: str) -> Callable[..., Any]:
     prepare: Callable[..., Any] = getattr(transformers, f"{processor}ImageProcessor")(**options)
     prepare.save_pretrained(path)  # type: ignore[attr-defined]
     return prepare
+
+
+def library_features(path: Path, texts: Sequence[str]) -> torch.Tensor:
+    """The mean over the tokens by the library itself, one text at a time."""
+    from transformers import AutoModel, AutoTokenizer  # noqa: PLC0415
+
+    network, tokenizer = AutoModel.from_pretrained(path).eval(), AutoTokenizer.from_pretrained(path)
+    with torch.no_grad():
+        hidden = [network(**tokenizer(text, return_tensors="pt")).last_hidden_state[0].mean(0) for text in texts]
+    return F.normalize(torch.stack(hidden), dim=-1)

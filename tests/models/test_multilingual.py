@@ -3,15 +3,13 @@
 from pathlib import Path
 
 import pytest
-import torch
-import torch.nn.functional as F
 from torch.testing import assert_close
 
 from models.encoders.kinds import encoder_of
 from models.encoders.text import TextEncoder
-from tests.models.model_folders import make_image_folder, make_multilingual_folder
+from tests.models.model_folders import library_features, make_image_folder, make_multilingual_folder
 
-transformers = pytest.importorskip("transformers", reason="needs transformers: pip install 'handful[worker]'")
+pytest.importorskip("transformers", reason="needs transformers: pip install 'handful[worker]'")
 WORDS = ("where", "is", "my", "parcel", "wo", "ist", "mein", "paket", "包裹", "在哪里", "query:")
 TEXTS = ["where is my parcel", "wo ist mein paket", "包裹 在哪里", "paket"]
 
@@ -21,19 +19,10 @@ def folder(tmp_path_factory) -> Path:
     return make_multilingual_folder(tmp_path_factory.mktemp("xlm-r"), WORDS)
 
 
-def reference(path: Path, texts: list[str]) -> torch.Tensor:
-    """The mean over the tokens by the library itself, one text at a time."""
-    network = transformers.AutoModel.from_pretrained(path).eval()
-    tokenizer = transformers.AutoTokenizer.from_pretrained(path)
-    with torch.no_grad():
-        hidden = [network(**tokenizer(text, return_tensors="pt")).last_hidden_state[0].mean(0) for text in texts]
-    return F.normalize(torch.stack(hidden), dim=-1)
-
-
 def test_features_are_those_of_the_library_in_every_script(folder):
     found = encoder_of(str(folder))
     assert (found.encoder, found.input) == ("text", {"type": "text"})
-    assert_close(TextEncoder(**found.options).eval()(TEXTS), reference(folder, TEXTS), rtol=0, atol=1e-6)
+    assert_close(TextEncoder(**found.options).eval()(TEXTS), library_features(folder, TEXTS), rtol=0, atol=1e-6)
 
 
 def test_a_long_text_is_cut_to_the_positions_after_that_of_padding(folder):
@@ -45,7 +34,7 @@ def test_a_long_text_is_cut_to_the_positions_after_that_of_padding(folder):
 def test_a_prefix_goes_before_each_text(folder):
     found = encoder_of(str(folder), prefix="query: ")
     with_prefix = TextEncoder(**found.options).eval()
-    assert_close(with_prefix(TEXTS), reference(folder, [f"query: {text}" for text in TEXTS]), rtol=0, atol=1e-6)
+    assert_close(with_prefix(TEXTS), library_features(folder, [f"query: {text}" for text in TEXTS]), rtol=0, atol=1e-6)
     assert "Prepend" in (with_prefix.tokenizer_json() or "")
 
 

@@ -13,9 +13,9 @@ from torch.testing import assert_close
 from models.encoders.model_folder import CARRIED, digest_of, folder_of, pin
 from models.encoders.text import TextEncoder
 from models.recipes.texts import MINILM
-from tests.models.model_folders import make_text_folder
+from tests.models.model_folders import library_features, make_text_folder
 
-transformers = pytest.importorskip("transformers", reason="needs transformers: pip install 'handful[worker]'")
+pytest.importorskip("transformers", reason="needs transformers: pip install 'handful[worker]'")
 TEXTS = ["where is my parcel ?", "refund", "i want a refund now", "the parcel is now where the refund is"]
 
 
@@ -25,17 +25,8 @@ def folder(tmp_path_factory) -> Path:
     return make_text_folder(tmp_path_factory.mktemp("model"))
 
 
-def reference(path: Path, texts: list[str]) -> torch.Tensor:
-    """The mean over the tokens by the library itself, one text at a time."""
-    network = transformers.AutoModel.from_pretrained(path).eval()
-    tokenizer = transformers.AutoTokenizer.from_pretrained(path)
-    with torch.no_grad():
-        hidden = [network(**tokenizer(text, return_tensors="pt")).last_hidden_state[0].mean(0) for text in texts]
-    return F.normalize(torch.stack(hidden), dim=-1)
-
-
 def test_features_are_those_of_the_library(folder):
-    assert_close(TextEncoder(str(folder)).eval()(TEXTS), reference(folder, TEXTS), rtol=0, atol=1e-6)
+    assert_close(TextEncoder(str(folder)).eval()(TEXTS), library_features(folder, TEXTS), rtol=0, atol=1e-6)
 
 
 def test_a_text_has_the_same_features_alone_and_beside_longer_ones(folder):
@@ -149,5 +140,5 @@ def test_minilm_is_found_in_its_package_and_gives_the_features_of_the_library():
     path = folder_of(**MINILM)
     assert path.name == CARRIED[MINILM["name"]][1]
     texts = ["Where is my parcel?", "I want my money back", "Où est mon colis ?"]
-    similarity = F.cosine_similarity(TextEncoder(**MINILM).eval()(texts), reference(path, texts))
+    similarity = F.cosine_similarity(TextEncoder(**MINILM).eval()(texts), library_features(path, texts))
     assert similarity.min() > 0.99999
