@@ -49,7 +49,8 @@ from service.inputs.decoder import Decoder
 from service.settings import Settings
 from service.store.open_store import open_store
 from service.store.store import Store
-from service.use_cases.adaptation import Adaptation
+from service.use_cases.adapting import Adapting
+from service.use_cases.clients import Clients
 from service.use_cases.editing import Editing
 from service.use_cases.explaining import Explaining
 from service.use_cases.feedback import Feedback
@@ -59,6 +60,7 @@ from service.use_cases.learning import Learning
 from service.use_cases.limits import Limits
 from service.use_cases.metering import Metering
 from service.use_cases.networks import Networks
+from service.use_cases.predicting import Predicting
 from service.use_cases.suggesting import Suggesting
 from service.use_cases.tenants import Tenants
 from service.use_cases.transfer import Transfer
@@ -161,17 +163,19 @@ async def _running(
 
 def _use_cases(learning: Learning, decoder: Decoder) -> UseCases:
     store, settings, engine = learning.store, learning.settings, learning.engine
-    adaptation = Adaptation(learning, decoder)
+    adapting, predicting = Adapting(learning, decoder), Predicting(learning, decoder)
     return UseCases(
-        adaptation,
+        adapting,
+        predicting,
+        Clients(learning),
         Editing(learning),
         Versioning(learning),
         Transfer(learning, decoder),
         Networks(learning),
         Judging(learning),
-        Feedback(adaptation, store),
-        Suggesting(learning, adaptation, decoder),
-        Explaining(learning, adaptation),
+        Feedback(adapting, store),
+        Suggesting(learning, predicting, decoder),
+        Explaining(learning, predicting),
         Keys(store),
         Tenants(store, {OPEN_TENANT, *settings.api_keys}, engine.evict),
         Limits(learning.catalogue, engine, store, settings),

@@ -15,7 +15,8 @@ from service.api.schemas import CLIENT_ID
 from service.cards import Catalogue
 from service.errors import RateExceeded
 from service.store.records import ClientKey
-from service.use_cases.adaptation import Adaptation
+from service.use_cases.adapting import Adapting
+from service.use_cases.clients import Clients
 from service.use_cases.editing import Editing
 from service.use_cases.explaining import Explaining
 from service.use_cases.feedback import Feedback
@@ -24,6 +25,7 @@ from service.use_cases.keys import Keys
 from service.use_cases.limits import Limits
 from service.use_cases.metering import Metering, check
 from service.use_cases.networks import Networks
+from service.use_cases.predicting import Predicting
 from service.use_cases.suggesting import Suggesting
 from service.use_cases.tenants import Tenants
 from service.use_cases.transfer import Transfer
@@ -38,7 +40,9 @@ REFUSED_S = 0.05
 class UseCases(NamedTuple):
     """The use cases, for the clients of all tenants."""
 
-    adaptation: Adaptation
+    adapting: Adapting
+    predicting: Predicting
+    clients: Clients
     editing: Editing
     versioning: Versioning
     transfer: Transfer

@@ -67,7 +67,7 @@ async def stream_inputs(request: Request, body: PredictRequest, answer: Answer) 
 async def streamed(request: Request, body: PredictRequest, source: Source, answer: Answer) -> Response:
     """A stream of answers from the version that is current now. Raises HandfulError if there is none."""
     cases, client = await use_cases(request), ClientKey(request.state.tenant, body.client_id)
-    record, card = await cases.adaptation.asked(client, body.version)
+    record, card = await cases.predicting.asked(client, body.version)
     if card.transductive:
         raise Unprocessable(
             f"{card.name} answers the inputs of a request together. Send them in one body, without `Accept: {NDJSON}`."

@@ -8,9 +8,9 @@ from service.cards import Card
 from service.errors import Unprocessable
 from service.inputs.parts import InputWeights, Parts
 from service.store.records import ClientKey
-from service.use_cases.adaptation import Adaptation, Answered
 from service.use_cases.explanation import LISTED, Explained, Explanation, explained, explanation
 from service.use_cases.learning import Learning
+from service.use_cases.predicting import Answered, Predicting
 from service.use_cases.support_sets import prepared, same_contents
 
 EXAMPLE_BYTES = 512
@@ -20,8 +20,8 @@ EXAMPLE_BYTES = 512
 class Explaining:
     """The use case, for the clients of all tenants."""
 
-    def __init__(self, learning: Learning, adaptation: Adaptation) -> None:
-        self._store, self._engine, self._adaptation = learning.store, learning.engine, adaptation
+    def __init__(self, learning: Learning, predicting: Predicting) -> None:
+        self._store, self._engine, self._predicting = learning.store, learning.engine, predicting
         self._most = learning.settings.max_explained
 
     def check(self, card: Card, inputs: int) -> None:
@@ -70,7 +70,7 @@ class Explaining:
         if parts is None or not parts.count:
             return None
         hidden = await asyncio.to_thread(parts.hide)
-        answers = await self._adaptation.ask_again(client, answered, hidden)
+        answers = await self._predicting.ask_again(client, answered, hidden)
         whole = asked.differences(answered.answers[row], row)
         return await asyncio.to_thread(parts.show, whole - asked.differences(answers, row))
 

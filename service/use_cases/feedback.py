@@ -9,8 +9,9 @@ from service.errors import CorruptRecord, NotFound, Unavailable, Unprocessable
 from service.inputs.kind import InputWarning
 from service.store.records import Adapted, ClientKey, RequestKey
 from service.store.store import Store
-from service.use_cases.adaptation import Adaptation, Answered, Teaching
+from service.use_cases.adapting import Adapting, Teaching
 from service.use_cases.gathering import Given
+from service.use_cases.predicting import Answered
 
 TRIES = 3
 """Attempts to keep queries while other requests change the client."""
@@ -19,8 +20,8 @@ TRIES = 3
 class Feedback:
     """The use cases, for the clients of all tenants."""
 
-    def __init__(self, adaptation: Adaptation, store: Store) -> None:
-        self._adaptation, self._store = adaptation, store
+    def __init__(self, adapting: Adapting, store: Store) -> None:
+        self._adapting, self._store = adapting, store
 
     async def keep(self, client: ClientKey, answered: Answered) -> tuple[list[str | None], list[InputWarning]]:
         """Keep the queries of a predict, if the client asked for that.
@@ -69,12 +70,12 @@ class Feedback:
 
         Raises:
             UnknownPrediction: Its query is not kept, or no longer.
-            Unprocessable: The label does not fit the client. Other errors as of `Adaptation.append`.
+            Unprocessable: The label does not fit the client. Other errors as of `Adapting.append`.
         """
         given = [Given(None, label)]
         teaching = Teaching(None, given, request=request, expected=expected, prediction=prediction)
         try:
-            adapted = await self._adaptation.append(client, teaching)
+            adapted = await self._adapting.append(client, teaching)
         except Unprocessable as error:
             if error.field != "support[0].label":
                 raise

@@ -10,8 +10,8 @@ from service.arrays import Array
 from service.cards import Card
 from service.errors import TooFewExamples
 from service.store.records import ClientKey
-from service.use_cases.adaptation import Answered
 from service.use_cases.judging import Judging
+from service.use_cases.predicting import Answered
 from service.use_cases.quality import Judged
 
 Source = Literal["client", "model"]

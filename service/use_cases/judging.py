@@ -13,10 +13,10 @@ from service.engine.base import StateNotCached
 from service.errors import Diverged, HandfulError, TooCostly, TooFewExamples
 from service.store.reading import Contents
 from service.store.records import ClientKey, Record
-from service.use_cases.adaptation import Answered
 from service.use_cases.judgement import lowest_kept
 from service.use_cases.label_sets import LabelThreshold, thresholds_of
 from service.use_cases.learning import Learning
+from service.use_cases.predicting import Answered
 from service.use_cases.quality import Judged, Quality, judge, not_judged
 from service.use_cases.support_sets import prepared, same_contents
 

@@ -25,8 +25,8 @@ from service.cards import Card
 from service.engine.base import ExportJob, Output
 from service.inputs.prepare import prepare
 from service.store.records import ClientKey, Record, StateKey
-from service.use_cases.adaptation import check_ready
 from service.use_cases.learning import Learning, retried
+from service.use_cases.predicting import check_ready
 from service.use_cases.states import States
 
 FORMAT = "handful-onnx-1"

@@ -10,8 +10,8 @@ from service.inputs.kind import InputWarning
 from service.inputs.limits import check_count
 from service.inputs.prepare import fit, prepare
 from service.store.records import ClientKey, Record
-from service.use_cases.adaptation import Adaptation
 from service.use_cases.learning import Learning
+from service.use_cases.predicting import Predicting
 from service.use_cases.suggestion import Choice, most_worthy
 
 THREADS = Executor("suggest")
@@ -43,8 +43,8 @@ class _Asked(NamedTuple):
 class Suggesting:
     """The use case, for the clients of all tenants."""
 
-    def __init__(self, learning: Learning, adaptation: Adaptation, decoder: Decoder) -> None:
-        self._learning, self._adaptation, self._decoder = learning, adaptation, decoder
+    def __init__(self, learning: Learning, predicting: Predicting, decoder: Decoder) -> None:
+        self._learning, self._predicting, self._decoder = learning, predicting, decoder
 
     async def suggest(self, client: ClientKey, raw: Sequence[Any], count: int) -> Suggested:
         """The inputs that are most worth a label. Nothing is stored.
@@ -66,7 +66,7 @@ class Suggesting:
         return Suggested(asked.record, choice, asked.answers, asked.warnings)
 
     async def _answered(self, client: ClientKey, raw: Sequence[Any]) -> _Asked:
-        found = await self._adaptation.predict(client, raw)
+        found = await self._predicting.predict(client, raw)
         if found.record.several:  # several probabilities do not say how unsure the model is
             return _Asked(found.record, found.queries, None, found.warnings)
         answers = found.answers if found.record.classes is None else found.card.probabilities(found.answers)

@@ -19,9 +19,11 @@ from service.store.examples import Example, digest, form_of, to_raw
 from service.store.reading import Contents
 from service.store.records import ClientKey, Draft, Record, StateKey
 from service.store.store import Store
-from service.use_cases.adaptation import Adaptation, Teaching
+from service.use_cases.adapting import Adapting, Teaching
+from service.use_cases.clients import Clients
 from service.use_cases.gathering import Given
 from service.use_cases.learning import Learning
+from service.use_cases.predicting import Predicting
 
 CHECKPOINT = "0123456789abcdef"
 ALICE = ClientKey("acme", "alice")
@@ -54,10 +56,20 @@ def key_of(client: ClientKey, record: Record) -> StateKey:
     return StateKey(client, record.write, CHECKPOINT)
 
 
+class Calls:
+    """The calls of a client, as the routes make them."""
+
+    def __init__(self, learning: Learning, decoder: Decoder) -> None:
+        self.adapting, clients, self.store = Adapting(learning, decoder), Clients(learning), learning.store
+        self.adapt, self.append = self.adapting.adapt, self.adapting.append
+        self.predict = Predicting(learning, decoder).predict
+        self.show, self.page, self.forget = clients.show, clients.page, clients.forget
+
+
 def use_cases(
     catalogue: Mapping[str, Card], engine: Engine, store: Store, settings: Settings, decoder: Decoder
-) -> Adaptation:
-    return Adaptation(Learning(catalogue, engine, store, settings), decoder)
+) -> Calls:
+    return Calls(Learning(catalogue, engine, store, settings), decoder)
 
 
 def teaching(model: str | None, pairs: Sequence[tuple[Any, Any]], *more: Any, **options: Any) -> Teaching:

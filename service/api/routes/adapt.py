@@ -15,7 +15,7 @@ from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, documented, read
 from service.api.sent_labels import sent_label
 from service.store.records import ClientKey
-from service.use_cases.adaptation import Teaching
+from service.use_cases.adapting import Teaching
 from service.use_cases.gathering import Given
 
 router = APIRouter(tags=["clients"], route_class=BodyRoute)
@@ -61,7 +61,7 @@ async def adapt(request: Request) -> Response:
     cases, key, expected = await use_cases(request), await key_of(request), if_match(request)
     body = await read(request, AdaptRequest)
     given = [Given(example.input, _label(example, i), example.id) for i, example in enumerate(body.support)]
-    teach = cases.adaptation.append if body.mode == "append" else cases.adaptation.adapt
+    teach = cases.adapting.append if body.mode == "append" else cases.adapting.adapt
     teaching = Teaching(body.model, given, body.ttl_s, key, body.use_label_names, body.keep_duplicates, expected)
     teaching = teaching._replace(keep_queries_s=body.keep_queries_s, keep=body.keep, half_life_s=body.half_life_s)
     client = ClientKey(request.state.tenant, body.client_id)

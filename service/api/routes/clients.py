@@ -37,7 +37,7 @@ async def list_clients(
     size, more = 0, True
     while more and size < most and len(page) < limit:
         wanted = min(PART, limit - len(page))
-        records = await cases.adaptation.page(tenant, after=page[-1].client_id if page else cursor, limit=wanted)
+        records = await cases.clients.page(tenant, after=page[-1].client_id if page else cursor, limit=wanted)
         page += [_info(record) for record in records]
         size += sum(_size(record) for record in records)
         more = len(records) == wanted
@@ -47,7 +47,7 @@ async def list_clients(
 @router.get("/{client_id}", operation_id="get_client", responses=FAILURES_OF_SHOWN)
 async def get_client(response: Response, client: Client, cases: Cases) -> ClientInfo:
     """One client, with the entity tag of its current version."""
-    record = await cases.adaptation.show(client)
+    record = await cases.clients.show(client)
     response.headers["ETag"] = record.etag
     return _info(record)
 
@@ -61,7 +61,7 @@ async def get_client(response: Response, client: Client, cases: Cases) -> Client
 )
 async def forget_client(request: Request, client: Client, cases: Cases) -> None:
     """Forget a client: its examples, its versions and its states."""
-    await cases.adaptation.forget(client, if_match(request))
+    await cases.clients.forget(client, if_match(request))
 
 
 def _size(record: Record) -> int:

@@ -153,7 +153,7 @@ async def _infer(request: Request, named: dict[str, Any]) -> Response:
         inference = await THREADS.run(lambda: _parsed(raw, request, settings), len(raw))
     body = _validated(PredictRequest, inference.options() | named)
     await take_turn(request, len(body.inputs), len(raw))
-    record, _ = await (await use_cases(request)).adaptation.asked(
+    record, _ = await (await use_cases(request)).predicting.asked(
         ClientKey(request.state.tenant, body.client_id), body.version
     )
     if record.model != card.name:

@@ -17,12 +17,12 @@ from service.api.streaming import stream_inputs, stream_lines, wants_lines
 from service.cards import Card
 from service.settings import Settings
 from service.store.records import ClientKey, Record
-from service.use_cases.adaptation import Answered
 from service.use_cases.explaining import explanation_bytes
 from service.use_cases.explanation import Explanation
 from service.use_cases.intervals import Intervals, intervals
 from service.use_cases.judging import Threshold
 from service.use_cases.label_sets import LabelThreshold, independent
+from service.use_cases.predicting import Answered
 
 NDJSON_BODY = {NDJSON: {"schema": {"type": "string", "description": "Inputs in JSON, one a line."}}}
 LINES: dict[int | str, dict[str, Any]] = {200: {"content": {NDJSON: {"schema": {"type": "string"}}}}}
@@ -118,7 +118,7 @@ async def answer(request: Request, body: PredictRequest) -> Response:
         request.state.reservation.take(shape.size - before.size)
 
     client = ClientKey(request.state.tenant, body.client_id)
-    answered = await cases.adaptation.predict(client, body.inputs, admit, body.version)
+    answered = await cases.predicting.predict(client, body.inputs, admit, body.version)
     beside = await _beside(cases, client, answered, body)
     if body.explain:
         beside = beside._replace(why=await cases.explaining.explain(client, answered))

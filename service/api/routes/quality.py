@@ -63,6 +63,6 @@ async def evaluate(request: Request) -> Response:
         for i, query in enumerate(body.queries)
     ]
     inputs = [query.input for query in body.queries]
-    answered = await cases.adaptation.predict(client, inputs, admit, body.version, "queries[{}].input")
+    answered = await cases.predicting.predict(client, inputs, admit, body.version, "queries[{}].input")
     found = evaluation(answered.record, answered.card, answered.answers, targets)
     return await written(lambda: found, 0)

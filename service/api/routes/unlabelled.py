@@ -12,7 +12,7 @@ from service.api.idempotency_key import IDEMPOTENCY_KEY, key_of
 from service.api.preconditions import if_match
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, client_of, documented_json, read
-from service.use_cases.adaptation import Teaching
+from service.use_cases.adapting import Teaching
 from service.use_cases.gathering import Given
 
 bodies = APIRouter(prefix="/clients/{client_id}", tags=["examples"], route_class=BodyRoute)
@@ -38,4 +38,4 @@ async def add_unlabelled(request: Request) -> Response:
     body = await read(request, UnlabelledRequest)
     given = [Given(one, None, name) for one, name in zip(body.inputs, body.names(), strict=True)]
     teaching = Teaching(None, given, request=key, expected=expected, unlabelled=True)
-    return await adapted_response(await cases.adaptation.append(client, teaching))
+    return await adapted_response(await cases.adapting.append(client, teaching))

@@ -15,7 +15,8 @@ LOADED = "import sys, {module}; print(*[name for name in sys.modules if name == 
         "service.process.serve",
         "service.app",
         "service.api.readiness",
-        "service.use_cases.adaptation",
+        "service.use_cases.adapting",
+        "service.use_cases.predicting",
         "service.ipc.client",
     ],
 )

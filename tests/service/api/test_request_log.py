@@ -8,7 +8,7 @@ from starlette.datastructures import Headers
 
 from service.api.request_context import context_of
 from service.logs import JsonLines
-from service.use_cases.adaptation import Adaptation
+from service.use_cases.clients import Clients
 from tests.service.drawings import letters, png
 from tests.service.serving import serving
 
@@ -107,7 +107,7 @@ def test_an_unexpected_error_is_logged_with_its_request(settings, worker, log, m
         async def fail(*_: object, **__: object) -> None:
             raise RuntimeError("broken")
 
-        monkeypatch.setattr(Adaptation, "page", fail)
+        monkeypatch.setattr(Clients, "page", fail)
         answer = api.get("/clients", headers={"x-request-id": "r2"})
     assert (answer.status_code, answer.json()["code"], answer.headers["x-request-id"]) == (500, "internal", "r2")
     (line,) = of_requests(log)

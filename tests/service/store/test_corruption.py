@@ -26,10 +26,9 @@ from service.store.keys import (
 )
 from service.store.records import ClientKey, Record
 from service.store.store import Store
-from service.use_cases.adaptation import Adaptation
 from tests.service.redises import EITHER
 from tests.service.store.fake_engine import CATALOGUE, FakeEngine
-from tests.service.supports import ALICE, draft, teaching, use_cases
+from tests.service.supports import ALICE, Calls, draft, teaching, use_cases
 
 pytestmark = pytest.mark.anyio
 
@@ -50,13 +49,13 @@ def counted(name: str = "handful_corrupt_records_total") -> float:
     return REGISTRY.get_sample_value(name) or 0
 
 
-def clients_of(store: Store) -> Adaptation:
+def clients_of(store: Store) -> Calls:
     """No state stays on the device, so that every predict reads what is stored."""
     return use_cases(CATALOGUE, FakeEngine(random.Random(0), evicts=1), store, Settings(), Decoder(Settings()))
 
 
 @pytest.fixture
-async def clients(store) -> Adaptation:
+async def clients(store) -> Calls:
     clients = clients_of(store)
     for client in (ALICE, BOB):
         await clients.adapt(client, teaching("echo", SUPPORT, None))
@@ -71,7 +70,7 @@ async def attempt(call: Any) -> Any:
         return CorruptRecord
 
 
-async def check(clients: Adaptation) -> None:
+async def check(clients: Calls) -> None:
     """Every read answers rightly, or says that the client is corrupt; the other client is not affected."""
     answered = await attempt(clients.predict(ALICE, [[0.0]]))
     assert answered is CorruptRecord or answered.answers[0].tolist() == [3.0, 4.0]

@@ -26,7 +26,6 @@ from service.store.checksums import parse_record
 from service.store.keys import client_keys, record_key, state_key
 from service.store.records import Adapted, ClientKey, Record, RequestKey
 from service.store.store import Store
-from service.use_cases.adaptation import Adaptation
 from service.use_cases.editing import Editing
 from service.use_cases.feedback import Feedback
 from service.use_cases.learning import Learning
@@ -34,7 +33,7 @@ from service.use_cases.versioning import Versioning
 from tests.service.redises import EITHER
 from tests.service.store.fake_engine import CATALOGUE, FakeEngine
 from tests.service.store.histories import KEPT, RELABELLED, Operation, linearizable
-from tests.service.supports import teaching
+from tests.service.supports import Calls, teaching
 
 pytestmark = [pytest.mark.anyio, EITHER]
 
@@ -54,8 +53,8 @@ class Caller:
     def __init__(
         self, learning: Learning, chance: random.Random, clock: count, history: list[Operation], *, breaks: bool
     ) -> None:
-        self._clients, self._edits = Adaptation(learning, Decoder(Settings())), Editing(learning)
-        self._versions, self._feedback = Versioning(learning), Feedback(self._clients, learning.store)
+        self._clients, self._edits = Calls(learning, Decoder(Settings())), Editing(learning)
+        self._versions, self._feedback = Versioning(learning), Feedback(self._clients.adapting, learning.store)
         self._chance, self._clock, self._history = chance, clock, history
         self._breaks = breaks
 

@@ -13,10 +13,9 @@ from service.inputs.decoder import Decoder
 from service.settings import Settings
 from service.store.records import ClientKey, Draft
 from service.store.store import Store
-from service.use_cases.adaptation import Adaptation
 from tests.service.drawings import letters, png
 from tests.service.serving import working
-from tests.service.supports import teaching, use_cases
+from tests.service.supports import Calls, teaching, use_cases
 from tests.service.zoo import make_zoo
 
 pytestmark = pytest.mark.anyio
@@ -60,16 +59,16 @@ class InPlace(Decoder):
         return kind.decode(raw, fields, self._limits)
 
 
-def clients_of(settings: Settings, engine, store: Store) -> Adaptation:
+def clients_of(settings: Settings, engine, store: Store) -> Calls:
     return use_cases(Catalogue(settings.models), engine, store, settings, InPlace(settings))
 
 
-async def answers(clients: Adaptation, asked=ASKED) -> list:
+async def answers(clients: Calls, asked=ASKED) -> list:
     return (await clients.predict(ALICE, asked)).answers
 
 
 @pytest.fixture
-async def clients(settings, engine, store) -> Adaptation:
+async def clients(settings, engine, store) -> Calls:
     """Alice has adapted. The state of Bob has then evicted hers from the worker."""
     clients = clients_of(settings, engine, store)
     await clients.adapt(ALICE, teaching(None, SUPPORT, None))

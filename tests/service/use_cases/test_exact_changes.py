@@ -18,10 +18,9 @@ from service.inputs.prepare import prepare
 from service.settings import ZOO, Settings
 from service.store.records import StateKey
 from service.store.store import Store
-from service.use_cases.adaptation import Adaptation
 from service.use_cases.editing import Editing
 from service.use_cases.learning import Learning
-from tests.service.supports import ALICE, teaching
+from tests.service.supports import ALICE, Calls, teaching
 
 pytestmark = pytest.mark.anyio
 
@@ -49,7 +48,7 @@ class Client:
         inputs = card.input.examples(FIRST + MORE, np.random.default_rng(0))
         self.worker, self.store, self.card = worker, store, card
         learning = Learning({card.name: card}, worker, store, Settings())
-        self.clients, self.edits = Adaptation(learning, Numbered(np.asarray(inputs))), Editing(learning)
+        self.clients, self.edits = Calls(learning, Numbered(np.asarray(inputs))), Editing(learning)
 
     def pairs(self, numbers: range) -> list[tuple[int, Any, str]]:
         outputs, chance = self.card.outputs, np.random.default_rng(1).normal(size=(FIRST + MORE, 8))

@@ -1,36 +1,23 @@
-"""The use cases: adapt, append, predict, forget. Knows neither HTTP nor Redis commands."""
+"""Adapt: teach a client examples, in place of those that it has or beside them."""
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
-from service import metrics
-from service.arrays import Array
 from service.cards import Card
 from service.clock import Clock
-from service.engine.base import StateNotCached
-from service.errors import Conflict, TooFewExamples, UnknownPrediction, Unprocessable
+from service.errors import Conflict, UnknownPrediction, Unprocessable
 from service.inputs.decoder import Decoder
-from service.inputs.kind import Decoded, InputWarning
-from service.inputs.limits import check_count
-from service.inputs.prepare import check, prepare
+from service.inputs.kind import Decoded
 from service.inputs.sent import place_of
 from service.store.idempotency import Idempotency
-from service.store.records import MIN_WAYS, Adapted, ClientKey, Record, RequestKey, StateKey
+from service.store.records import Adapted, ClientKey, Record, RequestKey
 from service.store.store import VersionMoved
 from service.use_cases.gathering import NOTHING, Gathered, Given, gather, known_of
 from service.use_cases.learning import Learning, Lesson, check_expected, retried
-from service.use_cases.states import States
 from service.use_cases.support_sets import check_unlabelled, checked_new_labels
-
-Admit = Callable[[Record, Card], None]
-"""Checks a request against the client's record and the model's card before any work."""
-
-
-def _anything(_: Record, __: Card) -> None:
-    """Admit every request."""
 
 
 class Teaching(NamedTuple):
@@ -64,40 +51,13 @@ class Teaching(NamedTuple):
     unlabelled: bool = False
 
 
-class Answered(NamedTuple):
-    """Logits (q, ways) or values (q, outputs) of queries (q, *input), and the client's record that they come from,
-    which may be that of a past version.
-
-    `deviations` are the standard deviations (q, outputs) of values, where the model predicts them. `decoded` are the
-    queries before they were prepared. `current` is the client's current record.
-    """
-
-    record: Record
-    card: Card
-    queries: Array
-    answers: Array
-    warnings: list[InputWarning]
-    timings_ms: dict[str, float]
-    decoded: Array
-    current: Record
-    past: bool = False
-    deviations: Array | None = None
-
-    def inference(self) -> Literal["inductive", "transductive"]:
-        """Whether inputs were answered one by one or together. Together needs at least as many inputs as classes."""
-        enough = len(self.answers) >= len(self.record.classes or ())
-        return "transductive" if self.card.transductive and enough else "inductive"
-
-
-class Adaptation:
+class Adapting:
     """The use cases, for the clients of all tenants."""
 
     def __init__(self, learning: Learning, decoder: Decoder) -> None:
         self._learning, self._decoder = learning, decoder
-        self._catalogue, self._settings = learning.catalogue, learning.settings
-        self._engine, self._store = learning.engine, learning.store
+        self._catalogue, self._settings, self._store = learning.catalogue, learning.settings, learning.store
         self._idempotency = Idempotency(learning.store)
-        self._states = States(learning.engine, learning.store)
         self._appending: WeakValueDictionary[ClientKey, asyncio.Lock] = WeakValueDictionary()
 
     async def adapt(self, client: ClientKey, teaching: Teaching) -> Adapted:
@@ -211,103 +171,6 @@ class Adaptation:
                 field="keep_queries_s",
             )
 
-    async def asked(self, client: ClientKey, version: int | None = None) -> tuple[Record, Card]:
-        """The version that a predict would ask now. Raises what `predict` raises if there is nothing to ask."""
-        _, record = await self._store.version(client, version)
-        card = self._learning.served(record)
-        check_ready(record)
-        return record, card
-
-    async def predict(
-        self,
-        client: ClientKey,
-        raw: Sequence[Any],
-        admit: Admit = _anything,
-        version: int | None = None,
-        field: str = "inputs[{}]",
-    ) -> Answered:
-        """Answer inputs from a client's state, by default that of the current version.
-
-        Args:
-            client: The client.
-            raw: The inputs as they were sent.
-            admit: May refuse the request before any work.
-            version: The version to ask.
-            field: The place of an input in the request, by its number.
-
-        Raises:
-            UnknownClient, UnknownVersion, VersionGone: There is nothing to ask.
-            TooFewExamples: The version has too few examples.
-        """
-        check_count(len(raw), self._settings.max_queries, field.partition("[")[0])
-        fields = [place_of(one, field.format(i)) for i, one in enumerate(raw)]
-        return await retried(lambda: self._answer(client, raw, fields, admit, version))
-
-    async def _answer(
-        self, client: ClientKey, raw: Sequence[Any], fields: Sequence[str], admit: Admit, version: int | None
-    ) -> Answered:
-        clock = Clock()
-        current, record = await self._store.version(client, version)
-        card = self._learning.served(record)
-        check_ready(record)
-        admit(record, card)
-        decoded = await self._decoder.decode(card.input, raw, fields, client.tenant)
-        warnings = decoded.warnings + await check(card.input, decoded.array(), record.columns)
-        queries = await prepare(card.input, decoded.array(), record.columns)
-        clock.lap("decode")
-        past = record.write != current.write
-        found = await self._ask(client, record, card, queries, past=past)
-        answers, deviations = card.parted(found)
-        clock.lap("predict")
-        calibrated = card.for_task(*record.task)
-        laps = clock.laps_ms
-        asked = record, calibrated, queries, answers, warnings, laps, decoded.array(), current
-        return Answered(*asked, past, deviations)
-
-    async def ask_again(self, client: ClientKey, answered: Answered, queries: Array) -> Array:
-        """The answers to other queries (q, *input), as the model takes them, from the same state."""
-        found = await self._ask(client, answered.record, answered.card, queries, past=answered.past)
-        return answered.card.parted(found)[0]
-
-    async def _ask(self, client: ClientKey, record: Record, card: Card, queries: Array, *, past: bool) -> Array:
-        try:
-            answers = await self._engine.predict(card.name, record.write, queries, share=client)
-            metrics.state_cache.labels("hit").inc()
-        except StateNotCached:
-            metrics.state_cache.labels("miss").inc()
-            key = StateKey(client, record.write, card.checkpoint)
-            state = await self._states.get(key, card, record, past=past)
-            answers = await self._engine.predict(card.name, record.write, queries, state, share=client)
-        return answers
-
-    async def show(self, client: ClientKey) -> Record:
-        """The record of a client. Raises UnknownClient."""
-        return await self._store.record(client)
-
-    async def page(self, tenant: str, *, after: str, limit: int) -> list[Record]:
-        """Up to `limit` clients of a tenant with ids after `after`, sorted by id."""
-        return await self._store.clients(tenant, after=after, limit=limit)
-
-    async def forget(self, client: ClientKey, expected: Collection[str] | None = None) -> None:
-        """Remove everything that is stored of a client, even if it is corrupt.
-
-        Raises:
-            UnknownClient: There is no such client.
-            PreconditionFailed: The client is not as expected.
-        """
-        if expected is None:
-            record = await self._store.forget(client)
-        else:
-            record = await retried(lambda: self._forget_expected(client, expected))
-        if record is not None:
-            self._engine.evict(record.write)
-
-    async def _forget_expected(self, client: ClientKey, expected: Collection[str]) -> Record:
-        record = await self._store.record(client)
-        check_expected(record, expected)
-        await self._store.forget_version(client, record)
-        return record
-
 
 def _lesson(
     card: Card, gathered: Gathered, teaching: Teaching, named: bool, expires_at: datetime | None, change: str
@@ -323,18 +186,6 @@ def _with_settings(lesson: Lesson, teaching: Teaching) -> Lesson:
     if teaching.keep is not None:
         lesson = lesson._replace(keep=teaching.keep)
     return lesson if teaching.half_life_s is None else lesson._replace(half_life_s=teaching.half_life_s)
-
-
-def check_ready(record: Record) -> None:
-    """Raise TooFewExamples. It says what is missing."""
-    if record.ready:
-        return
-    missing = "examples" if record.classes is None else f"examples of at least {MIN_WAYS} classes"
-    there = "none" if not record.classes else f"only examples of {record.classes[0]!r}"
-    raise TooFewExamples(
-        f"The client needs {missing} before it can predict; there are {there}. POST more to /adapt with "
-        '`"mode": "append"`.'
-    )
 
 
 def _expiry(ttl_s: int | None) -> datetime | None:
