@@ -7,6 +7,7 @@ Without a `rate`, it is a closed loop: each client sends its next request after 
 import asyncio
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import cycle
@@ -54,6 +55,8 @@ class Client(asyncio.Protocol):
         self._sent = 0.0
         self.then: Callable[[Client], object] = Client.ask
         """Called after an answer."""
+        self.lost: Callable[[Client], object] = Client.forget
+        """Called when the connection is lost."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the event loop."""
@@ -80,15 +83,22 @@ class Client(asyncio.Protocol):
         self._sent = time.perf_counter()
         self.transport.write(self._request())
 
+    def connection_lost(self, _: Exception | None) -> None:
+        """Called by the event loop."""
+        self.lost(self)
+
+    def forget(self) -> None:
+        """Do nothing: the load is over."""
+
 
 async def drive(load: Load) -> Outcome:
     """Send requests until the time is over."""
     outcome = Outcome(load.seconds, [], 0, 0)
     begin = time.perf_counter() + WARM_UP_S
-    clients = [await _connect(load.port, Client(one, outcome, begin)) for one in requests(load)]
     if load.rate:
-        clients = await _at_random(load, clients, begin)
+        clients = await _at_random(load, outcome, begin)
     else:
+        clients = [await _connect(load.port, Client(one, outcome, begin)) for one in requests(load)]
         for client in clients:
             client.ask()
         await asyncio.sleep(begin + load.seconds - time.perf_counter())
@@ -111,30 +121,68 @@ async def _connect(port: int, client: Client) -> Client:
     return client
 
 
-async def _at_random(load: Load, clients: list[Client], begin: float) -> list[Client]:
+async def _at_random(load: Load, outcome: Outcome, begin: float) -> list[Client]:
     """Send requests with exponential gaps from free clients. If none is free, add a client, so that no request waits
-    for another. Then wait for the late answers. Returns all clients."""
-    idle: asyncio.Queue[Client] = asyncio.Queue()
-    everybody, more = list[Client](), cycle(requests(load))
-    for client in clients:
-        _join(client, everybody, idle)
+    for another. Then wait for the late answers. A connection that is refused or lost is a failure. Returns the clients.
+    """
+    everybody, more = Everybody(outcome), cycle(requests(load))
+    for _ in load.bodies:
+        await everybody.join(load.port, Client(next(more), outcome, begin))
     due = time.perf_counter()
     while (due := due + expovariate(load.rate)) < begin + load.seconds:
         await asyncio.sleep(due - time.perf_counter())
-        if idle.empty():
-            _join(await _connect(load.port, Client(next(more), clients[0].outcome, begin)), everybody, idle)
-        idle.get_nowait().ask()
-    with suppress(TimeoutError):
-        async with asyncio.timeout(LATE_S):
-            for _ in everybody:
-                await idle.get()
-    return everybody
+        if not everybody.idle:
+            await everybody.join(load.port, Client(next(more), outcome, begin))
+        everybody.ask()
+    await everybody.finish()
+    return list(everybody.idle)
 
 
-def _join(client: Client, everybody: list[Client], idle: "asyncio.Queue[Client]") -> None:
-    client.then = idle.put_nowait
-    everybody.append(client)
-    idle.put_nowait(client)
+class Everybody:
+    """The clients that are connected, the idle ones in the order in which they became so."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self._outcome, self._changed = outcome, asyncio.Event()
+        self.idle, self._busy = deque[Client](), set[Client]()
+
+    async def join(self, port: int, client: Client) -> None:
+        """Connect another one, unless the connection is refused."""
+        client.then, client.lost = self._answered_by, self._lost_by
+        with suppress(OSError):
+            self.idle.append(await _connect(port, client))
+
+    def ask(self) -> None:
+        """Let an idle one send a request. With none, the request has failed."""
+        if not self.idle:
+            self._outcome.failures += 1
+            return
+        client = self.idle.popleft()
+        self._busy.add(client)
+        client.ask()
+
+    async def finish(self) -> None:
+        """Wait for the late answers. Those that do not come are failures."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LATE_S):
+                while self._busy:
+                    self._changed.clear()
+                    await self._changed.wait()
+        for client in list(self._busy):
+            client.transport.abort()
+            self._lost_by(client)
+
+    def _answered_by(self, client: Client) -> None:
+        self._busy.discard(client)
+        self.idle.append(client)
+        self._changed.set()
+
+    def _lost_by(self, client: Client) -> None:
+        if client in self._busy:
+            self._busy.remove(client)
+            self._outcome.failures += 1
+        elif client in self.idle:
+            self.idle.remove(client)
+        self._changed.set()
 
 
 if __name__ == "__main__":

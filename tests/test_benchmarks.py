@@ -1,11 +1,14 @@
 """What the benchmarks reckon, as far as it does not depend on time."""
 
+import asyncio
+from contextlib import suppress
+
 import httpx
 import pytest
 
 from benchmarks.fairness import fits, worst_first
 from benchmarks.growth import BATCH, WAYS, too_large, verdict
-from benchmarks.load import ANY_CLIENT, Load, requests
+from benchmarks.load import ANY_CLIENT, Load, drive, requests
 from benchmarks.peak import Batch, adapt_flops, share
 from benchmarks.peers.network import MAML, PROTONET, STEPS
 from benchmarks.report_limits import fairness, growth, read_growth
@@ -55,6 +58,27 @@ def test_a_request_names_one_of_the_clients_and_is_as_long_as_it_says():
     head, sent = request().split(b"\r\n\r\n")
     assert sent == b'{"client_id":"000000"}'
     assert f"Content-Length: {len(sent)}".encode() in head
+
+
+@pytest.mark.anyio
+async def test_a_load_counts_lost_and_refused_connections_and_goes_on():
+    answered = 0
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal answered
+        with suppress(asyncio.IncompleteReadError):
+            await reader.readuntil(b"?")
+            answered += 1
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            await reader.readuntil(b"?")
+        writer.close()
+        server.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    found = await drive(Load(port, "/predict", "text/plain", [b"?"], 1.0, rate=50))
+    assert found.answered == answered >= 1
+    assert found.failures > 0
 
 
 def figures(predict: float, adapt: float) -> dict[str, float]:
