@@ -1,6 +1,7 @@
 """Writes the next version of a client in one script, so that readers see the old version or the new one."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -12,12 +13,12 @@ from service.errors import CorruptRecord
 from service.executor import BYTES_PER_EXAMPLE, Executor
 from service.store import answers
 from service.store.answers import AnsweredBefore, Answers
-from service.store.checksums import parse_record, seal, tag_state
+from service.store.checksums import parse_record, parse_version, seal, tag_state
 from service.store.connect import Client
 from service.store.history import EMPTY, Change, next_change, read_history
-from service.store.keys import client_keys, record_key
+from service.store.keys import client_keys, record_key, versions_key
 from service.store.listing import Lists, listings
-from service.store.records import Blob, ClientKey, Draft, Record, StateKey, unexpired
+from service.store.records import Adapted, Blob, ClientKey, Draft, Record, Snapshot, StateKey, unexpired
 from service.store.redis_client import is_other_type
 from service.store.retries import no_retry
 from service.store.scripts import WRITE, WRITE_ONCE
@@ -87,7 +88,7 @@ class Commits:
         if not await self._lists.has(client, record.expires_at):  # a concurrent list or sweep has removed it
             await self._lists.add(client, record.expires_at)
         if draft.request is not None:
-            await self._answers.finish(client.tenant, draft.request, draft.answer(record))
+            await self._answers.finish(client.tenant, draft.request, draft.adapted(record))
         return record
 
     async def _write(self, version: _Version, after: Record | None, *, new: bool) -> Record:
@@ -115,7 +116,8 @@ class Commits:
     async def _next(self, version: _Version, found: Record | None, after: Record | None, *, new: bool) -> Change:
         draft, old = version.draft, unexpired(found)
         if old is not None and draft.request is not None and self._answered(draft, old):
-            await self._answers.finish(version.client.tenant, draft.request, draft.answer(old))
+            adapted = await self._adapted(version.client, draft, old)
+            await self._answers.finish(version.client.tenant, draft.request, adapted)
             raise AnsweredBefore
         if after is not None and (old is None or old.write != after.write):
             raise VersionMoved
@@ -129,6 +131,14 @@ class Commits:
         """Whether the record is of the same request. Then its process died before it stored the answer."""
         age_s = (datetime.now(UTC) - old.updated_at).total_seconds()
         return draft.request is not None and old.request == draft.request.id and age_s < self._answers.kept_s
+
+    async def _adapted(self, client: ClientKey, draft: Draft, old: Record) -> Adapted:
+        """What the attempt that wrote `old` answers. This one had other examples before it, so it would name others."""
+        with suppress(CorruptRecord, ResponseError):
+            kept = parse_version(await self._redis.hget(versions_key(client), str(old.version)), old.version)
+            if isinstance(kept, Snapshot) and kept.answer is not None:
+                return kept.answer.of(old.model_copy(update={"columns": None}))
+        return draft.adapted(old)
 
     async def _try(self, version: _Version, text: bytes, change: Change) -> int:
         try:
@@ -160,7 +170,7 @@ class Commits:
         if draft.request is not None and not apart:
             script = WRITE_ONCE
             keys += answers.keys(client.tenant)
-            arguments += self._answers.arguments(draft.request, draft.answer(record))
+            arguments += self._answers.arguments(draft.request, draft.adapted(record))
         with no_retry():
             done = await self._redis.eval(script, len(keys), *keys, *arguments)
         return await self._usage.checked(client.tenant, done)

@@ -91,7 +91,7 @@ def next_change(client: ClientKey, draft: Draft, found: Record | None, history: 
     entries = stored.entries()
     placed, added, next_row = _place(examples, entries, first, timed=draft.half_life_s > 0)
     record = _record(client, draft, found, next_row)
-    snapshot = _snapshot(record, placed, draft.targets)
+    snapshot = _snapshot(record, placed, draft)
     kept = _kept(stored, record, draft, keep, old_form=old is not None and old.next_row is None)
     used = {row for version in [snapshot, *kept.values()] for row in _rows(version)}
     sizes = {entry.row: entry.size for entry in entries.values()} | {each.row: len(each.raw) for each in placed}
@@ -178,9 +178,10 @@ def _kept_for(draft: Draft, old: Record | None) -> int:
     return old.keep_queries_s if old else 0
 
 
-def _snapshot(record: Record, placed: Sequence[Example], targets: list[Any]) -> Snapshot:
+def _snapshot(record: Record, placed: Sequence[Example], draft: Draft) -> Snapshot:
     rows = ranges([example.row for example in placed if example.row is not None])
-    return Snapshot.model_validate(record.model_dump() | {"rows": rows, "targets": targets})
+    answer = None if draft.request is None else draft.answer()
+    return Snapshot.model_validate(record.model_dump() | {"rows": rows, "targets": draft.targets, "answer": answer})
 
 
 def _kept(stored: History, record: Record, draft: Draft, keep: int, *, old_form: bool) -> dict[int, Rows | Gone]:

@@ -138,12 +138,6 @@ class Rows(BaseModel):
         return [row for first, last in self.rows for row in range(first, last + 1)]
 
 
-class Snapshot(Record, Rows):
-    """A version of a client, with a target for each of its examples."""
-
-    targets: list[Any]
-
-
 class Gone(BaseModel):
     """In place of a version that a removal took."""
 
@@ -151,17 +145,33 @@ class Gone(BaseModel):
     receipt: Receipt
 
 
-class Adapted(BaseModel):
-    """The result of a stored adapt. `ids` are of the examples of the request; `dropped` of those over the number to
-    keep."""
+class Answer(BaseModel):
+    """What an adapt tells beside the version. `ids` are of the examples of the request; `dropped` of those over the
+    number to keep."""
 
-    record: Record
     state_bytes: int
     ids: list[str] = []
     dropped: list[str] = []
     names_used: int | None = None
     warnings: list[InputWarning] = []
     timings_ms: dict[str, float]
+
+    def of(self, record: Record) -> "Adapted":
+        """With the version."""
+        return Adapted(record=record, **dict(self))
+
+
+class Adapted(Answer):
+    """The result of a stored adapt."""
+
+    record: Record
+
+
+class Snapshot(Record, Rows):
+    """A version of a client, with a target for each of its examples. `answer`: to a request with an idempotency key."""
+
+    targets: list[Any]
+    answer: Answer | None = None
 
 
 class RequestKey(NamedTuple):
@@ -217,10 +227,9 @@ class Draft(NamedTuple):
     dropped: Sequence[str] = ()
     half_life_s: float = 0
 
-    def answer(self, record: Record) -> Adapted:
-        """The answer to the request. It is kept for a while, so it holds nothing that was learned from the examples."""
-        return Adapted(
-            record=record.model_copy(update={"columns": None}),
+    def answer(self) -> Answer:
+        """What the request is told beside the version."""
+        return Answer(
             state_bytes=state_bytes(self.state),
             ids=list(self.ids),
             dropped=list(self.dropped),
@@ -228,6 +237,10 @@ class Draft(NamedTuple):
             warnings=list(self.warnings),
             timings_ms=dict(self.timings_ms),
         )
+
+    def adapted(self, record: Record) -> Adapted:
+        """The answer to the request. It is kept for a while, so it holds nothing that was learned from the examples."""
+        return self.answer().of(record.model_copy(update={"columns": None}))
 
 
 def state_bytes(state: Arrays | None) -> int:

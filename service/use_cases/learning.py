@@ -17,7 +17,7 @@ from service.inputs.prepare import fit, prepare
 from service.settings import Settings
 from service.store.ages import weights_by_age
 from service.store.examples import Example, Form, from_raw
-from service.store.records import MIN_WAYS, Adapted, ClientKey, Draft, Record, RequestKey, names_used, state_bytes
+from service.store.records import MIN_WAYS, Adapted, ClientKey, Draft, Record, RequestKey
 from service.store.store import Store, VersionMoved
 from service.use_cases.keeping import places_kept
 from service.use_cases.support_sets import SupportSets, check_unlabelled, several_labels
@@ -150,15 +150,7 @@ class Learning:
             self.engine.evict(record.replaces)
         if lesson.request is None:  # otherwise the answer, stored with the client, lacks this time
             clock.lap("store")
-        return Adapted(
-            record=record,
-            state_bytes=state_bytes(draft.state),
-            ids=list(lesson.ids),
-            dropped=list(lesson.dropped),
-            names_used=names_used(draft.state),
-            warnings=list(draft.warnings),
-            timings_ms=clock.laps_ms,
-        )
+        return draft.answer().model_copy(update={"timings_ms": clock.laps_ms}).of(record)
 
     async def _draft(self, client: ClientKey, lesson: Lesson, write: str, clock: Clock) -> Draft:
         card, inputs = lesson.card, lesson.inputs()
