@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from models import checkpoint
 from models.datasets.episode import Shape, rng_of
-from models.datasets.own.data import Own
 from models.datasets.own.episodes import OwnEpisodes
+from models.datasets.own.examples import Own
 from models.datasets.own.rows import ValueEpisodes
 from models.learner import Learner
 from models.training import evaluation

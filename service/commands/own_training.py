@@ -14,8 +14,9 @@ from models import checkpoint
 from models.datasets import dataset_of
 from models.datasets.episode import EpisodeSampler
 from models.datasets.own.columns import Columns
-from models.datasets.own.data import Own, type_of
 from models.datasets.own.dataset import dataset_name, options, read_own
+from models.datasets.own.examples import Own
+from models.datasets.own.opening import type_of
 from models.datasets.own.splits import TRAIN, VALIDATION
 from models.learner import Kind, Learner
 from models.recipes import Recipe

@@ -10,7 +10,7 @@ from models.checkpoint import Spec, build
 from models.learner import Kind, Learner, Support
 from models.learners import LEARNERS
 from models.learners.tables_in_context import Layer
-from models.testing.laws import Case
+from models.testing.case import Case
 
 IMAGE = (1, 28, 28)
 POOLED = {"width": 16}

@@ -9,7 +9,7 @@ from torch.testing import assert_close
 from models.checkpoint import Spec, build
 from models.learner import Episode, Support, full_mask
 from models.learners.logistic import Logistic, logistic_regression
-from models.testing.laws import padded
+from models.testing.case import padded
 from tests.models.learners import STRIDED, fresh, query, support
 
 SPEC = Spec("logistic", "conv4", {}, STRIDED)

@@ -19,7 +19,7 @@ from models.functional import adapt_many, predict_many
 from models.learner import Learner, State, Support
 from models.losses import cross_entropy
 from models.native import build
-from models.testing.laws import padded
+from models.testing.case import padded
 from tests.models.learners import TABLE, fresh, query, support
 
 ROOT = Path(__file__).parents[2]

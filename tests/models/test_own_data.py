@@ -10,7 +10,9 @@ import pytest
 from PIL import Image
 
 from models.datasets.own.columns import Columns, found
-from models.datasets.own.data import Own, collect, type_of
+from models.datasets.own.data import collect
+from models.datasets.own.examples import Own
+from models.datasets.own.opening import type_of
 
 NONE = Columns()
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from models.datasets.episode import Shape, rng_of
-from models.datasets.own.data import NO_CLASS, Example
 from models.datasets.own.episodes import EncodableEpisodes, tasks_of
+from models.datasets.own.examples import NO_CLASS, Example
 from models.datasets.own.rows import RowEpisodes, ValueEpisodes
 
 

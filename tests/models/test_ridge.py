@@ -10,7 +10,7 @@ from models.checkpoint import Spec, build
 from models.functional import adapt_many
 from models.learner import Episode, Support, full_mask
 from models.learners.ridge import Ridge, ridge_regression
-from models.testing.laws import padded
+from models.testing.case import padded
 from tests.models.learners import STRIDED, VECTOR, fresh, query, support
 
 CLASSIFY = Spec("ridge", "conv4", {"scale": 10.0}, STRIDED)

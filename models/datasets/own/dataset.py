@@ -11,8 +11,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from models.datasets.dataset import Dataset
 from models.datasets.episode import EpisodeSampler
 from models.datasets.own.columns import Columns
-from models.datasets.own.data import Own, collect
+from models.datasets.own.data import collect
 from models.datasets.own.episodes import EncodableEpisodes, OwnEpisodes, tasks_of
+from models.datasets.own.examples import Own
 from models.datasets.own.read import FORMATS
 from models.datasets.own.rows import RowEpisodes, ValueEpisodes
 from models.datasets.own.splits import TEST, TRAIN, VALIDATION

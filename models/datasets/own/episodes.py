@@ -10,7 +10,7 @@ from torch import Tensor
 
 from models.class_names import plain_words
 from models.datasets.episode import EpisodeSampler, Shape
-from models.datasets.own.data import Example
+from models.datasets.own.examples import Example
 from models.datasets.own.splits import TRAIN
 from models.datasets.pool import EncodableSampler, Encoded, Indices, in_chunks
 from models.learner import Episode, Support

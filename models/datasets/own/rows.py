@@ -10,8 +10,8 @@ from torch import Tensor
 from models import columns as table_columns
 from models.columns import Row
 from models.datasets.episode import EpisodeSampler, Shape
-from models.datasets.own.data import Own
 from models.datasets.own.episodes import ClassExamples, OwnEpisodes, tasks_of
+from models.datasets.own.examples import Own
 from models.datasets.pool import Indices
 from models.learner import Episode, Support
 
