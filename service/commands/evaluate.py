@@ -109,7 +109,8 @@ def evaluate(
 
 
 def measure(setting: Setting, weights: Path, data: Path | None, device: str) -> list[Figure]:
-    """The figures of one setting: mean and interval of each score over the episodes, and the calibration error."""
+    """The figures of one setting: mean and interval of each score over the episodes, and the calibration error with
+    the temperature that is served."""
     card, learner = Card.read(weights.with_suffix(".json")), load_learner(weights, device)
     dataset = dataset_of(setting.dataset)
     _check(setting, learner, dataset)
@@ -123,7 +124,8 @@ def measure(setting: Setting, weights: Path, data: Path | None, device: str) -> 
     else:
         summary = evaluation.summarise([evaluation.score(learner.kind, one) for one in predicted])
     if learner.kind is Kind.CLASSIFICATION:
-        summary["calibration_error"] = {"mean": calibration_error(predicted, card.temperature)}
+        served = card.for_task(setting.shape.ways, setting.shape.ways * setting.shots)
+        summary["calibration_error"] = {"mean": calibration_error(predicted, served.temperature)}
     about = {"setting": setting.title(), "episodes": setting.episodes, "checkpoint": checkpoint.digest(weights)}
     about["command"] = setting.command(own_dataset(card))
     return [Figure.model_validate(about | {"metric": metric} | value) for metric, value in summary.items()]

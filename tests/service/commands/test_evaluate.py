@@ -1,7 +1,9 @@
 """handful evaluate: settings, their titles and their commands."""
 
 import pytest
+import torch
 
+from models.training.evaluation import Predictions
 from service.cards import Card
 from service.commands.evaluate import Setting, dataset_and_split, measure, shape_and_count
 from service.settings import ZOO
@@ -59,3 +61,20 @@ def test_lakes_runs_are_measured_with_a_wilson_interval_over_their_trials(tmp_pa
     assert accuracy.ci95 is None
     assert accuracy.value() == f"{accuracy.mean:.4f} ({low:.4f} to {high:.4f})"
     assert "--data all_runs.zip --split lake-one-shot" in accuracy.command
+
+
+def test_the_calibration_error_is_that_of_the_temperature_which_is_served(tmp_path, monkeypatch):
+    size = shape_and_count("omniglot", "lake-one-shot", *NOTHING_GIVEN)
+    setting = Setting("glyphs", "omniglot", "lake-one-shot", False, *size, None, 0)
+    runs, weights = write_zip(tmp_path / "all_runs.zip"), tmp_path / "glyphs.safetensors"
+    weights.symlink_to(ZOO / "glyphs.safetensors")
+    drawn = torch.randn(20, 20, generator=torch.Generator().manual_seed(0))
+    monkeypatch.setattr("service.commands.evaluate._predict", lambda *_: [Predictions(drawn, torch.arange(20))])
+
+    def error(card: Card) -> float:
+        card.write(weights.with_suffix(".json"))
+        return next(each.mean for each in measure(setting, weights, runs, "cpu") if each.metric == "calibration_error")
+
+    by_task = error(GLYPHS)
+    assert error(GLYPHS.model_copy(update={"temperature": 100.0})) == by_task
+    assert error(GLYPHS.model_copy(update={"temperature": 100.0, "calibration": None})) != by_task
