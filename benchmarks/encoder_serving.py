@@ -63,17 +63,17 @@ class Scene(NamedTuple):
 
     kind: str
     call: str
-    count: int
+    queries: int
     clients: int
 
     def title(self) -> str:
         """As a key of the results."""
-        what = f"{self.call}, {WAYS}-way {SHOTS}-shot" if self.call == "adapt" else f"{self.call}, {self.count}-query"
+        what = f"{self.call}, {WAYS}-way {SHOTS}-shot" if self.call == "adapt" else f"{self.call}, {self.queries}-query"
         return f"{self.kind} {what}, {self.clients} clients"
 
     def seconds(self) -> float:
         """How long it is measured."""
-        return SECONDS[self.kind] * (LONGER if self.count > 1 and self.clients > 1 else 1)
+        return SECONDS[self.kind] * (LONGER if self.queries > 1 and self.clients > 1 else 1)
 
 
 def scenes(kinds: list[str]) -> Iterator[Scene]:
@@ -134,7 +134,7 @@ def load_of(one: Running, scene: Scene, seconds: float) -> Load:
     """The load of a scene."""
     clients = range(scene.clients)
     adapts = scene.call == "adapt"
-    bodies = [adapt_body(scene.kind, i) if adapts else predict_body(scene.kind, i, scene.count) for i in clients]
+    bodies = [adapt_body(scene.kind, i) if adapts else predict_body(scene.kind, i, scene.queries) for i in clients]
     return Load(one.port, f"/{scene.call}", JSON, bodies, seconds)
 
 
@@ -145,7 +145,7 @@ def measure_limit(name: str, kinds: list[str], factor: float) -> None:
         learner = checkpoint.load(ZOO / f"{kind}.safetensors")
         for scene in scenes([kind]):
             together = min(scene.clients, BATCHED)
-            made = inputs(kind, together * scene.count, 0)
+            made = inputs(kind, together * scene.queries, 0)
             ready = made if kind == TEXTS else photos(made)
             with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=LIMITS[name] == "bfloat16"):
                 rate = rate_of(partial(encode_many, learner, ready), factor * SECONDS[kind] / 4)

@@ -104,7 +104,7 @@ def measure(one: Running, card: Card, seconds: float) -> Figures:
     ]
     quiet, busy = p99s(mine), p99s(mine, theirs)
     one.settle()
-    figures = {}
+    figures: Figures = {}
     for call, before, after in zip(RATES, quiet, busy, strict=True):
         figures |= {f"{call}_quiet_ms": round(before, 1), f"{call}_flood_ms": round(after, 1)}
         figures[f"{call}_ratio"] = round(after / before, 2)
@@ -124,12 +124,12 @@ def large(one: Running, card: Card) -> dict[str, Body]:
     fitting = settings.max_body_bytes // (2 * len(predict_body(card, "large", 1).content))
     most = min(settings.max_examples, card.max_examples or settings.max_examples, fitting)
     adapt = adapt_body(card, "large", most // ways * ways)
-    if (fitting := fits(post(one, "adapt", adapt, FLOOD))) is not None:
-        adapt = adapt_body(card, "large", fitting // ways * ways)
+    if (fewer := fits(post(one, "adapt", adapt, FLOOD))) is not None:
+        adapt = adapt_body(card, "large", fewer // ways * ways)
         post(one, "adapt", adapt, FLOOD).raise_for_status()
     predict = predict_body(card, "large", min(settings.max_queries, most))
-    if (fitting := fits(post(one, "predict", predict, FLOOD))) is not None:
-        predict = predict_body(card, "large", fitting)
+    if (fewer := fits(post(one, "predict", predict, FLOOD))) is not None:
+        predict = predict_body(card, "large", fewer)
     return {"predict": predict, "adapt": adapt}
 
 
@@ -175,7 +175,7 @@ def predict_body(card: Card, client: str, count: int) -> Body:
 def as_sent(card: Card, count: int) -> Array | list[Any]:
     """Random examples: drawings (n, h, w), photos (n, h, w, 3), vectors (n, length), or texts and rows of a table."""
     inputs = np.asarray(card.input.examples(count, np.random.default_rng(0)))
-    match card.input.type:
+    match card.input.model_dump()["type"]:
         case "drawing":
             return np.ascontiguousarray(inputs[:, 0])
         case "photo":

@@ -5,6 +5,7 @@ Worker alone: jobs in a batch, ways, shots. Over HTTP: clients in Redis, with pr
 
 import argparse
 from collections.abc import Mapping
+from functools import partial
 from itertools import product
 
 from rich.progress import track
@@ -59,10 +60,10 @@ def curve(one: Device, model: str, call: str, axis: str, seconds: float) -> Poin
         ways, shots, jobs = {BATCH: (5, 1, size), WAYS: (size, 1, 1), SHOTS: (5, size, 1)}[axis]
         if call == "adapt":
             learnt = adapts(model, ways, shots, jobs)
-            found = measure(lambda works=learnt: one.adapt(works), jobs, seconds)
+            found = measure(partial(one.adapt, learnt), jobs, seconds)
         else:
             asked = predicts(one, model, ways, 1, jobs)
-            found = measure(lambda works=asked: one.predict(works), jobs, seconds)
+            found = measure(partial(one.predict, asked), jobs, seconds)
         points[size] = found._asdict()
     return points
 

@@ -106,7 +106,7 @@ def by_alphabet(found: Found, alphabets: Sequence[str]) -> list[tuple[str, int, 
 def draw(found: Found, sampler: UndistortedSampler, alphabets: Sequence[str], path: Path) -> None:
     """Draw the error of each alphabet beside the pairs that are confused most, into a PNG."""
     figure = Figure(figsize=(13, 7), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=(2, 3))
+    left, right = figure.subfigures(1, 2, width_ratios=(2, 3), squeeze=False)[0]
     _draw_alphabets(left.subplots(), by_alphabet(found, alphabets))
     right.suptitle("pairs that are confused most: the share of their queries that get the other answer")
     places = right.subplots(PAIRS // 2, 2).flat

@@ -188,8 +188,9 @@ def kinds_of(features: Sequence[Tensor]) -> dict[str, Kind]:
     """The tasks, from features of training, validation and test characters."""
     shapes = {"20-way 1-shot": Shape(20, 1, 5), "5-way 5-shot": Shape(5, 5, 5)}
     return {
-        f"drawings, {name}, accuracy %": Kind(*(partial(drawings, own, shape) for own in features), True)
+        f"drawings, {name}, accuracy %": Kind(train, validation, test, True)
         for name, shape in shapes.items()
+        for train, validation, test in [[partial(drawings, own, shape) for own in features]]
     } | {"sinusoids, 10 points, MSE": Kind(sinusoids, sinusoids, sinusoids, False)}
 
 

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from itertools import cycle
 from random import expovariate, randrange
 
@@ -60,6 +61,7 @@ class Client(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the event loop."""
+        assert isinstance(transport, asyncio.Transport)
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
@@ -113,7 +115,12 @@ def requests(load: Load) -> Iterator[Callable[[], bytes]]:
         head = f"POST {load.path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {load.content_type}\r\n"
         head += f"Authorization: Bearer {load.key}\r\n" if load.key else ""
         whole = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
-        yield lambda whole=whole: whole.replace(ANY_CLIENT, b"%06d" % randrange(load.among))
+        yield partial(_addressed, whole, load.among)
+
+
+def _addressed(request: bytes, among: int) -> bytes:
+    """The request, to a random client."""
+    return request.replace(ANY_CLIENT, b"%06d" % randrange(among))
 
 
 async def _connect(port: int, client: Client) -> Client:

@@ -17,6 +17,7 @@ from benchmarks.options import section as options_section
 from benchmarks.published import NONE, PUBLISHED, REMARKS, Published
 from benchmarks.trainings import HEADER, trainings
 from service.cards import Card, Catalogue
+from service.inputs.photo import Photo
 from service.settings import ZOO
 
 ROOT = Path(__file__).parents[1]
@@ -36,7 +37,7 @@ def page(catalogue: Catalogue, text: str) -> str:
     """docs/methods.md with the figures of the cards."""
     waves = [card for card in catalogue.values() if card.training["recipe"]["dataset"] == "sinusoid"]
     drawings = drawing_table(drawings_of(catalogue))
-    photos = photo_table([card for card in catalogue.values() if card.input.type == "photo"])
+    photos = photo_table([card for card in catalogue.values() if isinstance(card.input, Photo)])
     parts = {"photos": photos, "drawings": drawings, "waves": wave_table(waves), "alphabets": alphabet_table(catalogue)}
     on_features = {f"{kind}-heads": head_table(kind) for kind in ("texts", "photos")}
     trained = {"trainings": table(HEADER, trainings(list(catalogue.values())))}
@@ -52,8 +53,12 @@ def filled(text: str, parts: dict[str, str]) -> str:
     """The text with each part between its markers, `<!-- name -->` and `<!-- /name -->`."""
     for name, part in parts.items():
         marked = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        text = marked.sub(lambda found, part=part: f"{found[1]}{part}{found[2]}", text)
+        text = marked.sub(partial(_between, part), text)
     return text
+
+
+def _between(part: str, found: re.Match[str]) -> str:
+    return f"{found[1]}{part}{found[2]}"
 
 
 def drawing_table(cards: Sequence[Card]) -> str:

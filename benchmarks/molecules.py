@@ -160,7 +160,7 @@ def tanimoto(a: Array, b: Array) -> Array:
 
 def interval(values: Sequence[float]) -> float:
     """Half of the 95 % interval of the mean over draws."""
-    return 1.96 * stdev(values) / len(values) ** 0.5
+    return float(1.96 * stdev(values) / len(values) ** 0.5)
 
 
 if __name__ == "__main__":

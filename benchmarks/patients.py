@@ -63,7 +63,7 @@ def main() -> None:
     options.add_argument("--hospitals", nargs="+", choices=HOSPITALS, default=HOSPITALS)
     given = options.parse_args()
     torch.set_num_threads(1)
-    card, lines, figures = Card.read(CARD), [], []
+    card, lines, figures = Card.read(CARD), list[list[str]](), list[Figure]()
     own = RECIPES["patients"].training_split.removeprefix("without-")
     for hospital in given.hospitals:
         methods = answers_of(given.data, hospital, card)

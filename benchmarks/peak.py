@@ -79,7 +79,7 @@ def adapt_times(one: Device, seconds: float) -> dict[Batch, float]:
     times = {}
     for batch in track([Batch(*each) for each in product(SPECS, SHOTS, JOBS)], "Adapts"):
         works = adapts(batch.model, WAYS, batch.shots, batch.jobs)
-        times[batch] = measure(lambda works=works: one.adapt(works), batch.jobs, seconds).cpu_us
+        times[batch] = measure(partial(one.adapt, works), batch.jobs, seconds).cpu_us
     return times
 
 
@@ -93,9 +93,11 @@ def share(batch: Batch, cpu_us: float, best: float) -> dict[str, float]:
 def adapt_flops(model: str, images: int) -> int:
     """Operations of an adapt: features for prototypes; forward and backward in each inner step for MAML."""
     learner, inputs = checkpoint.build(SPECS[model]), torch.zeros(images, 1, 28, 28)
+    encoder = learner.get_submodule("encoder")
     if model == MAML:
-        return STEPS * flops(lambda: learner.head(learner.encoder(inputs)).sum().backward())
-    return flops(lambda: learner.encoder(inputs))
+        head = learner.get_submodule("head")
+        return STEPS * flops(lambda: head(encoder(inputs)).sum().backward())
+    return flops(lambda: encoder(inputs))
 
 
 def flops(run: Callable[[], object]) -> int:

@@ -7,6 +7,7 @@ Writes into docs/performance.json after each number of clients.
 import argparse
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import httpx
@@ -61,7 +62,7 @@ def point(http: httpx.Client, store: redis.Redis, url: str, size: int) -> dict[s
         "delete a client": lambda: http.delete(f"/clients/{PROTONET}-1"),
     }
     jobs = {"compare the counts": recount, "remove expired clients": Store.sweep}
-    found = {name: round(measured(store, lambda job=job: run(url, job), 1), 1) for name, job in jobs.items()}
+    found = {name: round(measured(store, partial(run, url, job), 1), 1) for name, job in jobs.items()}
     times = {"delete a client": 1}
     return found | {name: round(measured(store, call, times.get(name, CALLS)), 1) for name, call in calls.items()}
 

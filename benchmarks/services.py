@@ -57,7 +57,7 @@ class Running(NamedTuple):
         """Processor time of all its processes so far, including ended ones that were waited for."""
         family = [self.process, *self.process.children(recursive=True)]
         times = [one.cpu_times() for one in family if one.is_running()]
-        return sum(t.user + t.system for t in times)
+        return float(sum(t.user + t.system for t in times))
 
     def settle(self) -> None:
         """Wait until it is idle, so that the work of one scene does not count in the next."""
@@ -150,14 +150,14 @@ def _wait_for(port: int, process: subprocess.Popen[bytes], path: str) -> None:
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise RuntimeError(f"{process.args} has ended with status {process.returncode}")
+            raise RuntimeError(f"{process.args!r} has ended with status {process.returncode}")
         try:
             if httpx.get(f"http://127.0.0.1:{port}{path}", timeout=10).status_code in (200, 405):
                 return
         except httpx.TransportError:
             pass
         time.sleep(0.2)
-    raise TimeoutError(f"{process.args} does not answer after {START_S} s")
+    raise TimeoutError(f"{process.args!r} does not answer after {START_S} s")
 
 
 def _free_port() -> int:

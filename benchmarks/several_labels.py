@@ -80,7 +80,7 @@ def text_tasks(data: Path, folder: Path, domains: tuple[str, ...], encode: Encod
     features = stored(
         folder / f"joined-{domains[0]}.npy", len(texts), lambda places: encode([texts[i] for i in places])
     )
-    parts = features.split([len(each) for each, _ in drawn])
+    parts = torch.split(features, [len(each) for each, _ in drawn])
     with torch.no_grad():
         names = [encode([plain_words(name) for name in group]) for group in groups]
     return [

@@ -78,7 +78,7 @@ def memory(one: Running, store: redis.Redis) -> Row:
 
 def resident(some: set[psutil.Process]) -> float:
     """Their memory that is not shared, in MB."""
-    return round(sum(each.memory_full_info().uss for each in some if each.is_running()) / 2**20, 1)
+    return round(float(sum(each.memory_full_info().uss for each in some if each.is_running())) / 2**20, 1)
 
 
 def processes(one: Running, what: str) -> list[psutil.Process]:

@@ -65,6 +65,7 @@ def adapt_first(one: Running, store: redis.Redis) -> First:
     assert record is not None
     assert isinstance(version, Snapshot)
     size = store.hget(sizes_key(OPEN_TENANT), FIRST.client_id)
+    assert isinstance(state, bytes)
     assert isinstance(size, bytes)
     return First(record.write.encode(), record, version, state, size)
 

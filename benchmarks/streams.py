@@ -103,7 +103,7 @@ def kept(taught: Taught, _: int, keep: int, *, latest: bool = False) -> tuple[Ta
 def herded(taught: Taught, _: int, keep: int) -> tuple[Taught, None]:
     """The examples whose mean is closest to that of their class, one after the other (iCaRL, arXiv:1611.07725)."""
     places = []
-    for label in taught.labels.unique():
+    for label in torch.unique(taught.labels):
         own = (taught.labels == label).nonzero().flatten()
         features, chosen = taught.features[own], list[int]()
         for count in range(1, min(keep, len(own)) + 1):
@@ -202,7 +202,7 @@ def run(learner: Learner, steps: Sequence[Step], memory: Memory, keep: int) -> d
         fresh = Taught(step.features, step.labels, torch.full((count,), place), torch.arange(number, number + count))
         number += count
         client, weights = memory(Taught(*(torch.cat(both) for both in zip(client, fresh, strict=True))), place, keep)
-        classes, targets = client.labels.unique(return_inverse=True)
+        classes, targets = torch.unique(client.labels, return_inverse=True)
         counts = None if weights is None else torch.from_numpy(weights)
         began = time.process_time()
         taught = Support(client.features, targets, full_mask(targets), len(classes), weights=counts)

@@ -10,6 +10,7 @@ features when it is done, and a second run goes on where the first ended.
 import argparse
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -86,6 +87,11 @@ def by_distance(_: np.random.Generator, features: Array, probabilities: Array | 
     return chosen
 
 
+def by_worth(power: float, _: np.random.Generator, features: Array, probabilities: Array | None) -> Sequence[int]:
+    """The rule of the service, with another power of the uncertainty."""
+    return most_worthy(features, probabilities, ASKED, power).places
+
+
 RULES: Mapping[str, Rule] = {
     RANDOM: at_random,
     "least margin": by_margin,
@@ -93,12 +99,7 @@ RULES: Mapping[str, Rule] = {
     "coverage alone": lambda _, features, __: most_worthy(features, None, ASKED).places,
     RULE: lambda _, features, probabilities: most_worthy(features, probabilities, ASKED).places,
 }
-POWERS: Mapping[str, Rule] = {
-    f"power {power}": lambda _, features, probabilities, power=power: (
-        most_worthy(features, probabilities, ASKED, power).places
-    )
-    for power in (0.15, 0.5, 1.0)
-}
+POWERS: Mapping[str, Rule] = {f"power {power}": partial(by_worth, power) for power in (0.15, 0.5, 1.0)}
 """More rules, to choose from on validation classes."""
 
 

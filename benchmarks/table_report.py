@@ -24,7 +24,7 @@ def figures(found: Sequence[Scores], count: int, digest: str) -> list[Figure]:
 
 def interval(values: Sequence[float]) -> float:
     """Half of the 95 % interval of the mean."""
-    return 1.96 * stdev(values) / len(values) ** 0.5
+    return float(1.96 * stdev(values) / len(values) ** 0.5)
 
 
 def table(results: Results) -> str:

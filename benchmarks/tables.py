@@ -8,6 +8,7 @@ import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -56,7 +57,7 @@ def classification_tables(folder: Path) -> list[Table]:
     """The tables of the report with classes."""
     own = [read(folder, task, Kind.CLASSIFICATION) for task in CLASSIFICATION[SPLIT]]
     diabetes = bundled("diabetes", datasets.load_diabetes)
-    above = [str(label > 140) for label in diabetes.labels]
+    above = [str(float(label) > 140) for label in diabetes.labels]
     digits = bundled("digits", datasets.load_digits)
     wine = bundled("wine", datasets.load_wine)
     return [*own, wine, digits, Table("diabetes > 140", diabetes.rows, above)]
@@ -82,13 +83,14 @@ def served(learner: Learner, card: Card) -> Answer:
     return answer
 
 
-def fitted(make: Callable[[], object]) -> Answer:
+def fitted(make: Callable[[], Any]) -> Answer:
     """The answers of an estimator of scikit-learn, on imputed, scaled and one-hot features."""
 
     def answer(drawn: Drawn) -> Array:
         rows, queries = features(drawn.rows, drawn.queries)
         estimator = make().fit(rows, drawn.targets)
-        return estimator.predict_proba(queries) if drawn.ways else estimator.predict(queries)
+        found: Array = estimator.predict_proba(queries) if drawn.ways else estimator.predict(queries)
+        return found
 
     return answer
 
@@ -104,7 +106,7 @@ def section(model: str, tables: Sequence[Table], ways: int, others: Mapping[str,
     """Measure one model beside others, write its card, and return the table for the page."""
     path = ZOO / f"{model}.json"
     card, learner = Card.read(path), checkpoint.load(path.with_suffix(".safetensors"))
-    methods = {model: served(learner, card)} | others
+    methods = {model: served(learner, card), **others}
     results = {
         name: {count: measured(answer, tables, count, ways, draws) for count in ROWS}
         for name, answer in methods.items()

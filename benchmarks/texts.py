@@ -37,7 +37,7 @@ def main() -> None:
     folder = parser.parse_args().data
     learners = (baseline(), checkpoint.load(ZOO / "texts.safetensors"))
     for learner in learners:
-        learner.encode = RememberedFeatures(learner)  # type: ignore[method-assign]  # a text is encoded once
+        learner.encode = RememberedFeatures(learner)  # type: ignore[assignment, method-assign]  # a text is encoded once
     rows: list[list[str]] = []
     for split in ("test", *(split for split in SPLITS if split not in ("train", "val", "test"))):
         rows.append(row(learners, folder, split))

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 from ray import serve
@@ -62,7 +63,7 @@ class Handful:
         await self.app.state.readiness.check_device()
 
 
-def _router() -> dict[str, str]:
+def _router() -> dict[str, Any]:
     """How the Python proxy chooses a replica. HAProxy has its own way, and Ray refuses a router beside it."""
     return {} if os.environ.get("RAY_SERVE_ENABLE_HA_PROXY") == "1" else {"request_router_class": ROUTER}
 

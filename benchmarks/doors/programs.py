@@ -41,9 +41,9 @@ class Program(NamedTuple):
         if done.returncode:
             raise RuntimeError(done.stderr or done.stdout)
         answer = done.stdout.strip().splitlines()[-1]
-        if not re.search(self.expected, answer):
+        if (found := re.search(self.expected, answer)) is None:
             raise RuntimeError(f"answered {answer}")
-        return Found(re.search(self.expected, answer)[0], self.effort())
+        return Found(found[0], self.effort())
 
     def effort(self) -> str:
         """The lines to type."""

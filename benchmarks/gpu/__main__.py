@@ -83,7 +83,7 @@ def speeds(name: str, cards: list[Card], batches: list[int]) -> Iterator[Step]:
             device_of(place, {card.name: card for card in cards}, precision),
             speed.peak(place, PRECISIONS[precision]),
         )
-        yield f"peak, {place}, {precision}, TFLOP/s", lambda best=best: float(f"{best:.4g}")
+        yield f"peak, {place}, {precision}, TFLOP/s", partial(float, f"{best:.4g}")
         for jobs, card in product(batches if place == name else batches[:2], cards):
             title = f"{card.name}, {place}, {precision}, {jobs} at once"
             yield title, partial(speed.speed, device, card, place, jobs, best)
@@ -91,7 +91,7 @@ def speeds(name: str, cards: list[Card], batches: list[int]) -> Iterator[Step]:
 
 def device_of(name: str, cards: dict[str, Card], precision: str = "float32") -> Device:
     """The learners of the zoo on a device."""
-    settings = Settings(device=name, precision=precision)  # type: ignore[arg-type]  # one of PRECISIONS
+    settings = Settings(device=name, precision=precision)
     return Device(load(list(cards), settings), settings, compiling=False)
 
 

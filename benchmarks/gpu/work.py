@@ -24,9 +24,9 @@ def support(card: Card, seed: int, examples: int | None = None) -> SupportSet:
 
 def prepared(card: Card, count: int, rng: np.random.Generator) -> Array:
     """Random inputs (n, *input) as the model takes them. The columns of tables are those of the same rows always."""
-    known = card.input.examples(WAYS * SHOTS, np.random.default_rng(0))
+    known = np.asarray(card.input.examples(WAYS * SHOTS, np.random.default_rng(0)))
     columns, _ = card.input.fit(known)
-    return np.asarray(card.input.prepare(card.input.examples(count, rng), columns))
+    return np.asarray(card.input.prepare(np.asarray(card.input.examples(count, rng)), columns))
 
 
 def adapts(card: Card, jobs: int) -> list[AdaptJob]:

@@ -58,7 +58,7 @@ class Encoders:
         torch.set_num_threads(1)
         folder = folder_of(MINILM["name"], sha256=MINILM["sha256"])
         self.tokenizer, self.bert = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).eval()
-        self.efficientnet = checkpoint.load(ZOO / "photos.safetensors").encoder
+        self.efficientnet = checkpoint.load(ZOO / "photos.safetensors").get_submodule("encoder")
 
     def __call__(self, model: str, inputs: Sequence[str]) -> Features:
         """Features (n, d) of length 1."""

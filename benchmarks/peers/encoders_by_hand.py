@@ -18,7 +18,8 @@ from benchmarks.peers.encoders import AdaptBody, Encoders, PredictBody, answer, 
 
 def app() -> FastAPI:
     """The service, in each process."""
-    encode, store, service = Encoders(), redis.Redis.from_url(os.environ["REDIS"]), FastAPI()
+    encode, service = Encoders(), FastAPI()
+    store: Any = redis.Redis.from_url(os.environ["REDIS"])
     lock = threading.Lock()  # concurrent forward passes are slower than one after the other
 
     @service.post("/adapt")

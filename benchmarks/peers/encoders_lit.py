@@ -21,7 +21,8 @@ class Api(ls.LitAPI):
 
     def setup(self, device: str) -> None:
         """In the worker's process."""
-        self.encode, self.store = Encoders(), redis.Redis.from_url(self._url)
+        self.encode = Encoders()
+        self.store: Any = redis.Redis.from_url(self._url)
 
     def batch(self, inputs: list[Any]) -> list[Any]:
         """Jobs as they are."""

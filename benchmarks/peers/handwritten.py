@@ -5,6 +5,7 @@ import os
 import pickle
 import threading
 from pathlib import Path
+from typing import Any
 
 import redis
 import torch
@@ -19,7 +20,7 @@ def app() -> FastAPI:
     """The service, in each process."""
     torch.set_num_threads(1)
     maml, encoder = network.load(Path(os.environ["WEIGHTS"]))
-    store = redis.Redis.from_url(os.environ["REDIS"])
+    store: Any = redis.Redis.from_url(os.environ["REDIS"])
     lock = threading.Lock()  # functional_call swaps weights in place: without it, concurrent requests fail
     service = FastAPI()
 

@@ -26,7 +26,7 @@ class Api(ls.LitAPI):
         """In the worker's process."""
         torch.set_num_threads(1)
         self.networks = dict(zip(network.SPECS, network.load(self._weights), strict=True))
-        self.store = redis.Redis.from_url(self._url)
+        self.store: Any = redis.Redis.from_url(self._url)
 
     def batch(self, inputs: list[Any]) -> list[Any]:
         """Jobs as they are."""

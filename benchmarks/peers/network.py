@@ -33,7 +33,7 @@ def save_weights(folder: Path, specs: Mapping[str, Spec] = SPECS) -> None:
 def load(folder: Path) -> tuple[nn.Module, nn.Module]:
     """MAML's network, encoder and head in sequence, and the prototypical encoder."""
     maml, protonet = (checkpoint.load(folder / f"{name}.safetensors") for name in (MAML, PROTONET))
-    return nn.Sequential(maml.encoder, maml.head), protonet.encoder
+    return nn.Sequential(maml.get_submodule("encoder"), maml.get_submodule("head")), protonet.get_submodule("encoder")
 
 
 def adapt_maml(network: nn.Module, inputs: Tensor, targets: Tensor) -> State:

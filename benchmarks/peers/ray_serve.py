@@ -26,7 +26,7 @@ class Service:
     def __init__(self, weights: str, url: str) -> None:
         torch.set_num_threads(1)
         self.networks = dict(zip(network.SPECS, network.load(Path(weights)), strict=True))
-        self.store = redis.Redis.from_url(url)
+        self.store: Any = redis.Redis.from_url(url)
 
     @ingress.post("/adapt")
     async def adapt(self, body: AdaptBody) -> dict[str, str]:
@@ -59,4 +59,5 @@ class Service:
 
 if __name__ == "__main__":
     given = arguments()
-    run(Service.bind(str(given.weights), given.redis), given)
+    application: Any = Service  # the decorator has made a deployment of it
+    run(application.bind(str(given.weights), given.redis), given)

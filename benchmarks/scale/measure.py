@@ -155,7 +155,7 @@ def total(processes: Any) -> float:
     return sum(sum(each.cpu_times()[:2]) for each in found)
 
 
-def checked(given: Stage, replicas: int, seconds: float) -> dict[str, Figures]:
+def checked(given: Stage, replicas: int, seconds: float) -> dict[str, dict[str, Figures]]:
     """What `replicas` on this machine do in a closed loop, and at half of that rate at random moments."""
     with running(SERVICE, *given, REPLICAS=str(replicas)) as one:
         first_answers(SERVICE, one)
