@@ -18,10 +18,11 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
-from benchmarks import streams
 from benchmarks.features import parser_of, stored
 from benchmarks.learners_on_features import shipped_photos
 from benchmarks.methods import filled, table
+from benchmarks.streams import sources
+from benchmarks.streams.page import PAGE
 from models import checkpoint
 from models.datasets import DATASETS
 from models.datasets.pool import Pool
@@ -48,13 +49,13 @@ class Pair(NamedTuple):
 
 def drawings(data: Path, folder: Path, *, split: str) -> Pair:
     """Characters of alphabets that the model was not trained on."""
-    return Pair(*streams.split_drawings(data, folder, split))
+    return Pair(*sources.split_drawings(data, folder, split))
 
 
 def texts(data: Path, folder: Path, *, domains: Sequence[str]) -> Pair:
     """Intents of domains that the model was not trained on."""
     learner = checkpoint.load(ZOO / "texts.safetensors")
-    return Pair(learner, streams.intents(learner, data, folder, domains, ALL).flatten(0, 1))
+    return Pair(learner, sources.intents(learner, data, folder, domains, ALL).flatten(0, 1))
 
 
 def photos(data: Path, folder: Path, *, split: str, each: int) -> Pair:
@@ -94,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         rows += [row(title, pair, shots, others=others) for shots in SHOTS for others in (False, True)]
     head = ["inputs", "labelled, each class", "without a label", "accuracy without them", "with them", "gain"]
     tables["unlabelled"] = table(head, rows)
-    streams.PAGE.write_text(filled(streams.PAGE.read_text(), tables))
+    PAGE.write_text(filled(PAGE.read_text(), tables))
     Console().print(*tables.values())
 
 

@@ -5,7 +5,10 @@ from functools import partial
 import pytest
 import torch
 
-from benchmarks import streams, unlabelled
+from benchmarks import unlabelled
+from benchmarks.streams import __main__ as streams
+from benchmarks.streams import page as written
+from benchmarks.streams.memories import MEMORIES
 from models.checkpoint import Spec, build
 from models.learner import Learner
 
@@ -26,8 +29,9 @@ def page(tmp_path, monkeypatch):
     names = ("new classes", "new meanings", "drifting classes", "unlabelled", "bounds")
     file = tmp_path / "page.md"
     file.write_text("".join(f"<!-- {name} -->\n<!-- /{name} -->\n" for name in names))
-    monkeypatch.setattr(streams, "PAGE", file)
-    monkeypatch.setattr(streams, "PICTURE", tmp_path / "picture.png")
+    for module in (streams, unlabelled):
+        monkeypatch.setattr(module, "PAGE", file)
+    monkeypatch.setattr(written, "PICTURE", tmp_path / "picture.png")
     return file
 
 
@@ -40,7 +44,7 @@ def test_streams_compare_what_a_client_keeps(page, tmp_path, monkeypatch):
     monkeypatch.setattr(streams, "SOURCES", dict.fromkeys(streams.SOURCES, lambda *_: made(GROUPS, MEMBERS)))
     streams.main(options(tmp_path))
     text = page.read_text()
-    for memory in streams.MEMORIES:
+    for memory in MEMORIES:
         assert f"| CLINC150 | {memory} |" in text
     assert (tmp_path / "picture.png").exists()
     found = list(tmp_path.glob("streams-*.jsonl"))
