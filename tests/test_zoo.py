@@ -14,12 +14,16 @@ from service.settings import ZOO
 
 CATALOGUE = Catalogue(ZOO)
 NOT_SHIPPED = {"glyphs-strided", "glyphs-start"} | {
+    "glyphs-28",
+    "glyphs-28-mixed",
+    "glyphs-best-28",
+    "glyphs-best-40",
     "photos-ridge",
     "photos-ridge-128",
     "photos-128",
     "tables-icl",
 }
-"""Other recipes start from these, or are compared with them; `docs/tables.md` says how far `tables-icl` is."""
+"""Other recipes start from these, join them or are compared with them. docs/tables.md says how far `tables-icl` is."""
 over_models = pytest.mark.parametrize("name", list(CATALOGUE))
 
 

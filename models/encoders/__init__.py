@@ -3,6 +3,7 @@
 from models.encoders.base import Encoder as Encoder
 from models.encoders.conv4 import Conv4
 from models.encoders.efficientnet_lite import EfficientNetLite
+from models.encoders.ensemble import Ensemble
 from models.encoders.gated_graph import GatedGraph
 from models.encoders.identity import Identity
 from models.encoders.image import ImageEncoder
@@ -19,6 +20,7 @@ ENCODERS: Registry[type[Encoder]] = Registry(
     {
         "conv4": Conv4,
         "efficientnet-lite": EfficientNetLite,
+        "ensemble": Ensemble,
         "gated-graph": GatedGraph,
         "identity": Identity,
         "image": ImageEncoder,

@@ -10,6 +10,9 @@ from models.recipes.recipe import Recipe
 STRIDED: dict[str, Any] = {"reduction": "stride", "norm": "group"}
 CENTRED = STRIDED | {"centred": True}
 LIMITS = ("For line drawings in one colour that fill the image, not for photographs.",)
+FINE = {"type": "drawing", "size": 40}
+SHARP = Spec("cosine", "resnet", {"test_time_augmentation": 3})
+PAIR = replace(SHARP, encoder="ensemble", encoder_options={"size": 40, "sizes": (40, 28), "scales": (1.0, 0.7)})
 
 
 def drawings(title: str, spec: Spec, *, steps: int, episode: Shape, scheme: str = "vinyals", **options: Any) -> Recipe:
@@ -55,24 +58,43 @@ def _many_ways(
     )
 
 
+def _within_alphabets(title: str, spec: Spec, **options: Any) -> Recipe:
+    """Half of the classes of an episode are of one alphabet, and all of them in a validation."""
+    recipe = _many_ways(title, spec, scheme="alphabets", **options)
+    return replace(recipe, episode=Shape(60, 1, 3, similar=0.5), validation_options={"within": True})
+
+
+def _pair(recipe: Recipe, *members: str) -> Recipe:
+    """Two trained encoders side by side. The scales were chosen on the validation alphabets."""
+    return replace(recipe, members=members, input=FINE, stored_precision="float16")
+
+
 ENCODERS: dict[str, Recipe] = {
-    "glyphs-best": _many_ways(
-        "The most accurate on the Vinyals split",
-        Spec("cosine", "resnet", {"test_time_augmentation": 3}),
-        steps=20_000,
-        restarts=(11_000,),
+    "glyphs-best-28": _many_ways("Of the Vinyals split, 28 pixels", SHARP, steps=20_000, restarts=(11_000,)),
+    "glyphs-best-40": replace(
+        _many_ways("Of the Vinyals split, 40 pixels", SHARP, steps=10_000, restarts=(6_000,)), input=FINE
+    ),
+    "glyphs-best": _pair(
+        _many_ways("The most accurate on the Vinyals split", PAIR, steps=0), "glyphs-best-40", "glyphs-best-28"
+    ),
+    "glyphs-28-mixed": _many_ways("Of alphabets, 28 pixels", SHARP, steps=4_500, scheme="alphabets"),
+    "glyphs-28": replace(
+        _within_alphabets(
+            "Of similar characters, 28 pixels", SHARP, steps=15_000, restarts=(6_000,), start="glyphs-28-mixed"
+        ),
+        validation_options={},
     ),
     "glyphs": replace(
-        _many_ways(
+        _within_alphabets(
             "Characters of new alphabets, any number of classes and examples",
-            Spec("cosine", "resnet", {"test_time_augmentation": 3}),
+            SHARP,
             steps=22_500,
             restarts=(6_000, 15_000),
-            scheme="alphabets",
         ),
-        episode=Shape(60, 1, 3, similar=0.5),
-        validation_options={"within": True},
-        input={"type": "drawing", "size": 40},
+        input=FINE,
+    ),
+    "glyphs-large": _pair(
+        _within_alphabets("Characters of new alphabets, by two encoders", PAIR, steps=0), "glyphs", "glyphs-28"
     ),
     "glyphs-protonet": _many_ways("Nearest prototype", Spec("protonet", "conv4"), steps=6_000, weight_decay=0.0),
     "glyphs-strided": _many_ways(

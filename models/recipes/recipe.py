@@ -42,6 +42,7 @@ class Recipe:
         outputs: Number of values in one answer, for regression.
         limits: The limits of the model, for its card.
         start: The recipe to start from: its trained weights with equal names are taken.
+        members: The recipes whose trained encoders are the members of the encoder, an `ensemble`.
         pretrained: The checkpoint of published weights to start from, a name in `PRETRAINED`.
         optimiser: `adamw`, or `muon` for matrices and AdamW for all else.
         constant: Whether the learning rate stays constant after the warm-up. `averaging` then replaces a decay.
@@ -73,6 +74,7 @@ class Recipe:
     outputs: int | None = None
     limits: tuple[str, ...] = ()
     start: str | None = None
+    members: tuple[str, ...] = ()
     pretrained: str | None = None
     optimiser: str = "adamw"
     constant: bool = False

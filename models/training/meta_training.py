@@ -6,7 +6,7 @@ Episode i of a run depends on (seed, i) only, so an interrupted run continues as
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from pathlib import Path
 from statistics import fmean
@@ -67,10 +67,19 @@ class Run:
         seed: The seed of the initial weights and the episodes.
         device: The device to train on.
         start: A checkpoint to start from. Weights with equal names are taken.
+        members: The checkpoints of the members of an ensemble.
     """
 
     def __init__(
-        self, recipe: Recipe, folder: Path, name: str, *, seed: int = 0, device: str = "cpu", start: Path | None = None
+        self,
+        recipe: Recipe,
+        folder: Path,
+        name: str,
+        *,
+        seed: int = 0,
+        device: str = "cpu",
+        start: Path | None = None,
+        members: Sequence[Path] = (),
     ) -> None:
         self.recipe, self.seed, self.device = recipe, seed, torch.device(device)
         self.weights_path, self.resume_path = folder / f"{name}.safetensors", folder / f"{name}.resume.safetensors"
@@ -91,7 +100,9 @@ class Run:
         if self.resume_path.exists():
             self._resume()
         elif start is not None:
-            self._start_from(start)
+            self._take(checkpoint.read(start)[0])
+        elif members:
+            self._take(joined(members))
 
     def train(self, training: EpisodeSampler, validation: EpisodeSampler | None, *, every: int) -> Iterator[Progress]:
         """Train to the recipe's last step, and yield after each step.
@@ -188,9 +199,8 @@ class Run:
         header = {"progress": asdict(self.progress), "run": self._identity()}
         checkpoint.save(self.resume_path, self.recipe.spec, weights | moments | averaged, **header)
 
-    def _start_from(self, start: Path) -> None:
-        """Take the weights of a trained model that have the same names and shapes."""
-        tensors, _ = checkpoint.read(start)
+    def _take(self, tensors: dict[str, Tensor]) -> None:
+        """Take the weights that have the same names and shapes."""
         own = self.learner.state_dict()
         same = {name for name in tensors.keys() & own.keys() if tensors[name].shape == own[name].shape}
         self.learner.load_state_dict(own | {name: tensors[name] for name in same})
@@ -234,6 +244,15 @@ def _check(recipe: Recipe, learner: Learner) -> None:
         )
     if recipe.tasks_per_step % processes():
         raise ValueError(f"{recipe.tasks_per_step} tasks a step cannot be shared by {processes()} processes")
+
+
+def joined(members: Sequence[Path]) -> dict[str, Tensor]:
+    """The weights of the encoders of checkpoints, as members of an ensemble."""
+    return {
+        f"encoder.members.{place}.{name}": value
+        for place, path in enumerate(members)
+        for name, value in under("encoder.", checkpoint.read(path)[0]).items()
+    }
 
 
 def under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -2,6 +2,7 @@
 
 import platform
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,8 +46,8 @@ def train(
     torch.set_num_threads(threads)
     with distributed.joined(device) as own_device:
         recipe = with_optimiser(recipe_of(model, steps=steps), optimiser)
-        start = _start(model, recipe, out)
-        run = run_recipe(model, recipe, data, out, start, every=every, seed=seed, device=own_device)
+        needed = _needed(model, recipe, out)
+        run = run_recipe(model, recipe, data, out, needed, every=every, seed=seed, device=own_device)
     if run is not None:
         how = {"command": _command(model, recipe, seed), "seed": seed, "device": device, "threads": threads}
         report(model, recipe, run.progress, data, out, how)
@@ -68,20 +69,21 @@ def run_recipe(
     recipe: Recipe,
     data: Path | None,
     out: Path,
-    start: Path | None,
+    needed: Sequence[Path],
     *,
     every: int,
     seed: int,
     device: str,
 ) -> Run | None:
-    """The finished training; None in all processes except the first."""
+    """The finished training; None in all processes except the first. `needed`: the checkpoints that it starts from."""
     dataset, split = dataset_of(recipe.dataset), recipe.validation_split
     for used in (recipe.training_split, split):
         if used in dataset.fixed:
             raise ValueError(f"{model} uses the split {used}, which is for evaluation only")
     training = dataset.episodes(data, recipe.training_split, recipe.input, **recipe.dataset_options)
     validation = dataset.episodes(data, split, recipe.input, **recipe.validation_options) if split else None
-    run = Run(recipe, out, model, seed=seed, device=device, start=start)
+    from_checkpoints = {"members": needed} if recipe.members else {"start": next(iter(needed), None)}
+    run = Run(recipe, out, model, seed=seed, device=device, **from_checkpoints)
     trained = run.train(training, validation, every=every)
     if distributed.rank():
         deque(trained, maxlen=0)
@@ -103,16 +105,15 @@ def report(model: str, recipe: Recipe, progress: Progress, data: Path | None, ou
     Console().print(f"Wrote {out / model}.safetensors, .json (the card) and, after a training, .png (the curve).")
 
 
-def _start(model: str, recipe: Recipe, out: Path) -> Path | None:
-    """The checkpoint to start from. Raises ValueError when it is missing."""
-    name = recipe.start or recipe.pretrained
-    if name is None:
-        return None
-    path = out / f"{name}.safetensors"
-    if not path.is_file():
-        command = PRETRAINED[name] if recipe.pretrained else f"handful train {name}"
-        raise ValueError(f"{model} starts from {path}, which is missing: run {command} first")
-    return path
+def _needed(model: str, recipe: Recipe, out: Path) -> list[Path]:
+    """The checkpoints to start from, or of the members of an ensemble. Raises ValueError when one is missing."""
+    names = recipe.members or filter(None, [recipe.start or recipe.pretrained])
+    paths = [out / f"{name}.safetensors" for name in names]
+    for path in paths:
+        if not path.is_file():
+            command = PRETRAINED[path.stem] if recipe.pretrained else f"handful train {path.stem}"
+            raise ValueError(f"{model} starts from {path}, which is missing: run {command} first")
+    return paths
 
 
 def _note(progress: Progress, headline: str) -> str:
@@ -140,12 +141,12 @@ def _card(model: str, recipe: Recipe, progress: Progress, how: dict[str, Any]) -
 
 
 def _command(model: str, recipe: Recipe, seed: int) -> str:
-    """The commands that train the model and the model that it starts from."""
+    """The commands that train the model and those that it starts from."""
     steps = "" if recipe.steps == RECIPES[model].steps else f"--steps {recipe.steps}"
     data = dataset_of(recipe.dataset).data_option(recipe.training_split)
     optimiser = recipe.spec.learner_options.get("optimiser")
     inner = f"--optimiser {optimiser}" if optimiser else ""
     own = " ".join(filter(None, ["handful train", model, data, steps, inner, f"--seed {seed}"]))
-    if recipe.pretrained:
-        return f"{PRETRAINED[recipe.pretrained]} && {own}"
-    return f"{_command(recipe.start, RECIPES[recipe.start], seed)} && {own}" if recipe.start else own
+    before = [PRETRAINED[recipe.pretrained]] if recipe.pretrained else []
+    before += [_command(name, RECIPES[name], seed) for name in recipe.members or filter(None, [recipe.start])]
+    return " && ".join([*before, own])

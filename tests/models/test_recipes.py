@@ -40,6 +40,19 @@ def test_a_recipe_has_the_same_encoder_as_the_recipe_it_starts_from(recipe):
     assert {name: value.shape for name, value in mine.items()} == {name: value.shape for name, value in theirs.items()}
 
 
+@over_recipes
+def test_an_ensemble_has_the_encoders_of_the_recipes_that_it_joins(recipe):
+    if not recipe.members:
+        pytest.skip("no ensemble")
+    members = checkpoint.build(recipe.spec).encoder.members
+    assert len(members) == len(recipe.members)
+    for member, size, name in zip(members, recipe.spec.encoder_options["sizes"], recipe.members, strict=True):
+        joined = RECIPES[name]
+        own, theirs = member.state_dict(), checkpoint.build(joined.spec).encoder.state_dict()
+        assert {key: value.shape for key, value in own.items()} == {key: value.shape for key, value in theirs.items()}
+        assert (joined.training_split, joined.input["size"]) == (recipe.training_split, size)
+
+
 def test_a_recipe_is_found_by_name_and_takes_another_number_of_steps():
     assert recipe_of("sinusoid") == RECIPES["sinusoid"]
     assert recipe_of("sinusoid", steps=7) == replace(RECIPES["sinusoid"], steps=7)
@@ -52,4 +65,5 @@ def test_an_unknown_recipe_is_refused_with_the_known_names():
 
 def test_a_recipe_is_listed_after_the_one_it_starts_from():
     order = list(RECIPES)
-    assert all(order.index(recipe.start) < order.index(name) for name, recipe in RECIPES.items() if recipe.start)
+    for name, recipe in RECIPES.items():
+        assert all(order.index(before) < order.index(name) for before in (recipe.start, *recipe.members) if before)
