@@ -100,9 +100,9 @@ class Run:
         if self.resume_path.exists():
             self._resume()
         elif start is not None:
-            self._take(checkpoint.read(start)[0])
+            self._start_with(checkpoint.read(start)[0])
         elif members:
-            self._take(joined(members))
+            self._start_with(joined(members))
 
     def train(self, training: EpisodeSampler, validation: EpisodeSampler | None, *, every: int) -> Iterator[Progress]:
         """Train to the recipe's last step, and yield after each step.
@@ -199,7 +199,7 @@ class Run:
         header = {"progress": asdict(self.progress), "run": self._identity()}
         checkpoint.save(self.resume_path, self.recipe.spec, weights | moments | averaged, **header)
 
-    def _take(self, tensors: dict[str, Tensor]) -> None:
+    def _start_with(self, tensors: dict[str, Tensor]) -> None:
         """Take the weights that have the same names and shapes."""
         own = self.learner.state_dict()
         same = {name for name in tensors.keys() & own.keys() if tensors[name].shape == own[name].shape}
