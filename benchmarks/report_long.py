@@ -1,6 +1,7 @@
 """The tables of docs/operations.md about long runs and many clients: python -m benchmarks.report_long"""
 
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from benchmarks.methods import filled, table
@@ -9,6 +10,8 @@ from benchmarks.results import read
 PAGE = Path(__file__).parent.parent / "docs" / "operations.md"
 CALLS = ("predict", "adapt")
 SIZES = ("api_mb", "worker_mb", "redis_mb")
+TOGETHER, EACH_MINUTE = 20, 2
+"""Slices of a row of the table, and of a minute."""
 
 
 def main() -> None:
@@ -22,14 +25,30 @@ def main() -> None:
 
 
 def soak(slices: list[dict[str, Any]]) -> str:
-    """The slices: latencies, requests that failed, memory."""
-    rows = [
-        [str(number), row["killed"], *(f"{row[f'{call}_p50_ms']:.0f}, {row[f'{call}_p99_ms']:.0f}" for call in CALLS),
-         f"{sum(row[f'{call}_failures'] for call in CALLS):.0f}", *(f"{row[name]:.0f}" for name in SIZES)]
-        for number, row in enumerate(slices, start=1)
-    ]  # fmt: skip
-    header = ["slice", "killed before", "predict p50, p99, ms", "adapt p50, p99, ms", "failed", "API, MB", "worker, MB"]
-    return table([*header, "Redis, MB"], rows)
+    """Each ten minutes: latencies as medians over the slices without and with a kill, failed requests, memory at the
+    end."""
+    rows = []
+    for start in range(0, len(slices), TOGETHER):
+        some = slices[start : start + TOGETHER]
+        quiet, disturbed = ([row for row in some if bool(row["killed"]) is killed] for killed in (False, True))
+        failed = f"{sum(row[f'{call}_failures'] for row in some for call in CALLS):.0f}"
+        memory = [f"{some[-1][name]:.0f}" for name in SIZES]
+        rows.append([minutes(start, len(some)), *latencies(quiet), *latencies(disturbed), failed, *memory])
+    calls = [f"{call} p50, p99, ms" for call in CALLS]
+    return table(
+        ["minutes", *calls, *(f"{call}, killed" for call in calls), "failed", "API, MB", "worker", "Redis"], rows
+    )
+
+
+def minutes(start: int, count: int) -> str:
+    """The first and the last minute of slices."""
+    return f"{start / EACH_MINUTE:.0f} to {(start + count) / EACH_MINUTE:.0f}"
+
+
+def latencies(slices: list[dict[str, Any]]) -> list[str]:
+    """Medians of p50 and p99 of each call."""
+    of = lambda name: f"{median(row[name] for row in slices):.0f}" if slices else "-"  # noqa: E731
+    return [f"{of(f'{call}_p50_ms')}, {of(f'{call}_p99_ms')}" for call in CALLS]
 
 
 def growth(found: dict[str, dict[str, float]]) -> str:
