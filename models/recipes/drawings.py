@@ -71,9 +71,7 @@ def _pair(recipe: Recipe, *members: str) -> Recipe:
 
 ENCODERS: dict[str, Recipe] = {
     "glyphs-best-28": _many_ways("Of the Vinyals split, 28 pixels", SHARP, steps=20_000, restarts=(11_000,)),
-    "glyphs-best-40": replace(
-        _many_ways("Of the Vinyals split, 40 pixels", SHARP, steps=10_000, restarts=(6_000,)), input=FINE
-    ),
+    "glyphs-best-40": replace(_many_ways("Of the Vinyals split, 40 pixels", SHARP, steps=6_000), input=FINE),
     "glyphs-best": _pair(
         _many_ways("The most accurate on the Vinyals split", PAIR, steps=0), "glyphs-best-40", "glyphs-best-28"
     ),
