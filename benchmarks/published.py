@@ -34,7 +34,7 @@ PUBLISHED = {
 SHORT = "Trained for {} steps of 4 tasks from a prototypical encoder. The paper takes 60,000 steps."
 
 REMARKS: dict[str, str] = {
-    "glyphs-best": "Trained for 20,000 episodes. Goal: 99.5 / 99.9 / 98.5 / 99.5.",
+    "glyphs-best": "Two encoders, of 6,000 and 20,000 episodes. Goal: 99.5 / 99.9 / 98.5 / 99.5.",
     "glyphs-protonet": "Trained for 6,000 episodes of the training classes. The paper adds the validation classes.",
     "glyphs-matching": "Trained for 3,000 episodes at 20-way 1-shot, on an encoder trained for squared distances.",
     "glyphs-matching-fce": "Trained for 1,000 episodes at 20-way 1-shot, on the same encoder.",

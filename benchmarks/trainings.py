@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from models.recipes import RECIPES
 from service.cards import Card
 
 HEADER = ["model", "starts from", "steps", "tasks a step", "classes, shots", "time"]
@@ -10,19 +11,27 @@ HEADER = ["model", "starts from", "steps", "tasks a step", "classes, shots", "ti
 
 def trainings(cards: Sequence[Card]) -> list[list[str]]:
     """A row for each model that was trained, the longest training first."""
-    trained = [card for card in cards if card.training["recipe"]["steps"]]
-    return [_row(card) for card in sorted(trained, key=lambda card: -card.training["seconds"])]
+    trained = [card for card in cards if card.training["recipe"]["steps"] or card.training.get("members")]
+    return [_row(card) for card in sorted(trained, key=lambda card: -_seconds(card))]
 
 
 def _row(card: Card) -> list[str]:
     recipe: dict[str, Any] = card.training["recipe"]
-    start = recipe.get("start") or recipe.get("pretrained")
+    members = list(card.training.get("members", {}))
+    starts = members or filter(None, [recipe.get("start") or recipe.get("pretrained")])
+    steps = " + ".join(f"{RECIPES[name].steps:,}" for name in members) or f"{recipe['steps']:,}"
     ways, shots, *_ = recipe["episode"]
     shape = f"{ways}, {shots}" if ways else f"-, {shots}"
     return [
-        f"`{card.name}`", f"`{start}`" if start else "", f"{recipe['steps']:,}", str(recipe["tasks_per_step"]), shape,
-        _time(card.training["seconds"]),
+        f"`{card.name}`", ", ".join(f"`{name}`" for name in starts), steps, str(recipe["tasks_per_step"]), shape,
+        _time(_seconds(card)),
     ]  # fmt: skip
+
+
+def _seconds(card: Card) -> int:
+    """The seconds of the training; of an ensemble, those of its members together."""
+    found: int = sum(card.training.get("members", {}).values()) or card.training["seconds"]
+    return found
 
 
 def _time(seconds: int) -> str:

@@ -50,6 +50,8 @@ def train(
         run = run_recipe(model, recipe, data, out, needed, every=every, seed=seed, device=own_device)
     if run is not None:
         how = {"command": _command(model, recipe, seed), "seed": seed, "device": device, "threads": threads}
+        if recipe.members:
+            how["members"] = {path.stem: Card.read(path.with_suffix(".json")).training["seconds"] for path in needed}
         report(model, recipe, run.progress, data, out, how)
 
 
