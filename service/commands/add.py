@@ -10,6 +10,7 @@ from rich.console import Console
 from models import checkpoint
 from models.checkpoint import Spec
 from models.encoders.kinds import Found, encoder_of
+from models.encoders.text import TextEncoder, is_narrow
 from models.learner import Learner, Support, full_mask
 from service.arrays import TEXT
 from service.cards import Card
@@ -50,7 +51,7 @@ def add(
     path = settings.own_models / f"{name}.json"
     if path.exists() and not replace:
         raise ValueError(f"{path} exists: choose another name, or give --replace")
-    found = encoder_of(encoder, revision, prefix)
+    found = centred(encoder_of(encoder, revision, prefix))
     learner = learner or DEFAULTS[found.input["type"]]
     spec = Spec(learner, found.encoder, _options(learner, found, regression=regression), found.options)
     built = checkpoint.build(spec).eval().requires_grad_(False)
@@ -71,6 +72,13 @@ def add(
     checkpoint.save(path.with_suffix(".safetensors"), spec, built.state_dict())
     card.write(path)
     Console().print(f"Added {name}: {learner} on {encoder}. {serve_hint(name)}", soft_wrap=True, highlight=False)
+
+
+def centred(found: Found) -> Found:
+    """The encoder with centred features, if it is one of texts whose features are much alike."""
+    if found.encoder != "text" or not is_narrow(TextEncoder(**found.options).eval()):
+        return found
+    return found._replace(options=found.options | {"centred": True})
 
 
 def _options(learner: str, found: Found, *, regression: bool) -> dict[str, Any]:

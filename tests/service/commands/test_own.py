@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from models import checkpoint
+from models.encoders import text
 from service.cards import Card, Catalogue
 from service.cli import main
 from service.commands import calibrate, own_training
@@ -60,6 +61,14 @@ def folder(tmp_path, monkeypatch) -> Path:
 def added(folder) -> Path:
     handful("add tickets --encoder bert --learner logistic")
     return folder
+
+
+@pytest.mark.parametrize(("least", "centred"), [(0.0, True), (1.1, False)])
+def test_add_centres_features_that_are_much_alike(folder, monkeypatch, least, centred):
+    monkeypatch.setattr(text, "NARROW", least)
+    handful("add tickets --encoder bert")
+    assert checkpoint.read(OWN / "tickets.safetensors")[1]["spec"].encoder_options.get("centred", False) is centred
+    assert (checkpoint.load(OWN / "tickets.safetensors").encoder.mean is not None) is centred
 
 
 def test_an_added_model_has_a_card_and_is_served_beside_the_shipped_ones(added):
