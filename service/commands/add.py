@@ -25,6 +25,7 @@ DEFAULTS = {"text": "named-logistic", "photo": "ridge", "table": "kernels"}
 OPTIONS: dict[str, dict[str, Any]] = {
     "logistic": {"penalty": 0.05},
     "ridge": {"normalised": True, "scale": 10.0},
+    "any-features": {"trained": True},
 }
 """Options of learners that suit features of length 1 without training."""
 CHARACTERS_PER_TOKEN = 8
@@ -101,7 +102,8 @@ def _input(found: Found, learner: Learner) -> dict[str, Any]:
 def _check(name: str, learner: Learner) -> None:
     """Raise ValueError for a learner that does not share an encoder, or has weights of its own to train."""
     own = [each for part, each in learner.named_parameters() if not part.startswith("encoder.") and each.numel() > 1]
-    if own or type(learner).encode is Learner.encode:
+    untrained = own and not getattr(learner, "trained", False)
+    if untrained or type(learner).encode is Learner.encode:
         raise ValueError(f"{name} must be meta-trained: add a model with ridge, logistic or protonet, say")
 
 

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from models import checkpoint
 from models.encoders import text
+from models.learners.any_features import SHIPPED
 from service.cards import Card, Catalogue
 from service.cli import main
 from service.commands import calibrate, own_training
@@ -61,6 +63,13 @@ def folder(tmp_path, monkeypatch) -> Path:
 def added(folder) -> Path:
     handful("add tickets --encoder bert --learner logistic")
     return folder
+
+
+def test_add_takes_a_learner_whose_weights_ship(folder):
+    handful("add tickets --encoder bert --learner any-features")
+    learner = checkpoint.load(OWN / "tickets.safetensors")
+    assert learner.algorithm == Card.read(OWN / "tickets.json").algorithm
+    torch.testing.assert_close(learner.read.weight, load_file(SHIPPED)["read.weight"])
 
 
 @pytest.mark.parametrize(("least", "centred"), [(0.0, True), (1.1, False)])
