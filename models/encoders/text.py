@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from models.encoders import bert
 from models.encoders.base import Encoder
+from models.encoders.everyday import NARROW, SENTENCES
 from models.encoders.model_folder import folder_of, freeze, json_of, load_network
 
 BATCH_TEXTS = 32
@@ -36,7 +37,10 @@ class TextEncoder(Encoder):
         sha256: Digest of the folder's `model.safetensors`, which pins the weights.
         trained_layers: Number of layers, from the last, that are meta-trained.
         prefix: What goes before each text, for encoders that were trained with it, such as "query: ".
+        centred: Whether the mean of everyday sentences, encoded with the weights of the folder, is subtracted.
     """
+
+    mean: Tensor | None
 
     def __init__(
         self,
@@ -45,6 +49,7 @@ class TextEncoder(Encoder):
         sha256: str | None = None,
         trained_layers: int = 0,
         prefix: str = "",
+        centred: bool = False,
     ) -> None:
         super().__init__()
         folder = folder_of(name, revision, sha256)
@@ -53,6 +58,9 @@ class TextEncoder(Encoder):
         self._fast = bert.FastBert() if bert.suits(self.network) else None
         self.max_tokens, self.pooling = _max_tokens(folder, self.network), _pooling(folder)
         freeze(self.network, _last_layers(self.network, trained_layers))
+        self.register_buffer("mean", None, persistent=False)
+        if centred:
+            self.mean = self.everyday_mean()
 
     def forward(self, texts: Sequence[str] | Mapping[str, Tensor]) -> Tensor:
         """Encode n texts, or their tokens, as features (n, feature_dim) of length 1."""
@@ -62,6 +70,12 @@ class TextEncoder(Encoder):
         batches = [order[start : start + BATCH_TEXTS] for start in range(0, len(order), BATCH_TEXTS)]
         features = torch.cat([self._encode([texts[i] for i in batch]) for batch in batches])
         return features[torch.tensor(order, device=features.device).argsort()]
+
+    @torch.no_grad()
+    def everyday_mean(self) -> Tensor:
+        """The mean feature (feature_dim,) of everyday sentences. Its squared length is their mean cosine."""
+        mean: Tensor = self(SENTENCES).mean(0)
+        return mean
 
     def tokens(self, texts: list[str]) -> Any:
         """The arrays (n, tokens) of the tokenizer, by name: `input_ids`, `attention_mask` and others."""
@@ -87,13 +101,19 @@ class TextEncoder(Encoder):
         """Features (n, feature_dim) from the last hidden states (n, tokens, d)."""
         mask = tokens["attention_mask"].unsqueeze(-1)
         pooled = hidden[:, 0] if self.pooling == "cls" else (hidden * mask).sum(1) / mask.sum(1)
-        return F.normalize(pooled, dim=-1)
+        features = F.normalize(pooled, dim=-1)
+        return features if self.mean is None else F.normalize(features - self.mean, dim=-1)
 
     def _hidden(self, tokens: Any) -> Tensor:
         if self._fast is None or torch.is_grad_enabled():
             hidden: Tensor = self.network(**tokens).last_hidden_state
             return hidden
         return self._fast.hidden(self.network, tokens)
+
+
+def is_narrow(encoder: TextEncoder) -> bool:
+    """Whether unrelated texts have features that are much alike."""
+    return bool(encoder.everyday_mean().square().sum() > NARROW)
 
 
 def _tokenizer(folder: Path, prefix: str) -> Any:

@@ -10,6 +10,7 @@ from rich.console import Console
 from models import checkpoint
 from models.checkpoint import Spec
 from models.encoders.kinds import Found, encoder_of
+from models.encoders.text import TextEncoder, is_narrow
 from models.learner import Learner, Support, full_mask
 from service.arrays import TEXT
 from service.cards import Card
@@ -24,6 +25,7 @@ DEFAULTS = {"text": "named-logistic", "photo": "ridge", "table": "kernels"}
 OPTIONS: dict[str, dict[str, Any]] = {
     "logistic": {"penalty": 0.05},
     "ridge": {"normalised": True, "scale": 10.0},
+    "any-features": {"trained": True},
 }
 """Options of learners that suit features of length 1 without training."""
 CHARACTERS_PER_TOKEN = 8
@@ -50,7 +52,7 @@ def add(
     path = settings.own_models / f"{name}.json"
     if path.exists() and not replace:
         raise ValueError(f"{path} exists: choose another name, or give --replace")
-    found = encoder_of(encoder, revision, prefix)
+    found = centred(encoder_of(encoder, revision, prefix))
     learner = learner or DEFAULTS[found.input["type"]]
     spec = Spec(learner, found.encoder, _options(learner, found, regression=regression), found.options)
     built = checkpoint.build(spec).eval().requires_grad_(False)
@@ -73,6 +75,13 @@ def add(
     Console().print(f"Added {name}: {learner} on {encoder}. {serve_hint(name)}", soft_wrap=True, highlight=False)
 
 
+def centred(found: Found) -> Found:
+    """The encoder with centred features, if it is one of texts whose features are much alike."""
+    if found.encoder != "text" or not is_narrow(TextEncoder(**found.options).eval()):
+        return found
+    return found._replace(options=found.options | {"centred": True})
+
+
 def _options(learner: str, found: Found, *, regression: bool) -> dict[str, Any]:
     """The options of the learner. Raises ValueError for a regression that is not of rows of a table."""
     if not regression:
@@ -93,7 +102,8 @@ def _input(found: Found, learner: Learner) -> dict[str, Any]:
 def _check(name: str, learner: Learner) -> None:
     """Raise ValueError for a learner that does not share an encoder, or has weights of its own to train."""
     own = [each for part, each in learner.named_parameters() if not part.startswith("encoder.") and each.numel() > 1]
-    if own or type(learner).encode is Learner.encode:
+    untrained = own and not getattr(learner, "trained", False)
+    if untrained or type(learner).encode is Learner.encode:
         raise ValueError(f"{name} must be meta-trained: add a model with ridge, logistic or protonet, say")
 
 

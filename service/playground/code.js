@@ -14,6 +14,7 @@ function nameOf({ method, path }) {
   if (path === "/predict") return "Ask";
   if (path.endsWith("/feedback")) return "Correct";
   if (path.endsWith("/suggest")) return "Suggest";
+  if (path.endsWith("/unlabelled")) return "Unlabelled";
   if (path.endsWith("/quality")) return "Quality";
   if (path.endsWith("/evaluate")) return "Tests";
   return method === "GET" ? null : "Change";

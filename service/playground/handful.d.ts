@@ -106,6 +106,8 @@ export interface Adapted {
   version: number;
   classes: string[] | number[] | null;
   examples: number;
+  /** How many of them have no label. */
+  unlabelled?: number;
   ids: string[];
   receipt?: Receipt;
   warnings?: Warning[];
@@ -243,6 +245,12 @@ export class Handful {
     id: string,
     label: Label,
     options?: Changing & { idempotencyKey?: string },
+  ): Promise<Adapted>;
+  /** Add inputs without labels, from which the client learns too. */
+  unlabelled(
+    clientId: string,
+    inputs: readonly Input[],
+    options?: Changing & { ids?: readonly string[]; idempotencyKey?: string },
   ): Promise<Adapted>;
   suggest(
     clientId: string,

@@ -71,6 +71,12 @@ export class Handful {
     return this.#send("POST", path(clientId, "feedback"), { body, ifMatch, idempotencyKey });
   }
 
+  /** Add inputs without labels to the examples, from which models with `weighted_examples` learn too. Options: ids. */
+  async unlabelled(clientId, inputs, { ifMatch, idempotencyKey = newKey(), ...options } = {}) {
+    const body = { inputs: await Promise.all(inputs.map(plain)), ...options };
+    return this.#send("POST", path(clientId, "unlabelled"), { body, ifMatch, idempotencyKey });
+  }
+
   /** Which of these inputs are most worth a label, the most worthy first. Options: k, ids. */
   async suggest(clientId, inputs, options = {}) {
     const body = { inputs: await Promise.all(inputs.map(plain)), ...options };

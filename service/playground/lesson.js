@@ -52,10 +52,14 @@ export function labelFrom(lesson, { text, pressed = [] }) {
   return new Set([...pressed, ...typed.map((each) => labelOf(lesson, each))]);
 }
 
-/** The labels of an example; one unless there may be several. */
-export const labelsOf = ({ label, labels = [label] }) => [...labels];
+/** Whether the model learns from inputs without labels. It answers them itself, so it needs classes to answer with. */
+export const learnsUnlabelled = (lesson) =>
+  lesson.model.weighted_examples && !isRegression(lesson) && !lesson.several && canAnswer(lesson);
 
-/** The examples by class, in the order of the classes, then those of no class; of a regression in one group. */
+/** The labels of an example: one unless there may be several, none if it has no label. */
+export const labelsOf = ({ label, labels = label === undefined ? [] : [label] }) => [...labels];
+
+/** The examples by class, in the order of the classes, then those without a label; of a regression in one group. */
 export function byClass(lesson) {
   if (isRegression(lesson)) return lesson.count ? [[null, lesson.examples]] : [];
   const groups = lesson.classes.map((label) => [

@@ -116,6 +116,15 @@ export class Session {
     });
   }
 
+  /** The inputs of the pool become examples without labels. */
+  learnUnlabelled() {
+    return this.#run("suggest", async () => {
+      const adapted = await this.#api.unlabelled(this.lesson.clientId, this.lesson.pool);
+      this.fillPool([]);
+      await this.#changed(adapted);
+    });
+  }
+
   leaveOut(suggested) {
     const pool = this.lesson.pool.filter((each) => each !== suggested.input);
     this.#update({ pool, suggested: this.lesson.suggested.filter((each) => each !== suggested) });

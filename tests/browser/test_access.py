@@ -35,9 +35,12 @@ POOLS = {"Texts": ("Texts one a line", "Where is it?"), "Tables": ("Rows without
 
 
 def have_one_suggested(page, kind: str) -> None:
-    """Give an input without a label, and have it chosen."""
+    """Give an input without a label, learn from it, and have it chosen."""
     field, pool = POOLS[kind]
     page.page.locator("summary", has_text="Many without labels").click()
+    page.page.get_by_label(field).fill(pool)
+    page.page.get_by_role("button", name="Learn from 1").click()
+    page.page.get_by_text("no label 1").wait_for()
     page.page.get_by_label(field).fill(pool)
     page.page.get_by_role("button", name="Choose from 1").click()
     page.page.locator(".next").wait_for()

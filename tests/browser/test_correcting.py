@@ -95,6 +95,37 @@ def test_a_new_client_is_told_which_texts_to_label(page):
     assert page.section("Teach").get_by_role("button", name="Choose from 0 texts").is_disabled()
 
 
+def test_texts_without_labels_are_learned_from_and_one_gets_its_label(page):
+    shown = try_example(page, "Texts")
+    open_pool(page)
+    shown.get_by_label("Texts one a line").fill("\n".join(POOL))
+    learn = page.section("Teach").get_by_role("button", name="Learn from 5 texts without labels")
+    learn.focus()
+    with shown.expect_request("**/unlabelled") as sent:
+        shown.keyboard.press("Enter")
+    assert sent.value.post_data_json["inputs"] == POOL
+    page.wait_for_examples(11)
+    without = shown.get_by_role("group", name="Examples", exact=True)
+    without.get_by_text("no label 5").wait_for()
+    page.picture("unlabelled", page.section("What it knows"))
+    without.get_by_role("button", name="no label").first.click()
+    without.get_by_label("Label of this example").fill("delivery")
+    without.get_by_role("button", name="Relabel", exact=True).click()
+    without.get_by_text("no label 4").wait_for()
+    shown.get_by_role("button", name="Undo").click()
+    without.get_by_text("no label 5").wait_for()
+    assert page.count() == 11
+
+
+@pytest.mark.parametrize("kind", ["Texts", "Photos", "Tables"])
+def test_a_new_client_cannot_learn_without_labels_yet(page, kind):
+    page.choose(kind)
+    open_pool(page)
+    teach = page.section("Teach")
+    teach.get_by_role("button", name="Choose from 0").wait_for()
+    assert teach.get_by_role("button", name="without labels").count() == 0
+
+
 def test_a_guess_about_a_dropped_photo_is_confirmed_with_one_press(page):
     try_example(page, "Photos")
     open_pool(page)

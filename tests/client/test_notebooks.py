@@ -13,7 +13,10 @@ from tests.service.serving import serving, working
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "docs/notebooks").glob("*.ipynb"))
 
-MODELS = ("curves", "navigate-maml", "nodes", "texts", "tables", "molecules", "patients", "tastes")
+MODELS = (
+    *("curves", "curves-cnp", "curves-maml", "molecules", "molecules-graph", "molecules-regression", "navigate-maml"),
+    *("nodes", "nodes-gated", "nodes-maml", "nodes-protonet", "patients", "tables", "tastes", "texts"),
+)
 
 
 @pytest.fixture(scope="module")

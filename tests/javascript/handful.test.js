@@ -75,6 +75,14 @@ test("feedback names a prediction, and has a key that makes retries safe", async
   assert.match(headers["idempotency-key"], /^[0-9a-f]{32}$/);
 });
 
+test("unlabelled sends inputs and ids, and a key that makes retries safe", async () => {
+  await new Handful(url).unlabelled("shop", ["a", "b"], { ids: ["a-1", "b-1"] });
+  const [{ method, path, body, headers }] = requests;
+  assert.deepEqual([method, path], ["POST", "/clients/shop/unlabelled"]);
+  assert.deepEqual(body, { inputs: ["a", "b"], ids: ["a-1", "b-1"] });
+  assert.match(headers["idempotency-key"], /^[0-9a-f]{32}$/);
+});
+
 test("suggest sends inputs and answers with the list", async () => {
   answers = [{ json: { suggestions: [{ index: 1, score: 0.5 }] } }];
   assert.deepEqual(await new Handful(url).suggest("shop", ["a", "b"], { k: 1 }), [{ index: 1, score: 0.5 }]);

@@ -15,8 +15,9 @@ export async function sorted(texts: string[]): Promise<(string | number | undefi
   const why: Explanation | undefined = answers[0]?.explanation;
   if (answers[0]?.id) await handful.feedback("shop", answers[0].id, "refund");
   await handful.append("shop", [["angry about the bill", new Set(["billing", "complaint"])]], { keep_queries_s: 60 });
+  const { unlabelled = 0 } = await handful.unlabelled("shop", texts, { ids: ["a"] });
   const [next] = await handful.suggest("shop", texts, { k: 5 });
-  console.log(texts[next?.index ?? 0]);
+  console.log(unlabelled + 1, texts[next?.index ?? 0]);
   for await (const example of handful.allExamples("shop", { inputs: true })) console.log(example.id, why?.method);
   return answers.map(({ label }) => label);
 }

@@ -3,10 +3,11 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 
 from models.encoders.identity import Identity
 from models.learner import Episode, Support, full_mask
-from models.learners.any_features import AnyFeatures, statistics
+from models.learners.any_features import SHIPPED, AnyFeatures, statistics
 
 
 def task(ways: int, shots: int, width: int, noise: float = 0.3, seed: int = 0) -> Episode:
@@ -59,3 +60,19 @@ def test_training_on_noisy_tasks_makes_it_less_certain():
         torch.autograd.backward(learner.outer_loss(each, 0.0))
         optimiser.step()
     assert sum(learner.outer_loss(each, 1.0).item() for each in noisy) < before - 1
+
+
+def test_the_weights_that_ship_are_loaded():
+    trained = AnyFeatures(Identity(), trained=True).state_dict()
+    shipped = load_file(SHIPPED)
+    assert sum(each.numel() for each in shipped.values()) == 163
+    for name, value in shipped.items():
+        torch.testing.assert_close(trained[name], value)
+
+
+@pytest.mark.parametrize("shots", [1, 5])
+def test_the_weights_that_ship_are_better_than_none(shots):
+    support, query, targets = task(10, shots, 60, noise=1.5, seed=3)
+    answers = [AnyFeatures(Identity(), trained=each).eval().answer(support, query) for each in (False, True)]
+    before, after = (F.cross_entropy(each, targets).item() for each in answers)
+    assert after < before

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
+import torch.nn.functional as F
 from torch.testing import assert_close
 
 from models.encoders.kinds import encoder_of
-from models.encoders.text import TextEncoder
+from models.encoders.text import TextEncoder, is_narrow
 from tests.models.model_folders import library_features, make_image_folder, make_multilingual_folder
 
 pytest.importorskip("transformers", reason="needs transformers: pip install 'handful[worker]'")
@@ -36,6 +37,15 @@ def test_a_prefix_goes_before_each_text(folder):
     with_prefix = TextEncoder(**found.options).eval()
     assert_close(with_prefix(TEXTS), library_features(folder, [f"query: {text}" for text in TEXTS]), rtol=0, atol=1e-6)
     assert "Prepend" in (with_prefix.tokenizer_json() or "")
+
+
+def test_centred_features_lack_what_everyday_sentences_share(folder):
+    plain, centred = (TextEncoder(str(folder), centred=each).eval() for each in (False, True))
+    assert_close(centred(TEXTS), F.normalize(plain(TEXTS) - plain.everyday_mean(), dim=-1), rtol=0, atol=1e-5)
+    assert_close(centred(centred.tokens(TEXTS)), centred(TEXTS), rtol=0, atol=1e-5)
+    assert is_narrow(plain), "the features of random weights are much alike"
+    assert not is_narrow(centred)
+    assert centred.state_dict().keys() == plain.state_dict().keys()
 
 
 def test_photos_take_no_prefix(tmp_path):

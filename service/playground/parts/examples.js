@@ -38,7 +38,7 @@ function Group({ session, label, examples, picked, pick }) {
     document.getElementById("examples-title")?.focus();
   };
   return html`<div class=${`group ${open || picked === name ? "open" : ""}`} role="group" aria-label=${label === null ? "Examples" : `Class ${label}`}>
-    ${label === null && session.lesson.several && html`<p class="quiet">no label</p>`}
+    ${label === null && !isRegression(session.lesson) && html`<p class="quiet">no label ${examples.length}</p>`}
     ${
       label !== null &&
       html`<button type="button" class="class-name" aria-expanded=${picked === name} title="Rename or remove"
@@ -59,10 +59,11 @@ function Group({ session, label, examples, picked, pick }) {
 
 function Item({ kind, example, place, of, open, onPick }) {
   const { Shown, Stored = Shown } = kind;
-  const name = `Change example ${place + 1} of ${of}: ${named(labelsOf(example))}`;
+  const labels = labelsOf(example);
+  const name = `Change example ${place + 1} of ${of}: ${named(labels)}`;
   return html`<button type="button" class="item" aria-expanded=${open} title="Relabel or remove" aria-label=${name} onClick=${onPick}>
     <${Stored} input=${example.input} />
-    ${typeof example.label === "string" ? "" : html` → <b>${named(labelsOf(example))}</b>`}
+    ${typeof example.label === "string" || !labels.length ? "" : html` → <b>${named(labels)}</b>`}
   </button>`;
 }
 
@@ -82,7 +83,8 @@ function Edit({ session, example, onDone }) {
   </form>`;
 }
 
-const saidOf = ({ several }, example) => (several ? { pressed: example.labels } : { text: String(example.label) });
+const saidOf = ({ several }, example) =>
+  several ? { pressed: example.labels } : { text: String(example.label ?? "") };
 
 function Rename({ session, label, onDone }) {
   const id = useId();

@@ -47,7 +47,7 @@ function Deciding({ session, examples, sides }) {
 function Decider({ session, of: { name, label }, example }) {
   const { Shown, Stored = Shown } = kindOf(session.kind);
   if (name) return html`<span class="text">the name “${String(label)}”</span>`;
-  return html`<${Stored} input=${example.input} alt="" /><span class="name">${named(label)}</span>`;
+  return html`<${Stored} input=${example.input} alt="" /><span class="name">${named(label ?? [])}</span>`;
 }
 
 /** The text itself; words that speak for the answer are marked, those against it underlined. */

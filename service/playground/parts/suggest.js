@@ -1,6 +1,6 @@
-/** Inputs without labels: which of them to label next, one after the other. */
+/** Inputs without labels: which of them to label next, one after the other, or all of them as they are. */
 
-import { labelFrom, UNNAMED } from "../lesson.js";
+import { labelFrom, learnsUnlabelled, UNNAMED } from "../lesson.js";
 import { named, Problem, percent, plural } from "./common.js";
 import { html, useEffect, useRef, useState } from "./hooks.js";
 import { kindOf } from "./kinds.js";
@@ -13,10 +13,12 @@ export function Suggest({ session }) {
   if (!Pool) return null;
   const { pool, suggested } = lesson;
   return html`<details class="suggest" onToggle=${(event) => setOpen(event.target.open)}>
-    <summary>Many without labels: which to label first?</summary>
+    <summary>Many without labels</summary>
     ${
       open &&
-      html`<p class="quiet">It chooses those that teach it most. You name them, and leave the rest.</p>
+      html`<p class="quiet">It chooses those that teach it most. You name them, and leave the rest.${
+        learnsUnlabelled(lesson) && " It can also learn from all of them without labels, as far as it is sure."
+      }</p>
       ${
         !suggested.length &&
         html`<form onSubmit=${(event) => event.preventDefault()}>
@@ -26,6 +28,11 @@ export function Suggest({ session }) {
       <div class="actions">
         <button type="button" class=${suggested.length ? "" : "main"} disabled=${session.busy || !pool.length}
           onClick=${() => session.suggest()}>Choose from ${plural(pool.length, kindOf(session.kind).noun)}</button>
+        ${
+          learnsUnlabelled(lesson) &&
+          html`<button type="button" disabled=${session.busy || !pool.length}
+          onClick=${() => session.learnUnlabelled()}>Learn from ${plural(pool.length, kindOf(session.kind).noun)} without labels</button>`
+        }
         <button type="button" disabled=${!pool.length} onClick=${() => session.fillPool([])}>Clear</button>
       </div>
       <div aria-live="polite">

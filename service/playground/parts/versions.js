@@ -10,6 +10,7 @@ const CHANGES = {
   relabel: "relabelled",
   rename: "class renamed",
   remove: "removed",
+  unlabelled: "learned without labels",
   rollback: "gone back",
   move: "other model",
   copy: "copied",

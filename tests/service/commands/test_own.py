@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from models import checkpoint
+from models.encoders import text
+from models.learners.any_features import SHIPPED
 from service.cards import Card, Catalogue
 from service.cli import main
 from service.commands import calibrate, own_training
@@ -60,6 +63,21 @@ def folder(tmp_path, monkeypatch) -> Path:
 def added(folder) -> Path:
     handful("add tickets --encoder bert --learner logistic")
     return folder
+
+
+def test_add_takes_a_learner_whose_weights_ship(folder):
+    handful("add tickets --encoder bert --learner any-features")
+    learner = checkpoint.load(OWN / "tickets.safetensors")
+    assert learner.algorithm == Card.read(OWN / "tickets.json").algorithm
+    torch.testing.assert_close(learner.read.weight, load_file(SHIPPED)["read.weight"])
+
+
+@pytest.mark.parametrize(("least", "centred"), [(0.0, True), (1.1, False)])
+def test_add_centres_features_that_are_much_alike(folder, monkeypatch, least, centred):
+    monkeypatch.setattr(text, "NARROW", least)
+    handful("add tickets --encoder bert")
+    assert checkpoint.read(OWN / "tickets.safetensors")[1]["spec"].encoder_options.get("centred", False) is centred
+    assert (checkpoint.load(OWN / "tickets.safetensors").encoder.mean is not None) is centred
 
 
 def test_an_added_model_has_a_card_and_is_served_beside_the_shipped_ones(added):
