@@ -24,6 +24,7 @@ class Trials:
         judged: Number of trajectories of each policy that training learns from, and their steps.
         noise: Standard deviation of their actions. Less than a client explores with, because policies are served
             without noise.
+        shuffled: Whether the steps are posted in a random order, so that their order comes to mean nothing.
     """
 
     rounds: int
@@ -31,6 +32,7 @@ class Trials:
     steps: int
     judged: tuple[int, int]
     noise: float
+    shuffled: bool = True
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,8 @@ def trial_of(
         return walk(environment, policies, goals, environment.starts(rngs, count), drawn)
 
     for _ in range(trials.rounds):
-        known = joined(known, posted(walked(environment.noise, trials.trajectories, trials.steps), rngs))
+        more = posted(walked(environment.noise, trials.trajectories, trials.steps))
+        known = joined(known, shuffled(more, rngs) if trials.shuffled else more)
         yield Round(known, walked(trials.noise, *trials.judged))
 
 
@@ -76,13 +77,18 @@ def queries_of(states: Tensor) -> Tensor:
     return torch.cat([states, torch.zeros_like(states[..., :1])], -1)
 
 
-def posted(done: Trajectories, rngs: Sequence[np.random.Generator]) -> Support:
-    """What the clients post of their trajectories: all steps, in an order that each task draws."""
+def posted(done: Trajectories) -> Support:
+    """What the clients post of their trajectories: all steps, one trajectory after the other."""
     inputs = torch.cat([flat(done.states), flat(done.rewards).unsqueeze(-1)], -1)
-    order = np.stack([rng.permutation(inputs.shape[1]) for rng in rngs])
+    return Support(inputs, flat(done.actions), flat(done.real), ways=0)
+
+
+def shuffled(support: Support, rngs: Sequence[np.random.Generator]) -> Support:
+    """The same examples in an order that each task draws."""
+    order = np.stack([rng.permutation(support.mask.shape[1]) for rng in rngs])
     tasks = np.arange(len(rngs))[:, None]
-    examples, actions, real = (each[tasks, order] for each in (inputs, flat(done.actions), flat(done.real)))
-    return Support(examples, actions, real, ways=0)
+    inputs, targets, mask = (each[tasks, order] for each in support[:3])
+    return Support(inputs, targets, mask, ways=0)
 
 
 def joined(known: Support | None, more: Support) -> Support:

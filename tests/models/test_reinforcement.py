@@ -11,7 +11,7 @@ from torch.testing import assert_close
 
 from models.checkpoint import Spec, build
 from models.datasets.environment import Moved, Trajectories, walk
-from models.datasets.episode import EpisodeSampler, rng_of
+from models.datasets.episode import EpisodeSampler, Shape, rng_of
 from models.datasets.navigation import Navigation, move, rollouts
 from models.datasets.sinusoid import Sinusoid
 from models.recipes.recipe import Trials
@@ -217,6 +217,18 @@ class TestRun:
         before = -cost(run.learner, Bandit(), trials, 50, 1)
         deque(run.train(Bandit(), None, every=recipe.steps), maxlen=0)
         after = -cost(run.learner, Bandit(), trials, 50, 1)
-        print(before, after)
         assert before < 0.7
         assert after > 0.9
+
+    def test_a_few_steps_improve_the_return_for_goals_of_a_seed(self, tmp_path):
+        inner = {"outputs": 2, "deviation": 0.1, "inner_lr": 0.001, "inner_steps": 3}
+        spec = Spec("policy-gradient", "mlp", inner, {"inputs": 2, "widths": [32, 32]})
+        imitation = Training(spec, steps=100, tasks=8, lr=3e-3, episode=Shape(0, 40, 20)).run(tmp_path / "start")
+        deque(imitation.train(Navigation(), None, every=100), maxlen=0)
+        trials = Trials(rounds=1, trajectories=4, steps=10, judged=(8, 20), noise=0.05)
+        recipe = replace(Training(spec, steps=20, tasks=12, lr=5e-4).recipe(), trials=trials, clip=1.0)
+        run = run_of(recipe, tmp_path, "test", start=imitation.weights_path)
+        before = cost(run.learner, Navigation(), trials, 40, 1)
+        deque(run.train(Navigation(), None, every=20), maxlen=0)
+        after = cost(run.learner, Navigation(), trials, 40, 1)
+        assert after < 0.9 * before
