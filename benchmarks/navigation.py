@@ -1,11 +1,12 @@
 """2-D navigation: the return before and after adapting to a client's own trajectories.
 
-python -m benchmarks.navigation        # minutes
+handful train navigate-maml-start && handful train navigate-rl2-start
+python -m benchmarks.navigation --starts runs        # minutes
 """
 
 import argparse
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import product
@@ -18,6 +19,7 @@ import numpy as np
 import torch
 
 from benchmarks.figures import Figure, Table, figure_of, publish
+from benchmarks.policy_cards import record
 from models import checkpoint
 from models.checkpoint import Spec
 from models.datasets.navigation import (
@@ -32,8 +34,8 @@ from models.datasets.navigation import (
     queries_of,
     rollouts,
 )
-from models.learner import Learner, Support, full_mask
-from models.recipes.navigate import NAVIGATE
+from models.learner import Learner, State, Support, full_mask
+from models.recipes.navigate import IMITATION, NAVIGATE
 from models.training.meta_training import Run
 from service.settings import ZOO
 
@@ -73,10 +75,17 @@ def zero(states: Floats) -> Floats:
 
 def policy_of(learner: Learner, known: Steps | None) -> Policy:
     """The policy of a model that has adapted to steps."""
-    if known is None:
-        return zero
+    return zero if known is None else acting(learner, learner.adapt(learner.encode_support(support_of(known))))
+
+
+def support_of(known: Steps) -> Support:
+    """Steps as a support set."""
     inputs, actions = (torch.tensor(each, dtype=torch.float32) for each in (inputs_of(known), known.actions))
-    state = learner.adapt(learner.encode_support(Support(inputs, actions, full_mask(actions), ways=0)))
+    return Support(inputs, actions, full_mask(actions), ways=0)
+
+
+def acting(learner: Learner, state: State) -> Policy:
+    """The policy of a state."""
 
     def act(states: Floats) -> Floats:
         query = learner.encode(torch.tensor(queries_of(states), dtype=torch.float32))
@@ -113,7 +122,7 @@ def scratch(spec: Spec, lr: float, steps: int) -> Learner:
 
 def average(steps: int) -> Policy:
     """One policy for all goals: the same network, trained on the same tasks without any adaptation."""
-    recipe = NAVIGATE["navigate-maml"]
+    recipe = IMITATION["navigate-maml-start"]
     spec = replace(recipe.spec, learner_options=recipe.spec.learner_options | {"inner_steps": 0})
     with TemporaryDirectory() as folder, torch.enable_grad():
         run = Run(replace(recipe, spec=spec, steps=steps), Path(folder), "average")
@@ -121,16 +130,37 @@ def average(steps: int) -> Policy:
     return policy_of(run.learner.eval(), rollouts(zero, np.zeros(2), np.random.default_rng(0), 1, 1))
 
 
-def table_of(count: int, steps: int) -> Table:
+def learners_of(starts: Path) -> dict[str, Learner]:
+    """The models that ship, by reinforcement, and those that they start from, by imitation, in a folder."""
+    paths = {name: ZOO / f"{name}.safetensors" for name in NAVIGATE}
+    paths |= {name: starts / f"{name}.safetensors" for name in IMITATION}
+    return {name: checkpoint.load(path) for name, path in paths.items()}
+
+
+def measured(
+    learners: Mapping[str, Learner], field: Field, count: int, command: str | None
+) -> list[list[str | Figure]]:
+    """A row for each model. With a command that measures them, those that ship get figures on their cards."""
+    rows = []
+    for name, learner in learners.items():
+        found = played(partial(policy_of, learner), field, TEST, count)
+        rows.append(row(f"`{name}`, by imitation" if name.endswith("-start") else f"`{name}`", found))
+        if command and not name.endswith("-start"):
+            record(name, found, command)
+    return rows
+
+
+def table_of(count: int, steps: int, starts: Path, command: str | None = None) -> Table:
     """The mean return of each policy before and after each adapt.
 
     Args:
         count: Number of goals.
         steps: Outer steps of the policy for all goals.
+        starts: The folder of the models by imitation.
+        command: For the cards; None: leave them as they are.
     """
-    learners = {f"`{name}`": checkpoint.load(ZOO / f"{name}.safetensors") for name in NAVIGATE}
-    learners["policy gradient from scratch, same steps"] = best_scratch(NAVIGATE["navigate-maml"].spec, PLANE, count)
-    rows = [row(name, partial(policy_of, learner), PLANE, count) for name, learner in learners.items()]
+    rows = measured(learners_of(starts), PLANE, count, command)
+    rows.append(scratch_row(NAVIGATE["navigate-maml"].spec, PLANE, count))
     found, everywhere = [], average(steps)
     for goal, rng in goals(PLANE, TEST, count):
         known = rollouts(partial(best, goal=goal), goal, rng, 1).returns[0]
@@ -139,6 +169,12 @@ def table_of(count: int, steps: int) -> Table:
     rows += [["one policy for all goals, not adapted", *[one] * (1 + ADAPTS)]]
     rows += [["the best actions, goal known", *[known] * (1 + ADAPTS)]]
     return Table(["policy", "before", *(f"after {n}" for n in ("one adapt", "two", "three"))], rows)
+
+
+def scratch_row(spec: Spec, field: Field, count: int) -> list[str | Figure]:
+    """The row of the policy from scratch."""
+    learner = best_scratch(spec, field, count)
+    return row("policy gradient from scratch, same steps", played(partial(policy_of, learner), field, TEST, count))
 
 
 def best_scratch(spec: Spec, field: Field, count: int) -> Learner:
@@ -163,9 +199,9 @@ def played(learn: Learn, field: Field, seed: int, count: int) -> list[list[float
     return [list(returns(learn, field, goal, rng)) for goal, rng in goals(field, seed, count)]
 
 
-def row(name: str, learn: Learn, field: Field, count: int) -> list[str | Figure]:
+def row(name: str, returned: Sequence[Sequence[float]]) -> list[str | Figure]:
     """The mean return before and after each adapt."""
-    return [name, *map(figure_of, zip(*played(learn, field, TEST, count), strict=True))]
+    return [name, *map(figure_of, zip(*returned, strict=True))]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -173,10 +209,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--goals", type=int, default=60)
     parser.add_argument("--steps", type=int, default=600, help="Training steps of the policy for all goals.")
+    parser.add_argument("--starts", type=Path, default=Path("runs"), help="The folder of the models by imitation.")
+    parser.add_argument("--record", action="store_true", help="Write the returns into the cards.")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
+    command = f"python -m benchmarks.navigation --goals {given.goals}" if given.record else None
     with torch.no_grad():
-        publish({"navigation": table_of(given.goals, given.steps)})
+        publish({"navigation": table_of(given.goals, given.steps, given.starts, command)})
 
 
 if __name__ == "__main__":

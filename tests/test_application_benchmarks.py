@@ -7,15 +7,25 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import curves, figures, learned_optimiser, molecule_properties, navigation, nodes, streams
+from benchmarks import (
+    curves,
+    figures,
+    learned_optimiser,
+    molecule_properties,
+    navigation,
+    navigation_curve,
+    nodes,
+    streams,
+)
 from benchmarks.figures import Figure, Table
-from models import update_rule
+from models import checkpoint, update_rule
 from models.datasets.molecule_properties import Property
 from models.molecules import PROPERTIES
+from models.recipes.navigate import IMITATION
 from service.cards import Card
 from service.settings import ZOO
 
-NAMES = ("curves", "kernels", "nodes", "navigation", "optimisers", "molecule-properties")
+NAMES = ("curves", "kernels", "nodes", "navigation", "navigation-curve", "optimisers", "molecule-properties")
 
 
 @pytest.fixture
@@ -57,13 +67,29 @@ def test_curves_are_measured_beside_the_exact_process(results):
     assert maml[3] == ""  # it has no standard deviations, so no likelihood
 
 
-def test_policies_are_measured_beside_one_for_all_goals(results):
-    navigation.main(["--goals", "2", "--steps", "2"])
+@pytest.fixture
+def starts(tmp_path):
+    """A folder with policies by imitation, which know nothing."""
+    for name, recipe in IMITATION.items():
+        weights = checkpoint.build(recipe.spec).state_dict()
+        checkpoint.save(tmp_path / f"{name}.safetensors", recipe.spec, weights)
+    return str(tmp_path)
+
+
+def test_policies_are_measured_beside_one_for_all_goals(results, starts):
+    navigation.main(["--goals", "2", "--steps", "2", "--starts", starts])
     found = {name: [each["mean"] for each in rest] for name, *rest in rows_of(results, "navigation")}
     assert all(
         max(each) < found["the best actions, goal known"][0] for name, each in found.items() if "best" not in name
     )
     assert len(set(found["one policy for all goals, not adapted"])) == 1
+
+
+def test_policies_are_measured_after_gradient_steps(results, starts):
+    navigation_curve.main(["--goals", "2", "--starts", starts])
+    found = {name: [each["mean"] for each in rest] for name, *rest in rows_of(results, "navigation-curve")}
+    assert found["`navigate-maml`, an adapt each"][3] > found["`navigate-maml`, an adapt each"][0]
+    assert len(set(found["the best actions, goal known"])) == 1
 
 
 def test_nodes_are_measured_on_both_graphs(results, tmp_path, monkeypatch):

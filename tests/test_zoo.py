@@ -22,8 +22,12 @@ NOT_SHIPPED = {"glyphs-strided", "glyphs-start"} | {
     "photos-ridge-128",
     "photos-128",
     "tables-icl",
+    "navigate-maml-start",
+    "navigate-rl2-start",
+    "reach-ppo",
 }
-"""Other recipes start from these, join them or are compared with them. docs/tables.md says how far `tables-icl` is."""
+"""Other recipes start from these, join them or are compared with them. docs/tables.md says how far `tables-icl` is, and
+docs/applications.md how far `reach-ppo`."""
 over_models = pytest.mark.parametrize("name", list(CATALOGUE))
 
 

@@ -5,7 +5,7 @@ the target is the action that was taken. The queries are states, and their targe
 sees none (guided meta-policy search: Mendonca et al. 2019, arXiv:1904.00956).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from models.datasets.dataset import Dataset
+from models.datasets.environment import Moved
 from models.datasets.episode import EpisodeSampler, Shape
 from models.learner import Episode, Kind, Support
 
@@ -46,6 +47,14 @@ def best(states: Floats, goal: Floats) -> Floats:
     return np.clip(goal - states, -LONGEST, LONGEST)
 
 
+def move(states: Floats, chosen: Floats, goals: Floats) -> Moved:
+    """Steps from states (..., 2) by actions (..., 2). The reward is minus the distance to the goal after the step."""
+    actions = np.clip(chosen, -LONGEST, LONGEST)
+    after = states + actions
+    near = np.abs(after - goals) < NEAR
+    return Moved(after, actions, -np.linalg.norm(after - goals, axis=-1), np.asarray(near.all(-1)))
+
+
 def rollouts(
     policy: Policy, goal: Floats, rng: np.random.Generator, count: int, steps: int = HORIZON, noise: float = 0.0
 ) -> Steps:
@@ -63,13 +72,11 @@ def rollouts(
     found: list[tuple[Floats, Floats, Floats]] = []
     for _ in range(steps):
         states = places[running]
-        chosen = policy(states) + noise * rng.normal(size=states.shape)
-        actions = np.clip(chosen, -LONGEST, LONGEST)
-        places[running] = states + actions
-        rewards = -np.linalg.norm(places[running] - goal, axis=1)
-        returns[running] += rewards
-        found.append((states, actions, rewards))
-        running[running] = (np.abs(places[running] - goal) >= NEAR).any(1)
+        moved = move(states, policy(states) + noise * rng.normal(size=states.shape), goal)
+        places[running] = moved.states
+        returns[running] += moved.rewards
+        found.append((states, moved.actions, moved.rewards))
+        running[running] = ~moved.over
         if not running.any():
             break
     states, actions, rewards = (np.concatenate(each) for each in zip(*found, strict=True))
@@ -87,7 +94,22 @@ def queries_of(states: Floats) -> Floats:
 
 
 class Navigation(EpisodeSampler):
-    """Tasks with steps of policies that know the goal more or less: of the first adapt, and of later ones."""
+    """Tasks with steps of policies that know the goal more or less: of the first adapt, and of later ones. As an
+    environment, it has the same goals."""
+
+    noise, discount, horizon, actions = EXPLORATION, 0.9, HORIZON, 2
+
+    def goals(self, rngs: Sequence[np.random.Generator]) -> Floats:
+        """Goals (tasks, 2)."""
+        return np.array([rng.uniform(-FARTHEST, FARTHEST, 2) for rng in rngs])
+
+    def starts(self, rngs: Sequence[np.random.Generator], count: int) -> Floats:
+        """The origin, (tasks, count, 2)."""
+        return np.zeros((len(rngs), count, 2))
+
+    def step(self, states: Floats, chosen: Floats, goals: Floats) -> Moved:
+        """One step of all trajectories."""
+        return move(states, chosen, goals[:, None])
 
     def episode(self, rng: np.random.Generator, shape: Shape) -> Episode:
         """One goal: `shape.shots` steps to learn from, and `shape.queries` states with their best actions."""

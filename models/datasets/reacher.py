@@ -2,10 +2,10 @@
 
 A task is a goal, as in `navigation.py`: earlier steps with their rewards, and states with their best actions, of which
 a learner sees none. The goal moves nothing, so the steps of one trajectory give rewards for any goal. Needs the
-packages `gymnasium` and `mujoco`, for training and measuring only.
+packages `gymnasium` and `mujoco` (`pip install 'handful[mujoco]'`), for training and measuring only.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from models.datasets.dataset import Dataset
+from models.datasets.environment import Moved
 from models.datasets.episode import EpisodeSampler, Shape
 from models.datasets.navigation import Policy, Steps, inputs_of, queries_of
 from models.learner import Episode, Kind, Support
@@ -29,6 +30,8 @@ LENGTH, SPEED = 0.2, 10.0
 """What positions and rewards, and angular velocities, are divided by."""
 STIFFNESS, DAMPING = 2.0, 0.2
 """Of the best actions: torque for an angle, and against an angular velocity."""
+DISCOUNT = 0.9
+"""Of rewards one step later, for the advantage of an action in training."""
 TRAJECTORIES = 400
 """Trajectories that training draws steps from."""
 
@@ -55,6 +58,13 @@ class Arm:
         self.env.do_simulation(action, self.env.frame_skip)
         return self.state()
 
+    def step_from(self, state: Floats, action: Floats) -> Floats:
+        """The state after an action in any state (8,)."""
+        position, velocity = np.zeros(4), np.zeros(4)
+        position[:2], velocity[:2] = np.arctan2(state[2:4], state[:2]), SPEED * state[4:6]
+        self.env.set_state(position, velocity)
+        return self.step(action)
+
     def state(self) -> Floats:
         """The state (8,)."""
         angles, speeds = self.env.data.qpos[:2], self.env.data.qvel[:2]
@@ -69,10 +79,10 @@ def arm() -> Arm:
 
 
 def rewards_of(after: Floats, actions: Floats, goal: Floats) -> Floats:
-    """The rewards (n,) of steps that end in states (n, 8): minus the distance to the goal, and a tenth of the squared
-    torques."""
-    far = np.linalg.norm(LENGTH * after[:, 6:] - goal, axis=1)
-    return np.asarray(-far - 0.1 * np.square(actions).sum(1))
+    """The rewards (...) of steps that end in states (..., 8): minus the distance to the goal, and a tenth of the
+    squared torques."""
+    far = np.linalg.norm(LENGTH * after[..., 6:] - goal, axis=-1)
+    return np.asarray(-far - 0.1 * np.square(actions).sum(-1))
 
 
 def rollouts(
@@ -124,7 +134,10 @@ def goal_of(rng: np.random.Generator) -> Floats:
 
 
 class Reaching(EpisodeSampler):
-    """Tasks with steps of the noisy best policies of some guess of the goal, or of none."""
+    """Tasks with steps of the noisy best policies of some guess of the goal, or of none. As an environment, it has
+    goals of the disc."""
+
+    noise, discount, horizon, actions = EXPLORATION, DISCOUNT, HORIZON, 2
 
     def __init__(self) -> None:
         rng = np.random.default_rng(0)
@@ -144,6 +157,22 @@ class Reaching(EpisodeSampler):
         inputs, taken, queries, wanted = (torch.tensor(each, dtype=torch.float32) for each in arrays)
         k = shape.shots
         return Episode(Support(inputs[:k], taken[:k], torch.ones(k, dtype=torch.bool), ways=0), queries, wanted)
+
+    def goals(self, rngs: Sequence[np.random.Generator]) -> Floats:
+        """Goals (tasks, 2)."""
+        return np.array([goal_of(rng) for rng in rngs])
+
+    def starts(self, rngs: Sequence[np.random.Generator], count: int) -> Floats:
+        """The arm stretched out and nearly at rest, (tasks, count, 8)."""
+        return np.array([[arm().start(rng) for _ in range(count)] for rng in rngs])
+
+    def step(self, states: Floats, chosen: Floats, goals: Floats) -> Moved:
+        """One step of all arms. The rewards are in units of `LENGTH`."""
+        actions = np.clip(chosen, -1, 1)
+        pairs = zip(states.reshape(-1, 8), actions.reshape(-1, 2), strict=True)
+        after = np.array([arm().step_from(*pair) for pair in pairs]).reshape(states.shape)
+        rewards = rewards_of(after, actions, goals[:, None]) / LENGTH
+        return Moved(after, actions, rewards, np.zeros(rewards.shape, bool))
 
 
 def _explored(rng: np.random.Generator) -> tuple[Floats, Floats, Floats, Floats]:

@@ -22,8 +22,9 @@ class PolicyMAML(MAML):
     more than a linear function of the state predicts (the paper's baseline), over its standard deviation. The policy is
     normal around the network's answer. The last number of a query is not read.
 
-    The meta-gradient is that of the distance to the best actions, which are known in training: guided meta-policy
-    search (Mendonca et al. 2019, arXiv:1904.00956) in place of TRPO on new trajectories.
+    Meta-training is by reinforcement on new trajectories of the adapted policy (`models/training/reinforcement.py`), or
+    by imitation of the best actions, which are known in training: guided meta-policy search (Mendonca et al. 2019,
+    arXiv:1904.00956).
 
     Args:
         encoder: The initial weights of the policy, of states.

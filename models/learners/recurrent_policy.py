@@ -13,9 +13,9 @@ class RecurrentPolicy(Learner):
     """A GRU reads a client's own steps in their order. Its hidden state is all that the client's policy knows.
 
     An example is a step of a trajectory: its input is the state and, as last number, the reward; its target is the
-    action. The last number of a query is not read. Nothing is adapted by gradients. As in the policy gradient that
-    stands beside it, meta-training minimises the distance to the best actions, which are known in training, in place of
-    the paper's reinforcement learning.
+    action. The last number of a query is not read. Nothing is adapted by gradients. Meta-training is as for the policy
+    gradient that stands beside it: by reinforcement, as in the paper, or by imitation of the best actions. Unlike in
+    the paper, the policy reads what a client posted, not each step as it is taken.
 
     Args:
         encoder: The encoder of states, which all clients share.

@@ -7,7 +7,7 @@ from models.recipes.drawings import ENCODERS
 from models.recipes.gradient import GRADIENT
 from models.recipes.metric import METRIC, TRANSFER
 from models.recipes.molecules import MOLECULES
-from models.recipes.navigate import NAVIGATE
+from models.recipes.navigate import IMITATION, NAVIGATE
 from models.recipes.nodes import NODES
 from models.recipes.patients import PATIENTS
 from models.recipes.photos import PHOTOS
@@ -30,6 +30,7 @@ RECIPES: Registry[Recipe] = Registry(
     | WAVES
     | CURVES
     | NODES
+    | IMITATION
     | NAVIGATE
     | REACH
     | TEXTS

@@ -14,6 +14,28 @@ PRETRAINED = {
 
 
 @dataclass(frozen=True)
+class Trials:
+    """Training by reinforcement: what clients do in a trial (`models/training/reinforcement.py`).
+
+    Args:
+        rounds: How often a client adapts.
+        trajectories: Trajectories that it posts for each adapt.
+        steps: Steps of each of them.
+        judged: Number of trajectories of each policy that training learns from, and their steps.
+        noise: Standard deviation of their actions. Less than a client explores with, because policies are served
+            without noise.
+        shuffled: Whether the steps are posted in a random order, so that their order comes to mean nothing.
+    """
+
+    rounds: int
+    trajectories: int
+    steps: int
+    judged: tuple[int, int]
+    noise: float
+    shuffled: bool = True
+
+
+@dataclass(frozen=True)
 class Recipe:
     """One training.
 
@@ -49,6 +71,7 @@ class Recipe:
         averaging: Share of the old average in the moving average of the weights, which is what is validated and saved;
             0: the last weights.
         stored_precision: Precision of the weights in the checkpoint, `float32` or `float16`.
+        trials: Trials of reinforcement in place of episodes with targets, for datasets that are environments.
     """
 
     title: str
@@ -80,6 +103,7 @@ class Recipe:
     constant: bool = False
     averaging: float = 0.0
     stored_precision: str = "float32"
+    trials: Trials | None = None
 
     @property
     def open_ended(self) -> bool:

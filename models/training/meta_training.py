@@ -96,13 +96,18 @@ class Run:
         self.average = Average(self.learner, recipe.averaging) if recipe.averaging else None
         self.outer_loss = outer_loss_of(self.learner)
         self.progress = Progress()
-        self._whole = True  # False within a step: an interrupt there leaves weights that must not be saved
+        self._whole = True  # False within the updates of a step: an interrupt there leaves weights not to save
         if self.resume_path.exists():
             self._resume()
         elif start is not None:
             self._start_with(checkpoint.read(start)[0])
         elif members:
             self._start_with(joined(members))
+
+    @property
+    def headline(self) -> str:
+        """The name of the validation score."""
+        return HEADLINE[self.learner.kind]
 
     def train(self, training: EpisodeSampler, validation: EpisodeSampler | None, *, every: int) -> Iterator[Progress]:
         """Train to the recipe's last step, and yield after each step.
@@ -127,7 +132,17 @@ class Run:
                 self._save()
 
     def _step(self, training: EpisodeSampler) -> None:
-        loss = self._loss(self._draw(training))
+        loss = self._improve(training)
+        self.progress.step += 1
+        self._whole = True
+        self.progress.loss = _averaged(self.progress, loss)
+
+    def _improve(self, training: EpisodeSampler) -> float:
+        """Do the updates of one step. Returns the loss."""
+        return self._update(self._loss(self._draw(training)))
+
+    def _update(self, loss: Tensor) -> float:
+        """Update the weights once. Returns the loss."""
         self.optimiser.zero_grad()
         torch.autograd.backward(loss)
         self._clip()
@@ -137,9 +152,7 @@ class Run:
         self.optimiser.step()
         if self.average is not None:
             self.average.update(self.learner, self.progress.step + 1)
-        self.progress.step += 1
-        self._whole = True
-        self.progress.loss = _averaged(self.progress, loss.item())
+        return loss.item()
 
     def _clip(self) -> None:
         if self.recipe.clip is None:
@@ -184,11 +197,16 @@ class Run:
             learner = checkpoint.build(self.recipe.spec).to(self.device).eval()
             learner.load_state_dict(self.average.weights)
         scores = evaluate(learner, validation, shape, VALIDATION_EPISODES, VALIDATION_SEED, self.device)
-        return fmean(episode[HEADLINE[self.learner.kind]] for episode in scores)
+        return fmean(episode[self.headline] for episode in scores)
 
     def _save(self) -> None:
         if rank():
             return
+        header = {"progress": asdict(self.progress), "run": self._identity()}
+        checkpoint.save(self.resume_path, self.recipe.spec, self._tensors(), **header)
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """The weights, the moments of the optimiser, and the averaged weights."""
         weights = {f"learner.{name}": value for name, value in self.learner.state_dict().items()}
         moments = {
             f"optimiser.{index}.{name}": value
@@ -196,8 +214,18 @@ class Run:
             for name, value in state.items()
         }
         averaged = {f"average.{name}": value for name, value in self.average.weights.items()} if self.average else {}
-        header = {"progress": asdict(self.progress), "run": self._identity()}
-        checkpoint.save(self.resume_path, self.recipe.spec, weights | moments | averaged, **header)
+        return weights | moments | averaged
+
+    def _take(self, tensors: dict[str, Tensor]) -> None:
+        """Continue from what `_tensors` returned."""
+        self.learner.load_state_dict(under("learner.", tensors))
+        if self.average is not None:
+            self.average.weights = under("average.", tensors)
+        optimiser = self.optimiser.state_dict() | {"state": {}}
+        for key, value in under("optimiser.", tensors).items():
+            index, name = key.split(".")
+            optimiser["state"].setdefault(int(index), {})[name] = value
+        self.optimiser.load_state_dict(optimiser)
 
     def _start_with(self, tensors: dict[str, Tensor]) -> None:
         """Take the weights that have the same names and shapes."""
@@ -218,14 +246,7 @@ class Run:
                 f"{self.resume_path} belongs to another recipe or seed. Remove it or choose another folder."
             )
         self.progress = Progress(**header["progress"])
-        self.learner.load_state_dict(under("learner.", tensors))
-        if self.average is not None:
-            self.average.weights = under("average.", tensors)
-        optimiser = self.optimiser.state_dict()
-        for key, value in under("optimiser.", tensors).items():
-            index, name = key.split(".")
-            optimiser["state"].setdefault(int(index), {})[name] = value
-        self.optimiser.load_state_dict(optimiser)
+        self._take(tensors)
 
 
 def _averaged(progress: Progress, loss: float) -> float:

@@ -85,7 +85,7 @@ def train_own(
     how = {"command": _command(name, own, steps, seed), "seed": seed, "device": device, "threads": threads}
     if base.weights is None:
         how["added"] = asdict(base.spec)
-    report(name, kept, run.progress, data, out, how)
+    report(name, kept, run, data, out, how)
     console.print(_outcome(recipe, gain, run.progress), serve_hint(name), soft_wrap=True, highlight=False)
 
 

@@ -19,8 +19,8 @@ from models.learners.policy_gradient import PolicyMAML
 from models.recipes import RECIPES, Recipe, recipe_of
 from models.recipes.recipe import PRETRAINED
 from models.training import distributed, learning_curve
-from models.training.evaluation import HEADLINE
 from models.training.meta_training import Progress, Run
+from models.training.reinforced_run import run_of
 from service.cards import Card
 from service.commands.calibrate import calibrate
 from service.commands.new_card import new_card
@@ -52,7 +52,7 @@ def train(
         how = {"command": _command(model, recipe, seed), "seed": seed, "device": device, "threads": threads}
         if recipe.members:
             how["members"] = {path.stem: Card.read(path.with_suffix(".json")).training["seconds"] for path in needed}
-        report(model, recipe, run.progress, data, out, how)
+        report(model, recipe, run, data, out, how)
 
 
 def with_optimiser(recipe: Recipe, optimiser: str | None) -> Recipe:
@@ -85,23 +85,22 @@ def run_recipe(
     training = dataset.episodes(data, recipe.training_split, recipe.input, **recipe.dataset_options)
     validation = dataset.episodes(data, split, recipe.input, **recipe.validation_options) if split else None
     from_checkpoints = {"members": needed} if recipe.members else {"start": next(iter(needed), None)}
-    run = Run(recipe, out, model, seed=seed, device=device, **from_checkpoints)
+    run = run_of(recipe, out, model, seed=seed, device=device, **from_checkpoints)
     trained = run.train(training, validation, every=every)
     if distributed.rank():
         deque(trained, maxlen=0)
         return None
-    headline = HEADLINE[dataset.kind]
-    deque(progress_bar(trained, recipe.steps, run.progress.step, lambda progress: _note(progress, headline)), maxlen=0)
+    shown = progress_bar(trained, recipe.steps, run.progress.step, lambda progress: _note(progress, run.headline))
+    deque(shown, maxlen=0)
     return run
 
 
-def report(model: str, recipe: Recipe, progress: Progress, data: Path | None, out: Path, how: dict[str, Any]) -> None:
+def report(model: str, recipe: Recipe, run: Run, data: Path | None, out: Path, how: dict[str, Any]) -> None:
     """Write the curve and the card, and calibrate. `how` is what the card says of the training beside the recipe."""
-    if progress.losses[-1][0]:
-        headline = HEADLINE[dataset_of(recipe.dataset).kind]
-        learning_curve.draw(progress, f"{model}: {recipe.title}", headline, out / f"{model}.png")
+    if run.progress.losses[-1][0]:
+        learning_curve.draw(run.progress, f"{model}: {recipe.title}", run.headline, out / f"{model}.png")
     card = out / f"{model}.json"
-    _card(model, recipe, progress, how).write(card)
+    _card(model, recipe, run.progress, how).write(card)
     if recipe.validation_split or recipe.outputs:
         calibrate(card, data, device=how["device"], threads=how["threads"])
     Console().print(f"Wrote {out / model}.safetensors, .json (the card) and, after a training, .png (the curve).")

@@ -41,8 +41,8 @@ class TestWithMuJoCo:
 
     @pytest.fixture(autouse=True)
     def rollouts(self):
-        pytest.importorskip("mujoco", reason="needs pip install 'gymnasium[mujoco]'")
-        pytest.importorskip("gymnasium", reason="needs pip install 'gymnasium[mujoco]'")
+        pytest.importorskip("mujoco", reason="needs pip install 'handful[mujoco]'")
+        pytest.importorskip("gymnasium", reason="needs pip install 'handful[mujoco]'")
         from models.datasets import reacher  # noqa: PLC0415
 
         return reacher.rollouts
@@ -63,6 +63,19 @@ class TestWithMuJoCo:
         assert (query[:, 8] == 0).all()
         assert targets.shape == (7, 2)
 
+    def test_as_an_environment_it_moves_like_the_arm(self, rollouts, monkeypatch):
+        monkeypatch.setattr("models.datasets.reacher.TRAJECTORIES", 0)
+        sampler = dataset_of("reacher").episodes(None, "reacher", {"type": "vector", "length": 9})
+        goal, torques = GOALS[1], rng_of(0, 1).uniform(-2, 2, (5, 2))
+        arms, given = sampler.starts([rng_of(0, 0)], 1), iter(torques)
+        steps = rollouts(lambda states: next(given)[None], goal, rng_of(0, 0), 1, 5)
+        for number, torque in enumerate(torques):
+            assert arms[0, 0] == pytest.approx(steps.states[number], abs=1e-9)
+            arms, actions, rewards, over = sampler.step(arms, torque[None, None], goal[None])
+            assert actions[0, 0] == pytest.approx(steps.actions[number])
+            assert rewards[0, 0] == pytest.approx(steps.rewards[number])
+            assert not over.any()
+
     def test_a_trained_policy_is_measured_beside_a_controller_that_knows_the_goal(self, tmp_path, monkeypatch):
         from benchmarks import figures, navigation, reacher  # noqa: PLC0415
 
@@ -71,7 +84,7 @@ class TestWithMuJoCo:
         monkeypatch.setattr(figures, "RESULTS", tmp_path / "results.json")
         monkeypatch.setattr(navigation, "SCRATCH_LRS", (0.001,))
         spec = RECIPES["reach"].spec
-        checkpoint.save(tmp_path / "reach.safetensors", spec, checkpoint.build(spec).state_dict())
-        reacher.main(["--model", str(tmp_path / "reach.safetensors"), "--goals", "2"])
+        checkpoint.save(tmp_path / "reach-ppo.safetensors", spec, checkpoint.build(spec).state_dict())
+        reacher.main(["--folder", str(tmp_path), "--goals", "2"])
         rows = json.loads((tmp_path / "results.json").read_text())["reacher"]["rows"]
         assert rows[-1][1]["mean"] > max(cell["mean"] for row in rows[:-1] for cell in row[1:])

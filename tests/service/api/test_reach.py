@@ -24,7 +24,7 @@ def zoo(tmp_path_factory):
 @pytest.fixture(scope="module")
 def settings(zoo, redis_url):
     for package in ("mujoco", "gymnasium"):
-        pytest.importorskip(package, reason="needs pip install 'gymnasium[mujoco]'")
+        pytest.importorskip(package, reason="needs pip install 'handful[mujoco]'")
     return Settings(models=zoo, redis_url=redis_url, default_model="reach")
 
 
