@@ -82,8 +82,8 @@ def scores(answer: Answer, features: Tensor) -> tuple[list[float], list[float]]:
         drawn = [episode(features, ways, shots, rng) for ways, shots in SHAPES if ways <= len(features)]
         answers = [answer(each.support, each.query) for each in drawn]
         right = [float((a.argmax(-1) == e.targets).float().mean()) for a, e in zip(answers, drawn, strict=True)]
-        losses = [float(F.cross_entropy(a, e.targets)) for a, e in zip(answers, drawn, strict=True)]
-        found.append((100 * fmean(right), fmean(losses)))
+        costs = [float(F.cross_entropy(a, e.targets)) for a, e in zip(answers, drawn, strict=True)]
+        found.append((100 * fmean(right), fmean(costs)))
     accuracies, losses = zip(*found, strict=True)
     return list(accuracies), list(losses)
 

@@ -126,7 +126,7 @@ def intents(answers: Mapping[str, Answer], folder: Path, draws: int) -> dict[str
 
     def rows(given: str | None, names: Sequence[str]) -> Table:
         columns = [(name, shots) for name in names for shots in SHOTS]
-        cells = [
+        cells: list[list[str | Figure]] = [
             [NAMES[language], *(cell(answers[name], language, given or language, shots) for name, shots in columns)]
             for language in sorted(train.texts, key=lambda each: (each != ENGLISH, NAMES[each]))
         ]

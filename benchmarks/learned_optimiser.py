@@ -20,9 +20,9 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
-from benchmarks import streams
 from benchmarks.features import parser_of
 from benchmarks.figures import Figure, Table, figure_of, publish
+from benchmarks.streams.sources import split_drawings
 from models import update_rule
 from models.datasets.episode import Shape, rng_of
 from models.datasets.sinusoid import Sinusoid
@@ -196,7 +196,7 @@ def kinds_of(features: Sequence[Tensor]) -> dict[str, Kind]:
 
 def features_of(data: Path, folder: Path) -> list[Tensor]:
     """Features (characters, drawings, d) of each split, of one length."""
-    parts = (streams.split_drawings(data, folder, f"alphabets-{part}")[1] for part in ("train", "val", "test"))
+    parts = (split_drawings(data, folder, f"alphabets-{part}")[1] for part in ("train", "val", "test"))
     return [SIZE * F.normalize(part, dim=-1) for part in parts]
 
 

@@ -17,6 +17,7 @@ from benchmarks import features
 from benchmarks.texts import baseline
 from models import checkpoint
 from models.datasets.episode import EpisodeSampler
+from models.datasets.pool import Pool
 from models.encoders import Encoder
 from models.functional import encode_many
 from models.learner import Episode, Learner
@@ -220,13 +221,13 @@ def own_texts(data: Path, split: str, folder: Path) -> EpisodeSampler:
 
 
 @cache
-def all_photos(data: Path, split: str, folder: Path) -> features.Pool:
+def all_photos(data: Path, split: str, folder: Path) -> Pool:
     """Photos in all features of EfficientNet-Lite0: those of its head, those of its stages, and the layout."""
     return features.photos(data, split, shipped_photos().encoder, folder, "efficientnet-lite0-layout")
 
 
 @cache
-def photos(data: Path, split: str, folder: Path) -> features.Pool:
+def photos(data: Path, split: str, folder: Path) -> Pool:
     """Photos in the features of the head of EfficientNet-Lite0."""
     pool = all_photos(data, split, folder)
     return pool.encoded(lambda found: found[:, : shipped_photos().encoder.parts[0]])

@@ -67,7 +67,7 @@ def nearest_mean(features: Floats, support: Support, query: NDArray[np.intp]) ->
     known, targets = features[support.inputs.numpy()], support.targets.numpy()
     means = np.stack([known[targets == each].mean(0) for each in range(support.ways)])
     scores = features[query] @ (means / np.linalg.norm(means, axis=1, keepdims=True)).T
-    return scores.argmax(1)
+    return np.asarray(scores.argmax(1))
 
 
 def logistic(features: Floats, strength: float, support: Support, query: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -86,7 +86,7 @@ def propagated(graph: Network, support: Support, query: NDArray[np.intp]) -> NDA
     scores = given
     for _ in range(ROUNDS):
         scores = SPREAD * smoothed(graph, scores) + (1 - SPREAD) * given
-    return scores[query].argmax(1)
+    return np.asarray(scores[query].argmax(1))
 
 
 def logits_of(name: str, graph: Network) -> Logits:
@@ -125,7 +125,7 @@ def episodes(graph: Network, shots: int, draws: int) -> Iterator[Any]:
     """The same nodes for all methods: their numbers in place of inputs."""
     every = np.ones(len(graph.labels), bool)
     pool = Pool(torch.from_numpy, graph.labels, every, every)
-    return pool.episodes(Shape(pool.max_ways, shots, QUERIES), draws, seed=0)
+    return pool.episodes(Shape(pool.max_ways or 0, shots, QUERIES), draws, seed=0)
 
 
 def accuracy(answers: Sequence[Answer], graph: Network, shots: int, draws: int) -> Figure:
@@ -158,7 +158,7 @@ def table_of(graphs: Mapping[str, Network], models: Mapping[str, Mapping[str, Lo
     """The accuracy of each method on each graph."""
     ready = {name: methods(graph, models[name]) for name, graph in graphs.items()}
     columns = [(name, shots) for name in graphs for shots in SHOTS]
-    rows = [
+    rows: list[list[str | Figure]] = [
         [method, *(accuracy(ready[name][method], graphs[name], shots, draws) for name, shots in columns)]
         for method in next(iter(ready.values()))
     ]

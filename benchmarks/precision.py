@@ -70,7 +70,8 @@ def samplers(kind: str, data: Path, folder: Path) -> tuple[EpisodeSampler, Episo
     """The same episodes in features of both precisions."""
     if kind == "texts":
         encode: Encode = partial(encode_many, published_texts())
-        opened, split, name = features.texts, "test", "texts"
+        opened: Callable[..., EpisodeSampler] = features.texts
+        split, name = "test", "texts"
     else:
         encode = shipped_photos().encoder
         opened, split, name = features.photos, "grocery-test", "efficientnet-lite0-layout"

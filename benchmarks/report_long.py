@@ -47,8 +47,14 @@ def minutes(start: int, count: int) -> str:
 
 def latencies(slices: list[dict[str, Any]]) -> list[str]:
     """Medians of p50 and p99 of each call."""
-    of = lambda name: f"{median(row[name] for row in slices):.0f}" if slices else "-"  # noqa: E731
-    return [f"{of(f'{call}_p50_ms')}, {of(f'{call}_p99_ms')}" for call in CALLS]
+    if not slices:
+        return ["-"] * len(CALLS)
+    quantiles = {name: median(row[name] for row in slices) for call in CALLS for name in _names(call)}
+    return [", ".join(f"{quantiles[name]:.0f}" for name in _names(call)) for call in CALLS]
+
+
+def _names(call: str) -> tuple[str, str]:
+    return f"{call}_p50_ms", f"{call}_p99_ms"
 
 
 def growth(found: dict[str, dict[str, float]]) -> str:

@@ -143,8 +143,8 @@ def cells(answer: Answer, features: Tensor) -> list[str | Figure]:
         drawn = [episode(features, ways, shots, rng) for ways, shots in shapes]
         answers = [answer(each.support, each.query) for each in drawn]
         right = [float((a.argmax(-1) == e.targets).float().mean()) for a, e in zip(answers, drawn, strict=True)]
-        losses = [float(F.cross_entropy(a, e.targets)) for a, e in zip(answers, drawn, strict=True)]
-        found.append((100 * fmean(right), fmean(losses)))
+        costs = [float(F.cross_entropy(a, e.targets)) for a, e in zip(answers, drawn, strict=True)]
+        found.append((100 * fmean(right), fmean(costs)))
     accuracies, losses = zip(*found, strict=True)
     return [figure_of(accuracies, 1), figure_of(losses, 3)]
 

@@ -12,7 +12,7 @@ def test_ten_minutes_of_the_soak_show_latencies_failures_and_memory():
     quiet = SLICE | {"killed": "", "predict_p99_ms": 8.0, "worker_mb": 210.0}
     shown = soak([SLICE, *[quiet] * 19, quiet])
     assert "| 0 to 10 | 3, 8 | 9, 31 | 3, 20 | 9, 31 | 60 | 100 | 210 | 300 |" in shown
-    assert "| 10 to 10 | 3, 8 | 9, 31 | -, - | -, - | 3 |" in shown
+    assert "| 10 to 10 | 3, 8 | 9, 31 | - | - | 3 |" in shown
 
 
 def test_calls_are_shown_by_the_number_of_clients():
