@@ -8,11 +8,9 @@ encoder by default, on the same episodes. Photos have the features of the last l
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import fmean
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -21,14 +19,12 @@ from benchmarks.figures import Figure, Table, figure_of, publish
 from benchmarks.learners_on_features import shipped_photos
 from benchmarks.learners_on_features import texts as published_texts
 from benchmarks.several_kinds import (
-    EPISODES,
     HANDS,
-    SHAPES,
     STEPS,
     Answer,
     Kinds,
-    episode,
     of_learner,
+    scores,
     test_kinds,
     trained,
     training_kinds,
@@ -72,20 +68,6 @@ def added(kind: str) -> Answer:
         return plain(support, query) / (default.calibration.of(support.ways, shots).temperature if default else 1.0)
 
     return answer
-
-
-def scores(answer: Answer, features: Tensor) -> tuple[list[float], list[float]]:
-    """The accuracy in % and the log-loss of each client, over all shapes that the classes allow."""
-    found = []
-    for index in range(EPISODES):
-        rng = np.random.default_rng([2, index])
-        drawn = [episode(features, ways, shots, rng) for ways, shots in SHAPES if ways <= len(features)]
-        answers = [answer(each.support, each.query) for each in drawn]
-        right = [float((a.argmax(-1) == e.targets).float().mean()) for a, e in zip(answers, drawn, strict=True)]
-        costs = [float(F.cross_entropy(a, e.targets)) for a, e in zip(answers, drawn, strict=True)]
-        found.append((100 * fmean(right), fmean(costs)))
-    accuracies, losses = zip(*found, strict=True)
-    return list(accuracies), list(losses)
 
 
 def table_of(head: Answer, kinds: Mapping[str, Tensor]) -> Table:

@@ -136,17 +136,22 @@ def prototypes(kinds: Kinds) -> Answer:
 
 def cells(answer: Answer, features: Tensor) -> list[str | Figure]:
     """The accuracy in % and the log-loss, over episodes of all shapes that the classes allow."""
+    accuracies, losses = scores(answer, features)
+    return [figure_of(accuracies, 1), figure_of(losses, 3)]
+
+
+def scores(answer: Answer, features: Tensor) -> tuple[list[float], list[float]]:
+    """The accuracy in % and the log-loss of each client, over all shapes that the classes allow."""
     found = []
     for index in range(EPISODES):
         rng = np.random.default_rng([2, index])
-        shapes = [(w, k) for w, k in SHAPES if w <= len(features)]
-        drawn = [episode(features, ways, shots, rng) for ways, shots in shapes]
+        drawn = [episode(features, ways, shots, rng) for ways, shots in SHAPES if ways <= len(features)]
         answers = [answer(each.support, each.query) for each in drawn]
         right = [float((a.argmax(-1) == e.targets).float().mean()) for a, e in zip(answers, drawn, strict=True)]
         costs = [float(F.cross_entropy(a, e.targets)) for a, e in zip(answers, drawn, strict=True)]
         found.append((100 * fmean(right), fmean(costs)))
     accuracies, losses = zip(*found, strict=True)
-    return [figure_of(accuracies, 1), figure_of(losses, 3)]
+    return list(accuracies), list(losses)
 
 
 def table_of(training: Kinds, test: Kinds, steps: int) -> Table:

@@ -36,8 +36,8 @@ def test_the_head_that_ships_is_measured_beside_the_default(tmp_path, monkeypatc
     monkeypatch.setattr(figures, "PAGE", tmp_path / "page.md")
     monkeypatch.setattr(figures, "RESULTS", tmp_path / "results.json")
     monkeypatch.setattr(any_features, "SHIPPED", tmp_path / "any_features.safetensors")
-    monkeypatch.setattr(any_features, "EPISODES", 2)
-    monkeypatch.setattr(any_features, "SHAPES", ((5, 1), (5, 5)))
+    monkeypatch.setattr(several_kinds, "EPISODES", 2)
+    monkeypatch.setattr(several_kinds, "SHAPES", ((5, 1), (5, 5)))
     kinds = {"drawings": kind(16), "texts": kind(24), "photos": kind(2000)}
     monkeypatch.setattr(any_features, "training_kinds", lambda *_: kinds)
     monkeypatch.setattr(any_features, "test_kinds", lambda *_: kinds | {"hands": kind(2000)})
