@@ -20,6 +20,7 @@ from models.onnx_file import INPUTS, ClientNetwork, NotExportable, arrays_of, to
 from service.cards import Card, Catalogue
 from service.settings import ZOO
 from tests.models.learners import TABLE, fresh, input_shape
+from tests.models.model_folders import make_multilingual_folder
 
 CATALOGUE = Catalogue(ZOO)
 EXAMPLES, WAYS = 12, 3
@@ -119,6 +120,16 @@ def test_a_learner_whose_graph_depends_on_the_inputs_is_refused(name):
     network = ClientNetwork(learner, learner.adapt(support_of(learner, inputs)), "probabilities")
     with pytest.raises(NotExportable):
         to_onnx(network, {INPUTS: inputs[:3]}, {})
+
+
+@pytest.mark.slow
+@torch.no_grad()
+def test_texts_with_centred_features_are_exported(tmp_path):
+    folder = make_multilingual_folder(tmp_path, ["where", "is", "my", "parcel"])
+    learner = checkpoint.build(Spec("named-logistic", "text", {}, {"name": str(folder), "centred": True})).eval()
+    texts = ["where is my parcel", "is", "my parcel", "where"] * (EXAMPLES // 4)
+    network = ClientNetwork(learner, learner.adapt(support_of(learner, texts)), "probabilities")
+    answered(network, to_onnx(network, arrays_of(learner, texts[:3]), {}), texts)
 
 
 @torch.no_grad()
