@@ -4,9 +4,6 @@
 it is the Baseline of Chen et al. 2019, "A Closer Look at Few-shot Classification", arXiv:1904.04232.
 """
 
-from collections.abc import Callable
-from functools import partial
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -74,77 +71,71 @@ def _labelled(support: Support) -> tuple[Tensor, Tensor]:
     return points, labels.to(points.dtype)
 
 
-def logistic_regression(points: Tensor, labels: Tensor, penalty: float, iterations: int) -> Tensor:
+def logistic_regression(points: Tensor, labels: Tensor, penalty: float | Tensor, iterations: int) -> Tensor:
     """Minimise the summed cross-entropy plus penalty / 2 times the squared weights.
 
-    Nesterov's method for strongly convex functions. The cross-entropy of one point curves by at most half of its
-    squared length (Boehning 1992), and the penalty by itself. Step size and momentum follow from the points, and each
-    iteration shrinks the error by 1 - sqrt(penalty / curvature).
-
-    Args:
-        points: (..., n, d). Rows of zeros, here and in `labels`, are padding.
-        labels: One-hot, (..., n, ways), each row times the weight of its point.
-        penalty: Weight of the squared weights.
-        iterations: Steps.
-
-    Returns:
-        The weights (..., d, ways). Leading axes are problems of their own.
+    Arguments as for `logistic_coefficients`, of which there are fewer than weights where points are few. Returns the
+    weights (..., d, ways).
     """
     with torch.autocast(points.device.type, enabled=False):
-        curvature = _curvature(points, labels, penalty)
-        if points.shape[-2] >= points.shape[-1]:
-            start = points.new_zeros(*points.shape[:-2], points.shape[-1], labels.shape[-1])
-            return _descend(
-                start,
-                partial(torch.matmul, points),
-                partial(torch.matmul, points.mT),
-                labels,
-                penalty,
-                curvature,
-                iterations,
-            )
-        # The weights are a combination of the points, whose coefficients are fewer.
-        return points.mT @ logistic_coefficients(points, labels, penalty, iterations)
+        if points.shape[-2] < points.shape[-1]:
+            return points.mT @ logistic_coefficients(points, labels, penalty, iterations)
+        squares = points.mT @ (points * labels.sum(-1, keepdim=True))
+        start = labels.new_zeros(*labels.shape[:-2], points.shape[-1], labels.shape[-1])
+        return _descend(start, points, points.mT, labels, penalty, _step(squares, penalty), iterations)
 
 
-def logistic_coefficients(points: Tensor, labels: Tensor, penalty: float, iterations: int) -> Tensor:
-    """The coefficients (..., n, ways) of the points in the weights of `logistic_regression`. Arguments as there."""
+def logistic_coefficients(points: Tensor, labels: Tensor, penalty: float | Tensor, iterations: int) -> Tensor:
+    """The coefficients (..., n, ways) of the points in the weights of `logistic_regression`.
+
+    Args:
+        points: (..., n, d). Rows of zeros, here and in `labels`, are padding. Leading axes are problems of their own.
+        labels: One-hot, (..., n, ways), each row times the weight of its point.
+        penalty: Weight of the squared weights, one or one for each problem.
+        iterations: Steps.
+    """
     with torch.autocast(points.device.type, enabled=False):
-        few = points.shape[-2] < points.shape[-1]
-        score = partial(torch.matmul, points @ points.mT) if few else partial(_through_weights, points)
-        curvature = _curvature(points, labels, penalty)
-        return _descend(torch.zeros_like(labels), score, None, labels, penalty, curvature, iterations)
+        products = points @ points.mT
+        step = _step(labels.sum(-1, keepdim=True) * products, penalty)
+        return _descend(torch.zeros_like(labels), products, None, labels, penalty, step, iterations)
 
 
-def _through_weights(points: Tensor, coefficients: Tensor) -> Tensor:
-    """The scores (..., n, ways) of points, whose combination by coefficients (..., n, ways) is the weights."""
-    return points @ (points.mT @ coefficients)
+def _step(squares: Tensor, penalty: float | Tensor) -> Tensor:
+    """The inverse of half of the squares of the points, plus the penalty: an upper bound of the curvature of the loss.
 
-
-def _curvature(points: Tensor, labels: Tensor, penalty: float) -> Tensor:
-    """An upper bound of the curvature of the loss, (..., 1, 1)."""
-    weighted = points.square().sum(-1) * labels.sum(-1)
-    return weighted.sum(-1)[..., None, None] / 2 + penalty
+    Boehning, Lindsay 1988, "Monotonicity of quadratic-approximation algorithms". In 64 bits, since the squares of many
+    points are large beside the penalty.
+    """
+    identity = torch.eye(squares.shape[-1], dtype=torch.float64, device=squares.device)
+    inverse: Tensor = torch.linalg.inv(squares.double() / 2 + penalty * identity)
+    return inverse.to(squares.dtype)
 
 
 def _descend(
     start: Tensor,
-    score: Callable[[Tensor], Tensor],
-    back: Callable[[Tensor], Tensor] | None,
+    points: Tensor,
+    back: Tensor | None,
     labels: Tensor,
-    penalty: float,
-    curvature: Tensor,
+    penalty: float | Tensor,
+    step: Tensor,
     iterations: int,
 ) -> Tensor:
-    """Nesterov's method from zeros. `score` maps weights to scores (n, ways), and `back` errors (n, ways) to the
-    gradient; None: they are the gradient."""
-    root = (penalty / curvature).sqrt()
-    past, step, shrink = 1 + (1 - root) / (1 + root), -1 / curvature, 1 - penalty / curvature
+    """Nesterov's method from zeros, with a matrix as the size of a step.
+
+    Args:
+        start: Zeros, in the shape of the result.
+        points: Maps the result to scores (..., n, ways).
+        back: Maps errors (..., n, ways) to the gradient. None: they are the gradient.
+        labels: One-hot (..., n, ways), times weights.
+        penalty: Weight of the squared weights.
+        step: Maps a gradient to a step.
+        iterations: Steps.
+    """
     weights = ahead = start
     counts, wanted = labels.sum(-1, keepdim=True), -labels
-    for _ in range(iterations):  # small operations: most of the time goes between them
-        errors = torch.addcmul(wanted, score(ahead).softmax(-1), counts)
-        gradient = errors if back is None else back(errors)
-        moved = torch.addcmul(ahead * shrink, gradient, step)
-        weights, ahead = moved, torch.lerp(weights, moved, past)
+    for i in range(iterations):  # small operations: most of the time goes between them
+        errors = torch.addcmul(wanted, (points @ ahead).softmax(-1), counts)
+        gradient = errors if back is None else back @ errors
+        moved = ahead - step @ (gradient + penalty * ahead)
+        weights, ahead = moved, torch.lerp(weights, moved, 1 + i / (i + 3))
     return weights

@@ -7,6 +7,8 @@ may mean nothing to the encoder: "class 7", an id, another language.
 """
 
 import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -31,16 +33,26 @@ SCALES = torch.linspace(-2.0, 4.5, 66).exp()
 """Scales of the logits that calibration chooses from."""
 
 
+class Fitted(NamedTuple):
+    """Weights (d + 1, ways), the `scale` of the logits, the weight of each name (ways,), and the penalty (1,)."""
+
+    weights: Tensor
+    scale: Tensor
+    names: Tensor
+    penalty: Tensor
+
+
 class NamedLogistic(Logistic):
     """Logistic regression in which the name of a class is one more example of it, where names help.
 
     Probabilities are calibrated per client: the logits are scaled so that held-out examples of the client's own support
     set are most likely, drawn to a scale that depends on ways and shots only. With one example a class the latter is
-    all there is.
+    all there is. The same examples choose the penalty: noisy classes need a stronger one.
 
     Args:
         encoder: The encoder that all clients share, for inputs and names alike.
-        penalty: Weight of the squared weights.
+        penalty: Weight of the squared weights, where a client has one example a class.
+        stronger: Factors of the penalty that may suit a client better.
         iterations: Steps of the solver.
         name_weight: What a name counts for, in examples.
         scale: Logarithm of the scale of the logits at two classes and one shot, and by how much it changes with the
@@ -61,9 +73,11 @@ class NamedLogistic(Logistic):
         name_weight: float = 2.0,
         scale: tuple[float, float, float] = (1.51, -0.018, -0.13),
         confidence: float = 1.0,
+        stronger: Sequence[float] = (4.0, 16.0),
     ) -> None:
         super().__init__(encoder, penalty, iterations)
         self.name_weight, self.scale, self.confidence = name_weight, scale, confidence
+        self.penalties = [penalty * factor for factor in (1.0, *stronger)]
         self.log_temperature = nn.Parameter(torch.tensor(math.log(20.0)))
 
     def encode(self, inputs: Tensor) -> Tensor:
@@ -73,12 +87,8 @@ class NamedLogistic(Logistic):
     def adapt(self, support: Support) -> State:
         """Weights (d + 1, ways), the `scale` of the logits, and the weight of each name, `names` (ways,)."""
         with torch.autocast(support.inputs.device.type, enabled=False):
-            support = support.counted()
-            names, (folds, counts) = self._name_weights(support), _folds(support)
-            others = [folds != fold for fold in range(FOLDS)]
-            heads = self._fit(support, support.mask & torch.stack([torch.ones_like(support.mask), *others]), names)
-            scale = self._calibrated_scale(support, heads[1:], folds, counts)
-            return {"weights": heads[0].clone(), "scale": scale, "names": names}
+            fitted = self._fitted(support.counted())
+            return {"weights": fitted.weights, "scale": fitted.scale, "names": fitted.names}
 
     def predict(self, state: State, query: Tensor) -> Tensor:
         """Logits (q, ways), on the scale on which their softmax is calibrated."""
@@ -91,9 +101,9 @@ class NamedLogistic(Logistic):
         As for logistic regression, with names as further examples. The scale of the logits depends on the client's
         examples too; it is kept as it is. The base is the intercept.
         """
-        state, count = self.adapt(support), len(support.inputs)
-        points, labels = self._points(support, support.mask.unsqueeze(0), state["names"])
-        duals = logistic_coefficients(points, labels, self.penalty, self.iterations)[0] * state["scale"]
+        fitted, count = self._fitted(support.counted()), len(support.inputs)
+        points, labels = self._points(support, support.mask.unsqueeze(0), fitted.names)
+        duals = logistic_coefficients(points, labels, fitted.penalty, self.iterations)[0] * fitted.scale
         found = of_affine(query, points[0], duals, contrast)
         names = None if support.names is None else found.examples[:, count:]
         return Contributions(found.examples[:, :count], found.base, names)
@@ -111,10 +121,15 @@ class NamedLogistic(Logistic):
         targets = torch.arange(ways, device=logits.device).repeat_interleave(features.shape[1])
         return loss + cross_entropy(logits, targets, torch.ones_like(targets, dtype=torch.bool))
 
-    def _fit(self, support: Support, masks: Tensor, names: Tensor) -> Tensor:
-        """The heads (fits, d + 1, ways) of the examples unmasked in each of several masks (fits, n), and of the names,
-        each with its weight."""
-        return logistic_regression(*self._points(support, masks, names), self.penalty, self.iterations)
+    def _fitted(self, support: Support) -> Fitted:
+        names, (folds, counts) = self._name_weights(support), _folds(support)
+        others = [folds != fold for fold in range(FOLDS)]
+        points, labels = self._points(support, support.mask & torch.stack([support.mask, *others]), names)
+        penalties = points.new_tensor(self.penalties)[:, None, None, None]
+        heads = logistic_regression(points, labels.expand(len(penalties), *labels.shape), penalties, self.iterations)
+        chosen, scale = self._calibrated(support, heads[:, 1:], folds, counts)
+        weights = heads[:, 0].index_select(0, chosen).squeeze(0)
+        return Fitted(weights, scale, names, penalties.flatten().index_select(0, chosen))
 
     def _points(self, support: Support, masks: Tensor, names: Tensor) -> tuple[Tensor, Tensor]:
         """The points (fits, n, d + 1) and weighted labels (fits, n, ways) of examples, then of names."""
@@ -132,24 +147,31 @@ class NamedLogistic(Logistic):
             return support.inputs.new_zeros(support.ways)
         return self.name_weight * open_gate(name_contrast(support)).to(support.inputs.dtype)
 
-    def _calibrated_scale(self, support: Support, heads: Tensor, folds: Tensor, counts: Tensor) -> Tensor:
-        """The scale of the logits () under which held-out examples are most likely. Each of the heads
-        (FOLDS, d + 1, ways) was fitted without the examples of its fold."""
+    def _calibrated(self, support: Support, heads: Tensor, folds: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        """The place of the penalty (1,) and the scale of the logits () under which held-out examples are most likely.
+
+        Each of the heads (penalties, FOLDS, d + 1, ways) was fitted without the examples of its fold.
+        """
         inside = folds == torch.arange(FOLDS, device=folds.device).unsqueeze(1)
-        held_out = (with_constant(support.inputs) @ heads * inside.unsqueeze(-1)).sum(0)
+        held_out = (with_constant(support.inputs) @ heads * inside.unsqueeze(-1)).sum(1)
         judged = support.mask & (counts[support.targets] > 1)
-        scales = SCALES.to(held_out)
-        likelihood = (held_out * scales[:, None, None]).log_softmax(-1)[:, torch.arange(len(judged)), support.targets]
-        prior = self._usual_scale(support, counts)
-        score = likelihood @ (judged * support.counts(likelihood)) - self.confidence * (scales.log() - prior).square()
-        has_evidence = judged.any()
-        return torch.where(has_evidence, scales.gather(0, score.argmax(keepdim=True)).squeeze(0), prior.exp())
+        scales, prior = SCALES.to(held_out), self._usual_scale(support, counts)
+        likelihood = torch.stack([_likelihood(each, scales, support, judged) for each in held_out])
+        best = (likelihood - self.confidence * (scales.log() - prior).square()).argmax().unsqueeze(0)
+        chosen = torch.where(judged.any(), best // len(scales), 0)
+        return chosen, torch.where(judged.any(), scales.gather(0, best % len(scales)).squeeze(0), prior.exp())
 
     def _usual_scale(self, support: Support, counts: Tensor) -> Tensor:
         """The logarithm of the scale () that suits most clients with so many ways and shots."""
         start, by_shots, by_ways = self.scale
         shots = counts.sum() / support.ways
         return start + by_shots * shots.log() + by_ways * math.log(support.ways)
+
+
+def _likelihood(logits: Tensor, scales: Tensor, support: Support, judged: Tensor) -> Tensor:
+    """The log-likelihood (scales,) of the judged examples (n,) under logits (n, ways) times each of the scales."""
+    found = (logits * scales[:, None, None]).log_softmax(-1)[:, torch.arange(len(judged)), support.targets]
+    return found @ (judged * support.counts(found))
 
 
 def name_contrast(support: Support) -> Tensor:

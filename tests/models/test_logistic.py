@@ -43,6 +43,17 @@ def test_a_hundred_steps_end_where_lbfgs_ends(ways, shots, penalty):
     assert_close(weights, by_lbfgs(points, targets, ways, penalty), rtol=0, atol=1e-3)
 
 
+@pytest.mark.parametrize("shots", [10, 300])
+def test_fifty_steps_end_near_the_minimum_with_many_examples_and_a_small_penalty(shots):
+    generator = torch.Generator().manual_seed(0)
+    means, noise = (torch.randn(10, count, 16, generator=generator, dtype=torch.float64) for count in (1, shots))
+    points = F.pad(F.normalize((means + 2 * noise).flatten(0, 1), dim=-1), (0, 1), value=1.0)
+    targets = torch.arange(10).repeat_interleave(shots)
+    found = logistic_regression(points.float(), F.one_hot(targets).float(), 0.05, 50)
+    expected = (points @ by_lbfgs(points, targets, 10, 0.05)).softmax(-1)
+    assert_close((points @ found.double()).softmax(-1), expected, rtol=0, atol=0.03)
+
+
 def test_a_learner_is_logistic_regression_on_normalised_features():
     learner, full, asked = fresh(SPEC, torch.float64), support(SPEC, [1, 3, 2], 0, torch.float64), query(SPEC, 4)
     seen, new = (F.normalize(learner.encoder(inputs), dim=-1) for inputs in (full.inputs, asked.double()))

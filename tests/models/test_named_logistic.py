@@ -49,7 +49,8 @@ def test_names_that_mean_nothing_change_nothing():
     learner = NamedLogistic(nn.Identity())
     state = learner.adapt(support._replace(names=constant))
     assert state["names"].sum() == 0
-    assert_close(learner.predict(state, queries), learner.predict(learner.adapt(support._replace(names=None)), queries))
+    without = learner.predict(learner.adapt(support._replace(names=None)), queries)
+    assert_close(learner.predict(state, queries), without, rtol=0, atol=1e-4)
 
 
 def test_a_few_names_that_do_not_fit_are_left_out():
@@ -115,3 +116,12 @@ def test_fewer_points_than_dimensions_give_the_same_minimum():
     wide = logistic_regression(points, labels, 0.5, 200)
     padded = logistic_regression(F.pad(points, (0, 0, 0, 6)), F.pad(labels, (0, 0, 0, 6)), 0.5, 200)
     assert_close(wide, padded)
+
+
+def test_noisy_examples_choose_a_stronger_penalty_and_one_example_a_class_the_usual_one():
+    learner = NamedLogistic(nn.Identity())
+    clean, noisy, few = (
+        learner._fitted(clusters(shots, noise=noise)[0]).penalty for shots, noise in ((8, 0.2), (8, 2.0), (1, 2.0))
+    )
+    assert clean <= 0.2 < noisy
+    assert few == pytest.approx(0.05)
