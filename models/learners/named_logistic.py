@@ -125,11 +125,10 @@ class NamedLogistic(Logistic):
         names, (folds, counts) = self._name_weights(support), _folds(support)
         others = [folds != fold for fold in range(FOLDS)]
         points, labels = self._points(support, support.mask & torch.stack([support.mask, *others]), names)
-        penalties = points.new_tensor(self.penalties)[:, None, None, None]
-        heads = logistic_regression(points, labels.expand(len(penalties), *labels.shape), penalties, self.iterations)
+        heads = torch.stack([logistic_regression(points, labels, each, self.iterations) for each in self.penalties])
         chosen, scale = self._calibrated(support, heads[:, 1:], folds, counts)
         weights = heads[:, 0].index_select(0, chosen).squeeze(0)
-        return Fitted(weights, scale, names, penalties.flatten().index_select(0, chosen))
+        return Fitted(weights, scale, names, points.new_tensor(self.penalties).index_select(0, chosen))
 
     def _points(self, support: Support, masks: Tensor, names: Tensor) -> tuple[Tensor, Tensor]:
         """The points (fits, n, d + 1) and weighted labels (fits, n, ways) of examples, then of names."""
