@@ -12,7 +12,7 @@ MINILM = {
 TEXTS: dict[str, Recipe] = {
     "texts": Recipe(
         title="Texts in English, any number of classes and examples",
-        spec=Spec("named-logistic", "text", {"iterations": 50}, MINILM | {"trained_layers": 2}),
+        spec=Spec("named-logistic", "text", {"iterations": 20}, MINILM | {"trained_layers": 2}),
         dataset="texts",
         training_split="train",
         validation_split="val",
