@@ -36,7 +36,7 @@ class Logistic(Learner):
     weighted_examples = True
     explains = "logits"
 
-    def __init__(self, encoder: Encoder, penalty: float = 1.0, iterations: int = 100) -> None:
+    def __init__(self, encoder: Encoder, penalty: float = 1.0, iterations: int = 50) -> None:
         super().__init__()
         self.encoder, self.penalty, self.iterations = encoder, penalty, iterations
 

@@ -69,7 +69,7 @@ class NamedLogistic(Logistic):
         self,
         encoder: Encoder,
         penalty: float = 0.05,
-        iterations: int = 100,
+        iterations: int = 20,
         name_weight: float = 2.0,
         scale: tuple[float, float, float] = (1.51, -0.018, -0.13),
         confidence: float = 1.0,
