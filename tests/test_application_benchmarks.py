@@ -15,7 +15,6 @@ from benchmarks import (
     navigation,
     navigation_curve,
     nodes,
-    streams,
 )
 from benchmarks.figures import Figure, Table
 from models import checkpoint, update_rule
@@ -127,7 +126,7 @@ def test_the_optimiser_is_trained_and_measured_beside_those_with_the_best_rates(
     classes = 20 * torch.eye(25).unsqueeze(1) + torch.randn(25, 12, 25, generator=torch.Generator().manual_seed(0))
     for name, value in {"STEPS": 2, "EVALUATED": 2, "TUNED": 2, "RATES": (0.01, 0.1)}.items():
         monkeypatch.setattr(learned_optimiser, name, value)
-    monkeypatch.setattr(streams, "split_drawings", lambda *_: (None, classes))
+    monkeypatch.setattr(learned_optimiser, "split_drawings", lambda *_: (None, classes))
     monkeypatch.setattr(update_rule.save, "__defaults__", (tmp_path / "rule.safetensors",))
     before = update_rule.shipped()
     learned_optimiser.main(["--data", "data", "--features", "features", "--train"])

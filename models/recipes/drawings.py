@@ -12,7 +12,7 @@ CENTRED = STRIDED | {"centred": True}
 LIMITS = ("For line drawings in one colour that fill the image, not for photographs.",)
 FINE = {"type": "drawing", "size": 40}
 SHARP = Spec("cosine", "resnet", {"test_time_augmentation": 3})
-PAIR = replace(SHARP, encoder="ensemble", encoder_options={"size": 40, "sizes": (40, 28), "scales": (1.0, 0.7)})
+PAIR = replace(SHARP, encoder="ensemble", encoder_options={"size": 40, "sizes": [40, 28], "scales": [1.0, 0.7]})
 
 
 def drawings(title: str, spec: Spec, *, steps: int, episode: Shape, scheme: str = "vinyals", **options: Any) -> Recipe:

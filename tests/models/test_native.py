@@ -216,7 +216,9 @@ def test_a_learner_gives_the_same_answers_with_the_kernel_as_in_torch(name, monk
     assert ("gradients" in asked) == (name in STEPPING)
     off(monkeypatch)
     asked.clear()
-    assert_close(found, adapted(learner, TABLE[name]), **CLOSE)
+    assert_close(
+        found, adapted(learner, TABLE[name]), rtol=1e-4, atol=5e-5
+    )  # a fit adds to the differences of features
     assert not asked
 
 
