@@ -83,7 +83,7 @@ def table_of(head: Answer, kinds: Mapping[str, Tensor]) -> Table:
         "default, accuracy %",
         "gain",
         "`any-features`, log-loss",
-        "more than default",
+        "difference",
     ]
     return Table(["features", "default", *names], rows)
 

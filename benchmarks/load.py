@@ -39,7 +39,8 @@ class Load(msgspec.Struct):
 
 
 class Outcome(msgspec.Struct):
-    """The milliseconds of each answer after the warm-up; the number of answers with status 200, and of others."""
+    """The milliseconds of each answer after the warm-up; the number of answers with status 200; and of failures: other
+    answers and, with a rate, connections that are refused or lost and answers that come too late."""
 
     seconds: float
     milliseconds: list[float]
@@ -164,6 +165,9 @@ class Everybody:
             self._outcome.failures += 1
             return
         client = self.idle.popleft()
+        if client.transport.is_closing():
+            self._outcome.failures += 1
+            return
         self._busy.add(client)
         client.ask()
 

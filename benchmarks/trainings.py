@@ -22,6 +22,8 @@ def _row(card: Card) -> list[str]:
     steps = " + ".join(f"{RECIPES[name].steps:,}" for name in members) or f"{recipe['steps']:,}"
     ways, shots, *_ = recipe["episode"]
     shape = f"{ways}, {shots}" if ways else f"-, {shots}"
+    if trials := recipe.get("trials"):
+        shape = f"-, {trials['rounds']} x {trials['trajectories'] * trials['steps']}"
     return [
         f"`{card.name}`", ", ".join(f"`{name}`" for name in starts), steps, str(recipe["tasks_per_step"]), shape,
         _time(_seconds(card)),

@@ -28,6 +28,8 @@ there."""
 HORIZON = 100
 EXPLORATION = 0.1
 """Standard deviation of the noise that a client adds to actions to explore."""
+DISCOUNT = 0.9
+"""What a reward counts for one step later, in the worth of an action that training learns from."""
 WIDEST = 0.8
 """The states of training queries."""
 
@@ -94,10 +96,10 @@ def queries_of(states: Floats) -> Floats:
 
 
 class Navigation(EpisodeSampler):
-    """Tasks with steps of policies that know the goal more or less: of the first adapt, and of later ones. As an
-    environment, it has the same goals."""
+    """Tasks with steps of policies that know the goal more or less: of the first adapt, and of later ones. It is also
+    the environment of these goals."""
 
-    noise, discount, horizon, actions = EXPLORATION, 0.9, HORIZON, 2
+    noise, discount, horizon, actions = EXPLORATION, DISCOUNT, HORIZON, 2
 
     def goals(self, rngs: Sequence[np.random.Generator]) -> Floats:
         """Goals (tasks, 2)."""

@@ -4,6 +4,9 @@
 it is the Baseline of Chen et al. 2019, "A Closer Look at Few-shot Classification", arXiv:1904.04232.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -13,6 +16,8 @@ from models.encoders import Encoder
 from models.explanations import of_affine
 from models.learner import Contributions, Learner, State, Support
 from models.learners.ridge import with_constant
+
+Map = Callable[[Tensor], Tensor]
 
 
 class Logistic(Learner):
@@ -82,7 +87,8 @@ def logistic_regression(points: Tensor, labels: Tensor, penalty: float | Tensor,
             return points.mT @ logistic_coefficients(points, labels, penalty, iterations)
         squares = points.mT @ (points * labels.sum(-1, keepdim=True))
         start = labels.new_zeros(*labels.shape[:-2], points.shape[-1], labels.shape[-1])
-        return _descend(start, points, points.mT, labels, penalty, _step(squares, penalty), iterations)
+        score, back, step = (partial(torch.matmul, each) for each in (points, points.mT, _step(squares, penalty)))
+        return _descend(start, score, back, step, labels, penalty, iterations)
 
 
 def logistic_coefficients(points: Tensor, labels: Tensor, penalty: float | Tensor, iterations: int) -> Tensor:
@@ -95,9 +101,26 @@ def logistic_coefficients(points: Tensor, labels: Tensor, penalty: float | Tenso
         iterations: Steps.
     """
     with torch.autocast(points.device.type, enabled=False):
-        products = points @ points.mT
-        step = _step(labels.sum(-1, keepdim=True) * products, penalty)
-        return _descend(torch.zeros_like(labels), products, None, labels, penalty, step, iterations)
+        score, step = (_by_points if points.shape[-2] < points.shape[-1] else _by_weights)(points, labels, penalty)
+        return _descend(torch.zeros_like(labels), score, None, step, labels, penalty, iterations)
+
+
+def _by_points(points: Tensor, labels: Tensor, penalty: float | Tensor) -> tuple[Map, Map]:
+    """The scores and the step of coefficients, by matrices (n, n)."""
+    products = points @ points.mT
+    step = _step(labels.sum(-1, keepdim=True) * products, penalty)
+    return partial(torch.matmul, products), partial(torch.matmul, step)
+
+
+def _by_weights(points: Tensor, labels: Tensor, penalty: float | Tensor) -> tuple[Map, Map]:
+    """The same, by matrices (d, d) only: the matrix inversion lemma (Woodbury 1950)."""
+    weighted = points * labels.sum(-1, keepdim=True) / 2
+    inverse = _step(2 * points.mT @ weighted, penalty)
+
+    def step(gradient: Tensor) -> Tensor:
+        return (gradient - weighted @ (inverse @ (points.mT @ gradient))) / penalty
+
+    return lambda coefficients: points @ (points.mT @ coefficients), step
 
 
 def _step(squares: Tensor, penalty: float | Tensor) -> Tensor:
@@ -113,29 +136,29 @@ def _step(squares: Tensor, penalty: float | Tensor) -> Tensor:
 
 def _descend(
     start: Tensor,
-    points: Tensor,
-    back: Tensor | None,
+    score: Map,
+    back: Map | None,
+    step: Map,
     labels: Tensor,
     penalty: float | Tensor,
-    step: Tensor,
     iterations: int,
 ) -> Tensor:
     """Nesterov's method from zeros, with a matrix as the size of a step.
 
     Args:
         start: Zeros, in the shape of the result.
-        points: Maps the result to scores (..., n, ways).
+        score: Maps the result to scores (..., n, ways).
         back: Maps errors (..., n, ways) to the gradient. None: they are the gradient.
+        step: Maps a gradient to a step.
         labels: One-hot (..., n, ways), times weights.
         penalty: Weight of the squared weights.
-        step: Maps a gradient to a step.
         iterations: Steps.
     """
     weights = ahead = start
     counts, wanted = labels.sum(-1, keepdim=True), -labels
     for i in range(iterations):  # small operations: most of the time goes between them
-        errors = torch.addcmul(wanted, (points @ ahead).softmax(-1), counts)
-        gradient = errors if back is None else back @ errors
-        moved = ahead - step @ (gradient + penalty * ahead)
+        errors = torch.addcmul(wanted, score(ahead).softmax(-1), counts)
+        gradient = errors if back is None else back(errors)
+        moved = ahead - step(gradient + penalty * ahead)
         weights, ahead = moved, torch.lerp(weights, moved, 1 + i / (i + 3))
     return weights

@@ -103,6 +103,7 @@ class Run:
             self._start_with(checkpoint.read(start)[0])
         elif members:
             self._start_with(joined(members))
+            _check_members(self.learner, joined(members))
 
     @property
     def headline(self) -> str:
@@ -265,6 +266,13 @@ def _check(recipe: Recipe, learner: Learner) -> None:
         )
     if recipe.tasks_per_step % processes():
         raise ValueError(f"{recipe.tasks_per_step} tasks a step cannot be shared by {processes()} processes")
+
+
+def _check_members(learner: Learner, tensors: dict[str, Tensor]) -> None:
+    """Raise ValueError when a weight of an ensemble is in no member, or of another shape."""
+    own = {name: value.shape for name, value in learner.state_dict().items() if name.startswith("encoder.members.")}
+    if own != {name: value.shape for name, value in tensors.items()}:
+        raise ValueError("the members have other encoders than the ensemble: train them by their recipes")
 
 
 def joined(members: Sequence[Path]) -> dict[str, Tensor]:

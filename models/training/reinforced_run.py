@@ -25,6 +25,8 @@ class ReinforcedRun(Run):
     def train(self, training: EpisodeSampler, validation: EpisodeSampler | None, *, every: int) -> Iterator[Progress]:
         """As any run. Raises ValueError for a dataset that is no environment, and under `torchrun`."""
         environment_of(training)
+        if self.device.type != "cpu":
+            raise ValueError("training by reinforcement runs on the CPU, as its environments do: leave out --device")
         if processes() > 1:
             raise ValueError("training by reinforcement takes one process: start it without torchrun")
         return super().train(training, validation, every=every)

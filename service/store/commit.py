@@ -124,7 +124,8 @@ class Commits:
         if new and old is not None:
             raise AlreadyThere
         history = EMPTY if old is None else await read_history(self._redis, version.client)
-        change = partial(next_change, version.client, draft, found, history, self._keep)
+        given = version.client, draft, found, history, self._keep
+        change = partial(next_change, *given, answers=self._lists.elsewhere)
         return await THREADS.run(change, history.size() + BYTES_PER_EXAMPLE * len(draft.examples))
 
     def _answered(self, draft: Draft, old: Record) -> bool:

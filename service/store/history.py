@@ -74,7 +74,9 @@ class Change(NamedTuple):
     arguments: tuple[list[Any], list[bytes], list[bytes], list[str]]
 
 
-def next_change(client: ClientKey, draft: Draft, found: Record | None, history: History, keep: int) -> Change:
+def next_change(
+    client: ClientKey, draft: Draft, found: Record | None, history: History, keep: int, *, answers: bool
+) -> Change:
     """What writes a draft.
 
     Args:
@@ -83,6 +85,7 @@ def next_change(client: ClientKey, draft: Draft, found: Record | None, history: 
         found: The record that is stored, also an expired one.
         history: What is stored beside it.
         keep: The number of versions to keep.
+        answers: Whether a version has the answer to its request, because nothing else stores both at once.
     """
     old = unexpired(found)
     fresh = old is None or old.next_row is None or not history.readable
@@ -91,7 +94,7 @@ def next_change(client: ClientKey, draft: Draft, found: Record | None, history: 
     entries = stored.entries()
     placed, added, next_row = _place(examples, entries, first, timed=draft.half_life_s > 0)
     record = _record(client, draft, found, next_row)
-    snapshot = _snapshot(record, placed, draft)
+    snapshot = _snapshot(record, placed, draft, answers=answers)
     kept = _kept(stored, record, draft, keep, old_form=old is not None and old.next_row is None)
     used = {row for version in [snapshot, *kept.values()] for row in _rows(version)}
     sizes = {entry.row: entry.size for entry in entries.values()} | {each.row: len(each.raw) for each in placed}
@@ -178,9 +181,9 @@ def _kept_for(draft: Draft, old: Record | None) -> int:
     return old.keep_queries_s if old else 0
 
 
-def _snapshot(record: Record, placed: Sequence[Example], draft: Draft) -> Snapshot:
+def _snapshot(record: Record, placed: Sequence[Example], draft: Draft, *, answers: bool) -> Snapshot:
     rows = ranges([example.row for example in placed if example.row is not None])
-    answer = None if draft.request is None else draft.answer()
+    answer = draft.answer() if answers and draft.request is not None else None
     return Snapshot.model_validate(record.model_dump() | {"rows": rows, "targets": draft.targets, "answer": answer})
 
 

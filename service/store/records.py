@@ -17,7 +17,7 @@ Blob = bytes | str | None
 MIN_WAYS = 2
 """Classes that a classifier needs to predict."""
 
-STATE_FORM = 4
+STATE_FORM = 5
 """Version of the format of stored states. States of another version are rebuilt from the support set."""
 
 
@@ -168,7 +168,8 @@ class Adapted(Answer):
 
 
 class Snapshot(Record, Rows):
-    """A version of a client, with a target for each of its examples. `answer`: to a request with an idempotency key."""
+    """A version of a client, with a target for each of its examples. `answer`: to a request with an idempotency
+    key, on a Cluster, where the script that writes the version cannot store it elsewhere too."""
 
     targets: list[Any]
     answer: Answer | None = None

@@ -8,7 +8,7 @@ from torch.testing import assert_close
 
 from models.checkpoint import Spec, build
 from models.learner import Episode, Support, full_mask
-from models.learners.logistic import Logistic, logistic_regression
+from models.learners.logistic import Logistic, logistic_coefficients, logistic_regression
 from models.testing.case import padded
 from tests.models.learners import STRIDED, fresh, query, support
 
@@ -90,3 +90,12 @@ def test_the_gradient_goes_through_the_descent_into_the_encoder():
     loss = learner.outer_loss(Episode(full, asked.inputs, asked.targets), 0.0)
     for gradient in torch.autograd.grad(loss, list(learner.parameters())):
         assert gradient.abs().sum() > 0
+
+
+@pytest.mark.parametrize("penalty", [0.05, 1.0])
+def test_the_coefficients_of_many_points_make_the_weights(penalty):
+    generator = torch.Generator().manual_seed(0)
+    points = F.pad(torch.randn(60, 16, generator=generator, dtype=torch.float64), (0, 1), value=1.0)
+    labels = F.one_hot(torch.arange(60) % 3).double() * torch.linspace(0.2, 1, 60, dtype=torch.float64).unsqueeze(1)
+    weights = logistic_regression(points, labels, penalty, 20)
+    assert_close(points.mT @ logistic_coefficients(points, labels, penalty, 20), weights, rtol=1e-8, atol=1e-8)
