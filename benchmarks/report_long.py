@@ -35,9 +35,8 @@ def soak(slices: list[dict[str, Any]]) -> str:
         memory = [f"{some[-1][name]:.0f}" for name in SIZES]
         rows.append([minutes(start, len(some)), *latencies(quiet), *latencies(disturbed), failed, *memory])
     calls = [f"{call} p50, p99, ms" for call in CALLS]
-    return table(
-        ["minutes", *calls, *(f"{call}, killed" for call in calls), "failed", "API, MB", "worker", "Redis"], rows
-    )
+    killed, sizes = [f"{call}, killed" for call in calls], ["API, MB", "worker, MB", "Redis, MB"]
+    return table(["minutes", *calls, *killed, "failed", *sizes], rows)
 
 
 def minutes(start: int, count: int) -> str:

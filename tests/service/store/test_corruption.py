@@ -24,7 +24,7 @@ from service.store.keys import (
     support_key,
     versions_key,
 )
-from service.store.records import ClientKey, Record
+from service.store.records import STATE_FORM, ClientKey, Record
 from service.store.store import Store
 from tests.service.redises import EITHER
 from tests.service.store.fake_engine import CATALOGUE, FakeEngine
@@ -146,7 +146,7 @@ async def test_an_unreadable_state_is_rebuilt(clients, redis, damage):
     damage(redis, "state")
     for _ in range(2):
         assert (await clients.predict(ALICE, [[0.0]])).answers[0].tolist() == [3.0, 4.0]
-    assert redis.get(state_key(ALICE)).startswith(b"4:")
+    assert redis.get(state_key(ALICE)).startswith(f"{STATE_FORM}:".encode())
 
 
 UNREADABLE = [("record", each) for each in DAMAGES]
