@@ -4,6 +4,7 @@ import json
 import struct
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import httpx
 
@@ -57,7 +58,7 @@ def posted(path: str, content: bytes, kind: str = "application/json") -> Attack:
     return attack
 
 
-def file_of(header: dict) -> bytes:
+def file_of(header: dict[str, Any]) -> bytes:
     """A safetensors file without data."""
     text = json.dumps(header).encode()
     return struct.pack("<Q", len(text)) + text
