@@ -13,13 +13,14 @@ TYPESCRIPT := typescript@5.9.3
 run: $(VENV)/ready
 	$(BIN)/handful serve
 
-# All tests in two processes, with the slowest ones shown. The tests of a file stay together.
+# All tests in two processes, with the slowest ones shown. The tests of a file stay together. Files come in their order:
+# by number of tests, the slow ones of tests/chaos, deploy and e2e would come last, and one process would wait for the other.
 test: $(VENV)/ready
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # The same with the coverage, which takes a quarter longer.
 coverage: $(VENV)/ready
-	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 # Under a minute: no servers, no trainings. tests/conftest.py says which.
 test-fast: $(VENV)/ready

@@ -28,11 +28,13 @@ async def _probe_any(client: RedisCluster) -> None:
     """Probe the nodes until one answers."""
     await client.initialize()
     failure: Exception | None = None
-    for node in client.get_primaries():
+    for node in list(client.get_primaries()):
         try:
             return await _probe(client, _keys_of(client, node))
         except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
             failure = error
+        except (LookupError, RuntimeError) as error:  # of the map of the Cluster, which changes meanwhile
+            failure = redis.ConnectionError(f"the map of the Cluster changes: {error}")
     raise failure or redis.ConnectionError("the Cluster has no nodes")
 
 
