@@ -57,7 +57,7 @@ class Client(asyncio.Protocol):
         self._sent = 0.0
         self.then: Callable[[Client], object] = Client.ask
         """Called after an answer."""
-        self.lost: Callable[[Client], object] = Client.forget
+        self.lost: Callable[[Client], object] = Client.ignore
         """Called when the connection is lost."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -90,8 +90,8 @@ class Client(asyncio.Protocol):
         """Called by the event loop."""
         self.lost(self)
 
-    def forget(self) -> None:
-        """Do nothing: the load is over."""
+    def ignore(self) -> None:
+        """Do nothing. A closed loop goes on without those that are lost."""
 
 
 async def drive(load: Load) -> Outcome:

@@ -66,8 +66,7 @@ class Run:
         name: The name of the model.
         seed: The seed of the initial weights and the episodes.
         device: The device to train on.
-        start: A checkpoint to start from. Weights with equal names are taken.
-        members: The checkpoints of the members of an ensemble.
+        starts: The checkpoint to start from: weights with equal names are taken. Of an ensemble, those of its members.
     """
 
     def __init__(
@@ -78,8 +77,7 @@ class Run:
         *,
         seed: int = 0,
         device: str = "cpu",
-        start: Path | None = None,
-        members: Sequence[Path] = (),
+        starts: Sequence[Path] = (),
     ) -> None:
         self.recipe, self.seed, self.device = recipe, seed, torch.device(device)
         self.weights_path, self.resume_path = folder / f"{name}.safetensors", folder / f"{name}.resume.safetensors"
@@ -99,11 +97,10 @@ class Run:
         self._whole = True  # False within the updates of a step: an interrupt there leaves weights not to save
         if self.resume_path.exists():
             self._resume()
-        elif start is not None:
-            self._start_with(checkpoint.read(start)[0])
-        elif members:
-            self._start_with(joined(members))
-            _check_members(self.learner, joined(members))
+        elif recipe.members:
+            self._start_with(_members(self.learner, starts))
+        elif starts:
+            self._start_with(checkpoint.read(starts[0])[0])
 
     @property
     def headline(self) -> str:
@@ -268,20 +265,17 @@ def _check(recipe: Recipe, learner: Learner) -> None:
         raise ValueError(f"{recipe.tasks_per_step} tasks a step cannot be shared by {processes()} processes")
 
 
-def _check_members(learner: Learner, tensors: dict[str, Tensor]) -> None:
-    """Raise ValueError when a weight of an ensemble is in no member, or of another shape."""
-    own = {name: value.shape for name, value in learner.state_dict().items() if name.startswith("encoder.members.")}
-    if own != {name: value.shape for name, value in tensors.items()}:
-        raise ValueError("the members have other encoders than the ensemble: train them by their recipes")
-
-
-def joined(members: Sequence[Path]) -> dict[str, Tensor]:
-    """The weights of the encoders of checkpoints, as members of an ensemble."""
-    return {
+def _members(learner: Learner, paths: Sequence[Path]) -> dict[str, Tensor]:
+    """The weights of the encoders of checkpoints, as those of the learner's ensemble. Raises ValueError for others."""
+    found = {
         f"encoder.members.{place}.{name}": value
-        for place, path in enumerate(members)
+        for place, path in enumerate(paths)
         for name, value in under("encoder.", checkpoint.read(path)[0]).items()
     }
+    own = {name: value.shape for name, value in learner.state_dict().items() if name.startswith("encoder.members.")}
+    if own != {name: value.shape for name, value in found.items()}:
+        raise ValueError("the members have other encoders than the ensemble: train them by their recipes")
+    return found
 
 
 def under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -44,13 +44,14 @@ class Batch(NamedTuple):
 def losses(
     learner: Learner, environment: Environment, trials: Trials, rngs: Sequence[np.random.Generator]
 ) -> Iterator[Tensor]:
-    """The loss of each update by one trial of a task from each generator. An update is by one round of all tasks.
+    """The losses of a step: several epochs over the rounds of one trial of new tasks, a task from each generator.
 
-    Each loss is of the weights at its time, so the caller updates them before it takes the next.
+    Each loss is computed when it is taken, with the weights of that time: the caller updates them before the next.
     """
+    goals = environment.goals(rngs)
     rounds = [
         (known, batch_of(done, trials.noise, environment.discount), float(done.rewards[done.real].mean()))
-        for known, done in trial_of(learner, environment, trials, rngs)
+        for known, done in trial_of(learner, environment, trials, goals, rngs)
     ]
     for _ in range(EPOCHS):
         for known, batch, reward in rounds:

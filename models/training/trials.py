@@ -28,10 +28,10 @@ class Round(NamedTuple):
 
 @torch.no_grad()
 def trial_of(
-    learner: Learner, environment: Environment, trials: Trials, rngs: Sequence[np.random.Generator]
+    learner: Learner, environment: Environment, trials: Trials, goals: Floats, rngs: Sequence[np.random.Generator]
 ) -> Iterator[Round]:
-    """The rounds of one trial of a task from each generator."""
-    goals, known = environment.goals(rngs), None
+    """The rounds of one trial of a task for each goal, with chance from its generator."""
+    known = None
 
     def walked(noise: float, count: int, steps: int) -> Trajectories:
         drawn = noise * np.stack([rng.normal(size=(count, steps, environment.actions)) for rng in rngs])
@@ -48,10 +48,10 @@ def trial_of(
 def cost(learner: Learner, environment: Environment, trials: Trials, tasks: int, seed: int) -> float:
     """Minus the mean return of the policies without noise, after each adapt, over tasks that a seed draws."""
     rngs = [rng_of(seed, task) for task in range(tasks)]
-    goals = environment.goals([rng_of(seed, task) for task in range(tasks)])
+    goals = environment.goals(rngs)
     noise = np.zeros((tasks, 1, environment.horizon, environment.actions))
     returns = []
-    for known, _ in trial_of(learner, environment, trials, rngs):
+    for known, _ in trial_of(learner, environment, trials, goals, rngs):
         policies = policies_of(learner, known, environment.actions)
         done = walk(environment, policies, goals, environment.starts(rngs, 1), noise)
         returns.append(done.rewards.sum(-1).mean())

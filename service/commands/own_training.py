@@ -74,8 +74,8 @@ def train_own(
     recipe = _recipe(own, base, seed, steps)
     every = every or max(1, recipe.steps // VALIDATIONS)
     with distributed.joined(device) as own_device:
-        needed = [] if base.weights is None else [base.weights]
-        run = run_recipe(name, recipe, data, out, needed, every=every, seed=seed, device=own_device)
+        starts = [] if base.weights is None else [base.weights]
+        run = run_recipe(name, recipe, data, out, starts, every=every, seed=seed, device=own_device)
     if run is None:
         return
     gain = _gain(name, base, recipe, own, out, device) if recipe.steps else None

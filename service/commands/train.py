@@ -46,12 +46,12 @@ def train(
     torch.set_num_threads(threads)
     with distributed.joined(device) as own_device:
         recipe = with_optimiser(recipe_of(model, steps=steps), optimiser)
-        needed = _needed(model, recipe, out)
-        run = run_recipe(model, recipe, data, out, needed, every=every, seed=seed, device=own_device)
+        starts = _starts(model, recipe, out)
+        run = run_recipe(model, recipe, data, out, starts, every=every, seed=seed, device=own_device)
     if run is not None:
         how = {"command": _command(model, recipe, seed), "seed": seed, "device": device, "threads": threads}
         if recipe.members:
-            how["members"] = {path.stem: Card.read(path.with_suffix(".json")).training["seconds"] for path in needed}
+            how["members"] = {path.stem: Card.read(path.with_suffix(".json")).training["seconds"] for path in starts}
         report(model, recipe, run, data, out, how)
 
 
@@ -71,21 +71,20 @@ def run_recipe(
     recipe: Recipe,
     data: Path | None,
     out: Path,
-    needed: Sequence[Path],
+    starts: Sequence[Path],
     *,
     every: int,
     seed: int,
     device: str,
 ) -> Run | None:
-    """The finished training; None in all processes except the first. `needed`: the checkpoints that it starts from."""
+    """The finished training; None in all processes except the first. `starts`: the checkpoints that it starts from."""
     dataset, split = dataset_of(recipe.dataset), recipe.validation_split
     for used in (recipe.training_split, split):
         if used in dataset.fixed:
             raise ValueError(f"{model} uses the split {used}, which is for evaluation only")
     training = dataset.episodes(data, recipe.training_split, recipe.input, **recipe.dataset_options)
     validation = dataset.episodes(data, split, recipe.input, **recipe.validation_options) if split else None
-    from_checkpoints = {"members": needed} if recipe.members else {"start": next(iter(needed), None)}
-    run = run_of(recipe, out, model, seed=seed, device=device, **from_checkpoints)
+    run = run_of(recipe, out, model, seed=seed, device=device, starts=starts)
     trained = run.train(training, validation, every=every)
     if distributed.rank():
         deque(trained, maxlen=0)
@@ -106,7 +105,7 @@ def report(model: str, recipe: Recipe, run: Run, data: Path | None, out: Path, h
     Console().print(f"Wrote {out / model}.safetensors, .json (the card) and, after a training, .png (the curve).")
 
 
-def _needed(model: str, recipe: Recipe, out: Path) -> list[Path]:
+def _starts(model: str, recipe: Recipe, out: Path) -> list[Path]:
     """The checkpoints to start from, or of the members of an ensemble. Raises ValueError when one is missing."""
     names = recipe.members or filter(None, [recipe.start or recipe.pretrained])
     paths = [out / f"{name}.safetensors" for name in names]

@@ -1,5 +1,8 @@
 """Encoders of drawings side by side."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -40,12 +43,25 @@ def test_a_resize_by_matrices_is_that_of_torch(before, after):
     assert_close(Resize(before, after)(images), expected, atol=1e-5, rtol=1e-5)
 
 
-def test_a_recipe_of_members_takes_their_trained_encoders(tmp_path):
-    paths = [tmp_path / f"{size}.safetensors" for size in SIZES]
-    spec = Spec("cosine", "resnet")
-    for path in paths:
-        checkpoint.save(path, spec, build(spec).state_dict())
+def saved(path: Path, spec: Spec) -> Path:
+    checkpoint.save(path, spec, build(spec).state_dict())
+    return path
+
+
+def joining(folder: Path, paths: list[Path]) -> Run:
     options = {"size": 40, "sizes": SIZES, "scales": SCALES}
-    run = Run(Training(Spec("cosine", "ensemble", {}, options), steps=0).recipe(), tmp_path, "pair", members=paths)
+    recipe = Training(Spec("cosine", "ensemble", {}, options), steps=0).recipe()
+    return Run(replace(recipe, members=tuple(path.stem for path in paths)), folder, "pair", starts=paths)
+
+
+def test_a_recipe_of_members_takes_their_trained_encoders(tmp_path):
+    paths = [saved(tmp_path / f"{size}.safetensors", Spec("cosine", "resnet")) for size in SIZES]
+    run = joining(tmp_path, paths)
     for member, path in zip(run.learner.encoder.members, paths, strict=True):
         assert_close(member.state_dict(), checkpoint.load(path).encoder.state_dict())
+
+
+def test_a_member_with_another_encoder_is_refused(tmp_path):
+    paths = [saved(tmp_path / f"{name}.safetensors", Spec("cosine", name)) for name in ("resnet", "conv4")]
+    with pytest.raises(ValueError, match="the members have other encoders than the ensemble"):
+        joining(tmp_path, paths)

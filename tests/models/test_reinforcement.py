@@ -39,6 +39,12 @@ def generators(count: int = 3):
     return [rng_of(0, i) for i in range(count)]
 
 
+def tried(learner, rngs=None):
+    """The rounds of a trial in the plane."""
+    rngs = generators() if rngs is None else rngs
+    return trial_of(learner, Navigation(), TRIALS, Navigation().goals(rngs), rngs)
+
+
 class Bandit(EpisodeSampler):
     """One step, and two arms: which half of the actions is rewarded depends on the task."""
 
@@ -78,14 +84,14 @@ class TestObjective:
     @over_policies
     def test_the_ratios_are_1_before_the_first_update(self, name):
         learner = learner_of(name)
-        known, done = next(trial_of(learner, Navigation(), TRIALS, generators()))
+        known, done = next(tried(learner))
         batch = batch_of(done, TRIALS.noise, 0.9)._replace(advantages=torch.ones(3, 15))
         assert gain(learner, known, batch, TRIALS.noise).item() == pytest.approx(1, abs=1e-4)
 
     @over_policies
     def test_the_meta_gradient_equals_a_finite_difference(self, name):
         learner = learner_of(name)
-        known, done = list(trial_of(learner, Navigation(), TRIALS, generators()))[-1]
+        known, done = list(tried(learner))[-1]
         batch = batch_of(done, TRIALS.noise, 0.9)
         exact = [known._replace(inputs=known.inputs.double(), targets=known.targets.double())]
         exact += [type(batch)(*(each.double() if each.is_floating_point() else each for each in batch))]
@@ -123,8 +129,7 @@ class TestTrajectories:
         assert done.to_come(0.5).tolist() == [[[3.0, 4.0, 4.0]]]
 
     def test_a_trial_posts_the_actions_that_were_taken_and_their_rewards(self):
-        rounds = list(trial_of(learner_of("recurrent-policy"), Navigation(), TRIALS, generators()))
-        goals = Navigation().goals(generators())
+        rounds, goals = list(tried(learner_of("recurrent-policy"))), Navigation().goals(generators())
         assert [known.inputs.shape for known, _ in rounds] == [(3, 8, 3), (3, 16, 3)]
         states, actions = rounds[1].known.inputs[..., :2].double().numpy(), rounds[1].known.targets.double().numpy()
         moved = move(states, actions, goals[:, None])
@@ -135,7 +140,7 @@ class TestTrajectories:
     def test_the_cost_is_minus_the_return_of_the_policies_that_clients_get(self, name):
         learner, environment = learner_of(name).eval(), Navigation()
         found = cost(learner, environment, replace(TRIALS, rounds=1), tasks=1, seed=4)
-        known, _ = next(trial_of(learner, environment, replace(TRIALS, rounds=1), [rng_of(4, 0)]))
+        known, _ = next(tried(learner, [rng_of(4, 0)]))
         support = known._replace(inputs=known.inputs[0], targets=known.targets[0], mask=known.mask[0])
 
         @torch.no_grad()
@@ -227,7 +232,7 @@ class TestRun:
         deque(imitation.train(Navigation(), None, every=100), maxlen=0)
         trials = Trials(rounds=1, trajectories=4, steps=10, judged=(8, 20), noise=0.05)
         recipe = replace(Training(spec, steps=20, tasks=12, lr=5e-4).recipe(), trials=trials, clip=1.0)
-        run = run_of(recipe, tmp_path, "test", start=imitation.weights_path)
+        run = run_of(recipe, tmp_path, "test", starts=[imitation.weights_path])
         before = cost(run.learner, Navigation(), trials, 40, 1)
         deque(run.train(Navigation(), None, every=20), maxlen=0)
         after = cost(run.learner, Navigation(), trials, 40, 1)

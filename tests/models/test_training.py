@@ -224,7 +224,7 @@ def test_the_mean_loss_of_stacked_episodes_is_the_mean_of_each(name):
 def test_a_training_may_start_from_a_trained_encoder(tmp_path):
     start = Training(TABLE["protonet-stride-group"], steps=2).run(tmp_path / "start")
     finish(start, Blobs())
-    run = Run(Training(TABLE["maml"]).recipe(), tmp_path, "test", start=start.weights_path)
+    run = Run(Training(TABLE["maml"]).recipe(), tmp_path, "test", starts=[start.weights_path])
     assert_close(dict(run.learner.encoder.state_dict()), dict(start.learner.encoder.state_dict()), rtol=0, atol=0)
 
 
@@ -241,7 +241,7 @@ def test_the_learning_rate_falls_to_zero_before_a_restart_and_at_the_end(tmp_pat
 def test_a_recipe_without_steps_saves_the_weights_it_starts_from(tmp_path):
     start = Training(TABLE["protonet-stride-group"], steps=2).run(tmp_path / "start")
     finish(start, Blobs())
-    run = Run(Training(TABLE["ridge"], steps=0).recipe(), tmp_path, "test", start=start.weights_path)
+    run = Run(Training(TABLE["ridge"], steps=0).recipe(), tmp_path, "test", starts=[start.weights_path])
     assert finish(run, Blobs()) == []
     made = checkpoint.load(run.weights_path)
     assert_close(dict(made.encoder.state_dict()), dict(start.learner.encoder.state_dict()), rtol=0, atol=0)

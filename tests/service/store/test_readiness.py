@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from redis import Redis
+from redis.asyncio.cluster import RedisCluster
 
 from service.errors import Unavailable
 from service.store.store import Store
@@ -49,6 +50,16 @@ async def test_a_redis_that_takes_everything_is_ready(store, redis):
         await store.ping()
     assert await store.clients("acme", after="", limit=10) == []
     assert all(0 < redis.ttl(key) <= 60 for key in redis.scan_iter())
+
+
+@pytest.mark.parametrize("redis_url", ["cluster"], indirect=True)
+async def test_a_cluster_whose_map_changes_meanwhile_is_not_ready(store, redis, monkeypatch):
+    def moved(*_: object) -> None:
+        raise KeyError("no such node")
+
+    monkeypatch.setattr(RedisCluster, "get_node_from_key", moved)
+    with pytest.raises(Unavailable, match="The store does not answer"):
+        await store.ping()
 
 
 @pytest.mark.parametrize(
