@@ -71,6 +71,7 @@ async def exact(one, name, whole, queries, asked, found):
 async def left_out(one, name, whole, queries, asked, found):
     """The weight of an example is what changes without it."""
     before = (await one.predict(name, "alice", queries) * asked.contrast).sum(-1)
+    rounding = 2e-4 * max(10, np.abs(before).max())  # of the answers, whose difference may be a hundred times smaller
     for place in range(len(whole.targets)):
         others = np.delete(np.arange(len(whole.targets)), place)
         part = SupportSet(whole.inputs[others], whole.targets[others], whole.ways, whole.names)
@@ -81,7 +82,7 @@ async def left_out(one, name, whole, queries, asked, found):
         await one.adapt(name, "by hand", part)
         after = (await one.predict(name, "by hand", queries) * contrast).sum(-1)
         known = np.isfinite(found["weights"][:, place])
-        np.testing.assert_allclose((before - after)[known], found["weights"][known, place], rtol=2e-3, atol=2e-3)
+        np.testing.assert_allclose((before - after)[known], found["weights"][known, place], rtol=2e-3, atol=rounding)
         gone = whole.ways and asked.contrast[:, whole.targets[place]] != 0
         assert (known | gone).all()
 
