@@ -54,7 +54,7 @@ TABLE = {
     "maml++": Spec("maml++", "conv4", HEAD | {"eval_inner_steps": 2}, STRIDED),
     "maml++-any-ways": Spec("maml++", "conv4", ANY_WAYS, STRIDED),
     "maml++-sinusoid": Spec("maml++", "mlp", WAVE | {"eval_inner_steps": 2, "inner_steps": 2}, VECTOR),
-    "cavia": Spec("cavia", "conv4", HEAD | {"inner_lr": 1.0, "inner_steps": 8, "eval_inner_steps": 8}, STRIDED),
+    "cavia": Spec("cavia", "conv4", HEAD | {"head_lr": 1.0, "inner_steps": 4, "eval_inner_steps": 4}, STRIDED),
     "cavia-sinusoid": Spec("cavia", "mlp", WAVE | {"inner_lr": 1.0, "context": 4}, VECTOR | {"inputs": 1 + 4}),
     "lstm": Spec("lstm", "conv4", {"outputs": 5, "inner_steps": 2, "eval_inner_steps": 5, "units": 8} | GATES, STRIDED),
     "lstm-sinusoid": Spec("lstm", "mlp", {"outputs": 1, "kind": "regression", "units": 8}, VECTOR),
