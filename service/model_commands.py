@@ -2,46 +2,23 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from service.cards import Card, Catalogue
+from service.model_options import Data, Episodes, Machine, Model, Models, OwnColumns, Regression, Seed
+from service.option_groups import spread
 from service.settings import ZOO, Settings
-
-if TYPE_CHECKING:
-    from models.datasets.own.columns import Columns
-
-Data = Annotated[
-    Path | None,
-    typer.Option(help="File or folder of the dataset, such as omniglot.npz.", exists=True),
-]
-TextColumns = Annotated[str | None, typer.Option(help="Columns of own texts, such as subject,body.")]
-ImageColumn = Annotated[str | None, typer.Option(help="Column of the paths of own photos.")]
-LabelColumn = Annotated[str | None, typer.Option(help="Column of the classes of own data.")]
-TaskColumn = Annotated[str | None, typer.Option(help="Column of own data that makes each task a label space.")]
-Regression = Annotated[
-    bool | None,
-    typer.Option(
-        "--regression/--classes", help="Labels of own rows are numbers to predict, or classes; by default told."
-    ),
-]
-SplitColumn = Annotated[str | None, typer.Option(help="Column of own data that says train, val or test.")]
-Device = Annotated[str, typer.Option(help="Torch device: cpu, cuda, ...")]
-Seed = Annotated[int, typer.Option(help="The same seed gives the same episodes.")]
-Threads = Annotated[int, typer.Option(min=1, help="Torch threads.")]
 
 
 def train(
     model: Annotated[str, typer.Argument(help="A recipe (see handful recipes), or a name for a model of your own.")],
     data: Data = None,
-    text: TextColumns = None,
-    image: ImageColumn = None,
-    label: LabelColumn = None,
-    task: TaskColumn = None,
-    split_column: SplitColumn = None,
+    *,
+    own_columns: OwnColumns,
     regression: Regression = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Outer steps; by default as in the recipe.")] = None,
     out: Annotated[
@@ -52,8 +29,7 @@ def train(
         str | None, typer.Option(help="What makes the inner steps of a gradient-based learner: sgd or learned.")
     ] = None,
     seed: Seed = 0,
-    device: Device = "cpu",
-    threads: Threads = 1,
+    machine: Machine,
 ) -> None:
     """Train a model. After an interrupt, the same command continues the training.
 
@@ -64,8 +40,8 @@ def train(
     from service.commands.own_training import train_own  # noqa: PLC0415
     from service.commands.train import train  # noqa: PLC0415
 
-    how: dict[str, Any] = {"steps": steps, "seed": seed, "device": device, "threads": threads}
-    columns = _columns(text, image, label, task, split_column, regression)
+    how: dict[str, Any] = {"steps": steps, "seed": seed} | vars(machine)
+    columns = own_columns.named(regression=regression)
     if model not in RECIPES and data is not None:
         settings = Settings() if out is None else Settings().model_copy(update={"own_models": out})
         train_own(model, data, columns, every=every, settings=settings, **how)
@@ -103,37 +79,26 @@ def recipes() -> None:
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(help="Name of a model in the folder --models.")],
+    model: Model,
     data: Data = None,
+    *,
     dataset: Annotated[str | None, typer.Option(help="Name of a dataset; by default the model's own.")] = None,
     split: Annotated[str | None, typer.Option(help="Split of the dataset; by default its test split.")] = None,
     within: Annotated[
         bool, typer.Option("--within", help="Draw the classes of an episode from one group, such as an alphabet.")
     ] = False,
-    ways: Annotated[int | None, typer.Option(min=2, help="Classes of an episode; by default 5.")] = None,
-    shots: Annotated[
-        int | None, typer.Option(min=1, help="Support examples of each class, or points for regression; by default 1.")
-    ] = None,
-    queries: Annotated[
-        int | None, typer.Option(min=1, help="Queries of each class, or points for regression; by default 5.")
-    ] = None,
-    episodes: Annotated[int | None, typer.Option(min=1, help="Number of episodes; by default 1000.")] = None,
+    size: Episodes,
     steps: Annotated[int | None, typer.Option(min=1, help="Inner steps, for gradient-based learners.")] = None,
     seed: Seed = 0,
     seeds: Annotated[
         int | None,
         typer.Option(min=2, max=10, help="Trainings to compare, in the folders seed-0, seed-1, ... of --models."),
     ] = None,
-    device: Device = "cpu",
-    threads: Threads = 1,
-    models: Annotated[Path, typer.Option(help="Folder of checkpoints.")] = ZOO,
+    machine: Machine,
+    models: Models = ZOO,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     record: Annotated[bool, typer.Option(help="Write the figures into the model's card.")] = False,
-    text: TextColumns = None,
-    image: ImageColumn = None,
-    label: LabelColumn = None,
-    task: TaskColumn = None,
-    split_column: SplitColumn = None,
+    own_columns: OwnColumns,
     regression: Regression = None,
     plots: Annotated[Path | None, typer.Option(help="Folder for the pictures; by default that of own models.")] = None,
 ) -> None:
@@ -147,42 +112,37 @@ def evaluate(
     from service.commands.own_models import is_own  # noqa: PLC0415
 
     settings = Settings() if models == ZOO else Settings().model_copy(update={"models": models})
-    columns = _columns(text, image, label, task, split_column, regression)
+    columns = own_columns.named(regression=regression)
     own = data is not None and dataset is None and is_own(model, data, columns, settings)
     if seeds and (own or record):
         raise ValueError(
             "--seeds compares trainings of a recipe: leave it out for a model of your own and with --record"
         )
+    how: dict[str, Any] = vars(machine) | {"as_json": as_json}
     if data is not None and own:
-        shape: dict[str, Any] = {"ways": ways, "shots": shots, "queries": queries, "episodes": episodes}
-        how: dict[str, Any] = {"seed": seed, "device": device, "threads": threads, "as_json": as_json}
         to: dict[str, Any] = {"record": record, "plots_to": plots, "settings": settings}
-        evaluate_own(model, data, columns, split=split, **shape, **how, **to)
+        evaluate_own(model, data, columns, split=split, **vars(size), seed=seed, **how, **to)
         return
     dataset, split = dataset_and_split(_card(model, models / "seed-0" if seeds else models), dataset, split)
-    size = shape_and_count(dataset, split, ways, shots, queries, episodes)
-    setting = Setting(model, dataset, split, within, *size, steps, seed)
+    shape = shape_and_count(dataset, split, **vars(size))
+    setting = Setting(model, dataset, split, within, *shape, steps, seed)
     if seeds:
-        evaluate_seeds(setting, data, models, seeds, device=device, threads=threads, as_json=as_json)
+        evaluate_seeds(setting, data, models, seeds, **how)
         return
-    evaluate(setting, data, models, device=device, threads=threads, as_json=as_json, record=record)
+    evaluate(setting, data, models, record=record, **how)
 
 
 def calibrate(
-    model: Annotated[str, typer.Argument(help="Name of a model in the folder --models.")],
+    model: Model,
     data: Data = None,
-    device: Device = "cpu",
-    threads: Threads = 1,
-    models: Annotated[Path, typer.Option(help="Folder of checkpoints.")] = ZOO,
+    *,
+    machine: Machine,
+    models: Models = ZOO,
     tasks: Annotated[
         bool,
         typer.Option("--tasks", help="Also by number of classes and examples, with thresholds for unknown queries."),
     ] = False,
-    text: TextColumns = None,
-    image: ImageColumn = None,
-    label: LabelColumn = None,
-    task: TaskColumn = None,
-    split_column: SplitColumn = None,
+    own_columns: OwnColumns,
 ) -> None:
     """Fit the temperature of a model's probabilities on its validation split, and write it into its card.
 
@@ -192,20 +152,9 @@ def calibrate(
     from service.commands.calibrate import calibrate  # noqa: PLC0415
     from service.commands.own_models import card_path  # noqa: PLC0415
 
-    settings, columns = Settings(), _columns(text, image, label, task, split_column, None)
-    path = card_path(model, settings) if models == ZOO else models / f"{model}.json"
+    path = card_path(model, Settings()) if models == ZOO else models / f"{model}.json"
     added = "added" in _card(model, path.parent).training
-    calibrate(path, data, device=device, threads=threads, by_task=tasks or added, columns=columns)
-
-
-def _columns(
-    text: str | None, image: str | None, label: str | None, task: str | None, split: str | None, regression: bool | None
-) -> "Columns":
-    """The columns that the options name."""
-    from models.datasets.own.columns import Columns  # noqa: PLC0415
-
-    texts = tuple(name.strip() for name in (text or "").split(",") if name.strip())
-    return Columns(texts, image, label, task, split, regression)
+    calibrate(path, data, by_task=tasks or added, columns=own_columns.named(), **vars(machine))
 
 
 def _card(model: str, folder: Path) -> Card:
@@ -234,4 +183,4 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="Print all cards
 def add_to(app: typer.Typer) -> None:
     """Add the commands to an app."""
     for command in (train, add, recipes, evaluate, calibrate, models):
-        app.command()(command)
+        app.command()(spread(command))
