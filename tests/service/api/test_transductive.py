@@ -15,7 +15,7 @@ from models.checkpoint import Spec
 from models.learner import Learner, State, Support
 from models.recipes import RECIPES
 from service.arrays import SupportSet
-from service.engine import device
+from service.engine import stacked_jobs
 from service.settings import Settings
 from tests.service.drawings import letters, png
 from tests.service.serving import serving, working
@@ -47,13 +47,13 @@ def two_served(two_models: Path, redis_url: str) -> Iterator[httpx.Client]:
 def batches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many requests each computation of answers has."""
     sizes: list[int] = []
-    original = device.predict_many
+    original = stacked_jobs.predict_many
 
     def counted(learner: Learner, states: State, queries: torch.Tensor) -> torch.Tensor:
         sizes.append(len(queries))
         return original(learner, states, queries)
 
-    monkeypatch.setattr(device, "predict_many", counted)
+    monkeypatch.setattr(stacked_jobs, "predict_many", counted)
     return sizes
 
 

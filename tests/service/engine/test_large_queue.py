@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from service.engine import budget, device, worker
+from service.engine import budget, input_encoder, worker
 from service.engine.costs import Cost
 from service.engine.device import Device
 from service.engine.jobs import AdaptJob
@@ -184,13 +184,13 @@ def test_a_piece_takes_about_a_twentieth_of_a_second():
 def all_large(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Every job is large, in pieces of three examples. Returns the number of examples of each pass."""
     counts: list[int] = []
-    original = device.encode_many
+    original = input_encoder.encode_many
 
     def counted(learner, inputs):
         counts.append(len(inputs))
         return original(learner, inputs)
 
-    monkeypatch.setattr(device, "encode_many", counted)
+    monkeypatch.setattr(input_encoder, "encode_many", counted)
     monkeypatch.setattr(worker, "LARGE_ADAPT_S", -1)
     monkeypatch.setattr(worker, "LARGE_PREDICT_S", -1)
     monkeypatch.setattr("service.engine.pieces.SHORT_S", -1)

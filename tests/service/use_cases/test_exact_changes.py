@@ -10,7 +10,7 @@ from torch import Tensor
 from models.learner import Learner
 from service.arrays import Array
 from service.cards import Card, Catalogue
-from service.engine import device
+from service.engine import input_encoder
 from service.engine.worker import Worker
 from service.inputs.decoder import Decoder
 from service.inputs.kind import Decoded, InputKind
@@ -112,13 +112,13 @@ async def test_only_new_examples_are_encoded(zoo, redis_url, redis, monkeypatch)
     """The features of the others are those that the device keeps with the state."""
     redis.flushall()
     encoded: list[int] = []
-    encode_many = device.encode_many
+    encode_many = input_encoder.encode_many
 
     def counted(learner: Learner, inputs: Tensor) -> Tensor:
         encoded.append(len(inputs))
         return encode_many(learner, inputs)
 
-    monkeypatch.setattr(device, "encode_many", counted)
+    monkeypatch.setattr(input_encoder, "encode_many", counted)
     store = Store(redis_url, timeout_s=20, state_ttl_s=1000)
     worker = Worker(["glyphs"], Settings(models=zoo, feature_cache_bytes=0))
     worker.start()
