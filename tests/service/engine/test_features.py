@@ -127,7 +127,7 @@ async def test_features_of_queries_in_pieces_equal_those_in_one(zoo, monkeypatch
     queries = images(9, 0)
     with working(Settings(models=zoo, feature_cache_bytes=0)) as worker:
         whole = await worker.features(MODEL, queries)
-        expected = worker._predicting.encode(MODEL, [queries])[0].flatten(1).numpy()
+        expected = worker._queues.predicting.encode(MODEL, [queries])[0].flatten(1).numpy()
         np.testing.assert_allclose(whole, expected, rtol=1e-4, atol=1e-4)
         monkeypatch.setattr(worker.budget, "encode", lambda *_: Cost(0.5, 0.5))
         np.testing.assert_allclose(await worker.features(MODEL, queries), whole, rtol=1e-4, atol=1e-4)
@@ -145,7 +145,7 @@ async def test_features_that_take_too_long_are_refused_before_work(zoo, passes, 
         worker.budget.measuring = True
         worker.budget.measure_adapt(AdaptJob(MODEL, "", taught), 1.0)
         worker.budget.measure_adapt(
-            AdaptJob(MODEL, "", taught, worker._adapting.encode(MODEL, [taught.inputs])[0]), 0.1
+            AdaptJob(MODEL, "", taught, worker._queues.adapting.encode(MODEL, [taught.inputs])[0]), 0.1
         )
         monkeypatch.setattr(worker.budget, "_limit_s", 0.1)
         passes.clear()

@@ -8,8 +8,8 @@ import pytest
 
 from service.arrays import SupportSet, text_array
 from service.cards import Catalogue
-from service.engine import worker as worker_module
 from service.engine.base import StateNotCached
+from service.engine.costs import Cost
 from service.engine.folds import NEVER
 from service.engine.worker import Worker
 from service.errors import TooCostly
@@ -132,10 +132,10 @@ async def test_fewer_folds_are_used_where_leaving_out_one_by_one_takes_too_long(
 
 
 def refuse_above(worker: Worker, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    def cost(job: object, count: int, numbers: int) -> worker_module.Cost:
+    def cost(job: object, count: int, numbers: int) -> Cost:
         if count > most:
             raise TooCostly(f"{count} folds are too many")
-        return worker_module.Cost(0.01, 0.01)
+        return Cost(0.01, 0.01)
 
     monkeypatch.setattr(worker.budget, "held_out", cost)
 

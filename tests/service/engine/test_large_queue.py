@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from service.engine import budget, input_encoder, worker
+from service.engine import budget, input_encoder, queues
 from service.engine.costs import Cost
 from service.engine.device import Device
 from service.engine.jobs import AdaptJob
@@ -191,8 +191,8 @@ def all_large(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return original(learner, inputs)
 
     monkeypatch.setattr(input_encoder, "encode_many", counted)
-    monkeypatch.setattr(worker, "LARGE_ADAPT_S", -1)
-    monkeypatch.setattr(worker, "LARGE_PREDICT_S", -1)
+    monkeypatch.setattr(queues, "LARGE_ADAPT_S", -1)
+    monkeypatch.setattr(queues, "LARGE_PREDICT_S", -1)
     monkeypatch.setattr("service.engine.pieces.SHORT_S", -1)
     monkeypatch.setattr("service.engine.pieces.piece_size", lambda count, cost: max(1, min(3, count)))
     return counts

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from service.engine import worker as worker_module
+from service.engine import queues
 from service.engine.device import Device
 from service.engine.memory import peak_bytes, refusal
 from service.engine.pieces import LargePredict
@@ -51,7 +51,7 @@ async def test_a_batch_that_does_not_fit_is_halved_and_every_job_is_answered(zoo
 
 async def test_a_piece_that_does_not_fit_is_halved(zoo, monkeypatch):
     small = Small(monkeypatch, "predict", memory=3)
-    monkeypatch.setattr(worker_module, "LARGE_PREDICT_S", -1)
+    monkeypatch.setattr(queues, "LARGE_PREDICT_S", -1)
     with working(Settings(models=zoo)) as worker:
         await worker.adapt("glyphs", "alice", support(2, 1, 0))
         assert (await worker.predict("glyphs", "alice", images(10, 0))).shape == (10, 2)
@@ -61,7 +61,7 @@ async def test_a_piece_that_does_not_fit_is_halved(zoo, monkeypatch):
 @pytest.mark.parametrize("large", [False, True])
 async def test_a_job_that_does_not_fit_alone_is_refused_and_the_worker_goes_on(zoo, monkeypatch, large):
     small = Small(monkeypatch, "predict", memory=4)
-    monkeypatch.setattr(worker_module, "LARGE_PREDICT_S", -1 if large else 1)
+    monkeypatch.setattr(queues, "LARGE_PREDICT_S", -1 if large else 1)
     monkeypatch.setattr(LargePredict, "shrink", lambda self: False)
     with working(Settings(models=zoo)) as worker:
         await worker.adapt("glyphs", "alice", support(2, 1, 0))
