@@ -23,11 +23,10 @@ from torch import Tensor
 from benchmarks.figures import Figure, Table, figure_of, publish
 from benchmarks.texts import RememberedFeatures
 from models import checkpoint
-from models.checkpoint import Spec
 from models.class_names import plain_words
 from models.encoders.kinds import encoder_of
 from models.learner import Learner, Support
-from service.commands.add import centred
+from service.commands.add import build
 from service.settings import ZOO
 
 ENGLISH, SHOTS, TWEETS, DRAWS = "en", (1, 4), (5, 20, 50), 20
@@ -163,8 +162,8 @@ def moods(answers: Mapping[str, Answer], folder: Path, draws: int) -> dict[str, 
 
 def learner_on(encoder: str, prefix: str) -> Learner:
     """The model that `handful add` makes of an encoder of texts."""
-    found = centred(encoder_of(encoder, prefix=prefix))
-    return checkpoint.build(Spec("named-logistic", found.encoder, {}, found.options)).eval().requires_grad_(False)
+    _, learner = build(encoder_of(encoder, prefix=prefix), "named-logistic", {})
+    return learner
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

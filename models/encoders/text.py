@@ -77,6 +77,14 @@ class TextEncoder(Encoder):
         mean: Tensor = self(SENTENCES).mean(0)
         return mean
 
+    def centre_if_narrow(self) -> bool:
+        """Centre the features if those of unrelated texts are much alike. Returns whether they are."""
+        mean = self.everyday_mean()
+        narrow = bool(mean.square().sum() > NARROW)
+        if narrow:
+            self.mean = mean
+        return narrow
+
     def tokens(self, texts: list[str]) -> Any:
         """The arrays (n, tokens) of the tokenizer, by name: `input_ids`, `attention_mask` and others."""
         tokens = self.tokenize(texts, padding=True, max_length=self.max_tokens, return_tensors="pt")
@@ -109,11 +117,6 @@ class TextEncoder(Encoder):
             hidden: Tensor = self.network(**tokens).last_hidden_state
             return hidden
         return self._fast.hidden(self.network, tokens)
-
-
-def is_narrow(encoder: TextEncoder) -> bool:
-    """Whether unrelated texts have features that are much alike."""
-    return bool(encoder.everyday_mean().square().sum() > NARROW)
 
 
 def _tokenizer(folder: Path, prefix: str) -> Any:

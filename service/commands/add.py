@@ -1,5 +1,6 @@
 """handful add: a model of a pre-trained encoder and a learner, without any training."""
 
+import dataclasses
 import shlex
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +11,7 @@ from rich.console import Console
 from models import checkpoint
 from models.checkpoint import Spec
 from models.encoders.kinds import Found, encoder_of
-from models.encoders.text import TextEncoder, is_narrow
+from models.encoders.text import TextEncoder
 from models.learner import Learner, Support, full_mask
 from service.arrays import TEXT
 from service.cards import Card
@@ -52,11 +53,9 @@ def add(
     path = settings.own_models / f"{name}.json"
     if path.exists() and not replace:
         raise ValueError(f"{path} exists: choose another name, or give --replace")
-    found = centred(encoder_of(encoder, revision, prefix))
+    found = encoder_of(encoder, revision, prefix)
     learner = learner or DEFAULTS[found.input["type"]]
-    spec = Spec(learner, found.encoder, _options(learner, found, regression=regression), found.options)
-    built = checkpoint.build(spec).eval().requires_grad_(False)
-    _check(learner, built)
+    spec, built = build(found, learner, _options(learner, found, regression=regression))
     command = f"handful add {name} --encoder {shlex.quote(encoder)} --learner {learner}"
     command += f" --revision {found.options['revision']}" if "revision" in found.options else ""
     command += " --regression" if regression else ""
@@ -75,11 +74,18 @@ def add(
     Console().print(f"Added {name}: {learner} on {encoder}. {serve_hint(name)}", soft_wrap=True, highlight=False)
 
 
-def centred(found: Found) -> Found:
-    """The encoder with centred features, if it is one of texts whose features are much alike."""
-    if found.encoder != "text" or not is_narrow(TextEncoder(**found.options).eval()):
-        return found
-    return found._replace(options=found.options | {"centred": True})
+def build(found: Found, learner: str, options: dict[str, Any]) -> tuple[Spec, Learner]:
+    """A learner on an encoder, and its spec. An encoder of texts whose features are much alike is centred.
+
+    Raises ValueError for a learner that needs training.
+    """
+    spec = Spec(learner, found.encoder, options, found.options)
+    built = checkpoint.build(spec).eval().requires_grad_(False)
+    _check(learner, built)
+    encoder = getattr(built, "encoder", None)
+    if isinstance(encoder, TextEncoder) and encoder.centre_if_narrow():
+        spec = dataclasses.replace(spec, encoder_options=found.options | {"centred": True})
+    return spec, built
 
 
 def _options(learner: str, found: Found, *, regression: bool) -> dict[str, Any]:

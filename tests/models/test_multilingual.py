@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch.testing import assert_close
 
 from models.encoders.kinds import encoder_of
-from models.encoders.text import TextEncoder, is_narrow
+from models.encoders.text import TextEncoder
 from tests.models.model_folders import library_features, make_image_folder, make_multilingual_folder
 
 pytest.importorskip("transformers", reason="needs transformers: pip install 'handful[worker]'")
@@ -43,9 +43,15 @@ def test_centred_features_lack_what_everyday_sentences_share(folder):
     plain, centred = (TextEncoder(str(folder), centred=each).eval() for each in (False, True))
     assert_close(centred(TEXTS), F.normalize(plain(TEXTS) - plain.everyday_mean(), dim=-1), rtol=0, atol=1e-5)
     assert_close(centred(centred.tokens(TEXTS)), centred(TEXTS), rtol=0, atol=1e-5)
-    assert is_narrow(plain), "the features of random weights are much alike"
-    assert not is_narrow(centred)
     assert centred.state_dict().keys() == plain.state_dict().keys()
+
+
+def test_an_encoder_is_centred_once_if_its_features_are_much_alike(folder):
+    encoder, centred = TextEncoder(str(folder)).eval(), TextEncoder(str(folder), centred=True).eval()
+    assert encoder.centre_if_narrow(), "the features of random weights are much alike"
+    assert_close(encoder(TEXTS), centred(TEXTS))
+    assert not encoder.centre_if_narrow()
+    assert_close(encoder(TEXTS), centred(TEXTS))
 
 
 def test_photos_take_no_prefix(tmp_path):

@@ -31,6 +31,14 @@ def test_add_centres_features_that_are_much_alike(folder, monkeypatch, least, ce
     assert (checkpoint.load(OWN / "tickets.safetensors").encoder.mean is not None) is centred
 
 
+def test_add_loads_the_encoder_once(folder, monkeypatch):
+    loaded, load_network = [], text.load_network
+    monkeypatch.setattr(text, "NARROW", 0.0)
+    monkeypatch.setattr(text, "load_network", lambda path: loaded.append(path) or load_network(path))
+    handful("add tickets --encoder bert")
+    assert len(loaded) == 1
+
+
 def test_an_added_model_has_a_card_and_is_served_beside_the_shipped_ones(added):
     card = Card.read(OWN / "tickets.json")
     assert card.training["command"] == "handful add tickets --encoder bert --learner logistic"
