@@ -190,12 +190,17 @@ class Run:
         checkpoint.save(self.weights_path, self.recipe.spec, stored)
 
     def _validation_score(self, validation: EpisodeSampler) -> float:
-        learner, shape = self.learner.eval(), self.recipe.validation_episode
-        if self.average is not None:
-            learner = checkpoint.build(self.recipe.spec).to(self.device).eval()
-            learner.load_state_dict(self.average.weights)
+        learner, shape = self._validated(), self.recipe.validation_episode
         scores = evaluate(learner, validation, shape, VALIDATION_EPISODES, VALIDATION_SEED, self.device)
         return fmean(episode[self.headline] for episode in scores)
+
+    def _validated(self) -> Learner:
+        """The learner with the weights that would be saved now: the averaged ones, if the recipe averages."""
+        if self.average is None:
+            return self.learner.eval()
+        learner = checkpoint.build(self.recipe.spec).to(self.device).eval()
+        learner.load_state_dict(self.average.weights)
+        return learner
 
     def _save(self) -> None:
         if rank():

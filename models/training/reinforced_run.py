@@ -46,7 +46,7 @@ class ReinforcedRun(Run):
 
     def _validation_score(self, validation: EpisodeSampler) -> float:
         environment = environment_of(validation)
-        return cost(self.learner.eval(), environment, self._trials, VALIDATION_TASKS, VALIDATION_SEED)
+        return cost(self._validated(), environment, self._trials, VALIDATION_TASKS, VALIDATION_SEED)
 
     @property
     def _trials(self) -> Trials:

@@ -26,36 +26,46 @@ class Round(NamedTuple):
     done: Trajectories
 
 
+class Tasks(NamedTuple):
+    """Tasks of an environment: a goal and a generator of chance for each."""
+
+    environment: Environment
+    goals: Floats
+    rngs: Sequence[np.random.Generator]
+
+    def walk(self, policies: Policies, noise: float, count: int, steps: int) -> Trajectories:
+        """Trajectories of policies, with noise of this deviation on their actions."""
+        drawn = noise * np.stack([rng.normal(size=(count, steps, self.environment.actions)) for rng in self.rngs])
+        return walk(self.environment, policies, self.goals, self.environment.starts(self.rngs, count), drawn)
+
+
 @torch.no_grad()
 def trial_of(
     learner: Learner, environment: Environment, trials: Trials, goals: Floats, rngs: Sequence[np.random.Generator]
 ) -> Iterator[Round]:
     """The rounds of one trial of a task for each goal, with chance from its generator."""
-    known = None
-
-    def walked(noise: float, count: int, steps: int) -> Trajectories:
-        drawn = noise * np.stack([rng.normal(size=(count, steps, environment.actions)) for rng in rngs])
-        policies = policies_of(learner, known, environment.actions)
-        return walk(environment, policies, goals, environment.starts(rngs, count), drawn)
-
-    for _ in range(trials.rounds):
-        more = posted(walked(environment.noise, trials.trajectories, trials.steps))
-        known = joined(known, shuffled(more, rngs) if trials.shuffled else more)
-        yield Round(known, walked(trials.noise, *trials.judged))
+    tasks = Tasks(environment, goals, rngs)
+    for known, policies in adapts_of(learner, tasks, trials):
+        yield Round(known, tasks.walk(policies, trials.noise, *trials.judged))
 
 
 @torch.no_grad()
-def cost(learner: Learner, environment: Environment, trials: Trials, tasks: int, seed: int) -> float:
+def cost(learner: Learner, environment: Environment, trials: Trials, count: int, seed: int) -> float:
     """Minus the mean return of the policies without noise, after each adapt, over tasks that a seed draws."""
-    rngs = [rng_of(seed, task) for task in range(tasks)]
-    goals = environment.goals(rngs)
-    noise = np.zeros((tasks, 1, environment.horizon, environment.actions))
-    returns = []
-    for known, _ in trial_of(learner, environment, trials, goals, rngs):
-        policies = policies_of(learner, known, environment.actions)
-        done = walk(environment, policies, goals, environment.starts(rngs, 1), noise)
-        returns.append(done.rewards.sum(-1).mean())
-    return -float(np.mean(returns))
+    rngs = [rng_of(seed, task) for task in range(count)]
+    tasks = Tasks(environment, environment.goals(rngs), rngs)
+    done = [tasks.walk(policies, 0.0, 1, environment.horizon) for _, policies in adapts_of(learner, tasks, trials)]
+    return -float(np.mean([each.rewards.sum(-1).mean() for each in done]))
+
+
+def adapts_of(learner: Learner, tasks: Tasks, trials: Trials) -> Iterator[tuple[Support, Policies]]:
+    """The stacked support sets of each adapt of a trial, and the policies after it."""
+    known, policies = None, policies_of(learner, None, tasks.environment.actions)
+    for _ in range(trials.rounds):
+        more = posted(tasks.walk(policies, tasks.environment.noise, trials.trajectories, trials.steps))
+        known = joined(known, shuffled(more, tasks.rngs) if trials.shuffled else more)
+        policies = policies_of(learner, known, tasks.environment.actions)
+        yield known, policies
 
 
 def policies_of(learner: Learner, known: Support | None, actions: int) -> Policies:

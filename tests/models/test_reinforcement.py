@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from models.checkpoint import Spec, build
+from models.checkpoint import Spec, build, load
 from models.datasets.environment import Moved, Trajectories, walk
 from models.datasets.episode import EpisodeSampler, Shape, rng_of
 from models.datasets.navigation import Navigation, move, rollouts
 from models.datasets.sinusoid import Sinusoid
 from models.recipes.recipe import Trials
 from models.training import reinforced_run
-from models.training.meta_training import Run
+from models.training.meta_training import VALIDATION_SEED, Run
 from models.training.reinforced_run import ReinforcedRun, run_of
 from models.training.reinforcement import batch_of, clipped_objective, density, gain, losses
 from models.training.trials import cost, trial_of
@@ -139,7 +139,7 @@ class TestTrajectories:
     @over_policies
     def test_the_cost_is_minus_the_return_of_the_policies_that_clients_get(self, name):
         learner, environment = learner_of(name).eval(), Navigation()
-        found = cost(learner, environment, replace(TRIALS, rounds=1), tasks=1, seed=4)
+        found = cost(learner, environment, replace(TRIALS, rounds=1), count=1, seed=4)
         known, _ = next(tried(learner, [rng_of(4, 0)]))
         support = known._replace(inputs=known.inputs[0], targets=known.targets[0], mask=known.mask[0])
 
@@ -206,6 +206,16 @@ class TestRun:
         assert run.headline == "minus the return"
         assert [step for step, _ in run.progress.scores] == [2, 4]
         assert all(score > 0 for _, score in run.progress.scores)
+
+    def test_the_averaged_weights_are_validated_and_saved(self, tmp_path):
+        run = run_of(replace(recipe_of("recurrent-policy"), averaging=0.9), tmp_path, "test")
+        finished(run, every=4)
+        ((_, score),) = run.progress.scores
+        saved, last = (
+            cost(each, Navigation(), TRIALS, 2, VALIDATION_SEED) for each in (load(run.weights_path), run.learner)
+        )
+        assert score == pytest.approx(saved, rel=1e-5)
+        assert score != pytest.approx(last, rel=1e-4)
 
     def test_a_dataset_that_is_no_environment_is_refused(self, tmp_path):
         run = run_of(recipe_of("recurrent-policy"), tmp_path, "test")
