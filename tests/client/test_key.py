@@ -5,13 +5,13 @@ import pytest
 
 from handful import AsyncHandful, Handful, RefusedError
 from handful.address import address
-from tests.client.test_client import DONE, scripted  # noqa: F401
+from tests.client.scripted import DONE
 
 MOVED = [301, 302, 303, 307, 308]
 
 
 @pytest.mark.parametrize("status", MOVED)
-def test_a_redirect_to_another_host_is_not_followed(scripted, status):  # noqa: F811
+def test_a_redirect_to_another_host_is_not_followed(scripted, status):
     other = scripted(DONE)
     first = scripted(httpx.Response(status, headers={"location": f"{other.url}/predict"}))
     with Handful(first.url, api_key="secret") as handful, pytest.raises(RefusedError, match=other.url) as refused:
@@ -22,7 +22,7 @@ def test_a_redirect_to_another_host_is_not_followed(scripted, status):  # noqa: 
 
 
 @pytest.mark.anyio
-async def test_the_asynchronous_client_does_not_follow_a_redirect_either(scripted):  # noqa: F811
+async def test_the_asynchronous_client_does_not_follow_a_redirect_either(scripted):
     other = scripted(DONE)
     first = scripted(httpx.Response(307, headers={"location": other.url}))
     async with AsyncHandful(first.url, api_key="secret") as handful:

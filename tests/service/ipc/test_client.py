@@ -2,86 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from service.arrays import SupportSet
-from service.cards import Catalogue
 from service.engine.base import StateNotCached
-from service.engine.worker import Worker
 from service.errors import DeadlineExceeded, Diverged, Unavailable
-from service.ipc import client, messages, presence
-from service.ipc.client import WorkerClient, worker_engine
 from service.ipc.server import WorkerServer
 from service.logs import RequestContext, current, working_on
+from tests.service.ipc.workers import Blocked, connected, images, listening, support
 
 pytestmark = pytest.mark.anyio
-
-
-def images(count: int, seed: int) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (count, 1, 28, 28), dtype=np.uint8)
-
-
-def support(seed: int = 0) -> SupportSet:
-    return SupportSet(images(4, seed), np.arange(4) % 2, 2)
-
-
-@pytest.fixture(scope="module")
-def digests(zoo) -> Mapping[str, str]:
-    return {name: card.checkpoint for name, card in Catalogue(zoo).items()}
-
-
-@pytest.fixture
-def socket(tmp_path) -> Path:
-    return tmp_path / "run" / "worker"
-
-
-class Listening:
-    """A worker server that can be cut off."""
-
-    def __init__(self, worker: Any, models: Mapping[str, str]) -> None:
-        self.server = WorkerServer(worker, models)
-        self._listening: asyncio.Server | None = None
-
-    async def start(self, socket: Path) -> None:
-        self._listening = await self.server.listen(socket)
-        self.server.set_ready()
-
-    def break_connections(self) -> None:
-        for session in list(self.server.sessions):
-            session.connection.abort()
-
-    def cut(self) -> None:
-        """Stop listening, and break every connection."""
-        self._listening.close()
-        self.break_connections()
-
-
-@asynccontextmanager
-async def listening(socket: Path, worker: Any, models: Mapping[str, str]) -> AsyncIterator[Listening]:
-    one = Listening(worker, models)
-    await one.start(socket)
-    yield one
-    one.cut()
-
-
-async def until(true) -> None:
-    """Wait for what no event tells."""
-    async with asyncio.timeout(30):
-        while not true():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-
-
-@asynccontextmanager
-async def connected(socket: Path, models: Mapping[str, str], deadline_s: float = 30) -> AsyncIterator[WorkerClient]:
-    async with worker_engine(socket, models, deadline_s, deadline_s) as engine:
-        await until(engine.alive)
-        yield engine
 
 
 @pytest.mark.parametrize("name", ["glyphs", "glyphs-maml"])
@@ -155,56 +87,6 @@ async def test_a_model_that_the_worker_could_not_load_is_unavailable_and_the_oth
         await engine.adapt("glyphs", "alice", support())
 
 
-async def test_a_client_reconnects_to_a_restarted_worker(socket, worker, digests):
-    async with listening(socket, worker, digests) as first, connected(socket, digests) as engine:
-        first.cut()
-        await until(lambda: not engine.alive())
-        async with listening(socket, worker, digests):
-            await until(engine.alive)
-            await engine.adapt("glyphs", "alice", support())
-
-
-async def test_requests_that_arrive_while_the_worker_restarts_wait_for_it(socket, worker, digests):
-    async with listening(socket, worker, digests) as first, connected(socket, digests) as engine:
-        first.cut()
-        await until(lambda: not engine.alive())
-        adapts = [asyncio.create_task(engine.adapt("glyphs", f"client-{i}", support())) for i in range(3)]
-        async with listening(socket, worker, digests):
-            assert all("prototypes" in state for state in await asyncio.gather(*adapts))
-
-
-async def test_a_request_waits_for_a_lost_worker_until_its_deadline(socket, worker, digests):
-    async with listening(socket, worker, digests) as first, connected(socket, digests, deadline_s=0.05) as engine:
-        first.cut()
-        await until(lambda: not engine.alive())
-        with pytest.raises(DeadlineExceeded, match=r"0\.05 s"):
-            await engine.adapt("glyphs", "alice", support())
-
-
-async def test_requests_do_not_wait_for_a_worker_that_was_never_ready(socket, digests):
-    async with worker_engine(socket, digests, 30, 30) as engine:
-        with pytest.raises(Unavailable, match="not ready"):
-            await engine.adapt("glyphs", "alice", support())
-
-
-class Blocked:
-    """A worker with endless adapts."""
-
-    def __init__(self, worker: Worker) -> None:
-        self._worker, self.started, self.cancelled = worker, asyncio.Event(), asyncio.Event()
-        self.extends: list[str | None] = []
-
-    def __getattr__(self, name: str):
-        return getattr(self._worker, name)
-
-    def submit_adapt(self, model: str, key: str, support: SupportSet, extends: str | None, *_: Any) -> asyncio.Future:
-        self.extends.append(extends)
-        self.started.set()
-        future = asyncio.get_running_loop().create_future()
-        future.add_done_callback(lambda one: self.cancelled.set() if one.cancelled() else None)
-        return future
-
-
 async def test_a_request_names_the_state_that_it_extends(socket, worker, digests):
     blocked = Blocked(worker)
     async with listening(socket, blocked, digests), connected(socket, digests) as engine:
@@ -212,40 +94,6 @@ async def test_a_request_names_the_state_that_it_extends(socket, worker, digests
         await blocked.started.wait()
         waiting.cancel()
         assert blocked.extends == ["alice/1"]
-
-
-async def test_the_restarted_worker_answers_the_requests_of_a_lost_worker(socket, worker, digests):
-    blocked = Blocked(worker)
-    async with listening(socket, blocked, digests) as dying, connected(socket, digests) as engine:
-        waiting = asyncio.create_task(engine.adapt("glyphs", "alice", support()))
-        await blocked.started.wait()
-        dying.cut()
-        async with listening(socket, worker, digests):
-            assert "prototypes" in await waiting
-
-
-async def test_a_request_fails_if_its_lost_worker_does_not_come_back(socket, worker, digests, monkeypatch):
-    monkeypatch.setattr(presence, "RESTART_S", 0.05)
-    blocked = Blocked(worker)
-    async with listening(socket, blocked, digests) as dying, connected(socket, digests) as engine:
-        waiting = asyncio.create_task(engine.adapt("glyphs", "alice", support()))
-        await blocked.started.wait()
-        dying.cut()
-        with pytest.raises(Unavailable, match="not ready"):
-            await waiting
-
-
-async def test_a_request_is_sent_again_once_only(socket, worker, digests):
-    blocked = Blocked(worker)
-    async with listening(socket, blocked, digests) as dying, connected(socket, digests) as engine:
-        waiting = asyncio.create_task(engine.adapt("glyphs", "alice", support()))
-        for _ in range(2):
-            await blocked.started.wait()
-            blocked.started.clear()
-            dying.break_connections()
-        with pytest.raises(Unavailable, match="was lost"):
-            await waiting
-        assert len(blocked.extends) == 2
 
 
 async def test_a_request_without_a_waiting_caller_is_cancelled(socket, worker, digests):
@@ -263,30 +111,6 @@ async def test_a_request_that_exceeds_its_deadline_is_cancelled(socket, worker, 
         with pytest.raises(DeadlineExceeded, match=r"0\.05 s"):
             await engine.adapt("glyphs", "alice", support())
         await asyncio.wait_for(blocked.cancelled.wait(), 30)
-
-
-async def test_a_worker_with_other_checkpoints_is_refused(socket, worker, digests, caplog):
-    other = dict(digests) | {"glyphs": "another"}
-    async with listening(socket, worker, other), worker_engine(socket, digests, 30, 30) as engine:
-        await until(lambda: "has other models or checkpoints than this process" in caplog.text)
-        assert not engine.alive()
-
-
-async def test_a_worker_of_another_protocol_version_is_refused(socket, digests, caplog):
-    engine = WorkerClient(socket, digests, 30, 30)
-    engine._received(messages.Hello(messages.VERSION - 1, dict(digests)))
-    engine._received(messages.Heartbeat(True))
-    assert f"speaks version {messages.VERSION - 1} of the protocol" in caplog.text
-    assert not engine.alive()
-
-
-async def test_a_worker_that_misses_its_heartbeat_is_lost(socket, worker, digests, monkeypatch):
-    monkeypatch.setattr(client, "HEARTBEAT_TIMEOUT_S", 0.1)
-    monkeypatch.setattr(presence, "RESTART_S", 0)
-    blocked = Blocked(worker)
-    async with listening(socket, blocked, digests), connected(socket, digests) as engine:  # no task sends heartbeats
-        with pytest.raises(Unavailable):
-            await engine.adapt("glyphs", "alice", support())
 
 
 async def test_only_this_user_can_reach_the_socket(socket, worker, digests):
