@@ -198,7 +198,9 @@ class Failed(Message):
     detail: str
 
 
-ToWorker = Adapt | Predict | HoldOut | Familiar | Explain | Encode | Export | Fit | Evict | Cancel
+Queued = Adapt | Predict | HoldOut | Familiar | Explain | Encode | Export
+"""Requests that wait in a queue of the worker."""
+ToWorker = Queued | Fit | Evict | Cancel
 ToApi = Hello | Heartbeat | Adapted | Answered | HeldOut | Exported | Fitting | NotCached | Failed
 
 ERRORS: dict[str, type[HandfulError]] = {

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from service.arrays import Array, Arrays
 from service.engine.base import StateNotCached
 from service.engine.worker import Worker
 from service.errors import HandfulError, Unavailable
@@ -20,6 +19,9 @@ log = logging.getLogger(__name__)
 
 HEARTBEAT_S = 1.0
 """Seconds between two heartbeats."""
+
+Reply = Callable[[int, Any], messages.Message]
+"""Makes the message that answers the request of an id."""
 
 
 class WorkerServer:
@@ -86,103 +88,56 @@ class Session:
 
     def _start(self, message: Any) -> None:
         match message:
-            case messages.Adapt():
-                with self._errors_to_reply(message.id):
-                    self._adapt(message)
-            case messages.Predict():
-                with self._errors_to_reply(message.id):
-                    self._predict(message)
-            case messages.HoldOut():
-                with self._errors_to_reply(message.id):
-                    self._hold_out(message)
-            case messages.Familiar():
-                with self._errors_to_reply(message.id):
-                    self._familiar(message)
-            case messages.Encode():
-                with self._errors_to_reply(message.id):
-                    self._encode(message)
-            case messages.Explain():
-                with self._errors_to_reply(message.id):
-                    self._explain(message)
-            case messages.Export():
-                with self._errors_to_reply(message.id):
-                    self._export(message)
+            case messages.Evict():
+                self._worker.evict(message.key)
+            case messages.Cancel():
+                if answer := self._pending.get(message.id):
+                    answer.cancel()
             case messages.Fit():
                 with self._errors_to_reply(message.id):
                     self._fit(message)
-            case messages.Evict():
-                self._worker.evict(message.key)
-            case messages.Cancel() if message.id in self._pending:
-                self._pending[message.id].cancel()
-
-    def _adapt(self, request: messages.Adapt) -> None:
-        def reply(state: Arrays) -> messages.Message:
-            return messages.Adapted(request.id, state)
-
-        how = request.extends, request.kept, request.share, request.rebuild
-        answer = self._worker.submit_adapt(request.model, request.key, request.support, *how)
-        self._reply_when_done(request.id, answer, reply)
-
-    def _predict(self, request: messages.Predict) -> None:
-        if request.state is not None:
-            self._worker.put(request.key, request.state)
-
-        def reply(answers: Array) -> messages.Message:
-            return messages.Answered(request.id, answers)
-
-        answer = self._worker.submit_predict(request.model, request.key, request.queries, request.share)
-        self._reply_when_done(request.id, answer, reply)
-
-    def _hold_out(self, request: messages.HoldOut) -> None:
-        def reply(found: Arrays) -> messages.Message:
-            return messages.HeldOut(request.id, found)
-
-        answer = self._worker.submit_held_out(request.model, request.key, request.support, request.share)
-        self._reply_when_done(request.id, answer, reply)
-
-    def _familiar(self, request: messages.Familiar) -> None:
-        def reply(answers: Array) -> messages.Message:
-            return messages.Answered(request.id, answers)
-
-        how = request.queries, request.support, request.share
-        self._reply_when_done(request.id, self._worker.submit_familiar(request.model, request.key, *how), reply)
-
-    def _encode(self, request: messages.Encode) -> None:
-        def reply(features: Array) -> messages.Message:
-            return messages.Answered(request.id, features)
-
-        answer = self._worker.submit_features(request.model, request.queries, request.share)
-        self._reply_when_done(request.id, answer, reply)
-
-    def _explain(self, request: messages.Explain) -> None:
-        def reply(found: Arrays) -> messages.Message:
-            return messages.HeldOut(request.id, found)
-
-        asked = request.queries, request.contrast, request.support, request.parts, request.share
-        self._reply_when_done(request.id, self._worker.submit_explain(request.model, request.key, *asked), reply)
-
-    def _export(self, request: messages.Export) -> None:
-        def reply(file: bytes) -> messages.Message:
-            return messages.Exported(request.id, file)
-
-        self._reply_when_done(request.id, self._worker.submit_export(request.job, request.share), reply)
+            case _:
+                with self._errors_to_reply(message.id):
+                    answer, reply = self._submitted(message)
+                    self._pending[message.id] = answer
+                    answer.add_done_callback(partial(self._reply, message.id, reply))
 
     def _fit(self, request: messages.Fit) -> None:
         fits = self._worker.budget.fits(request.model, request.ways, request.examples, request.inputs)
         self.connection.send(messages.Fitting(request.id, fits))
 
-    def _reply_when_done(
-        self, request_id: int, answer: "asyncio.Future[Any]", reply: Callable[[Any], messages.Message]
-    ) -> None:
-        self._pending[request_id] = answer
-        answer.add_done_callback(partial(self._reply, request_id, reply))
+    def _submitted(self, request: messages.Queued) -> "tuple[asyncio.Future[Any], Reply]":
+        """The future answer to a request, and the message that it is sent in."""
+        worker, share = self._worker, request.share
+        answer: asyncio.Future[Any]
+        reply: Reply
+        match request:
+            case messages.Adapt(model=model, key=key, support=support):
+                how = request.extends, request.kept, share, request.rebuild
+                answer, reply = worker.submit_adapt(model, key, support, *how), messages.Adapted
+            case messages.Predict(model=model, key=key, queries=queries):
+                if request.state is not None:
+                    worker.put(key, request.state)
+                answer, reply = worker.submit_predict(model, key, queries, share), messages.Answered
+            case messages.HoldOut(model=model, key=key, support=support):
+                answer, reply = worker.submit_held_out(model, key, support, share), messages.HeldOut
+            case messages.Familiar(model=model, key=key, queries=queries):
+                answer, reply = worker.submit_familiar(model, key, queries, request.support, share), messages.Answered
+            case messages.Encode(model=model, queries=queries):
+                answer, reply = worker.submit_features(model, queries, share), messages.Answered
+            case messages.Explain(model=model, key=key, queries=queries):
+                asked = request.contrast, request.support, request.parts
+                answer, reply = worker.submit_explain(model, key, queries, *asked, share), messages.HeldOut
+            case messages.Export(job=job):
+                answer, reply = worker.submit_export(job, share), messages.Exported
+        return answer, reply
 
-    def _reply(self, request_id: int, reply: Callable[[Any], messages.Message], answer: "asyncio.Future[Any]") -> None:
+    def _reply(self, request_id: int, reply: Reply, answer: "asyncio.Future[Any]") -> None:
         del self._pending[request_id]
         if answer.cancelled():
             return
         with self._errors_to_reply(request_id):
-            self.connection.send(reply(answer.result()))
+            self.connection.send(reply(request_id, answer.result()))
 
     @contextmanager
     def _errors_to_reply(self, request_id: int) -> Iterator[None]:
