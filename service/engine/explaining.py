@@ -4,15 +4,13 @@ from math import ceil
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from models.explanations import NOTHING
 from service.arrays import Array, Arrays
 from service.engine.costs import Cost
 from service.engine.device import Device
 from service.engine.jobs import AdaptJob
-from service.engine.pieces import SHORT_S, piece_size
+from service.engine.pieces import SHORT_S, EncodedInPieces, piece_size
 
 ANSWERS_AT_ONCE = 64
 """Most answers of states without an example that are computed together, which bounds their memory."""
@@ -40,24 +38,21 @@ class LargeExplain:
 
     def __init__(self, job: AdaptJob, question: Question, cost: Cost, *, exact: bool, together: int) -> None:
         self._job, self._question = job, question
-        self._left = np.concatenate([job.new_inputs(), question.queries])
+        self._encoding = EncodedInPieces(job, np.concatenate([job.new_inputs(), question.queries]), cost)
         self._count = len(job.support.targets)
-        self._features: list[Tensor] = [] if job.features is None else [job.features]
-        self._size = piece_size(len(self._left), cost)
         self._places = np.arange(NOTHING, NOTHING if exact else self._count)
         self._together = max(1, min(together, ANSWERS_AT_ONCE // len(question.queries)))
         self._together = min(self._together, piece_size(len(self._places), cost))
         self._differences: list[Array] = []
-        pieces = ceil(len(self._left) / self._size) + (1 if exact else ceil(len(self._places) / self._together))
+        pieces = self._encoding.pieces + (1 if exact else ceil(len(self._places) / self._together))
         self.piece_s = cost.seconds / pieces
 
     def advance(self, device: Device) -> Arrays | None:
         """Encode some inputs; when all are encoded, explain, or leave out some examples."""
-        if len(self._left):
-            self._features += device.encode(self._job.model, [self._left[: self._size]], [self._job.tenant])
-            self._left = self._left[self._size :]
+        if self._encoding:
+            self._encoding.advance(device)
             return None
-        known, query = torch.cat(self._features).tensor_split([self._count])
+        known, query = self._encoding.split(self._count)
         job = self._job._replace(features=known)
         if not len(self._places):
             return device.explain(job, query, self._question.contrast)
@@ -73,13 +68,11 @@ class LargeExplain:
 
     def next_is_short(self) -> bool:
         """Leaving out an example may take long for a slow learner."""
-        return len(self._left) > 0 or self.piece_s <= SHORT_S
+        return bool(self._encoding) or self.piece_s <= SHORT_S
 
     def shrink(self) -> bool:
         """Encode half as many inputs, or leave out half as many examples, at a time."""
-        before = self._size, self._together
-        if len(self._left):
-            self._size = max(1, self._size // 2)
-        else:
-            self._together = max(1, self._together // 2)
-        return before != (self._size, self._together)
+        if self._encoding:
+            return self._encoding.shrink()
+        self._together, before = max(1, self._together // 2), self._together
+        return self._together < before

@@ -13,9 +13,10 @@ from service.engine.explaining import LargeExplain, Question
 from service.engine.feature_cache import FeatureCache
 from service.engine.folds import choices, folds, same_inputs
 from service.engine.jobs import AdaptJob, Kept
+from service.engine.judging import LargeFamiliar, LargeHeldOut
 from service.engine.kept_states import KeptStates
 from service.engine.learners import load
-from service.engine.pieces import LargeEncode, LargeFamiliar, LargeHeldOut
+from service.engine.pieces import LargeEncode
 from service.engine.queues import Queues
 from service.errors import TooCostly
 from service.settings import Settings
