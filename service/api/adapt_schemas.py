@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from service import absent
 from service.api.schemas import (
     Body,
     ClientId,
@@ -139,7 +140,7 @@ class AdaptResponse(BaseModel):
         int | None,
         Field(
             description="Number of classes whose names were learned from. Absent for models that do not use names.",
-            exclude_if=lambda given: given is None,
+            exclude_if=absent.if_none,
         ),
     ] = None
     expires_at: datetime | None
@@ -151,16 +152,16 @@ class AdaptResponse(BaseModel):
         Field(
             description="The ids of examples that the client has no longer, or did not take, because it keeps only so "
             "many of each class. Earlier versions keep theirs. Absent if there are none.",
-            exclude_if=lambda given: not given,
+            exclude_if=absent.if_empty,
         ),
     ] = []
     receipt: Annotated[
         Receipt | None,
-        Field(description="What was removed. Absent if nothing was.", exclude_if=lambda given: given is None),
+        Field(description="What was removed. Absent if nothing was.", exclude_if=absent.if_none),
     ] = None
     quality: Annotated[
         Quality | None,
-        Field(description="How good the client is, if it was asked.", exclude_if=lambda given: given is None),
+        Field(description="How good the client is, if it was asked.", exclude_if=absent.if_none),
     ] = None
     warnings: Warnings = []
     timings_ms: dict[str, float] = Field(

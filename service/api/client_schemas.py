@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from service import absent
 from service.api.schemas import CLIENT_ID, Body, ClientId, ExampleId, LabelIn, Warnings
 from service.api.sent_labels import LabelsIn
 from service.errors import Unprocessable
@@ -75,22 +76,18 @@ class SuggestRequest(NamedInputs):
     ids: list[ExampleId] | None = Field(None, description="A name for each input, which the answer repeats.")
 
 
-def _absent(given: Any) -> bool:
-    return given is None
-
-
 class Suggestion(BaseModel):
     """An input that is worth a label."""
 
     index: int = Field(description="The place of the input in the request.")
-    id: Annotated[str | None, Field(description="Its id, if ids were sent.", exclude_if=_absent)] = None
+    id: Annotated[str | None, Field(description="Its id, if ids were sent.", exclude_if=absent.if_none)] = None
     score: float = Field(
         description="The share of the uncertainty about all inputs that it stands for, beside those before it."
     )
-    label: Annotated[str | int | None, Field(description="The predicted label.", exclude_if=_absent)] = None
-    probability: Annotated[float | None, Field(description="Of that label.", exclude_if=_absent)] = None
+    label: Annotated[str | int | None, Field(description="The predicted label.", exclude_if=absent.if_none)] = None
+    probability: Annotated[float | None, Field(description="Of that label.", exclude_if=absent.if_none)] = None
     value: Annotated[
-        float | list[float] | None, Field(description="The predicted value, for regression.", exclude_if=_absent)
+        float | list[float] | None, Field(description="The predicted value, for regression.", exclude_if=absent.if_none)
     ] = None
 
 
@@ -113,7 +110,7 @@ class ExampleInfo(BaseModel):
         Field(
             description="Absent where an example may have several.",
             examples=["refund"],
-            exclude_if=lambda given: given is None,
+            exclude_if=absent.if_none,
         ),
     ] = None
     labels: Annotated[
@@ -121,13 +118,13 @@ class ExampleInfo(BaseModel):
         Field(
             description="Absent unless an example may have several.",
             examples=[["refund", "urgent"]],
-            exclude_if=lambda given: given is None,
+            exclude_if=absent.if_none,
         ),
     ] = None
     created_at: datetime
     input: Annotated[
         Any,
-        Field(description="The decoded input, if it was asked for.", exclude_if=lambda given: given is None),
+        Field(description="The decoded input, if it was asked for.", exclude_if=absent.if_none),
     ] = None
 
 

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from service import absent
 from service.api.schemas import Body, ClientId, Warnings
 from service.inputs.registry import RequestInput
 from service.use_cases.explanation import Explanation
@@ -15,14 +16,12 @@ PredictionId = Annotated[
     str | None,
     Field(
         description="For POST /clients/{client_id}/feedback. Absent unless the client keeps queries.",
-        exclude_if=lambda given: given is None,
+        exclude_if=absent.if_none,
     ),
 ]
 Why = Annotated[
     Explanation | None,
-    Field(
-        description="Why this is the answer. Absent unless it was asked for.", exclude_if=lambda given: given is None
-    ),
+    Field(description="Why this is the answer. Absent unless it was asked for.", exclude_if=absent.if_none),
 ]
 
 
@@ -101,7 +100,7 @@ class Classified(BaseModel):
         bool | None,
         Field(
             description="Whether the input is probably of no class of the client. Absent unless it was asked for.",
-            exclude_if=lambda given: given is None,
+            exclude_if=absent.if_none,
         ),
     ] = None
     explanation: Why = None
@@ -128,7 +127,7 @@ class Regressed(BaseModel):
         Field(
             description="The ends of an interval around the value, or around each of its numbers. Absent unless it was "
             "asked for.",
-            exclude_if=lambda given: given is None,
+            exclude_if=absent.if_none,
         ),
     ] = None
     explanation: Why = None
@@ -149,21 +148,21 @@ class PredictResponse(BaseModel):
         Threshold | None,
         Field(
             description="Where `unknown` begins. Absent unless it was asked for.",
-            exclude_if=lambda given: given is None,
+            exclude_if=absent.if_none,
         ),
     ] = None
     thresholds: Annotated[
         list[LabelThreshold] | None,
         Field(
             description="From which probability on an answer has a label. Absent unless it may have several.",
-            exclude_if=lambda given: given is None,
+            exclude_if=absent.if_none,
         ),
     ] = None
     interval: Annotated[
         IntervalInfo | None,
         Field(
             description="What the intervals rest on. Absent unless they were asked for.",
-            exclude_if=lambda given: given is None,
+            exclude_if=absent.if_none,
         ),
     ] = None
     warnings: Warnings = []

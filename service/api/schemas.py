@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
+from service import absent
 from service.inputs.kind import InputWarning
 from service.store.examples import NAME
 from service.store.records import Receipt
@@ -50,14 +51,14 @@ KeepQueries = Annotated[
     int,
     Field(
         description="Seconds that each query is kept for feedback. Absent if none is.",
-        exclude_if=lambda given: not given,
+        exclude_if=absent.if_empty,
     ),
 ]
 Warnings = Annotated[
     list[InputWarning],
     Field(
         description="Accepted inputs that may not be what was meant. Absent if there are none.",
-        exclude_if=lambda given: not given,
+        exclude_if=absent.if_empty,
     ),
 ]
 
@@ -65,7 +66,7 @@ Keep = Annotated[
     int,
     Field(
         description="The most examples of each class. Absent if any number.",
-        exclude_if=lambda given: not given,
+        exclude_if=absent.if_empty,
     ),
 ]
 
@@ -73,7 +74,7 @@ Unlabelled = Annotated[
     int,
     Field(
         description="How many of the examples have no label. Absent if all have one.",
-        exclude_if=lambda given: not given,
+        exclude_if=absent.if_empty,
     ),
 ]
 
@@ -81,7 +82,7 @@ HalfLife = Annotated[
     float,
     Field(
         description="The seconds in which an example loses half of its weight. Absent if it never does.",
-        exclude_if=lambda given: not given,
+        exclude_if=absent.if_empty,
     ),
 ]
 
@@ -89,7 +90,7 @@ Several = Annotated[
     bool,
     Field(
         description="Whether an example may have several labels, or none. Absent if not.",
-        exclude_if=lambda given: not given,
+        exclude_if=absent.if_empty,
     ),
 ]
 

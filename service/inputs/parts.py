@@ -12,6 +12,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import BaseModel, Field
 
+from service import absent
 from service.arrays import Array, text_array
 
 MOST_WORDS = 64
@@ -50,23 +51,21 @@ class InputWeights(BaseModel):
 
     words: Annotated[
         list[WordWeight] | None,
-        Field(
-            description="Of a text, in its order. A word is hidden by leaving it out.", exclude_if=lambda x: x is None
-        ),
+        Field(description="Of a text, in its order. A word is hidden by leaving it out.", exclude_if=absent.if_none),
     ] = None
     saliency_png: Annotated[
         str | None,
         Field(
             description="Of an image: a PNG in base64 to lay over it, of the size that the model sees. Orange speaks "
             "for the answer, blue against it; the stronger, the less transparent.",
-            exclude_if=lambda x: x is None,
+            exclude_if=absent.if_none,
         ),
     ] = None
     columns: Annotated[
         list[ColumnWeight] | None,
         Field(
             description="Of a row of a table. A value is hidden by taking it for missing.",
-            exclude_if=lambda x: x is None,
+            exclude_if=absent.if_none,
         ),
     ] = None
     numbers: Annotated[
@@ -74,7 +73,7 @@ class InputWeights(BaseModel):
         Field(
             description=f"Of a vector of up to {MOST_NUMBERS} numbers. A number is hidden by replacing it by its mean "
             "over the client's examples.",
-            exclude_if=lambda x: x is None,
+            exclude_if=absent.if_none,
         ),
     ] = None
 

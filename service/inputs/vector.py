@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from service import absent
 from service.arrays import Array
 from service.errors import Unprocessable
 from service.inputs.kind import Columns, Decoded, InputKind, InputWarning
@@ -31,7 +32,7 @@ class Vector(InputKind):
     within: tuple[float, float] | None = Field(
         None,
         description="The numbers that the model was trained on, from and to. Others are taken with a warning.",
-        exclude_if=lambda bounds: bounds is None,
+        exclude_if=absent.if_none,
     )
 
     def decode(self, raw: Sequence[Any], fields: Sequence[str], limits: Limits) -> Decoded:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BaseModel, Field
 
+from service import absent
 from service.arrays import Array
 from service.cards import Card
 from service.errors import Unprocessable
@@ -71,7 +72,7 @@ class Evaluation(BaseModel):
         Field(
             description="F1 over all pairs of a query and a label. Absent unless a query may have several labels; "
             "then an answer is right if all its labels are.",
-            exclude_if=lambda given: given is None,
+            exclude_if=absent.if_none,
         ),
     ] = None
     macro_f1: float | None = Field(None, description="Mean F1 of the classes that occur.")

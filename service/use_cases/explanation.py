@@ -6,6 +6,7 @@ from typing import Annotated, Literal, NamedTuple
 import numpy as np
 from pydantic import BaseModel, Field
 
+from service import absent
 from service.arrays import Array, Arrays
 from service.cards import Card
 from service.inputs.parts import InputWeights, number
@@ -17,17 +18,13 @@ LISTED = 10
 Measure = Literal["log_odds", "votes", "value"]
 
 
-def _absent(value: object) -> bool:
-    return value is None
-
-
 class ExampleWeight(BaseModel):
     """What an example, or the name of a class, contributes."""
 
-    id: Annotated[str | None, Field(description="Absent for a name.", exclude_if=_absent)] = None
+    id: Annotated[str | None, Field(description="Absent for a name.", exclude_if=absent.if_none)] = None
     name: Annotated[
         bool | None,
-        Field(description="True for the name of a class, which counts like an example.", exclude_if=_absent),
+        Field(description="True for the name of a class, which counts like an example.", exclude_if=absent.if_none),
     ] = None
     label: ClassLabel | float | list[float] | None = Field(description="null for an example without a label.")
     weight: float | None = Field(
@@ -61,7 +58,7 @@ class Explanation(BaseModel):
         Field(
             description="What the parts of the input contribute. Absent for inputs without parts, and for models that "
             "answer all inputs of a request together.",
-            exclude_if=_absent,
+            exclude_if=absent.if_none,
         ),
     ] = None
 

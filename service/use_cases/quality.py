@@ -5,6 +5,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from pydantic import BaseModel, Field
 
+from service import absent
 from service.arrays import UNLABELLED, Array, Arrays
 from service.cards import Card
 from service.inputs.labels import Label
@@ -73,7 +74,7 @@ class Estimate(BaseModel):
         Field(
             description="F1 over all pairs of an example and a label. Absent unless an example may have several "
             "labels; then an answer is right if all its labels are.",
-            exclude_if=lambda given: given is None,
+            exclude_if=absent.if_none,
         ),
     ] = None
     mse: float | None = Field(None, description="Mean squared error; null for classes.")
