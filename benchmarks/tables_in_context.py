@@ -38,7 +38,8 @@ from models.datasets.episode import EpisodeSampler, Shape
 from models.datasets.synthetic_tables import SyntheticTables
 from models.datasets.tables import Drawn, Tables, episode_of
 from models.learner import Episode, Learner
-from models.training.meta_training import VALIDATION_SEED, under
+from models.training.meta_training import VALIDATION_SEED
+from models.training.training_state import under
 from service.arrays import Array
 from service.cards import Card
 from service.settings import ZOO

@@ -5,7 +5,7 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from models.training.meta_training import Progress
+from models.training.progress import Progress
 
 
 def draw(progress: Progress, title: str, headline: str, path: Path) -> None:

@@ -4,10 +4,9 @@ Episode i of a run depends on (seed, i) only, so an interrupted run continues as
 """
 
 import json
-import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from dataclasses import MISSING, asdict, fields, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Protocol, runtime_checkable
@@ -23,7 +22,9 @@ from models.recipes import Recipe
 from models.training.distributed import outer_loss_of, processes, rank
 from models.training.evaluation import HEADLINE, evaluate
 from models.training.optimisers import Average, optimiser_of
+from models.training.progress import Progress
 from models.training.schedule import learning_rate_at, shape_at, share_done
+from models.training.training_state import TrainingState, members_of, start_with
 
 VALIDATION_EPISODES = 200
 VALIDATION_SEED = 1_000_003
@@ -41,17 +42,6 @@ class Prepared(Protocol):
     def prepare(self, training: EpisodeSampler) -> EpisodeSampler:
         """Prepare with the sampler of training episodes. Returns the sampler that `outer_loss` gets episodes of."""
         ...
-
-
-@dataclass
-class Progress:
-    """The progress of a training. `losses` and `scores` are the points (step, value) of the learning curve."""
-
-    step: int = 0
-    loss: float = math.nan
-    seconds: float = 0.0
-    losses: list[tuple[int, float]] = field(default_factory=list)
-    scores: list[tuple[int, float]] = field(default_factory=list)
 
 
 class Run:
@@ -93,14 +83,14 @@ class Run:
         self.optimiser = optimiser_of(self.learner, recipe)
         self.average = Average(self.learner, recipe.averaging) if recipe.averaging else None
         self.outer_loss = outer_loss_of(self.learner)
-        self.progress = Progress()
+        self.state, self.progress = TrainingState(self.learner, self.optimiser, self.average), Progress()
         self._whole = True  # False within the updates of a step: an interrupt there leaves weights not to save
         if self.resume_path.exists():
             self._resume()
         elif recipe.members:
-            self._start_with(_members(self.learner, starts))
+            start_with(self.learner, members_of(self.learner, starts))
         elif starts:
-            self._start_with(checkpoint.read(starts[0])[0])
+            start_with(self.learner, checkpoint.read(starts[0])[0])
 
     @property
     def headline(self) -> str:
@@ -133,7 +123,7 @@ class Run:
         loss = self._improve(training)
         self.progress.step += 1
         self._whole = True
-        self.progress.loss = _averaged(self.progress, loss)
+        self.progress.note(loss)
 
     def _improve(self, training: EpisodeSampler) -> float:
         """Do the updates of one step. Returns the loss."""
@@ -185,7 +175,7 @@ class Run:
             if score != better(value for _, value in self.progress.scores):
                 return
         dtype = getattr(torch, self.recipe.stored_precision)
-        weights = (self.average.weights if self.average else self.learner.state_dict()).items()
+        weights = self.state.weights().items()
         stored = {name: value.to(dtype) if value.is_floating_point() else value for name, value in weights}
         checkpoint.save(self.weights_path, self.recipe.spec, stored)
 
@@ -206,35 +196,7 @@ class Run:
         if rank():
             return
         header = {"progress": asdict(self.progress), "run": self._identity()}
-        checkpoint.save(self.resume_path, self.recipe.spec, self._tensors(), **header)
-
-    def _tensors(self) -> dict[str, Tensor]:
-        """The weights, the moments of the optimiser, and the averaged weights."""
-        weights = {f"learner.{name}": value for name, value in self.learner.state_dict().items()}
-        moments = {
-            f"optimiser.{index}.{name}": value
-            for index, state in self.optimiser.state_dict()["state"].items()
-            for name, value in state.items()
-        }
-        averaged = {f"average.{name}": value for name, value in self.average.weights.items()} if self.average else {}
-        return weights | moments | averaged
-
-    def _take(self, tensors: dict[str, Tensor]) -> None:
-        """Continue from what `_tensors` returned."""
-        self.learner.load_state_dict(under("learner.", tensors))
-        if self.average is not None:
-            self.average.weights = under("average.", tensors)
-        optimiser = self.optimiser.state_dict() | {"state": {}}
-        for key, value in under("optimiser.", tensors).items():
-            index, name = key.split(".")
-            optimiser["state"].setdefault(int(index), {})[name] = value
-        self.optimiser.load_state_dict(optimiser)
-
-    def _start_with(self, tensors: dict[str, Tensor]) -> None:
-        """Take the weights that have the same names and shapes."""
-        own = self.learner.state_dict()
-        same = {name for name in tensors.keys() & own.keys() if tensors[name].shape == own[name].shape}
-        self.learner.load_state_dict(own | {name: tensors[name] for name in same})
+        checkpoint.save(self.resume_path, self.recipe.spec, self.state.tensors(), **header)
 
     def _identity(self) -> dict[str, Any]:
         """The values that must be equal when a run continues, as JSON."""
@@ -249,14 +211,7 @@ class Run:
                 f"{self.resume_path} belongs to another recipe or seed. Remove it or choose another folder."
             )
         self.progress = Progress(**header["progress"])
-        self._take(tensors)
-
-
-def _averaged(progress: Progress, loss: float) -> float:
-    """The moving average of the losses that are finite."""
-    if not math.isfinite(progress.loss):
-        return loss
-    return 0.98 * progress.loss + 0.02 * loss if math.isfinite(loss) else progress.loss
+        self.state.take(tensors)
 
 
 def _check(recipe: Recipe, learner: Learner) -> None:
@@ -268,21 +223,3 @@ def _check(recipe: Recipe, learner: Learner) -> None:
         )
     if recipe.tasks_per_step % processes():
         raise ValueError(f"{recipe.tasks_per_step} tasks a step cannot be shared by {processes()} processes")
-
-
-def _members(learner: Learner, paths: Sequence[Path]) -> dict[str, Tensor]:
-    """The weights of the encoders of checkpoints, as those of the learner's ensemble. Raises ValueError for others."""
-    found = {
-        f"encoder.members.{place}.{name}": value
-        for place, path in enumerate(paths)
-        for name, value in under("encoder.", checkpoint.read(path)[0]).items()
-    }
-    own = {name: value.shape for name, value in learner.state_dict().items() if name.startswith("encoder.members.")}
-    if own != {name: value.shape for name, value in found.items()}:
-        raise ValueError("the members have other encoders than the ensemble: train them by their recipes")
-    return found
-
-
-def under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors whose names begin so, without the prefix."""
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -10,7 +10,8 @@ from models.datasets.episode import EpisodeSampler, rng_of
 from models.recipes import Recipe
 from models.recipes.recipe import Trials
 from models.training.distributed import processes
-from models.training.meta_training import VALIDATION_SEED, Progress, Run
+from models.training.meta_training import VALIDATION_SEED, Run
+from models.training.progress import Progress
 from models.training.reinforcement import losses
 from models.training.trials import cost
 
@@ -35,12 +36,12 @@ class ReinforcedRun(Run):
         """Several updates. An interrupt takes back those of its step, so that the run can be saved."""
         count = self.recipe.tasks_per_step
         rngs = [rng_of(self.seed, self.progress.step * count + i) for i in range(count)]
-        before = {name: value.clone() for name, value in self._tensors().items()}
+        before = {name: value.clone() for name, value in self.state.tensors().items()}
         self.learner.train()
         try:
             return fmean(map(self._update, losses(self.learner, environment_of(training), self._trials, rngs)))
         except KeyboardInterrupt:
-            self._take(before)
+            self.state.take(before)
             self._whole = True
             raise
 

@@ -23,7 +23,8 @@ from models.recipes import Recipe
 from models.recipes.own import OwnTraining
 from models.training import distributed
 from models.training.evaluation import HEADLINE, evaluate
-from models.training.meta_training import VALIDATION_EPISODES, VALIDATION_SEED, Progress
+from models.training.meta_training import VALIDATION_EPISODES, VALIDATION_SEED
+from models.training.progress import Progress
 from service.commands.own_models import Base, base_of, check_name, columns_for, known_type, serve_hint
 from service.commands.train import report, run_recipe
 from service.settings import Settings

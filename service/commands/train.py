@@ -19,7 +19,8 @@ from models.learners.policy_gradient import PolicyMAML
 from models.recipes import RECIPES, Recipe, recipe_of
 from models.recipes.recipe import PRETRAINED
 from models.training import distributed, learning_curve
-from models.training.meta_training import Progress, Run
+from models.training.meta_training import Run
+from models.training.progress import Progress
 from models.training.reinforced_run import run_of
 from service.cards import Card
 from service.commands.calibrate import calibrate

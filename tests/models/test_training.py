@@ -15,8 +15,9 @@ from models.datasets.synthetic_tables import SyntheticTables
 from models.learner import Episode, Kind
 from models.training import meta_training
 from models.training.distributed import mean_loss
-from models.training.meta_training import Progress, Run
+from models.training.meta_training import Run
 from models.training.optimisers import Average, MuonAndAdamW
+from models.training.progress import Progress
 from models.training.schedule import learning_rate_at
 from tests.models.learners import TABLE, is_regression, query, support
 from tests.models.trainings import Blobs, Training
