@@ -5,8 +5,9 @@ import asyncio
 import pytest
 
 from service.errors import DeadlineExceeded, Unavailable
-from service.ipc import client, messages, presence
-from service.ipc.client import WorkerClient, worker_engine
+from service.ipc import link, messages, presence
+from service.ipc.client import worker_engine
+from service.ipc.link import WorkerLink
 from tests.service.ipc.workers import Blocked, connected, listening, support, until
 
 pytestmark = pytest.mark.anyio
@@ -86,7 +87,7 @@ async def test_a_worker_with_other_checkpoints_is_refused(socket, worker, digest
 
 
 async def test_a_worker_of_another_protocol_version_is_refused(socket, digests, caplog):
-    engine = WorkerClient(socket, digests, 30, 30)
+    engine = WorkerLink(socket, digests)
     engine._received(messages.Hello(messages.VERSION - 1, dict(digests)))
     engine._received(messages.Heartbeat(True))
     assert f"speaks version {messages.VERSION - 1} of the protocol" in caplog.text
@@ -94,7 +95,7 @@ async def test_a_worker_of_another_protocol_version_is_refused(socket, digests, 
 
 
 async def test_a_worker_that_misses_its_heartbeat_is_lost(socket, worker, digests, monkeypatch):
-    monkeypatch.setattr(client, "HEARTBEAT_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(link, "HEARTBEAT_TIMEOUT_S", 0.1)
     monkeypatch.setattr(presence, "RESTART_S", 0)
     blocked = Blocked(worker)
     async with listening(socket, blocked, digests), connected(socket, digests) as engine:  # no task sends heartbeats
