@@ -4,21 +4,20 @@ The examples are the truth and are kept. The state is a cache and expires.
 """
 
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from redis.exceptions import ResponseError
 
 from service.arrays import Array, Arrays
-from service.errors import CorruptRecord, NotFound, VersionGone
+from service.errors import CorruptRecord
 from service.store import backup, connect, redis_client
 from service.store.answers import AnsweredBefore, Answers
-from service.store.checksums import corrupt, parse_record, parse_state, tag_state
+from service.store.checksums import corrupt, parse_record, parse_state
 from service.store.commit import AlreadyThere, Commits, VersionMoved
 from service.store.expiry import Sweep
 from service.store.key_ring import KeyRing
-from service.store.keys import client_keys, past_state_key, record_key, state_key
-from service.store.listing import Lists, every_listing
+from service.store.keys import record_key
+from service.store.listing import Lists
 from service.store.probe import probe
 from service.store.queries import Bounds, Queries
 from service.store.quotas import UNLIMITED, Quota, QuotaBook
@@ -26,10 +25,10 @@ from service.store.rates import Rates
 from service.store.reading import Choose, Contents, Reader, everything, known
 from service.store.records import Adapted, Blob, ClientKey, Draft, Gone, Record, RequestKey, StateKey
 from service.store.redis_client import is_other_type
-from service.store.retries import no_retry
-from service.store.scripts import FORGET, KEEP_STATE, REMOVE
+from service.store.removal import Removal
+from service.store.states import States
 from service.store.tenant_data import TenantData
-from service.store.usage import Usage, usage_keys
+from service.store.usage import Usage
 
 CALLS = 64
 """Maximum concurrent calls to Redis; further ones wait."""
@@ -76,7 +75,6 @@ class Store:
         self._turn = redis_client.Turns(self._redis, CALLS, timeout_s).turn
         apart = redis_client.Turns(self._redis, CALLS, timeout_s).turn  # calls within these may need the others
         self.keys = KeyRing(self._redis, apart)
-        self._state_ttl_s = state_ttl_s
         self._lists = Lists(self._redis)
         self._sweep = Sweep(self._redis, self._lists)
         self._answers = Answers(self._redis, kept_s=answer_ttl_s, limit=answer_bytes, mark_s=mark_s)
@@ -86,6 +84,8 @@ class Store:
         self._commits = Commits(self._redis, self._get, self._lists, self._answers, self.usage, state_ttl_s, versions)
         self.tenant_data = TenantData(self._redis, apart, self._lists, self.usage)
         self._reader = Reader(self._redis, self._text)
+        self._states = States(self._redis, self._reader, state_ttl_s)
+        self._removal = Removal(self._redis, self._lists, self.usage)
         self._queries = Queries(self._redis, queries)
 
     async def ping(self) -> None:
@@ -150,40 +150,14 @@ class Store:
 
     async def state(self, key: StateKey, record: Record, *, past: bool = False) -> Arrays | None:
         """A state, of the current or of a `past` version, with a renewed expiry; None if it is missing or corrupt."""
-        name = past_state_key(key.client) if past else state_key(key.client)
         async with self._turn():
-            found = await self._renewed(name, self._seconds(record))
+            found = await self._states.renewed(key.client, record, past=past)
         return parse_state(key, found)
-
-    async def _renewed(self, key: str, seconds: int) -> Blob:
-        try:
-            return await self._redis.getex(key, ex=seconds)
-        except ResponseError as error:
-            if is_other_type(error):
-                return None
-            return await self._redis.get(key)  # Redis refuses writes: its disk is full or a replica is missing
 
     async def save_state(self, key: StateKey, record: Record, state: Arrays) -> None:
         """Store a rebuilt state, unless its version is gone."""
-        client = key.client
         async with self._turn():
-            text = await self._redis.get(record_key(client))
-            current = parse_record(text)
-            if current is None or not await self._still_there(client, current, record):
-                return
-            name = state_key(client) if current.write == record.write else past_state_key(client)
-            arguments = text or b"", tag_state(key, state), self._seconds(current)
-            await self._redis.eval(KEEP_STATE, 2, record_key(client), name, *arguments)
-
-    async def _still_there(self, client: ClientKey, current: Record, record: Record) -> bool:
-        if current.version <= record.version:
-            return current.write == record.write
-        with suppress(NotFound, VersionGone, CorruptRecord):
-            return (await self._reader.version(client, current, record.version)).write == record.write
-        return False
-
-    def _seconds(self, record: Record) -> int:
-        return record.seconds_left(self._state_ttl_s)
+            await self._states.save(key, record, state)
 
     async def commit(
         self, client: ClientKey, draft: Draft, *, after: Record | None = None, new: bool = False
@@ -200,18 +174,9 @@ class Store:
             return await self._commits.write(client, draft, after, new=new)
 
     async def forget(self, client: ClientKey) -> Record | None:
-        """Remove a client in one step. Returns its record; None if that is corrupt. Raises UnknownClient.
-
-        The script is not repeated if its reply is lost, because it could remove a later adapt.
-        """
-        lists = [] if self._lists.elsewhere else every_listing(client)
-        keys = [*client_keys(client), *(each.key for each in lists), *self._counts(client)]
+        """Remove a client in one step. Returns its record; None if that is corrupt. Raises UnknownClient."""
         async with self._turn():
-            with no_retry():
-                text = await self._redis.eval(FORGET, len(keys), *keys, *(each.member for each in lists))
-            if self._lists.elsewhere:
-                await self._lists.remove(client)
-                await self.usage.count_again(client)
+            text = await self._removal.remove(client)
         try:
             return known(client, parse_record(text))
         except CorruptRecord:
@@ -219,24 +184,13 @@ class Store:
 
     async def forget_version(self, client: ClientKey, record: Record) -> None:
         """Remove a client in one step, if the record is its current one. Raises VersionMoved."""
-        lists = [] if self._lists.elsewhere else every_listing(client)
-        keys = [*client_keys(client), *(each.key for each in lists), *self._counts(client)]
         async with self._turn():
             text = await self._text(client)
             current = parse_record(text)
             if current is None or current.write != record.write:
                 raise VersionMoved
-            with no_retry():
-                done = await self._redis.eval(REMOVE, len(keys), *keys, text or b"", *(each.member for each in lists))
-            if not done:
+            if not await self._removal.remove_version(client, text):
                 raise VersionMoved
-            if self._lists.elsewhere:
-                await self._lists.remove(client)
-                await self.usage.count_again(client)
-
-    def _counts(self, client: ClientKey) -> list[str]:
-        """The keys of what the tenant uses, which the scripts of one server write with the client."""
-        return [] if self._lists.elsewhere else usage_keys(client.tenant)
 
     async def keep_queries(self, client: ClientKey, record: Record, ids: Sequence[str], inputs: Array) -> int:
         """Keep the last of queries (q, *input) under ids, for as long as the record says. Returns how many were kept:
