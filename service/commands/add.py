@@ -56,10 +56,7 @@ def add(
     found = encoder_of(encoder, revision, prefix)
     learner = learner or DEFAULTS[found.input["type"]]
     spec, built = build(found, learner, _options(learner, found, regression=regression))
-    command = f"handful add {name} --encoder {shlex.quote(encoder)} --learner {learner}"
-    command += f" --revision {found.options['revision']}" if "revision" in found.options else ""
-    command += " --regression" if regression else ""
-    command += f" --prefix {shlex.quote(prefix)}" if prefix else ""
+    command = _command(name, encoder, spec, regression=regression)
     training = {"command": command, "added": spec.__dict__, "finished": datetime.now(UTC).date().isoformat()}
     title, outputs = f"{built.algorithm}, on {encoder}", 1 if regression else None
     card = new_card(name, title, built, input=_input(found, built), training=training, outputs=outputs)
@@ -86,6 +83,15 @@ def build(found: Found, learner: str, options: dict[str, Any]) -> tuple[Spec, Le
     if isinstance(encoder, TextEncoder) and encoder.centre_if_narrow():
         spec = dataclasses.replace(spec, encoder_options=found.options | {"centred": True})
     return spec, built
+
+
+def _command(name: str, encoder: str, spec: Spec, *, regression: bool) -> str:
+    """The command that adds the same model, with the commit of its encoder on the hub."""
+    options = spec.encoder_options
+    command = f"handful add {name} --encoder {shlex.quote(encoder)} --learner {spec.learner}"
+    command += f" --revision {options['revision']}" if "revision" in options else ""
+    command += " --regression" if regression else ""
+    return command + (f" --prefix {shlex.quote(options['prefix'])}" if "prefix" in options else "")
 
 
 def _options(learner: str, found: Found, *, regression: bool) -> dict[str, Any]:

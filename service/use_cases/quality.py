@@ -187,7 +187,6 @@ def _estimate(contents: Contents, probabilities: Array, places: Array, method: s
     classes, targets = contents.record.classes or [], np.array(contents.targets)[places]
     answers = probabilities.argmax(-1)
     right, counts = int((answers == targets).sum()), confusion(answers, targets, len(classes))
-    wrong = suspects(probabilities, targets, LISTED)
     return Estimate(
         method=method,
         judged=len(places),
@@ -199,16 +198,22 @@ def _estimate(contents: Contents, probabilities: Array, places: Array, method: s
             for each in most_confused(counts, LISTED)
         ],
         confusion=counted(classes, counts) if len(classes) <= MATRIX else None,
-        suspected_errors=[
-            SuspectedError(
-                id=contents.examples[places[each.place]].id,
-                label=classes[targets[each.place]],
-                answer=classes[each.answer],
-                probability=each.probability,
-            )
-            for each in wrong
-        ],
+        suspected_errors=_suspected(contents, probabilities, targets, places),
     )
+
+
+def _suspected(contents: Contents, probabilities: Array, targets: Array, places: Array) -> list[SuspectedError]:
+    """The examples at `places` that are confidently answered with another label."""
+    classes = contents.record.classes or []
+    return [
+        SuspectedError(
+            id=contents.examples[places[each.place]].id,
+            label=classes[targets[each.place]],
+            answer=classes[each.answer],
+            probability=each.probability,
+        )
+        for each in suspects(probabilities, targets, LISTED)
+    ]
 
 
 def quality_of(contents: Contents, estimate: Estimate | None, skipped: int, reason: str | None = None) -> Quality:
