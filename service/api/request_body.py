@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from service.api.bodies.uploads import PARSERS, ZIP, documented_uploads, media_type, parse_upload
 from service.api.bodies.zip_folders import unpacked_bytes
 from service.api.dependencies import KEY_SCHEMES, tenant
+from service.api.known_query import check_beside_body
 from service.api.memory_budget import Reservation
 from service.api.parsing import JSON, SAFETENSORS, THREADS, Parse, parser_of
 from service.api.preconditions import IF_MATCH
@@ -95,6 +96,8 @@ async def _parsed(request: Request, model: type[Body]) -> Body:
     field, limit = _list_of(model, settings)
     if parse is None:
         await _reserve(request, raw, limit)
+    else:
+        check_beside_body(request.query_params)
 
     def parsed() -> Body:
         fields = parse(raw, field, limit) if parse else parse_upload(request, raw, model, field, limit)

@@ -10,13 +10,14 @@ from service import errors
 from service.api.admin_schemas import KeyInfo, KeyList, NewKeyInfo, NewKeyRequest, RotateRequest, info_of, new_info_of
 from service.api.client_failures import BODY
 from service.api.dependencies import KEY_SCHEMES, Cases, Tenant, use_cases
+from service.api.known_query import DECLARED_QUERY
 from service.api.parsing import SAFETENSORS
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, documented, read
 from service.settings import Tenant as TenantName
 from service.use_cases.keys import Listed, NewKey
 
-router = APIRouter(prefix="/admin", tags=["admin"], dependencies=KEY_SCHEMES)
+router = APIRouter(prefix="/admin", tags=["admin"], dependencies=[*KEY_SCHEMES, DECLARED_QUERY])
 bodies = APIRouter(prefix="/admin", tags=["admin"], route_class=BodyRoute)
 """Routes that read a body."""
 

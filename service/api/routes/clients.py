@@ -6,12 +6,13 @@ from fastapi import APIRouter, Query, Request, Response
 
 from service import errors
 from service.api.dependencies import KEY_SCHEMES, Cases, Client, Tenant
+from service.api.known_query import DECLARED_QUERY
 from service.api.preconditions import IF_MATCH, if_match
 from service.api.problem_details import responses
 from service.api.schemas import CLIENT_ID, ClientInfo, ClientPage
 from service.store.records import Record
 
-router = APIRouter(prefix="/clients", tags=["clients"], dependencies=KEY_SCHEMES)
+router = APIRouter(prefix="/clients", tags=["clients"], dependencies=[*KEY_SCHEMES, DECLARED_QUERY])
 
 PART = 25
 """Clients that are read at a time. A page is over its limit by less than these."""

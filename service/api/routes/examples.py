@@ -10,6 +10,7 @@ from service.api.answers import adapted_response
 from service.api.client_failures import BODY, CHANGES, READS
 from service.api.client_schemas import ExampleInfo, ExamplePage, NewLabel, NewLabels
 from service.api.dependencies import KEY_SCHEMES, Cases, Client, use_cases
+from service.api.known_query import DECLARED_QUERY
 from service.api.preconditions import IF_MATCH, if_match
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, client_of, documented_json, named, read
@@ -17,7 +18,7 @@ from service.api.schemas import CLIENT_ID
 from service.api.sent_labels import sent_label
 from service.use_cases.editing import Shown, Wanted
 
-router = APIRouter(prefix="/clients/{client_id}", tags=["examples"], dependencies=KEY_SCHEMES)
+router = APIRouter(prefix="/clients/{client_id}", tags=["examples"], dependencies=[*KEY_SCHEMES, DECLARED_QUERY])
 bodies = APIRouter(prefix="/clients/{client_id}", tags=["examples"], route_class=BodyRoute)
 """Routes that read a body."""
 

@@ -11,6 +11,7 @@ from service.api.bodies.uploads import with_uploads
 from service.api.client_failures import BODY, READS
 from service.api.client_schemas import EvaluateRequest
 from service.api.dependencies import KEY_SCHEMES, Cases, Client, use_cases
+from service.api.known_query import DECLARED_QUERY
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, client_of, documented_json, read
 from service.api.sent_labels import sent_label
@@ -20,7 +21,7 @@ from service.store.records import Record
 from service.use_cases.evaluation import Evaluation, evaluation, targets_of
 from service.use_cases.quality import Quality
 
-router = APIRouter(prefix="/clients/{client_id}", tags=["quality"], dependencies=KEY_SCHEMES)
+router = APIRouter(prefix="/clients/{client_id}", tags=["quality"], dependencies=[*KEY_SCHEMES, DECLARED_QUERY])
 bodies = APIRouter(prefix="/clients/{client_id}", tags=["quality"], route_class=BodyRoute)
 """Routes that read a body."""
 

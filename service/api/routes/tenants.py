@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from service import errors
 from service.api.admin_schemas import QuotaRequest, TenantList, UsageList, usage_of
 from service.api.dependencies import KEY_SCHEMES, Cases, Tenant, use_cases
+from service.api.known_query import DECLARED_QUERY
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, read
 from service.api.routes.admin import CHANGES, FAILURES, json_body
@@ -16,7 +17,7 @@ from service.settings import Tenant as TenantName
 from service.store.quotas import Quota
 from service.use_cases.tenants import TenantReceipt
 
-router = APIRouter(prefix="/admin", tags=["admin"], dependencies=KEY_SCHEMES)
+router = APIRouter(prefix="/admin", tags=["admin"], dependencies=[*KEY_SCHEMES, DECLARED_QUERY])
 bodies = APIRouter(prefix="/admin", tags=["admin"], route_class=BodyRoute)
 """Routes that read a body."""
 

@@ -10,6 +10,7 @@ from service.api.adapt_schemas import AdaptResponse
 from service.api.answers import adapted_response
 from service.api.client_failures import BODY, CHANGES, PAST, READS
 from service.api.dependencies import KEY_SCHEMES, Cases, Client, use_cases
+from service.api.known_query import DECLARED_QUERY, check_query
 from service.api.parsing import SAFETENSORS, THREADS, parse_client_file
 from service.api.preconditions import IF_MATCH, if_match
 from service.api.problem_details import responses
@@ -20,7 +21,7 @@ from service.errors import Unprocessable, UnsupportedMediaType
 from service.settings import Settings
 from service.use_cases.client_file import from_parts
 
-router = APIRouter(prefix="/clients/{client_id}", tags=["files"], dependencies=KEY_SCHEMES)
+router = APIRouter(prefix="/clients/{client_id}", tags=["files"], dependencies=[*KEY_SCHEMES, DECLARED_QUERY])
 bodies = APIRouter(prefix="/clients/{client_id}", tags=["files"], route_class=BodyRoute)
 """Routes that read a body."""
 
@@ -126,6 +127,7 @@ async def load(request: Request) -> Response:
 
 
 def _mode(request: Request) -> str:
+    check_query(request.query_params, ("mode",))
     mode = request.query_params.get("mode", MODES[0])
     if mode not in MODES:
         raise Unprocessable(f"mode: takes {' or '.join(MODES)}.", field="mode")

@@ -5,9 +5,10 @@ from fastapi import APIRouter
 from service import errors
 from service.api.admin_schemas import LimitsInfo, UsageInfo, limits_of, usage_of
 from service.api.dependencies import KEY_SCHEMES, Cases, Tenant
+from service.api.known_query import DECLARED_QUERY
 from service.api.problem_details import responses
 
-router = APIRouter(tags=["usage"], dependencies=KEY_SCHEMES)
+router = APIRouter(tags=["usage"], dependencies=[*KEY_SCHEMES, DECLARED_QUERY])
 
 FAILURES = responses(errors.Unauthorized, errors.Unavailable, errors.DeadlineExceeded)
 

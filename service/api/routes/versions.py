@@ -8,12 +8,13 @@ from service.api.answers import adapted_response
 from service.api.client_failures import BODY, CHANGES, PAST, READS
 from service.api.client_schemas import CopyRequest, MoveRequest, Readapted, RollbackRequest, VersionInfo, VersionList
 from service.api.dependencies import KEY_SCHEMES, Cases, Client, use_cases
+from service.api.known_query import DECLARED_QUERY
 from service.api.preconditions import if_match
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, client_of, documented_json, read
 from service.store.records import Gone, Record
 
-router = APIRouter(prefix="/clients/{client_id}", tags=["versions"], dependencies=KEY_SCHEMES)
+router = APIRouter(prefix="/clients/{client_id}", tags=["versions"], dependencies=[*KEY_SCHEMES, DECLARED_QUERY])
 bodies = APIRouter(prefix="/clients/{client_id}", tags=["versions"], route_class=BodyRoute)
 """Routes that read a body."""
 
