@@ -54,12 +54,12 @@ def place_of(one: Any, otherwise: str) -> str:
 
 
 def size_of(one: Any) -> int:
-    """The bytes of an input that was sent outside of JSON; little for a JSON value with a place; 0 for others."""
+    """The bytes of an input that was sent outside of JSON, at least 1; 0 for others."""
     if isinstance(one, Placed):
         return 1
     if isinstance(one, Part):
-        return len(one.content)
-    return sum(map(len, one.values.values())) if isinstance(one, Row) else 0
+        return 1 + len(one.content)
+    return 1 + sum(map(len, one.values.values())) if isinstance(one, Row) else 0
 
 
 def text_of(content: bytes, field: str) -> str:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from service.api.bodies.upload import Item, Upload
 from service.errors import BadRequest, Unprocessable
@@ -17,7 +17,8 @@ CELL = 2**20
 
 
 def parse(upload: Upload) -> list[Item]:
-    """The rows of a CSV file in UTF-8 with a header. Raises BadRequest, Unprocessable."""
+    """The rows of a CSV file in UTF-8 with a header. Columns without a name, such as the index that pandas writes, are
+    left out. Raises BadRequest, Unprocessable."""
     text = _text(upload)
     header = text.partition("\n")[0]
     delimiter = max(DELIMITERS, key=header.count)
@@ -29,7 +30,7 @@ def parse(upload: Upload) -> list[Item]:
     items = []
     for line, cells in rows:
         _check_width(line, cells, names)
-        values = dict(zip(names, cells, strict=True))
+        values = {name: cell for name, cell in zip(names, cells, strict=True) if name}
         found = None if label is None else values.pop(label)
         given = None if identity is None else values.pop(identity)
         row = Row({name: values[name] for name in texts} if texts else values, f"line {line}", bool(texts))
@@ -50,7 +51,7 @@ def _names(cells: list[str]) -> list[str]:
     names = [cell.strip() for cell in cells]
     if not any(names):
         raise Unprocessable("header: the first line is empty. It names the columns.", field="header")
-    if twice := [name for name in names if names.count(name) > 1]:
+    if twice := [name for name in names if name and names.count(name) > 1]:
         raise Unprocessable(f"header: two columns are called {twice[0][:80]!r}.", field="header")
     return names
 
@@ -72,7 +73,17 @@ def _columns(upload: Upload, names: list[str]) -> tuple[str | None, str | None, 
                 f"{', '.join(names)[:200]}.",
                 field="label",
             )
+    _check_used_once((*texts, label, identity))
     return label, identity, texts
+
+
+def _check_used_once(columns: Sequence[str | None]) -> None:
+    """Refuse a column that is named for two things. Raises Unprocessable."""
+    if twice := [name for name in columns if name is not None and columns.count(name) > 1]:
+        raise Unprocessable(
+            f"header: the column {twice[0][:80]!r} cannot be two of text, label and id. Name others in the query.",
+            field="header",
+        )
 
 
 def _rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:

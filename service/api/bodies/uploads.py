@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from service.api.bodies import csv_file, form, zip_folders
 from service.api.bodies.options import options_of, parameters_of
 from service.api.bodies.upload import Item, Upload, listed
-from service.errors import UnsupportedMediaType
+from service.errors import Unprocessable, UnsupportedMediaType
 from service.inputs.json_limits import Bytes
 
 UPLOADS = FORM, CSV, ZIP = "multipart/form-data", "text/csv", "application/zip"
@@ -50,7 +50,10 @@ def parse_upload(request: Request, body: Bytes, model: type[BaseModel], field: s
     columns = {name: str(options.pop(name)) for name in COLUMNS if name in options} if media == CSV else {}
     content_type = request.headers["content-type"]
     upload = Upload(body, content_type, columns, field != "inputs", limit, field)
-    return options | listed(PARSERS[media](upload), field)
+    items = PARSERS[media](upload)
+    if not items:  # a zip of the wrong folder would replace all examples by none
+        raise Unprocessable(f"{field}: the body holds none. Send at least one.", field=field)
+    return options | listed(items, field)
 
 
 def media_type(request: Request) -> str:

@@ -205,6 +205,28 @@ def test_other_encodings_than_utf8_are_refused():
     assert items("a,label\né,b\n".encode("utf-8-sig"))[0].input.values == {"a": "é"}
 
 
+def test_columns_without_a_name_are_left_out():
+    assert items(",a,,label\n0,1,,x\n")[0].input.values == {"a": "1"}
+
+
+@pytest.mark.parametrize("columns", [{"text": "a", "label": "a"}, {"text": "label"}, {"id": "label"}, {"text": "a,a"}])
+def test_a_column_is_used_for_one_thing(columns):
+    with pytest.raises(Unprocessable, match="cannot be two of text, label and id"):
+        items("a,label\n1,2\n", **columns)
+
+
+def test_a_file_without_rows_does_not_replace_the_examples(api):
+    api.post("/adapt", json={"client_id": "gym", "support": SUPPORT}).raise_for_status()
+    answer = api.post("/adapt?client_id=gym", content="age,plan,spend,label\n", headers=CSV)
+    assert (answer.status_code, answer.json()["field"]) == (422, "support")
+    assert api.get("/clients/gym").json()["examples"] == len(SUPPORT)
+
+
+def test_a_table_of_labels_alone_has_no_columns(api):
+    answer = api.post("/adapt?client_id=gym", content="label\nstays\n", headers=CSV)
+    assert answer.json()["detail"] == "line 2: 0 columns; a row has 1 to 500."
+
+
 @pytest.mark.parametrize("columns", [{"text": "c"}, {"label": "c"}, {"id": "c"}])
 def test_a_named_column_must_be_there(columns):
     with pytest.raises(Unprocessable, match="no column 'c'"):

@@ -38,6 +38,12 @@ def test_what_systems_add_to_zips_is_left_out():
     assert [(item.label, item.input.place) for item in items(packed(members))] == [("L", "L/0.png"), ("V", "V/0.png")]
 
 
+def test_a_zip_without_files_does_not_replace_the_examples(api):
+    adapt(api, packed(folders("LV"))).raise_for_status()
+    assert adapt(api, packed({"L/.hidden": "x"})).json()["detail"] == "support: the body holds none. Send at least one."
+    assert api.get("/clients/alice").json()["classes"] == ["L", "V"]
+
+
 def test_an_error_names_the_file(api):
     problem = adapt(api, packed(folders("LV") | {"Z/broken.png": b"\x89PNG\r\n"})).json()
     assert problem["field"] == "Z/broken.png"
