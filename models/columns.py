@@ -49,6 +49,14 @@ class Found(NamedTuple):
     value: str = ""
 
 
+class RowError(ValueError):
+    """A row does not fit to the others, or to the columns. `row` is its number, and `what` says why."""
+
+    def __init__(self, row: int, what: str) -> None:
+        super().__init__(f"row {row}: {what}")
+        self.row, self.what = row, what
+
+
 def type_of(value: Value) -> str | None:
     """The type of a value: number, boolean or text; None for a missing one."""
     if value is None:
@@ -70,7 +78,8 @@ def fit(rows: Sequence[Row]) -> list[Column]:
     """The columns of the rows, by name.
 
     Raises:
-        ValueError: A column has values of two types, or too many different texts.
+        RowError: A row has a value of another type than the rows before it.
+        ValueError: A column has too many different texts.
     """
     names = sorted({name for row in rows for name in row})
     return [_column(name, [row.get(name) for row in rows]) for name in names]
@@ -99,8 +108,14 @@ def _only_type(name: str, values: Sequence[Value]) -> str | None:
         kind = type_of(value)
         first = first or kind
         if kind not in (None, first):
-            raise ValueError(f"row {row}: the column {name!r} has a {kind}; rows before it have a {first}")
+            raise _other_type(row, name, value, f"rows before it have a {first}")
     return first
+
+
+def _other_type(row: int, name: str, value: Value, expected: str) -> RowError:
+    shown = f", {value[:40]!r}" if isinstance(value, str) else ""
+    what = f"the column {name!r} has a {type_of(value)}{shown}; {expected}. A missing value is null or an empty cell"
+    return RowError(row, what)
 
 
 def _like_text(counts: Counter[Value]) -> bool:
@@ -155,13 +170,13 @@ def differences(rows: Sequence[Row], columns: Sequence[Column], whose: str = "cl
         whose: What the columns are those of, a key of `EXPECTED`.
 
     Raises:
-        ValueError: A value is of another type than its column, or a row has none of the columns.
+        RowError: A value is of another type than its column, or a row has none of the columns.
     """
     known = {column["name"]: column for column in columns}
     found: dict[tuple[str, str], Found] = {}
     for i, row in enumerate(rows):
         if not row.keys() & known.keys():
-            raise ValueError(f"row {i}: it has none of the {whose}'s columns, which are {_some(list(known))}")
+            raise RowError(i, f"it has none of the {whose}'s columns, which are {_some(list(known))}")
         for one in (*_unknown(i, row, known, whose), *_missing(i, row, known)):
             found.setdefault((one.code, one.column), one)
     return list(found.values())
@@ -172,9 +187,9 @@ def _unknown(i: int, row: Row, known: Mapping[str, Column], whose: str) -> list[
     for name, value in row.items():
         if name not in known:
             found.append(Found("unknown_column", name, i))
-        elif (kind := type_of(value)) not in (None, known[name]["type"]) and known[name]["type"]:
-            expected = known[name]["type"]
-            raise ValueError(f"row {i}: the column {name!r} has a {kind}; {EXPECTED[whose]} a {expected}")
+        elif type_of(value) not in (None, known[name]["type"]) and known[name]["type"]:
+            expected = f"{EXPECTED[whose]} a {known[name]['type']}"
+            raise _other_type(i, name, value, expected)
         elif known[name]["values"] and value is not None and value not in known[name]["values"]:
             found.append(Found("unseen_category", name, i, str(value)))
     return found

@@ -81,16 +81,25 @@ class InputKind(BaseModel, ABC):
         detail = f"{row.place}: CSV holds no inputs of this model. It takes {self.description}."
         raise Unprocessable(detail, field=row.place)
 
-    def fit(self, inputs: Array) -> tuple[Columns | None, list[InputWarning]]:
+    def fit(self, inputs: Array, fields: Sequence[str] = ()) -> tuple[Columns | None, list[InputWarning]]:
         """Learn from all decoded inputs of a client's support set what `prepare` needs. By default nothing.
+
+        Args:
+            inputs: The inputs.
+            fields: The place of each in the request, for error messages, or its name if it was not sent with it.
 
         Raises:
             Unprocessable: The inputs do not fit together.
         """
         return None, []
 
-    def check(self, inputs: Array, columns: Columns | None) -> list[InputWarning]:
+    def check(self, inputs: Array, columns: Columns | None, fields: Sequence[str]) -> list[InputWarning]:
         """Compare decoded queries with what was learned from the support set.
+
+        Args:
+            inputs: The queries.
+            columns: What was learned.
+            fields: The place of each in the request, for error messages.
 
         Raises:
             Unprocessable: A query does not fit to the support set.

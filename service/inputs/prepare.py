@@ -9,14 +9,14 @@ from service.inputs.kind import Columns, InputKind, InputWarning
 EXECUTOR = Executor("prepare")
 
 
-async def fit(kind: InputKind, inputs: Array) -> tuple[Columns | None, list[InputWarning]]:
+async def fit(kind: InputKind, inputs: Array, fields: Sequence[str]) -> tuple[Columns | None, list[InputWarning]]:
     """Learn from a support set what `prepare` needs. Raises Unprocessable."""
-    return await EXECUTOR.run(lambda: kind.fit(inputs), _characters(inputs))
+    return await EXECUTOR.run(lambda: kind.fit(inputs, fields), _characters(inputs))
 
 
-async def check(kind: InputKind, inputs: Array, columns: Columns | None) -> list[InputWarning]:
+async def check(kind: InputKind, inputs: Array, columns: Columns | None, fields: Sequence[str]) -> list[InputWarning]:
     """Compare queries with what was learned. Raises Unprocessable."""
-    return await EXECUTOR.run(lambda: kind.check(inputs, columns), _characters(inputs))
+    return await EXECUTOR.run(lambda: kind.check(inputs, columns, fields), _characters(inputs))
 
 
 async def prepare(kind: InputKind, inputs: Array, columns: Columns | None) -> Array:

@@ -1,16 +1,16 @@
 """Records: rows whose columns are fixed by the model."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from models import columns as table_columns
-from models.columns import Column
+from models.columns import Column, RowError
 from service.arrays import Array
-from service.errors import Unprocessable
 from service.inputs.kind import Columns, InputWarning
-from service.inputs.table import Table, row_array, rows_of, warning
+from service.inputs.table import Table, misfit, row_array, rows_of, warning
 
 
 class KnownColumn(BaseModel):
@@ -42,13 +42,13 @@ class Record(Table):
     type: Literal["record"] = "record"  # type: ignore[assignment]  # another kind, which reads rows as tables do
     columns: Annotated[tuple[KnownColumn, ...], WithJsonSchema(SCHEMA)]
 
-    def fit(self, inputs: Array) -> tuple[Columns, list[InputWarning]]:
+    def fit(self, inputs: Array, fields: Sequence[str] = ()) -> tuple[Columns, list[InputWarning]]:
         """The columns of the model, and what the rows lack of them or have beyond."""
         columns = [column.column() for column in self.columns]
         try:
             found = table_columns.differences(rows_of(inputs), columns, self.whose)
-        except ValueError as error:
-            raise Unprocessable(f"support: {error}.", field="support") from None
+        except RowError as error:
+            raise misfit(error, fields) from None
         return list(columns), [warning("support", each, self.whose) for each in found]
 
     def examples(self, count: int, rng: np.random.Generator) -> Array:

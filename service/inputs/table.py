@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 
 from models import columns as table_columns
-from models.columns import Column, Found, Row, Value
+from models.columns import Column, Found, Row, RowError, Value
 from service.arrays import Array, text_array
 from service.errors import Unprocessable
 from service.inputs.kind import Columns, Decoded, InputKind, InputWarning
@@ -61,11 +61,13 @@ class Table(InputKind):
         """The values of a row by column."""
         return cells_of(row.values)
 
-    def fit(self, inputs: Array) -> tuple[Columns, list[InputWarning]]:
+    def fit(self, inputs: Array, fields: Sequence[str] = ()) -> tuple[Columns, list[InputWarning]]:
         """The columns of a client's rows, and which of them are not used."""
         rows = rows_of(inputs)
         try:
             columns = table_columns.fit(rows)
+        except RowError as error:
+            raise misfit(error, fields) from None
         except ValueError as error:
             raise Unprocessable(f"support: {error}.", field="support") from None
         _check_columns(columns)
@@ -76,13 +78,13 @@ class Table(InputKind):
         """Features (n, d), NaN where a number is missing."""
         return table_columns.encode(rows_of(inputs), columns or [])
 
-    def check(self, inputs: Array, columns: Columns | None) -> list[InputWarning]:
+    def check(self, inputs: Array, columns: Columns | None, fields: Sequence[str]) -> list[InputWarning]:
         """What is missing or new in queries."""
         try:
             found = table_columns.differences(rows_of(inputs), columns or [], self.whose)
-        except ValueError as error:
-            raise Unprocessable(f"inputs: {error}.", field="inputs") from None
-        return [warning(f"inputs[{one.row}]", one, self.whose) for one in found]
+        except RowError as error:
+            raise misfit(error, fields) from None
+        return [warning(fields[one.row], one, self.whose) for one in found]
 
     def show(self, inputs: Array) -> list[Any]:
         """The rows as objects."""
@@ -120,6 +122,12 @@ class Table(InputKind):
         return sum(
             len(one) if isinstance(one, str) else 8 * len(one) if isinstance(one, (dict, list)) else 8 for one in raw
         )
+
+
+def misfit(error: RowError, fields: Sequence[str]) -> Unprocessable:
+    """The error on a row, with its place in the request."""
+    field = fields[error.row] if fields else f"support[{error.row}].input"
+    return Unprocessable(f"{field}: {error.what}.", field=field)
 
 
 def warning(field: str, found: Found, whose: str = "client") -> InputWarning:

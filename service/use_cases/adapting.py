@@ -1,6 +1,7 @@
 """Adapt: teach a client examples, in place of those that it has or beside them."""
 
 import asyncio
+import re
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -49,6 +50,11 @@ class Teaching(NamedTuple):
     keep: int | None = None
     half_life_s: float | None = None
     unlabelled: bool = False
+
+    def places(self, inside: str = "") -> list[str]:
+        """The place of each example in the request; of one in JSON that of a field `inside` it."""
+        place = "inputs[{}]" if self.unlabelled else "support[{}]" + inside
+        return [place_of(one.input, place.format(i)) for i, one in enumerate(self.given)]
 
 
 class Adapting:
@@ -130,26 +136,28 @@ class Adapting:
             return known
         decoded = await self._decoded(client, card, teaching, record)
         classes, ids = card.kind == "classification", [one.id for one in given]
-        place = "inputs" if teaching.unlabelled else "support"
+        twice, places = teaching.twice, teaching.places()
         gathered = await gather(
-            card.input, known, decoded.array(), labels, ids, classes=classes, twice=teaching.twice, place=place
+            card.input, known, decoded.array(), labels, ids, classes=classes, twice=twice, places=places
         )
         return gathered._replace(warnings=decoded.warnings + gathered.warnings)
 
     @staticmethod
     def _labels(card: Card, teaching: Teaching, record: Record | None) -> list[Any]:
         """The labels of a request in their normal form."""
-        if not teaching.unlabelled:
+        if teaching.unlabelled:
+            check_unlabelled(card, several=record is not None and record.several)
+            return [None] * len(teaching.given)
+        try:
             return checked_new_labels(card, record, [one.label for one in teaching.given])
-        check_unlabelled(card, several=record is not None and record.several)
-        return [None] * len(teaching.given)
+        except Unprocessable as error:
+            raise _placed(error, teaching.places()) from None
 
     async def _decoded(self, client: ClientKey, card: Card, teaching: Teaching, record: Record | None) -> Decoded:
         """The inputs of a request, or the kept query that it names. Raises UnknownPrediction."""
         if teaching.prediction is None:
-            place = "inputs[{}]" if teaching.unlabelled else "support[{}].input"
-            fields = [place_of(one.input, place.format(i)) for i, one in enumerate(teaching.given)]
-            return await self._decoder.decode(card.input, [one.input for one in teaching.given], fields, client.tenant)
+            raw = [one.input for one in teaching.given]
+            return await self._decoder.decode(card.input, raw, teaching.places(".input"), client.tenant)
         if (query := await self._store.query(client, teaching.prediction)) is None:
             if record is None or (await self._store.record(client)).write != record.write:
                 raise VersionMoved  # the query may have gone with the client, which is another answer
@@ -172,12 +180,21 @@ class Adapting:
             )
 
 
+def _placed(error: Unprocessable, places: Sequence[str]) -> Unprocessable:
+    """The error on a label, with the place of its example where it was sent outside of JSON."""
+    found = re.match(r"support\[(\d+)\]", error.field or "")
+    if found is None or (place := places[int(found[1])]) == found[0]:
+        return error
+    return type(error)(f"{place}, label: {error.detail.partition(': ')[2]}", field=place)
+
+
 def _lesson(
     card: Card, gathered: Gathered, teaching: Teaching, named: bool, expires_at: datetime | None, change: str
 ) -> Lesson:
     return Lesson(
         card, gathered.examples, gathered.labels, gathered.form, named, expires_at, change,
         ids=gathered.ids, warnings=gathered.warnings, request=teaching.request, keep_queries_s=teaching.keep_queries_s,
+        fields=teaching.places(".input"),
     )  # fmt: skip
 
 

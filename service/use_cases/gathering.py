@@ -59,12 +59,11 @@ class Gatherer:
         for example, label in zip(examples, labels, strict=True):
             self._note(example, label)
 
-    def add(self, inputs: Array, labels: Sequence[Any], ids: Sequence[str | None], place: str = "support") -> list[str]:
-        """Add decoded inputs (n, *input) with their labels. `place` is their field of the request. Returns the id of
-        each. Raises Conflict."""
+    def add(self, inputs: Array, labels: Sequence[Any], ids: Sequence[str | None], places: Sequence[str]) -> list[str]:
+        """Add decoded inputs (n, *input) with their labels. `places` are their places in the request. Returns the id
+        of each. Raises Conflict."""
         now = datetime.now(UTC)
-        new = enumerate(zip(to_raw(inputs), labels, ids, strict=True))
-        return [self._add(f"{place}[{i}]", *each, now) for i, each in new]
+        return [self._add(*each, now) for each in zip(places, to_raw(inputs), labels, ids, strict=True)]
 
     def _add(self, field: str, raw: bytes, label: Any, given: str | None, now: datetime) -> str:
         content = digest(raw), orjson.dumps(label)
@@ -128,7 +127,7 @@ async def gather(
     *,
     classes: bool,
     twice: bool,
-    place: str = "support",
+    places: Sequence[str],
 ) -> Gathered:
     """Add new examples to known ones; many or large ones in a thread.
 
@@ -140,7 +139,7 @@ async def gather(
         ids: Their ids, None where the service chooses one.
         classes: Whether the labels are classes.
         twice: Whether the same example is stored again when it is sent again.
-        place: The field of the request that has the new ones.
+        places: The place of each in the request, for warnings and errors.
 
     Raises:
         Conflict: An id belongs to another example, or the inputs have another size.
@@ -152,7 +151,7 @@ async def gather(
         if known.form not in (None, form):
             raise Conflict("The client's examples were made for another input size of this model. Replace them all.")
         gatherer = Gatherer(known.examples, known.labels, contradictions=classes, duplicates=twice)
-        new = gatherer.add(new_inputs, labels, ids, place)
+        new = gatherer.add(new_inputs, labels, ids, places)
         return Gathered(gatherer.examples, gatherer.labels, new, form, gatherer.warnings())
 
     return await THREADS.run(work, inputs.nbytes + BYTES_PER_EXAMPLE * (len(known.examples) + len(ids)))

@@ -36,6 +36,7 @@ class Lesson(NamedTuple):
     form         the form of the inputs; None without examples
     change       what makes this version, such as `append`
     ids          the ids of the examples of the request
+    fields       their places in it
     removed      examples that this version removes
     keep_history whether earlier versions keep them
     accepted     whether the examples were accepted before, so that they are never too costly
@@ -66,6 +67,12 @@ class Lesson(NamedTuple):
     keep: int = 0
     dropped: Sequence[str] = ()
     half_life_s: float = 0
+    fields: Sequence[str] = ()
+
+    def places(self) -> list[str]:
+        """The place of each example in the request, or its id."""
+        sent = dict(zip(self.ids, self.fields, strict=False))
+        return [sent.get(each.id, f"example {each.id!r}") for each in self.examples]
 
     def of(self, record: Record) -> "Lesson":
         """The lesson as a change of a version, whose `keep` and `half_life_s` stay."""
@@ -160,7 +167,7 @@ class Learning:
         if lesson.half_life_s:
             weights = weights_by_age(lesson.examples, targets, lesson.half_life_s, ways=support.ways)
             support = support._replace(weights=weights)
-        columns, warnings = (None, []) if inputs is None else await fit(card.input, inputs)
+        columns, warnings = (None, []) if inputs is None else await fit(card.input, inputs, lesson.places())
         state: Arrays | None = None
         if lesson.examples and (classes is None or len(classes) >= (1 if support.several else MIN_WAYS)):
             state = await self._adapt(client, lesson, write, columns, support)

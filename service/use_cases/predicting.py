@@ -100,7 +100,7 @@ class Predicting:
         check_ready(record)
         admit(record, card)
         decoded = await self._decoder.decode(card.input, raw, fields, client.tenant)
-        warnings = decoded.warnings + await check(card.input, decoded.array(), record.columns)
+        warnings = decoded.warnings + await check(card.input, decoded.array(), record.columns, fields)
         queries = await prepare(card.input, decoded.array(), record.columns)
         clock.lap("decode")
         past = record.write != current.write

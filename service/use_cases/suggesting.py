@@ -75,5 +75,5 @@ class Suggesting:
     async def _unanswered(self, client: ClientKey, record: Record, raw: Sequence[Any]) -> _Asked:
         card, fields = self._learning.served(record), [f"inputs[{i}]" for i in range(len(raw))]
         decoded = await self._decoder.decode(card.input, raw, fields, client.tenant)
-        columns, _ = await fit(card.input, decoded.array())
+        columns, _ = await fit(card.input, decoded.array(), fields)
         return _Asked(record, await prepare(card.input, decoded.array(), columns), None, decoded.warnings)

@@ -91,8 +91,9 @@ class Transfer:
         self._learning.support_sets.check_new(card, len(known.examples), len(file.labels), bounded=bounded)
         if file.inputs is not None:
             classes = card.kind == "classification"
+            places = [f"support[{i}]" for i in range(len(file.labels))]
             gathered = await gather(
-                card.input, known, file.inputs, file.labels, header.ids, classes=classes, twice=False
+                card.input, known, file.inputs, file.labels, header.ids, classes=classes, twice=False, places=places
             )
         times, old = dict(zip(header.ids, header.times, strict=True)), {example.id for example in known.examples}
         examples = [

@@ -59,7 +59,7 @@ def test_rows_without_a_usable_column_have_one_feature_that_says_nothing():
 
 
 def test_values_of_two_types_in_a_column_are_refused():
-    with pytest.raises(ValueError, match="row 2: the column 'a' has a text; rows before it have a number"):
+    with pytest.raises(ValueError, match="row 2: the column 'a' has a text, '3'; rows before it have a number"):
         fit([{"a": None}, {"a": 3}, {"a": "3"}])
 
 

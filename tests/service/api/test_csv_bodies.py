@@ -117,6 +117,25 @@ def test_an_error_names_the_line(api):
     assert adapt(api, text).json()["field"] == "line 4"
 
 
+def test_an_error_on_a_row_or_a_label_names_the_line(api):
+    adapt(api, TABLE).raise_for_status()
+    more = "age,plan,spend,label\n30,free,1,stays\n\nold,free,1,stays\n"
+    answer = adapt(api, more, "client_id=acme&mode=append").json()
+    assert (answer["field"], "line 4: the column 'age' has a text, 'old'" in answer["detail"]) == ("line 4", True)
+    assert predict(api, ASKED + "x,pro,\n").json()["field"] == "line 4"
+    problem = adapt(api, TABLE.replace(",stays", ",", 1)).json()
+    assert problem["detail"] == "line 3, label: a label has 1 to 256 characters; this one has 0."
+    problem = adapt(api, TABLE, "client_id=r&model=tables-regression").json()
+    assert (problem["field"], problem["detail"]) == ("line 2", "line 2, label: takes only a number.")
+
+
+def test_warnings_name_the_line(api):
+    adapted = adapt(api, TABLE + "51,pro,9,stays\n").raise_for_status().json()
+    assert (adapted["warnings"][0]["code"], adapted["warnings"][0]["field"]) == ("duplicate", "line 6")
+    warned = predict(api, ASKED + "30,new,\n").raise_for_status().json()["warnings"]
+    assert [(each["code"], each["field"]) for each in warned] == [("unseen_category", "line 4")]
+
+
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_the_delimiter_is_that_of_the_header(delimiter):
     assert items(TABLE.replace(",", delimiter))[1].input.values == {"age": "35", "plan": "pro", "spend": "10.5"}

@@ -83,7 +83,8 @@ def test_uncertain_answers_are_unknown_if_the_client_asks(api):
 
 def test_errors_and_warnings_speak_of_the_columns_of_the_model(api):
     wrong = api.post("/adapt", json={"client_id": "v", "support": [{"input": {"age": "old"}, "label": "a"}]})
-    assert wrong.json()["detail"] == "support: row 0: the column 'age' has a text; the model takes a number."
+    assert wrong.json()["field"] == "support[0].input"
+    assert "the column 'age' has a text, 'old'; the model takes a number." in wrong.json()["detail"]
     adapted = api.post("/adapt", json={"client_id": "v", "support": support()}).raise_for_status().json()
     assert adapted["version"] == 1
     asked = api.post("/predict", json={"client_id": "v", "inputs": [HEALTHY | {"shoes": 44, "ST slope": "steep"}]})

@@ -150,7 +150,7 @@ def row(**values):
 REFUSED = {
     "a list inside a row": (row(age=[1, 2]), "column 'age': takes a number, a text, true, false or null"),
     "an object inside a row": (row(age={"years": 1}), "takes a number, a text, true, false or null"),
-    "a text for a number": (row(age="old"), "the column 'age' has a text; rows before it have a number"),
+    "a text for a number": (row(age="old"), "the column 'age' has a text, 'old'; rows before it have a number"),
     "a number for a text": (row(plan=3), "the column 'plan' has a number; rows before it have a text"),
     "a number for a boolean": (row(active=3), "the column 'active' has a number; rows before it have a boolean"),
     "too many columns in a row": (row(**{f"c{i}": i for i in range(10_000)}), "10000 columns; a row has 1 to 500"),
@@ -185,6 +185,14 @@ def test_bad_rows_are_refused_and_change_nothing(api, support, says):
     assert api.get("/clients/acme").json()["version"] == 1
 
 
+def test_a_row_that_does_not_fit_is_named_by_its_place_in_the_request(api):
+    adapt(api)
+    answer = adapt(api, row(age="old")[-2:], mode="append")
+    assert answer.json()["field"] == "support[1].input"
+    asked = {"client_id": "acme", "inputs": [{"age": 30}, {"age": "old"}]}
+    assert api.post("/predict", json=asked).json()["field"] == "inputs[1]"
+
+
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
 def test_numbers_that_are_none_are_refused(api, number):
     body = json.dumps({"client_id": "acme", "support": row(age=number)})
@@ -199,10 +207,10 @@ def test_numbers_that_are_none_are_refused(api, number):
     [
         (
             {"shoe": 42},
-            "inputs: row 0: it has none of the client's columns, which are 'active', 'age', 'plan', 'spend'",
+            "inputs[0]: it has none of the client's columns, which are 'active', 'age', 'plan', 'spend'",
         ),
         ([30, "pro", True, 1], "it has none of the client's columns"),
-        ({"age": "thirty"}, "the column 'age' has a text; the client's examples have a number"),
+        ({"age": "thirty"}, "the column 'age' has a text, 'thirty'; the client's examples have a number"),
         ({"age": [30]}, "takes a number"),
         ("age 30", "takes a row"),
     ],

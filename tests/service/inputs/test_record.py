@@ -53,7 +53,7 @@ def test_a_column_that_the_model_does_not_know_is_reported():
 def test_rows_of_another_type_or_without_known_columns_are_refused(row, says):
     with pytest.raises(Unprocessable, match=says) as refusal:
         KIND.fit(decoded(row))
-    assert refusal.value.field == "support"
+    assert refusal.value.field == "support[0].input"
 
 
 def test_examples_and_shown_rows_are_rows():
