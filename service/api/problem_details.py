@@ -29,7 +29,7 @@ from service.api.client_schemas import (
 )
 from service.api.inference_protocol.schemas import InferenceError, InferRequest
 from service.api.predict_schemas import PredictRequest
-from service.api.schemas import Problem
+from service.api.schemas import CLIENT_ID, NAME_RULE, Problem
 from service.errors import (
     BadRequest,
     Forbidden,
@@ -78,6 +78,13 @@ DOCUMENTED: list[tuple[type[BaseModel], JsonSchemaMode]] = [
 """Schemas that are missing in the signatures of the routes."""
 
 
+MISTAKES = {
+    "model_type": "takes a JSON object",
+    "missing": "it is missing",
+    "extra_forbidden": "there is no such field. GET /docs lists the fields of each call",
+    "too_short": "it is empty. Send at least one",
+}
+"""What a request did wrong, by the type of pydantic's error."""
 ANYWHERE: tuple[type[HandfulError], ...] = (BadRequest, Forbidden, HeadTooLarge)
 """Errors that every route may answer with."""
 WITH_KEY: tuple[type[HandfulError], ...] = (MissingScope, TooManyWrongKeys, RateExceeded, Unavailable)
@@ -186,8 +193,15 @@ async def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     field = _path(first["loc"])
-    what = "Input should be a JSON object" if first["type"] == "model_type" else first["msg"]
-    return answer_to(request.scope, Unprocessable(f"{field}: {what}.", field=field))
+    return answer_to(request.scope, Unprocessable(f"{field}: {_mistake(first)}.", field=field))
+
+
+def _mistake(error: dict[str, Any]) -> str:
+    """What pydantic found, in words for those who know HTTP and not Python."""
+    if str(error.get("ctx", {}).get("pattern", "")).startswith(CLIENT_ID):
+        return NAME_RULE
+    message: str = error["msg"]
+    return MISTAKES.get(error["type"], message)
 
 
 def _path(location: tuple[str | int, ...]) -> str:

@@ -18,7 +18,7 @@ from service.api.memory_budget import Reservation
 from service.api.parsing import JSON, SAFETENSORS, THREADS, Parse, parser_of
 from service.api.preconditions import IF_MATCH
 from service.api.receive import receive_body, while_connected
-from service.api.schemas import CLIENT_ID
+from service.api.schemas import CLIENT_ID, NAME_RULE
 from service.api.tenant_shares import TenantShares
 from service.errors import Unprocessable
 from service.settings import Settings
@@ -133,7 +133,7 @@ def named(request: Request, name: str) -> str:
     """The name of a client or an example in the path. Raises Unprocessable."""
     value: str = request.path_params[name]
     if not re.fullmatch(CLIENT_ID, value):
-        raise Unprocessable(f"{name}: takes 1 to 128 letters, digits and _ . ~ @ : + -, not first.", field=name)
+        raise Unprocessable(f"{name}: {NAME_RULE}.", field=name)
     return value
 
 

@@ -11,6 +11,8 @@ from service.store.examples import NAME
 from service.store.records import Receipt
 
 CLIENT_ID = NAME
+NAME_RULE = "takes 1 to 128 letters, digits and _ . ~ @ : + -, of which a letter, a digit or _ is the first"
+"""What the pattern says, for error messages."""
 
 ClientId = Annotated[
     str,

@@ -9,11 +9,12 @@ from weakref import WeakValueDictionary
 
 from service.cards import Card
 from service.clock import Clock
-from service.errors import Conflict, UnknownPrediction, Unprocessable
+from service.errors import Conflict, UnknownClient, UnknownPrediction, Unprocessable
 from service.inputs.decoder import Decoder
 from service.inputs.kind import Decoded
 from service.inputs.sent import place_of
 from service.store.idempotency import Idempotency
+from service.store.reading import Contents
 from service.store.records import Adapted, ClientKey, Record, RequestKey
 from service.store.store import VersionMoved
 from service.use_cases.gathering import NOTHING, Gathered, Given, gather, known_of
@@ -105,7 +106,7 @@ class Adapting:
         return await self._learning.learn(client, lesson, clock, after=after)
 
     async def _append(self, client: ClientKey, teaching: Teaching) -> Adapted:
-        contents = await self._store.contents(client)
+        contents = await self._contents(client, teaching)
         record = contents.record
         check_expected(record, teaching.expected)
         card = self._learning.served(record)
@@ -123,6 +124,16 @@ class Adapting:
         lesson = _lesson(card, gathered, teaching, named, expires_at, change).of(record)
         lesson = await self._learning.bounded(_with_settings(lesson, teaching), len(contents.examples))
         return await self._learning.learn(client, lesson, clock, after=record)
+
+    async def _contents(self, client: ClientKey, teaching: Teaching) -> Contents:
+        """The examples to append to. Raises UnknownClient."""
+        try:
+            return await self._store.contents(client)
+        except UnknownClient:
+            if teaching.unlabelled or teaching.prediction is not None:
+                raise
+            detail = f"No client {client.client_id!r} exists to append to. POST its first examples without `mode`."
+            raise UnknownClient(detail) from None
 
     async def _gathered(
         self, client: ClientKey, card: Card, teaching: Teaching, known: Gathered, record: Record | None

@@ -64,11 +64,11 @@ INPUT, LABEL = "support[1].input", "support[1].label"
 SUPPORTS = {
     "support left out": body("/adapt", 422, "invalid", "support", client_id="new"),
     "support that is no list": adapt("support", support={"L": png("L")}),
-    "an id that is no name": adapt("support[0].id", support=[GOOD[0] | {"id": "a b"}]),
+    "an id that is no name": adapt("support[0].id", "takes 1 to 128 letters", support=[GOOD[0] | {"id": "a b"}]),
     "an id of two examples": body(
         "/adapt", 409, "conflict", "support[1].id", client_id="new", support=[each | {"id": "a"} for each in GOOD[:2]]
     ),
-    "an example without an input": adapt("support[1].input", support=[GOOD[0], {"label": "V"}]),
+    "an example without an input": adapt("support[1].input", "it is missing", support=[GOOD[0], {"label": "V"}]),
     "an example without a label": adapt("support[1].label", support=[GOOD[0], {"input": png("V")}]),
     "mixed labels": adapt(LABEL, **learning(3)),
     "a label that is true": adapt(LABEL, **learning(True)),
@@ -106,7 +106,7 @@ SUPPORTS = {
 REQUESTS = {
     "a model without a name": adapt(None, "sinusoid", 404, "unknown_model", model=""),
     "an unknown model": adapt(None, "sinusoid", 404, "unknown_model", model="glyphz"),
-    "an unknown field": adapt("sport", sport=[]),
+    "an unknown field": adapt("sport", "no such field", sport=[]),
     "an unknown field of half a character": adapt(None, "", 400, "malformed", **{"\ud800": 1}),
     "an unknown field of an example": adapt("support[0].weight", support=[GOOD[0] | {"weight": 2}, GOOD[1]]),
     "an unknown mode": adapt("mode", mode="prepend"),
@@ -115,7 +115,7 @@ REQUESTS = {
     "text for a time to live": adapt("ttl_s", "integer", ttl_s="5"),
     "NaN seconds to live": adapt("ttl_s", ttl_s=float("nan")),
     "a huge time to live": adapt("ttl_s", ttl_s=10**30),
-    "appending to nobody": adapt(None, "new", 404, "unknown_client", mode="append"),
+    "appending to nobody": adapt(None, "POST its first examples without `mode`", 404, "unknown_client", mode="append"),
     "appending for another model": adapt(
         None, "glyphs", 409, "conflict", client_id="alice", mode="append", model="sinusoid"
     ),
