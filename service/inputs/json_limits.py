@@ -48,6 +48,6 @@ def check_structure(document: Bytes, limits: JsonLimits) -> None:
 def _check(count: int, limit: int, what: str) -> None:
     if count > limit:
         raise Unprocessable(
-            f"The JSON has {count} {what}; the limit is {limit}. Send fewer inputs, or send them as a safetensors file "
-            "or as image files."
+            f"The JSON has {count} {what}; the limit is {limit}. Send fewer inputs, or rows as CSV, numbers as a "
+            "safetensors file, images as files."
         )

@@ -86,10 +86,11 @@ class Text(InputKind):
 def _joined(raw: Any, field: str) -> str:
     """The text that was sent. Raises Unprocessable."""
     parts = list(raw.values()) if isinstance(raw, dict) else [raw]
-    for part in parts:
+    for i, part in enumerate(parts):
         if not isinstance(part, str):
+            found = f"{list(raw)[i][:40]!r} is" if isinstance(raw, dict) else "here is"
             raise Unprocessable(
-                f"{field}: takes a text, or an object whose values are texts; here is {json_type(part)}.", field=field
+                f"{field}: takes a text, or an object whose values are texts; {found} {json_type(part)}.", field=field
             )
         if len(part) >= SMALLEST_IMAGE and part.startswith(IMAGES):
             raise Unprocessable(f"{field}: this is an image file in base64, and the model takes texts.", field=field)

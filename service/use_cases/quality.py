@@ -131,7 +131,8 @@ def judge(contents: Contents, card: Card, found: Arrays) -> Judged:
     places = np.flatnonzero(found["fold"] >= 0)
     skipped = len(found["fold"]) - len(places)
     if not len(places):
-        reason = "No example can be left out: each class has only one, or copies of one."
+        whose = "the client" if contents.record.classes is None else "each class"
+        reason = f"No example can be left out: {whose} has only one, or copies of one."
         return not_judged(contents, skipped, reason)
     (answers, deviations), method = card.parted(found["answers"][places]), _method(contents, found["fold"])
     if contents.record.classes is None:

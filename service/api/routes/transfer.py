@@ -11,7 +11,7 @@ from service.api.answers import adapted_response
 from service.api.client_failures import BODY, CHANGES, PAST, READS
 from service.api.dependencies import KEY_SCHEMES, Cases, Client, use_cases
 from service.api.known_query import DECLARED_QUERY, check_query
-from service.api.parsing import SAFETENSORS, THREADS, parse_client_file
+from service.api.parsing import SAFETENSORS, THREADS, Parse, check_encoding, parse_client_file
 from service.api.preconditions import IF_MATCH, if_match
 from service.api.problem_details import responses
 from service.api.receive import while_connected
@@ -22,7 +22,21 @@ from service.settings import Settings
 from service.use_cases.client_file import from_parts
 
 router = APIRouter(prefix="/clients/{client_id}", tags=["files"], dependencies=[*KEY_SCHEMES, DECLARED_QUERY])
-bodies = APIRouter(prefix="/clients/{client_id}", tags=["files"], route_class=BodyRoute)
+
+
+class ImportRoute(BodyRoute):
+    """Takes the file of a client."""
+
+    def parser(self, request: Request) -> Parse | None:
+        """The route parses its body itself."""
+        check_encoding(request.headers)
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != SAFETENSORS:
+            raise UnsupportedMediaType(f"Send {SAFETENSORS}, not {kind[:80] or 'an empty content type'}.")
+        return None
+
+
+bodies = APIRouter(prefix="/clients/{client_id}", tags=["files"], route_class=ImportRoute)
 """Routes that read a body."""
 
 ONNX = "application/octet-stream"
@@ -114,9 +128,6 @@ async def load(request: Request) -> Response:
     """Create or replace a client from a file that GET /clients/{client_id}/export has made, here or elsewhere."""
     cases, client, expected, mode = await use_cases(request), client_of(request), if_match(request), _mode(request)
     settings: Settings = request.app.state.settings
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != SAFETENSORS:
-        raise UnsupportedMediaType(f"Send {SAFETENSORS}, not {kind[:80] or 'an empty content type'}.")
     body = request.state.body
     del request.state.body  # frees its memory once it is parsed
     size = len(body)

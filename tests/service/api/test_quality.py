@@ -65,6 +65,12 @@ def test_one_example_of_each_class_gives_no_estimate(api):
     assert "only one" in found["reason"]
 
 
+def test_the_only_point_of_a_regression_gives_no_estimate(api):
+    api.post("/adapt", json={"client_id": "bob", "model": "sinusoid", "support": wave(1)}).raise_for_status()
+    found = api.get("/clients/bob/quality").json()
+    assert found["reason"] == "No example can be left out: the client has only one, or copies of one."
+
+
 def test_a_wrong_label_is_suspected(api, worker, monkeypatch):
     adapt(api, named(letters("LV", 3)))
     logits = np.array([[4, 0], [4, 0], [4, 0], [4, 0], [0, 4], [0, 4]], np.float32)

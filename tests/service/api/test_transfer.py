@@ -185,3 +185,5 @@ def test_a_made_file_is_accepted(api):
 
 def test_json_is_no_file(api):
     assert api.post("/clients/bob/import", json={}).status_code == 415
+    other = api.post("/clients/bob/import", content=b"", headers={"content-type": "application/octet-stream"})
+    assert other.json()["detail"] == "Send application/safetensors, not application/octet-stream."

@@ -50,7 +50,7 @@ def test_a_long_text_is_cut_with_a_warning():
         (7, "here is a number"),
         (None, "here is null"),
         (["a"], "here is an array"),
-        ({"title": 3}, "here is a number"),
+        ({"title": "late", "body": None}, "'body' is null"),
         ("x" * (LONGEST + 1), f"the limit is {LONGEST}"),
         ("iVBORw0KGgoAAAANSUhEUg", "image file"),
         ("data:image/png;base64,AAAA", "image file"),
