@@ -66,6 +66,13 @@ def test_predict_writes_a_table(adapted, drawings, tmp_path):
     ]
 
 
+def test_a_text_file_that_is_not_utf8_is_named_and_left_out(adapted, drawings, tmp_path):
+    (drawings / "V" / "bad.txt").write_bytes(b"tr\xe8s tard")
+    done = run(adapted, "predict", "alice", drawings / "V", "--out", tmp_path / "out.csv")
+    assert (done.exit_code, len(rows(tmp_path / "out.csv"))) == (1, 2)
+    assert "bad.txt: is not UTF-8. Save it as UTF-8" in done.stderr
+
+
 def test_predict_prints_json_lines(adapted, drawings):
     done = run(adapted, "predict", "alice", drawings / "V", "--top-k", 1, "--min-probability", 0.1)
     found = [json.loads(line) for line in done.stdout.splitlines()]

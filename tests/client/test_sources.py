@@ -105,3 +105,37 @@ def test_json_lines_are_inputs_or_rows(tmp_path):
 def test_a_column_of_photos_is_relative_to_its_file(tmp_path):
     path = written(tmp_path / "a.csv", "file,label\nphotos/1.jpg,cat\n")
     assert next(labelled(path, Form("photo"))).input == tmp_path / "photos/1.jpg"
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "tickets/late/1.txt"])
+def test_a_file_that_is_not_utf8_is_named(tmp_path, name):
+    path = written(tmp_path / name, "")
+    path.write_bytes('{"text": "tr\xe8s tard", "label": "late"}\n'.encode("latin-1"))
+    source = tmp_path / "tickets" if name.endswith(".txt") else path
+    with pytest.raises(ValueError, match=rf"{name}: is not UTF-8\. Save it as UTF-8"):
+        list(labelled(source, TEXT))
+
+
+def test_missing_values_of_texts_are_empty(tmp_path):
+    rows = '{"title": "late", "body": null, "label": "x"}\n{"title": "lost", "label": "y"}\n'
+    found = [item.input for item in labelled(written(tmp_path / "a.jsonl", rows), TEXT)]
+    assert found == [{"title": "late", "body": ""}, "lost"]
+
+
+def test_a_row_without_an_input_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"a\.csv:1: has no input, only label"):
+        list(labelled(written(tmp_path / "a.csv", "label\nx\n"), TEXT))
+    rows = written(tmp_path / "a.jsonl", '{"text": "late", "label": "x"}\n{"label": "y"}\n')
+    for form in (TEXT, Form("text", columns=("text",))):
+        with pytest.raises(ValueError, match=r"a\.jsonl:2: has no input, only label"):
+            list(labelled(rows, form))
+
+
+def test_a_row_of_more_values_than_columns_is_named(tmp_path):
+    with pytest.raises(ValueError, match="line 3 has more values than the header has columns"):
+        list(labelled(written(tmp_path / "a.csv", "text,label\nlate,x\nlost, again,x\n"), TEXT))
+
+
+def test_numbers_that_are_none_are_missing_or_texts(tmp_path):
+    path = written(tmp_path / "a.csv", "age,label\nNaN,x\ninf,y\n")
+    assert [item.input for item in labelled(path, TABLE)] == [{"age": None}, {"age": "inf"}]

@@ -17,7 +17,7 @@ from handful.blocking import Handful
 from handful.commands.answers import Answers
 from handful.commands.progress import progress_bar
 from handful.commands.running import Key, SomeFailed, Url, card_of, connect
-from handful.commands.sources import Form, Item, files_of, unlabelled
+from handful.commands.sources import Form, Item, UnreadableError, content_of, files_of, unlabelled
 from handful.inputs import Text, plain
 from handful.refusals import Answer, RefusedError
 
@@ -181,9 +181,12 @@ def _asked(handful: Handful, client: str, items: list[Item], options: dict[str, 
 def _read(items: Iterable[Item], failed: list[str]) -> Iterator[Item]:
     for item in items:
         try:
-            yield item._replace(input=plain(item.input))
+            given = content_of(item.input) if isinstance(item.input, Path) else item.input
+            yield item._replace(input=plain(given))
         except OSError as error:
             failed.append(f"{item.source}: cannot be read: {error.strerror}")
+        except UnreadableError as error:
+            failed.append(str(error))
 
 
 def _report(answered: int, before: int, failed: list[str]) -> None:

@@ -1,23 +1,23 @@
 """Inputs from files: folders, zips, CSV, JSON Lines, photos and text files. Nothing is unpacked to disk."""
 
-import csv
 import itertools
-import json
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+from handful.commands.tables import TABLES, rows_of, value_of
 from handful.inputs import IMAGE_SUFFIXES
 
 LABELS = ("label", "class", "category", "target", "intent", "queue", "tag", "topic")
 """Columns that are recognised as labels, in any case."""
 FILES = IMAGE_SUFFIXES | {".txt"}
-TABLES = {".csv", ".tsv", ".jsonl", ".ndjson"}
 FILE_BYTES = 2**25
 """Largest file that is read."""
-SAMPLE = 64 * 1024
-"""Characters of a CSV file in which its delimiter is found."""
+
+
+class UnreadableError(ValueError):
+    """A text file that is not UTF-8. The message names it."""
 
 
 class Item(NamedTuple):
@@ -58,13 +58,13 @@ def unlabelled(paths: Iterable[Path], form: Form) -> Iterator[Item]:
     """The inputs of files, of folders, of zips and of the rows of tables. Raises ValueError."""
     for path in paths:
         if path.is_dir():
-            yield from (Item(str(each), _file(each)) for each in files_of(path))
+            yield from (Item(str(each), each) for each in files_of(path))
         elif path.suffix.lower() == ".zip":
             yield from (each._replace(label=None) for each in _members(path))
         elif path.suffix.lower() in TABLES:
             yield from _rows(path, form, labelled=False)
         else:
-            yield Item(str(path), _file(path))
+            yield Item(str(path), path)
 
 
 def files_of(folder: Path) -> list[Path]:
@@ -72,12 +72,20 @@ def files_of(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in FILES and path.is_file())
 
 
-def _file(path: Path) -> Any:
-    return path.read_text() if path.suffix.lower() == ".txt" else path
+def content_of(path: Path) -> Path | str:
+    """The text of a text file; the path of a photo, which is read when it is sent. Raises UnreadableError, OSError."""
+    return _text(path.read_bytes(), str(path)) if path.suffix.lower() == ".txt" else path
+
+
+def _text(content: bytes, place: str) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UnreadableError(f"{place}: is not UTF-8. Save it as UTF-8") from None
 
 
 def _classes(named: Iterable[tuple[str, Path]], where: str) -> Iterator[Item]:
-    found = [Item(str(path), _file(path), PurePosixPath(name).parent.name) for name, path in named]
+    found = [Item(str(path), content_of(path), PurePosixPath(name).parent.name) for name, path in named]
     if not found or not all(item.label for item in found):
         raise ValueError(f"{where}: needs a folder for each class, with photos or .txt files in it")
     yield from found
@@ -102,8 +110,9 @@ def _members(path: Path) -> Iterator[Item]:
                     data = file.read(FILE_BYTES + 1)
                 if len(data) > FILE_BYTES:
                     raise ValueError(f"{path}: {member} has more than {FILE_BYTES} bytes")
-                content = data.decode() if name.suffix.lower() == ".txt" else data
-                yield Item(f"{path}/{member}", content, name.parent.name)
+                source = f"{path}/{member}"
+                content = _text(data, source) if name.suffix.lower() == ".txt" else data
+                yield Item(source, content, name.parent.name)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
         raise ValueError(f"{path}: cannot be unpacked: {error}") from None
 
@@ -112,7 +121,7 @@ def _rows(path: Path, form: Form, *, labelled: bool) -> Iterator[Item]:
     """The rows of a table. A row that is JSON Lines may have `input` and `label`."""
     if path.suffix.lower() not in TABLES:
         raise ValueError(f"{path}: give a folder of class folders, a zip of one, CSV, TSV or JSON Lines (.jsonl)")
-    rows = _csv(path) if path.suffix.lower() in {".csv", ".tsv"} else _json_lines(path)
+    rows = rows_of(path)
     first = next(rows, None)
     if first is None:
         raise ValueError(f"{path}: there are no rows")
@@ -121,31 +130,8 @@ def _rows(path: Path, form: Form, *, labelled: bool) -> Iterator[Item]:
     if missing:
         raise ValueError(f"{path}: has no column {', '.join(sorted(missing))}; it has {', '.join(first)}")
     for number, row in enumerate(itertools.chain([first], rows), 1):
-        yield Item(f"{path}:{number}", _input(row, label, form, path), _label(row, label, form))
-
-
-def _csv(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        sample = file.read(SAMPLE)
-        file.seek(0)
-        try:
-            dialect: Any = csv.Sniffer().sniff(sample.partition("\n")[0], ",;\t|")
-        except csv.Error:  # one column
-            dialect = csv.excel
-        for row in csv.DictReader(file, dialect=dialect, restkey="", strict=False):
-            yield {name: value for name, value in row.items() if name}
-
-
-def _json_lines(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise ValueError(f"{path}:{number}: is not JSON: {error}") from None
-            yield row if isinstance(row, dict) else {"input": row}
+        source = f"{path}:{number}"
+        yield Item(source, _input(row, label, form, path, source), _label(row, label, form))
 
 
 def _label_column(names: list[str], given: str | None, path: Path, *, needed: bool) -> str | None:
@@ -158,34 +144,24 @@ def _label_column(names: list[str], given: str | None, path: Path, *, needed: bo
     return found
 
 
-def _input(row: dict[str, Any], label: str | None, form: Form, path: Path) -> Any:
-    """The input of a row, as the model takes it."""
+def _input(row: dict[str, Any], label: str | None, form: Form, path: Path, source: str) -> Any:
+    """The input of a row, as the model takes it. Raises ValueError for a row that has none."""
     names = form.columns or [name for name in row if name != label]
-    if list(names) == ["input"] and not isinstance(row["input"], str):
-        return row["input"]
-    values = {name: row[name] for name in names}
+    values = {name: row[name] for name in names if name in row}
+    if not values:
+        raise ValueError(f"{source}: has no input, only {', '.join(row) or 'nothing'}")
+    if list(values) == ["input"] and not isinstance(values["input"], str):
+        return values["input"]
     if form.kind == "table":
-        return {name: _value(value) for name, value in values.items()}
+        return {name: value_of(value) for name, value in values.items()}
     if form.kind == "vector":
-        return [_value(value) for value in values.values()]
+        return [value_of(value) for value in values.values()]
     if len(values) > 1:
-        return {name: str(value) for name, value in values.items()}
+        return {name: "" if value is None else str(value) for name, value in values.items()}
     (value,) = values.values()
     return path.parent / value if Path(str(value)[-8:]).suffix.lower() in IMAGE_SUFFIXES else value
 
 
 def _label(row: dict[str, Any], label: str | None, form: Form) -> Any:
     value = row.get(label) if label is not None else None
-    return _value(value) if form.regression else value
-
-
-def _value(text: Any) -> Any:
-    """A value of a table: a number, or a text; an empty one is missing."""
-    if not isinstance(text, str):
-        return text
-    for read in (int, float):
-        try:
-            return read(text)
-        except ValueError:
-            continue
-    return {"": None, "true": True, "false": False}.get(text.strip().lower(), text)
+    return value_of(value) if form.regression else value
