@@ -54,7 +54,10 @@ def train(
 def add(
     model: Annotated[str, typer.Argument(help="A name for the model.")],
     encoder: Annotated[str, typer.Option(help="A model folder, a name on the hub, or identity for rows of a table.")],
-    learner: Annotated[str | None, typer.Option(help="A learner that needs no training, such as logistic.")] = None,
+    learner: Annotated[
+        str | None,
+        typer.Option(help="A learner that needs no training, such as logistic. Default: by the kind of input."),
+    ] = None,
     revision: Annotated[
         str | None, typer.Option(help="Commit of the encoder on the hub; by default the newest.")
     ] = None,

@@ -13,13 +13,13 @@ Model = Annotated[str, typer.Argument(help="Name of a model in the folder --mode
 Models = Annotated[Path, typer.Option(help="Folder of checkpoints.")]
 Data = Annotated[
     Path | None,
-    typer.Option(help="File or folder of the dataset, such as omniglot.npz.", exists=True),
+    typer.Option(help="Your own data, or the file or folder of a dataset, such as omniglot.npz.", exists=True),
 ]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same episodes.")]
 Regression = Annotated[
     bool | None,
     typer.Option(
-        "--regression/--classes", help="Labels of own rows are numbers to predict, or classes; by default told."
+        "--regression/--classes", help="Labels of own rows are numbers to predict, or classes. Default: by the labels."
     ),
 ]
 
@@ -31,7 +31,7 @@ class OwnColumns:
     text: Annotated[str | None, typer.Option(help="Columns of own texts, such as subject,body.")] = None
     image: Annotated[str | None, typer.Option(help="Column of the paths of own photos.")] = None
     label: Annotated[str | None, typer.Option(help="Column of the classes of own data.")] = None
-    task: Annotated[str | None, typer.Option(help="Column of own data that makes each task a label space.")] = None
+    task: Annotated[str | None, typer.Option(help="Column of own data that says whose classes a row has.")] = None
     split_column: Annotated[str | None, typer.Option(help="Column of own data that says train, val or test.")] = None
 
     def named(self, *, regression: bool | None = None) -> "Columns":
@@ -48,12 +48,17 @@ class Episodes:
 
     ways: Annotated[int | None, typer.Option(min=2, help="Classes of an episode; by default 5.")] = None
     shots: Annotated[
-        int | None, typer.Option(min=1, help="Support examples of each class, or points for regression; by default 1.")
+        int | None,
+        typer.Option(
+            min=1, help="Support examples of each class, or points for regression; by default 1, of own data 5."
+        ),
     ] = None
     queries: Annotated[
         int | None, typer.Option(min=1, help="Queries of each class, or points for regression; by default 5.")
     ] = None
-    episodes: Annotated[int | None, typer.Option(min=1, help="Number of episodes; by default 1000.")] = None
+    episodes: Annotated[
+        int | None, typer.Option(min=1, help="Number of episodes; by default 1000, of own data 200.")
+    ] = None
 
 
 @dataclass(frozen=True)

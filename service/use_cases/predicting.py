@@ -133,7 +133,8 @@ def check_ready(record: Record) -> None:
     """Raise TooFewExamples. It says what is missing."""
     if record.ready:
         return
-    missing = "examples" if record.classes is None else f"examples of at least {MIN_WAYS} classes"
+    of_classes = "an example with a label" if record.several else f"examples of at least {MIN_WAYS} classes"
+    missing = "examples" if record.classes is None else of_classes
     there = "none" if not record.classes else f"only examples of {record.classes[0]!r}"
     raise TooFewExamples(
         f"The client needs {missing} before it can predict; there are {there}. POST more to /adapt with "

@@ -45,6 +45,13 @@ def test_an_answer_has_the_labels_whose_threshold_is_reached(api):
     assert found["predictions"][1]["labels"] == []
 
 
+def test_a_client_whose_examples_have_no_label_says_what_it_needs(api):
+    adapt(api, [labelled("Z", 0, [])]).raise_for_status()
+    answer = api.post("/predict", json={"client_id": "alice", "inputs": [png("L")]})
+    assert (answer.status_code, answer.json()["code"]) == (409, "too_few_examples")
+    assert "needs an example with a label" in answer.json()["detail"]
+
+
 def test_one_label_is_short_for_a_list_of_one(api):
     adapt(api, support()).raise_for_status()
     more = [{"id": "n", "input": png("N"), "label": "N"}]
