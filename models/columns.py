@@ -5,6 +5,7 @@ Needs no torch, so that the API can use it.
 """
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
@@ -25,6 +26,8 @@ SEVERAL_VALUES = 20
 """A column of more texts than this, most of them different, is not used."""
 CATEGORIES = 256
 """Most different texts of a column."""
+DECIMAL_COMMA = re.compile(r"\s*[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+\s*")
+"""Such as 12,5 and 1.234,50."""
 
 
 class Column(TypedDict):
@@ -72,6 +75,11 @@ def cell(text: str) -> Value:
     except ValueError:
         return stripped or None
     return None if math.isnan(number) else number
+
+
+def with_point(text: str) -> str:
+    """A number with a decimal comma as one with a point. Other texts stay as they are."""
+    return text.replace(".", "").replace(",", ".") if DECIMAL_COMMA.fullmatch(text) else text
 
 
 def fit(rows: Sequence[Row]) -> list[Column]:

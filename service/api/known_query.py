@@ -18,7 +18,7 @@ def check_query(query: QueryParams, known: Collection[str]) -> None:
         if name not in known:
             taken = f"only {', '.join(sorted(known))}" if known else "none"
             raise Unprocessable(
-                f"{name[:80]}: this call has no such query parameter, {taken}. Leave it out.", field=name[:80]
+                f"{name[:80]}: no query parameter of this call, which takes {taken}. Leave it out.", field=name[:80]
             )
 
 

@@ -136,6 +136,11 @@ def test_a_row_of_more_values_than_columns_is_named(tmp_path):
         list(labelled(written(tmp_path / "a.csv", "text,label\nlate,x\nlost, again,x\n"), TEXT))
 
 
+def test_numbers_beside_semicolons_may_have_a_decimal_comma(tmp_path):
+    path = written(tmp_path / "a.csv", "price;plan;label\n1.234,5;a,b;x\n")
+    assert [item.input for item in labelled(path, TABLE)] == [{"price": 1234.5, "plan": "a,b"}]
+
+
 def test_numbers_that_are_none_are_missing_or_texts(tmp_path):
     path = written(tmp_path / "a.csv", "age,label\nNaN,x\ninf,y\n")
     assert [item.input for item in labelled(path, TABLE)] == [{"age": None}, {"age": "inf"}]

@@ -3,11 +3,14 @@
 import csv
 import json
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 TABLES = {".csv", ".tsv", ".jsonl", ".ndjson"}
+DECIMAL_COMMA = re.compile(r"\s*[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+\s*")
+"""Such as 12,5 and 1.234,50, beside the delimiter ;."""
 SAMPLE = 64 * 1024
 """Characters of a CSV file in which its delimiter is found."""
 
@@ -29,10 +32,16 @@ def _csv(path: Path) -> Iterator[dict[str, Any]]:
         except csv.Error:  # one column
             dialect = csv.excel
         reader = csv.DictReader(file, dialect=dialect, strict=False)
+        read = _with_point if dialect.delimiter == ";" else str
         for row in reader:
             if None in row:
                 raise ValueError(f"{path}: line {reader.line_num} has more values than the header has columns")
-            yield {name: value for name, value in row.items() if name}
+            yield {name: value and read(value) for name, value in row.items() if name}
+
+
+def _with_point(text: str) -> str:
+    """A number with a decimal comma as one with a point. Other texts stay as they are."""
+    return text.replace(".", "").replace(",", ".") if DECIMAL_COMMA.fullmatch(text) else text
 
 
 def _json_lines(path: Path) -> Iterator[dict[str, Any]]:

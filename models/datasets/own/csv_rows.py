@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from models.columns import with_point
 from models.datasets.own.records import NOT_UTF8, Record, Rejects
 
 LARGEST_BYTES = 2**30
 """A larger file should be Parquet, which is read in parts."""
 BATCH_ROWS = 4096
 DELIMITERS = ",;\t|"
-DECIMAL_COMMA = re.compile(r"\s*[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+\s*")
-"""Such as 12,5 and 1.234,50."""
 EXCEL_SEPARATOR = re.compile(r"sep=.", re.IGNORECASE)
 HEADER_LINES = 20
 """Most lines of a header."""
@@ -104,7 +103,7 @@ def _cells(names: list[str], values: tuple[str, ...], delimiter: str) -> dict[st
     cells = {name: value for name, value in zip(names, values, strict=True) if name}
     if delimiter != ";":
         return cells
-    return {n: v.replace(".", "").replace(",", ".") if DECIMAL_COMMA.fullmatch(v) else v for n, v in cells.items()}
+    return {name: with_point(value) for name, value in cells.items()}
 
 
 def _table(rest: bytes, names: list[str], delimiter: str, bad: dict[int, Any]) -> Any:

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 
+from models.columns import with_point
 from service.api.bodies.upload import Item, Upload
 from service.errors import BadRequest, Unprocessable
 from service.inputs.json_limits import VALUES
@@ -27,10 +28,10 @@ def parse(upload: Upload) -> list[Item]:
     rows = _rows(text, delimiter)
     names = _names(next(rows, (1, []))[1])
     label, identity, texts = _columns(upload, names)
-    items = []
+    items, read = [], with_point if delimiter == ";" else str
     for line, cells in rows:
         _check_width(line, cells, names)
-        values = {name: cell for name, cell in zip(names, cells, strict=True) if name}
+        values = {name: read(cell) for name, cell in zip(names, cells, strict=True) if name}
         found = None if label is None else values.pop(label)
         given = None if identity is None else values.pop(identity)
         row = Row({name: values[name] for name in texts} if texts else values, f"line {line}", bool(texts))

@@ -141,6 +141,14 @@ def test_the_delimiter_is_that_of_the_header(delimiter):
     assert items(TABLE.replace(",", delimiter))[1].input.values == {"age": "35", "plan": "pro", "spend": "10.5"}
 
 
+@pytest.mark.parametrize(
+    ("delimiter", "shown"), [(";", ["10.5", "1234.5", "1,2,3"]), ("|", ["10,5", "1.234,5", "1,2,3"])]
+)
+def test_numbers_beside_semicolons_may_have_a_decimal_comma(delimiter, shown):
+    (item,) = items(delimiter.join("abc") + f"{delimiter}label\n" + delimiter.join(["10,5", "1.234,5", "1,2,3", "x"]))
+    assert list(item.input.values.values()) == shown
+
+
 def test_each_system_s_line_breaks_are_read():
     for end in ("\n", "\r\n", "\r"):
         assert [item.label for item in items(f"a,label{end}1,2{end}3,4{end}")] == ["2", "4"]
