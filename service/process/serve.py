@@ -1,6 +1,7 @@
 """handful serve: replicas behind one port, and an embedded Valkey if no Redis is given. Processes that die restart."""
 
 import asyncio
+import errno
 import logging
 import os
 import signal
@@ -45,9 +46,19 @@ def serve(settings: Settings) -> None:
     if settings.redis_url is None:
         check_free(settings.store_dir)
     _ = Catalogue(settings.models, settings.serve, settings.own_models)[settings.default_model]
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG) as listening:
+    with _listening(settings) as listening:
         asyncio.run(_serve(settings, listening))
+
+
+def _listening(settings: Settings) -> socket.socket:
+    """A socket at the port. Raises OSError."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise OSError(f"Port {settings.port} is in use: stop what uses it, or set HANDFUL_PORT.") from None
 
 
 def serve_worker(settings: Settings) -> None:

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -104,6 +105,14 @@ def test_a_data_folder_in_use_ends_with_a_one_line_message(trained):
     assert "HANDFUL_STORE_DIR" in done.stderr
 
 
+def test_a_port_in_use_is_named_with_the_setting(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = with_variable(tmp_path, "HANDFUL_PORT", port, "serve")
+    assert done.returncode == 2
+    assert done.stderr == f"handful: Port {port} is in use: stop what uses it, or set HANDFUL_PORT.\n"
+
+
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
@@ -134,9 +143,9 @@ def test_empty_and_foreign_variables_are_no_error(tmp_path, name, value):
     assert done.returncode == 0, done.stderr
 
 
-def with_variable(folder: Path, name: str, value: str) -> subprocess.CompletedProcess[str]:
+def with_variable(folder: Path, name: str, value: str, *command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*HANDFUL, "models", "--json"],
+        [*HANDFUL, *(command or ("models", "--json"))],
         env=os.environ | {name: value},
         cwd=folder,
         capture_output=True,
