@@ -10,7 +10,7 @@ from service.api.problem_details import responses
 
 router = APIRouter(tags=["usage"], dependencies=[*KEY_SCHEMES, DECLARED_QUERY])
 
-FAILURES = responses(errors.Unauthorized, errors.Unavailable, errors.DeadlineExceeded)
+FAILURES = responses(errors.Unauthorized, errors.Unprocessable, errors.Unavailable, errors.DeadlineExceeded)
 
 
 @router.get("/usage", operation_id="get_usage", responses=FAILURES)
