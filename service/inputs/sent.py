@@ -5,14 +5,14 @@ hold.
 """
 
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
 import orjson
 
 from models.column_names import LABELS, first, texts
-from models.columns import cell
+from models.columns import cell, with_point
 from service.errors import Unprocessable
 from service.inputs.json_limits import JsonLimits, check_structure
 
@@ -90,6 +90,11 @@ def numbers_of(content: bytes, field: str) -> Any:
     """A vector: a number, a list in JSON, or numbers with commas between. Raises Unprocessable."""
     listed = content.strip()
     return json_of(listed if listed.startswith(b"[") else b"[" + listed + b"]", field)
+
+
+def cell_reader(delimiter: str) -> Callable[[str], str]:
+    """What reads a cell of a CSV file. Beside semicolons, numbers may have a decimal comma."""
+    return with_point if delimiter == ";" else str
 
 
 def cells_of(values: Mapping[str, str]) -> dict[str, Any]:

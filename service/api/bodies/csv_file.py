@@ -4,12 +4,11 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 
-from models.columns import with_point
 from service.api.bodies.upload import Item, Upload
 from service.errors import BadRequest, Unprocessable
 from service.inputs.json_limits import VALUES
 from service.inputs.limits import check_count
-from service.inputs.sent import Row, label_column
+from service.inputs.sent import Row, cell_reader, label_column
 
 DELIMITERS = ",;\t|"
 COLUMNS = 1000
@@ -28,7 +27,7 @@ def parse(upload: Upload) -> list[Item]:
     rows = _rows(text, delimiter)
     names = _names(next(rows, (1, []))[1])
     label, identity, texts = _columns(upload, names)
-    items, read = [], with_point if delimiter == ";" else str
+    items, read = [], cell_reader(delimiter)
     for line, cells in rows:
         _check_width(line, cells, names)
         values = {name: read(cell) for name, cell in zip(names, cells, strict=True) if name}
