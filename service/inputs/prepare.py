@@ -9,7 +9,7 @@ from service.inputs.kind import Columns, InputKind, InputWarning
 EXECUTOR = Executor("prepare")
 
 
-async def fit(kind: InputKind, inputs: Array, fields: Sequence[str]) -> tuple[Columns | None, list[InputWarning]]:
+async def fit(kind: InputKind, inputs: Array, fields: Sequence[str] = ()) -> tuple[Columns | None, list[InputWarning]]:
     """Learn from a support set what `prepare` needs. Raises Unprocessable."""
     return await EXECUTOR.run(lambda: kind.fit(inputs, fields), _characters(inputs))
 

@@ -95,7 +95,7 @@ async def test_clients_that_adapt_together_get_the_states_that_each_gets_alone(z
     for state, expected in zip(batched, alone, strict=True):
         assert state.keys() == expected.keys()
         for name, value in state.items():
-            np.testing.assert_allclose(value, expected[name], atol=1e-4, rtol=1e-4)
+            np.testing.assert_allclose(value, expected[name], atol=1e-4, rtol=1e-3)  # a step of 16 bits
 
 
 @pytest.mark.parametrize("model", ["glyphs", "glyphs-maml", "sinusoid"])
