@@ -10,7 +10,7 @@ from service.arrays import Array, Arrays
 from service.engine.costs import Cost
 from service.engine.device import Device
 from service.engine.jobs import AdaptJob
-from service.engine.pieces import SHORT_S, EncodedInPieces, piece_size
+from service.engine.pieces import EncodedInPieces, EncodesFirst, piece_size
 
 ANSWERS_AT_ONCE = 64
 """Most answers of states without an example that are computed together, which bounds their memory."""
@@ -23,7 +23,7 @@ class Question(NamedTuple):
     contrast: Array
 
 
-class LargeExplain:
+class LargeExplain(EncodesFirst):
     """An explanation in pieces: inputs are encoded some at a time, and then some examples at a time are left out.
 
     An exact explanation needs no leaving out; it is one piece.
@@ -65,14 +65,3 @@ class LargeExplain:
         whole, others = np.split(np.concatenate(self._differences), [1])
         weights = np.where(np.isfinite(others), whole - others, np.nan).T
         return {"weights": weights, "names": weights[:, :0], "exact": np.array([False]), "votes": np.array([False])}
-
-    def next_is_short(self) -> bool:
-        """Leaving out an example may take long for a slow learner."""
-        return bool(self._encoding) or self.piece_s <= SHORT_S
-
-    def shrink(self) -> bool:
-        """Encode half as many inputs, or leave out half as many examples, at a time."""
-        if self._encoding:
-            return self._encoding.shrink()
-        self._together, before = max(1, self._together // 2), self._together
-        return self._together < before

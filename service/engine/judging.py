@@ -11,11 +11,11 @@ from service.engine.costs import Cost
 from service.engine.device import Device
 from service.engine.folds import parts
 from service.engine.jobs import AdaptJob, HeldOut
-from service.engine.pieces import SHORT_S, EncodedInPieces, piece_size
+from service.engine.pieces import EncodedInPieces, EncodesFirst, piece_size
 from service.errors import Diverged
 
 
-class LargeHeldOut:
+class LargeHeldOut(EncodesFirst):
     """The answers to the examples of a support set, each from the state of adapting without its fold.
 
     The examples are encoded piece by piece. Then some folds are a piece.
@@ -62,17 +62,6 @@ class LargeHeldOut:
             whole[fold] = found.answers
             familiar[fold] = np.nan if found.familiar is None else found.familiar
         return {"fold": self._fold, "answers": whole, "familiar": familiar}
-
-    def next_is_short(self) -> bool:
-        """A single fold of a slow learner may take long."""
-        return bool(self._encoding) or self.piece_s <= SHORT_S
-
-    def shrink(self) -> bool:
-        """Encode half as many examples, or adapt to half as many folds, at a time."""
-        if self._encoding:
-            return self._encoding.shrink()
-        self._together, before = max(1, self._together // 2), self._together
-        return self._together < before
 
 
 class LargeFamiliar:

@@ -58,6 +58,25 @@ class EncodedInPieces:
         return self._size < before
 
 
+class EncodesFirst:
+    """A large job that encodes its inputs some at a time, and then computes `_together` results at a time."""
+
+    _encoding: EncodedInPieces
+    _together: int
+    piece_s: float
+
+    def next_is_short(self) -> bool:
+        """A result of a slow learner may take long."""
+        return bool(self._encoding) or self.piece_s <= SHORT_S
+
+    def shrink(self) -> bool:
+        """Encode half as many inputs, or compute half as many results, at a time."""
+        if self._encoding:
+            return self._encoding.shrink()
+        self._together, before = max(1, self._together // 2), self._together
+        return self._together < before
+
+
 class LargeAdapt:
     """An adapt that encodes its examples piece by piece; the rest is one piece. A short one is one piece as a whole.
 
