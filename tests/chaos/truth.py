@@ -51,7 +51,7 @@ class Teacher:
         with torch.no_grad():
             learned = Support(_inputs(self._card, support), targets, full_mask(targets), WAYS)
             logits = self._learner.answer(learned, _inputs(self._card, queries))
-        return (logits.double() / self._card.temperature).softmax(-1).numpy()
+        return (logits.double() / self._card.for_task(WAYS, len(targets)).temperature).softmax(-1).numpy()
 
 
 def _inputs(card: Card, drawings: list[str]) -> torch.Tensor:
