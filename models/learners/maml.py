@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from models import native
 from models.encoders import Encoder
 from models.inner_loop import GradientLearner, Loss, SupportLoss
-from models.learner import Kind, State, Support
+from models.learner import Episode, Kind, State, Support, full_mask
 from models.native import KernelEncoder
 
 
@@ -44,6 +44,10 @@ class MAML(GradientLearner):
         eval_inner_steps: Steps in `eval()` mode; None: as many as in `train()` mode.
         first_order: Drop the second derivatives from the meta-gradient (FOMAML, section 5.2).
         optimiser: "sgd", or "learned": `models/update_rule.py` makes the steps in place of `inner_lr`.
+        outer_scale: Factor of the answers to queries in the outer loss, for classification. A small inner learning
+            rate gives a head of zeros small logits. Their softmax is flat, so that a loss without this factor would
+            move the encoder by easy pairs of classes as much as by hard ones. The order of the classes does not
+            depend on it, and the served probabilities have their own temperature. Not in the paper.
     """
 
     algorithm = "MAML"
@@ -59,9 +63,10 @@ class MAML(GradientLearner):
         eval_inner_steps: int | None = None,
         first_order: bool = False,
         optimiser: str = "sgd",
+        outer_scale: float = 1.0,
     ) -> None:
         super().__init__(inner_lr, inner_steps, eval_inner_steps, first_order, optimiser)
-        self.kind = Kind(kind)
+        self.kind, self.outer_scale = Kind(kind), outer_scale
         if self.kind is Kind.REGRESSION and outputs is None:
             raise ValueError("a regression learner needs `outputs`, the numbers in one answer")
         self.max_ways = outputs if self.kind is Kind.CLASSIFICATION else None
@@ -75,6 +80,14 @@ class MAML(GradientLearner):
         """Logits (q, ways) or values (q, outputs) of the client's own network."""
         features = native.encode(self.encoder, query, part(state, "encoder."))
         return F.linear(features, state["head.weight"], state["head.bias"])
+
+    def outer_loss(self, episode: Episode, progress: float) -> Tensor:
+        """The query loss after adaptation."""
+        return self.query_loss(self.answer(episode.support, episode.query), episode.targets)
+
+    def query_loss(self, answers: Tensor, targets: Tensor) -> Tensor:
+        """The loss of answers (q, ways) or (q, outputs) to queries in meta-training."""
+        return self.loss(self.outer_scale * answers, targets, full_mask(targets))
 
     def inner_loop(self, loss: Loss, params: State) -> State:
         """The adapted `params`: by the native kernel, all steps at once, where it can."""

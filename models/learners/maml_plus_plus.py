@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from models.encoders import Encoder
-from models.learner import Episode, State, full_mask
+from models.learner import Episode, State
 from models.learners.maml import MAML
 from models.learners.meta_sgd import key_of
 
@@ -72,7 +72,7 @@ class MAMLPlusPlus(MAML):
             state = self.step(number, loss, state)
             if weight > 0:
                 answers = self.predict(state, episode.query)
-                losses.append(weight * self.loss(answers, episode.targets, full_mask(episode.targets)))
+                losses.append(weight * self.query_loss(answers, episode.targets))
         return torch.stack(losses).sum()
 
     def step_weights(self, progress: float) -> list[float]:

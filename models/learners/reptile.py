@@ -20,7 +20,7 @@ class Reptile(MAML):
     runs on images take mini-batches, and Adam without momentum. In `eval()` mode it is fine-tuning from the initial
     weights.
 
-    Args: as for `MAML`, without `first_order`.
+    Args: as for `MAML`, without `first_order` and `outer_scale`.
     """
 
     algorithm = "Reptile"

@@ -84,6 +84,16 @@ def test_first_order_drops_the_second_derivatives(spec):
     assert any((full[name] - without[name]).norm() > 0.05 * full[name].norm() for name in full)
 
 
+@pytest.mark.parametrize("algorithm", ["maml", "meta-sgd", "maml++", "anil"])
+def test_the_outer_scale_sharpens_the_outer_loss_and_not_the_answers(algorithm):
+    spec = replace(CLASSIFY, learner=algorithm)
+    plain, sharp = learner_of(spec), learner_of(spec, outer_scale=7.0)
+    episode = episode_of(spec)
+    answers = plain.answer(episode.support, episode.query)
+    assert_close(sharp.answer(episode.support, episode.query), answers)
+    assert_close(sharp.outer_loss(episode, 1.0), F.cross_entropy(7 * answers, episode.targets))
+
+
 @over_kinds
 @pytest.mark.parametrize("steps", [1, 3])
 def test_adapted_weights_and_meta_gradient_equal_those_of_higher(spec, steps):
