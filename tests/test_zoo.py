@@ -13,7 +13,7 @@ from service.cards import Catalogue
 from service.settings import ZOO
 
 CATALOGUE = Catalogue(ZOO)
-NOT_SHIPPED = {"glyphs-strided", "glyphs-start"} | {
+NOT_SHIPPED = {"glyphs-strided", "glyphs-start", "glyphs-start-long"} | {
     "glyphs-28",
     "glyphs-28-mixed",
     "glyphs-best-28",

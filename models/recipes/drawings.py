@@ -32,7 +32,7 @@ def drawings(title: str, spec: Spec, *, steps: int, episode: Shape, scheme: str 
     )
 
 
-def _many_ways(
+def many_ways(
     title: str,
     spec: Spec,
     *,
@@ -60,7 +60,7 @@ def _many_ways(
 
 def _within_alphabets(title: str, spec: Spec, **options: Any) -> Recipe:
     """Half of the classes of an episode are of one alphabet, and all of them in a validation."""
-    recipe = _many_ways(title, spec, scheme="alphabets", **options)
+    recipe = many_ways(title, spec, scheme="alphabets", **options)
     return replace(recipe, episode=Shape(60, 1, 3, similar=0.5), validation_options={"within": True})
 
 
@@ -70,12 +70,12 @@ def _pair(recipe: Recipe, *members: str) -> Recipe:
 
 
 ENCODERS: dict[str, Recipe] = {
-    "glyphs-best-28": _many_ways("Of the Vinyals split, 28 pixels", SHARP, steps=20_000, restarts=(11_000,)),
-    "glyphs-best-40": replace(_many_ways("Of the Vinyals split, 40 pixels", SHARP, steps=6_000), input=FINE),
+    "glyphs-best-28": many_ways("Of the Vinyals split, 28 pixels", SHARP, steps=20_000, restarts=(11_000,)),
+    "glyphs-best-40": replace(many_ways("Of the Vinyals split, 40 pixels", SHARP, steps=6_000), input=FINE),
     "glyphs-best": _pair(
-        _many_ways("The most accurate on the Vinyals split", PAIR, steps=0), "glyphs-best-40", "glyphs-best-28"
+        many_ways("The most accurate on the Vinyals split", PAIR, steps=0), "glyphs-best-40", "glyphs-best-28"
     ),
-    "glyphs-28-mixed": _many_ways("Of alphabets, 28 pixels", SHARP, steps=4_500, scheme="alphabets"),
+    "glyphs-28-mixed": many_ways("Of alphabets, 28 pixels", SHARP, steps=4_500, scheme="alphabets"),
     "glyphs-28": replace(
         _within_alphabets(
             "Of similar characters, 28 pixels", SHARP, steps=15_000, restarts=(6_000,), start="glyphs-28-mixed"
@@ -94,12 +94,12 @@ ENCODERS: dict[str, Recipe] = {
     "glyphs-large": _pair(
         _within_alphabets("Characters of new alphabets, by two encoders", PAIR, steps=0), "glyphs", "glyphs-28"
     ),
-    "glyphs-protonet": _many_ways("Nearest prototype", Spec("protonet", "conv4"), steps=6_000, weight_decay=0.0),
-    "glyphs-strided": _many_ways(
+    "glyphs-protonet": many_ways("Nearest prototype", Spec("protonet", "conv4"), steps=6_000, weight_decay=0.0),
+    "glyphs-strided": many_ways(
         "An encoder without batch statistics", Spec("protonet", "conv4", encoder_options=STRIDED), steps=6_000
     ),
-    "glyphs-start": _many_ways(
-        "The same with centred features; the gradient-based models start from it",
+    "glyphs-start": many_ways(
+        "The same with centred features",
         Spec("protonet", "conv4", encoder_options=CENTRED),
         steps=15_000,
         restarts=(1_000,),
