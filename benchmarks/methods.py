@@ -1,4 +1,4 @@
-"""Write docs/methods.md and its plot from the cards of the zoo. `make table` measures first.
+"""Write docs/methods.md and its pictures from the cards of the zoo. `make table` measures first.
 
 python -m benchmarks.methods
 """
@@ -15,7 +15,7 @@ from matplotlib.figure import Figure as Picture
 from benchmarks.measure import EPISODES
 from benchmarks.options import section as options_section
 from benchmarks.published import NONE, PUBLISHED, REMARKS, Published
-from benchmarks.trainings import HEADER, trainings
+from benchmarks.trainings import HEADER, draw_curves, trainings
 from service.cards import Card, Catalogue
 from service.inputs.photo import Photo
 from service.settings import ZOO
@@ -27,10 +27,11 @@ WAVES = tuple(f"K={shots}, inner steps {steps}" for shots in (5, 10) for steps i
 
 
 def main() -> None:
-    """Write the page and the plot."""
+    """Write the page and its pictures."""
     catalogue = Catalogue(ZOO)
     PAGE.write_text(page(catalogue, PAGE.read_text()))
     plot(drawings_of(catalogue))
+    draw_curves(drawings_of(catalogue), ROOT / "docs/trainings.png")
 
 
 def page(catalogue: Catalogue, text: str) -> str:

@@ -1,7 +1,10 @@
-"""The table of docs/methods.md that says how each model was trained, from the cards."""
+"""The table and the picture of docs/methods.md that say how each model was trained, from the cards."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
+
+from matplotlib.figure import Figure
 
 from models.recipes import RECIPES
 from service.cards import Card
@@ -13,6 +16,19 @@ def trainings(cards: Sequence[Card]) -> list[list[str]]:
     """A row for each model that was trained, the longest training first."""
     trained = [card for card in cards if card.training["recipe"]["steps"] or card.training.get("members")]
     return [_row(card) for card in sorted(trained, key=lambda card: -_seconds(card))]
+
+
+def draw_curves(cards: Sequence[Card], path: Path) -> None:
+    """Draw the validation accuracy of classifiers over their steps, where the cards have it, into a PNG."""
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    axes = figure.subplots()
+    for card in cards:
+        if scores := card.training.get("scores"):
+            steps, accuracies = zip(*scores, strict=True)
+            axes.plot(steps, [100 * each for each in accuracies], marker=".", label=card.name)
+    axes.set(xlabel="step", ylabel="accuracy on validation classes, %")
+    figure.legend(loc="outside lower center", ncols=4, frameon=False)
+    figure.savefig(path, dpi=120)
 
 
 def _row(card: Card) -> list[str]:

@@ -125,7 +125,7 @@ class Card(BaseModel):
     errors: ErrorScale | None = Field(
         None, description="The errors of a regression on validation tasks; null for classes, or if not measured."
     )
-    training: dict[str, Any] = Field(description="Data, split, command, seed, time and machine.")
+    training: dict[str, Any] = Field(description="Data, split, command, seed, validation scores, time and machine.")
     figures: list[Figure] = Field(default_factory=list)
     limits: list[str] = Field(default_factory=list)
     checkpoint: str = Field(

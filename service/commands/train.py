@@ -127,6 +127,7 @@ def _card(model: str, recipe: Recipe, progress: Progress, how: dict[str, Any]) -
         **how,
         "recipe": asdict(recipe),
         "seconds": round(progress.seconds),
+        "scores": [(step, float(f"{score:.5g}")) for step, score in progress.scores],
         "finished": datetime.now(UTC).date().isoformat(),
         "machine": f"{platform.machine()}, torch {torch.__version__}",
     }

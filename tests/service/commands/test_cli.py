@@ -44,6 +44,7 @@ def trained(tmp_path_factory) -> Path:
 def test_training_writes_the_checkpoint_the_card_and_the_curve(trained):
     card = json.loads((trained / "runs/sinusoid.json").read_text())
     assert card["training"]["command"] == "handful train sinusoid --steps 20 --seed 0"
+    assert [step for step, _ in card["training"]["scores"]] == [10, 20]
     assert (trained / "runs/sinusoid.safetensors").stat().st_size > 0
     assert (trained / "runs/sinusoid.png").read_bytes().startswith(b"\x89PNG")
 
