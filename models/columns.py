@@ -1,6 +1,7 @@
 """Rows of a table as numbers: the columns and categories are learned from a client's examples.
 
 A number is one feature, a boolean is 0 or 1, and a text is one feature for each category. NaN marks a missing number.
+A column of no texts but true and false is one of booleans: files of rows, such as CSV, cannot tell them apart.
 Needs no torch, so that the API can use it.
 """
 
@@ -26,6 +27,7 @@ SEVERAL_VALUES = 20
 """A column of more texts than this, most of them different, is not used."""
 CATEGORIES = 256
 """Most different texts of a column."""
+TRUTHS = {"true": True, "false": False}
 DECIMAL_COMMA = re.compile(r"\s*[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+\s*")
 """Such as 12,5 and 1.234,50."""
 
@@ -67,6 +69,11 @@ def type_of(value: Value) -> str | None:
     return "boolean" if isinstance(value, bool) else "text" if isinstance(value, str) else "number"
 
 
+def truth(value: Value) -> Value:
+    """The boolean that a text says; other values as they are."""
+    return TRUTHS.get(value.strip().lower(), value) if isinstance(value, str) else value
+
+
 def cell(text: str) -> Value:
     """A cell of a CSV file: a number if it reads as one, else a text; None if it is empty or NaN."""
     stripped = text.strip()
@@ -94,6 +101,8 @@ def fit(rows: Sequence[Row]) -> list[Column]:
 
 
 def _column(name: str, values: Sequence[Value]) -> Column:
+    truths = [truth(value) for value in values]
+    values = truths if all(isinstance(value, bool | None) for value in truths) else values
     kind = _only_type(name, values)
     counts: Counter[Value] = Counter(value for value in values if value is not None)
     if len(counts) < 2 and (len(counts) == 0 or None not in values):
@@ -158,7 +167,8 @@ def encode(rows: Sequence[Row], columns: Sequence[Column]) -> NDArray[np.float32
 
 def _encoded(values: Sequence[Value], column: Column) -> NDArray[np.float32]:
     if column["type"] != "text":
-        return np.array([[np.nan if value is None else value] for value in values], np.float32)
+        numbers = [truth(value) for value in values]
+        return np.array([[np.nan if number is None else number] for number in numbers], np.float32)
     index = {value: i for i, value in enumerate(column["values"])}
     codes = [index.get(str(value), -1) if value is not None else -1 for value in values]
     known: NDArray[np.bool_] = np.array(codes)[:, None] == np.arange(len(index))
@@ -192,10 +202,12 @@ def differences(rows: Sequence[Row], columns: Sequence[Column], whose: str = "cl
 
 def _unknown(i: int, row: Row, known: Mapping[str, Column], whose: str) -> list[Found]:
     found = []
-    for name, value in row.items():
+    for name, given in row.items():
         if name not in known:
             found.append(Found("unknown_column", name, i))
-        elif type_of(value) not in (None, known[name]["type"]) and known[name]["type"]:
+            continue
+        value = truth(given) if known[name]["type"] == "boolean" else given
+        if type_of(value) not in (None, known[name]["type"]) and known[name]["type"]:
             expected = f"{EXPECTED[whose]} a {known[name]['type']}"
             raise _other_type(i, name, value, expected)
         elif known[name]["values"] and value is not None and value not in known[name]["values"]:

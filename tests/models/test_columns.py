@@ -26,6 +26,19 @@ def test_numbers_booleans_and_categories_become_features():
     assert width(columns) == 4
 
 
+def test_texts_of_true_and_false_are_booleans():
+    written = [{"active": "True"}, {"active": "false"}, {"active": None}, {"active": True}]
+    columns = fit(written)
+    assert columns == fit([{"active": True}, {"active": False}, {}])
+    assert_array_equal(encode(written, columns), np.array([[1], [0], [np.nan], [1]], np.float32))
+    assert differences(written, columns) == []
+
+
+def test_true_and_false_beside_other_texts_are_categories():
+    rows = [{"active": text} for text in ("true", "false", "unknown", "true")]
+    assert [column["values"] for column in fit(rows)] == [["false", "true", "unknown"]]
+
+
 def test_columns_survive_json():
     columns = fit(ROWS)
     assert_array_equal(encode(ROWS, json.loads(json.dumps(columns))), encode(ROWS, columns))

@@ -76,6 +76,13 @@ def test_a_table_teaches_what_the_same_rows_in_json_teach(api):
     assert predict(api, ASKED).raise_for_status().json()["predictions"] == expected
 
 
+def test_booleans_in_csv_are_those_of_json(api):
+    assert adapt(api, "member,label\ntrue,stays\nFalse,leaves\nTRUE,stays\n").status_code == 200
+    asked = api.post("/predict", json={"client_id": "acme", "inputs": [{"member": True}, {"member": False}]})
+    assert [one["label"] for one in asked.json()["predictions"]] == ["stays", "leaves"]
+    assert "warnings" not in asked.json()
+
+
 def test_a_label_column_of_queries_is_left_out_if_it_is_named(api):
     adapt(api, TABLE).raise_for_status()
     assert "warnings" not in predict(api, TABLE, "client_id=acme&label=label").json()
