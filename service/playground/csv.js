@@ -2,14 +2,20 @@
 
 const LABELS = ["label", "class", "category", "target", "intent", "outcome", "y"];
 
-/** The header and the rows of a CSV text, or null if it has no row below its header. */
+/** The header and the rows of a CSV text, or null if it has no row below its header. Beside semicolons, numbers may have
+ * a decimal comma. */
 export function parseCsv(text, parser = globalThis.Papa) {
-  const { data } = parser.parse(text.trim(), { skipEmptyLines: "greedy" });
+  const { data, meta } = parser.parse(text.trim(), { skipEmptyLines: "greedy" });
   if (data.length < 2) return null;
-  const [header, ...rows] = data;
+  const [header, ...written] = data;
+  const rows = meta.delimiter === ";" ? written.map((row) => row.map(withPoint)) : written;
   const names = header.map((name, place) => String(name).trim() || `column ${place + 1}`);
   return { names, rows: rows.map((row) => names.map((_, place) => row[place] ?? "")) };
 }
+
+const DECIMAL_COMMA = /^\s*[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+\s*$/;
+
+const withPoint = (text) => (DECIMAL_COMMA.test(text) ? text.replaceAll(".", "").replace(",", ".") : text);
 
 /** Rows of a table as CSV. */
 export const writeCsv = (inputs, parser = globalThis.Papa) => parser.unparse(inputs);

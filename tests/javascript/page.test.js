@@ -18,6 +18,14 @@ import { byClass, canAnswer, labelFrom, labelOf, modelsByKind, newLesson } from 
 runInThisContext(readFileSync(new URL("../../service/playground/vendor/papaparse.js", import.meta.url), "utf8"));
 const parsed = (text) => parseCsv(text, globalThis.Papa);
 
+test("numbers beside semicolons may have a decimal comma", () => {
+  const rows = tableInputs(parsed("spend;note\n1.234,50;a, b\n12,5;1.5"), []);
+  assert.deepEqual(rows, [
+    { spend: 1234.5, note: "a, b" },
+    { spend: 12.5, note: "1.5" },
+  ]);
+});
+
 test("a table has typed columns, and null for what is missing", () => {
   const table = parsed(
     'age,plan,active,code,outcome\n22,"free, really",true,007,leaves\n,pro,FALSE,12,stays\n3e1,,,5,stays\n1,2,3,4,\n',
