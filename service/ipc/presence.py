@@ -42,6 +42,6 @@ class Presence:
                 while not self.ready():
                     await self._ready.wait()
         except TimeoutError:
-            raise Unavailable("The device worker is not ready: it starts, or restarts. Try again in a few seconds.") from None
+            raise Unavailable("The device worker is not ready: it starts. Try again in a few seconds.") from None
         finally:
             self._waiting -= 1

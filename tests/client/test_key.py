@@ -38,3 +38,11 @@ def test_the_key_of_the_environment_goes_to_its_address_only(monkeypatch):
     assert address("https://ours/", None) == ("https://ours/", "secret")
     assert address("https://other", None) == ("https://other", None)
     assert address("https://other", "given") == ("https://other", "given")
+
+
+def test_an_address_without_http_is_refused(monkeypatch):
+    monkeypatch.setenv("HANDFUL_URL", "localhost:8000")
+    with pytest.raises(ValueError, match=r"HANDFUL_URL: 'localhost:8000' is no address"):
+        address(None, None)
+    with pytest.raises(ValueError, match="url: 'ours' is no address"):
+        address("ours", None)
