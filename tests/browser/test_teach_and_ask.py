@@ -66,6 +66,30 @@ def test_a_table_is_pasted_and_a_row_is_asked(page):
     page.picture("table")
 
 
+def example(page, kind: str):
+    """Press the button of the example of a kind, and wait for the answer."""
+    page.choose(kind).page.get_by_role("button", name="Try an example").click()
+    page.page.locator(".verdict").wait_for(timeout=ANSWER_MS)
+    return page
+
+
+@pytest.mark.parametrize(("kind", "field", "typed"), [("Numbers", "Number", "-1.5"), ("Tables", "age", "-3")])
+def test_half_of_a_number_stays_while_it_is_typed(page, kind, field, typed):
+    entry = example(page, kind).section("Ask").get_by_label(re.compile(f"^{field}"))
+    entry.fill("")
+    entry.press_sequentially(typed)
+    assert entry.input_value() == typed
+
+
+def test_rows_without_labels_may_be_typed(page):
+    pool = example(page, "Tables").section("Teach").locator(".suggest")
+    pool.locator("summary").click()
+    pool.get_by_role("textbox").press_sequentially("age\n30")
+    assert pool.get_by_role("textbox").input_value() == "age\n30"
+    pool.get_by_role("button", name="Clear").click()
+    page.page.wait_for_function("document.querySelector('.suggest textarea').value === ''")
+
+
 def test_texts_come_from_csv_too(page):
     page.choose("Texts").page.get_by_text("Many at once, from CSV").click()
     lines = "\n".join(f'{label},"{text}"' for text, label in TICKETS)

@@ -1,16 +1,14 @@
 /** Numbers, and anything else as JSON. */
 
 import { Field } from "./common.js";
-import { html, useEffect, useState } from "./hooks.js";
+import { html, useTyped } from "./hooks.js";
 
 /** The texts of an entry are kept as typed; its input is what they mean. */
 function Typed({ label, hint, read, inputs, onInputs, mode }) {
-  const [text, setText] = useState("");
-  useEffect(() => inputs.length || setText(""), [inputs]);
+  const [text, type] = useTyped({ inputs, onInputs }, "");
   const typed = (event) => {
-    setText(event.target.value);
     const input = read(event.target.value);
-    onInputs(input === undefined ? [] : [input]);
+    type(event.target.value, input === undefined ? [] : [input]);
   };
   return html`<${Field} label=${label} hint=${hint}>
     ${(id) => html`<input id=${id} data-first value=${text} onInput=${typed} inputmode=${mode} autocomplete="off" />`}

@@ -2,7 +2,7 @@
 
 import { parseCsv, tableInputs, writeCsv } from "../csv.js";
 import { Field } from "./common.js";
-import { html, useEffect, useId, useState } from "./hooks.js";
+import { html, useId, useTyped } from "./hooks.js";
 import { Images } from "./photo.js";
 import { columnsOf } from "./table.js";
 
@@ -25,12 +25,8 @@ const linesOf = (text) => [...new Set(text.split("\n").map((line) => line.trim()
 /** A text that is read into inputs. */
 function Lines({ inputs, onInputs, label, hint, accept, read, write }) {
   const id = useId();
-  const [text, setText] = useState(() => write(inputs));
-  useEffect(() => inputs.length || setText(""), [inputs]);
-  const fill = (given) => {
-    setText(given);
-    onInputs(read(given));
-  };
+  const [text, type] = useTyped({ inputs, onInputs }, "", write(inputs));
+  const fill = (given) => type(given, read(given));
   const open = async (files) => files[0] && fill(await files[0].text());
   return html`<${Field} label=${label} hint=${hint}>
       ${(field) => html`<textarea id=${field} rows="4" value=${text} onInput=${(event) => fill(event.target.value)}></textarea>`}

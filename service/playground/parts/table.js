@@ -1,17 +1,15 @@
 /** A row of a table: a field for each column that the client's examples have. */
 
 import { Field } from "./common.js";
-import { html, useEffect, useState } from "./hooks.js";
+import { html, useTyped } from "./hooks.js";
 
 export function RowEntry({ inputs, onInputs, lesson, purpose }) {
   const columns = columnsOf(lesson.examples);
-  const [row, setRow] = useState({});
-  useEffect(() => inputs.length || setRow({}), [inputs]);
+  const [row, type] = useTyped({ inputs, onInputs }, {});
   const typed = (name, text) => {
     const filled = { ...row, [name]: text };
-    setRow(filled);
     const values = Object.entries(columns).map(([column, read]) => [column, read(filled[column] ?? "")]);
-    onInputs(values.every(([, value]) => value === null) ? [] : [Object.fromEntries(values)]);
+    type(filled, values.every(([, value]) => value === null) ? [] : [Object.fromEntries(values)]);
   };
   const names = Object.keys(columns);
   if (!names.length)
