@@ -23,7 +23,7 @@ from tests.e2e.server import Server
 
 pytestmark = needs_omniglot
 
-SHAPES = [Shape(5, 1, 3)] * 48 + [Shape(20, 5, 5)] * 2
+SHAPES = [Shape(5, 1, 2)] * 48 + [Shape(20, 5, 1)] * 2
 SEED = 11
 
 
@@ -49,7 +49,8 @@ def test_clients_are_answered_as_evaluated_and_after_sigkill_as_before(tmp_path,
     assert [labels(answers) for answers in after] == [labels(answers) for answers in before]
     assert np.allclose(flat(after), flat(before), atol=1e-5)
     over_http = [accuracy(answers, episode) for answers, episode in zip(before, episodes, strict=True)]
-    assert over_http == pytest.approx(evaluated(episodes), abs=0.011)  # one query of a hundred may be a tie
+    differences = np.abs(np.array(over_http) - evaluated(episodes))
+    assert np.count_nonzero(differences > 1e-6) <= 1  # one query may be a tie
     assert np.mean(over_http[:48]) > 0.9
     assert np.mean(over_http[48:]) > 0.9
 
