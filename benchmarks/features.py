@@ -15,12 +15,15 @@ from torch import Tensor
 
 from models.class_names import plain_words
 from models.datasets import DATASETS
+from models.datasets.characters import DRAWINGS
 from models.datasets.episode import EpisodeSampler, Shape
+from models.datasets.omniglot import UndistortedSampler
 from models.datasets.pool import Pool
 from models.datasets.texts import TextSampler
 from models.learner import Episode
 from models.recipes.photos import PHOTO
 
+DRAWING = {"type": "drawing", "size": 28}
 Encode = Callable[[Any], Tensor]
 CHUNK = 256
 
@@ -30,7 +33,7 @@ def parser_of(description: str | None) -> argparse.ArgumentParser:
     torch.set_num_threads(1)
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="The folder of the data sets.")
-    parser.add_argument("--features", type=Path, required=True, help="A folder for encoded texts and photos.")
+    parser.add_argument("--features", type=Path, required=True, help="A folder for encoded inputs.")
     return parser
 
 
@@ -76,6 +79,16 @@ def photos(data: Path, split: str, encode: Encode, folder: Path, encoder: str) -
     features = stored(file, len(pool.labels), lambda indices: encode(examples(indices)))
     pool.examples = lambda indices: features[torch.from_numpy(indices)]
     return pool
+
+
+def drawings(data: Path, split: str, encode: Encode, folder: Path, encoder: str) -> UndistortedSampler:
+    """Episodes of a split of drawings, with features that are kept in `folder` under the name of the encoder."""
+    sampler = DATASETS["omniglot"].episodes(data / "omniglot.npz", split, DRAWING)
+    assert isinstance(sampler, UndistortedSampler)
+    examples, file = sampler.examples, folder / f"{encoder}-{split}.npy"
+    features = stored(file, len(sampler.classes) * DRAWINGS, lambda indices: encode(examples(indices)))
+    sampler.examples = lambda indices: features[torch.from_numpy(indices)]
+    return sampler
 
 
 def stored(file: Path, count: int, encode: Callable[[NDArray[np.intp]], Tensor]) -> Tensor:

@@ -1,4 +1,4 @@
-"""The tables of docs/methods.md for texts and photos: every learner on the features of one frozen encoder.
+"""The tables of docs/methods.md for texts, photos and drawings: every learner on the features of one frozen encoder.
 
     python -m benchmarks.heads --data FOLDER --features FOLDER      # the data; where encoded inputs are kept
 
@@ -17,7 +17,7 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from benchmarks.learners_on_features import Answer, Head, heads
+from benchmarks.learners_on_features import SOURCES, Answer, Head, heads
 from benchmarks.trained_heads import trained_heads
 from models.datasets.episode import EpisodeSampler, Shape, rng_of
 from models.learner import Kind
@@ -34,11 +34,9 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Table:
-    """One table: the kind of inputs, the splits to choose on and to report, the settings and the episodes of each."""
+    """One table: the kind of inputs, a key of `SOURCES`, the settings, and the episodes of each."""
 
     kind: str
-    validation: str
-    test: str
     shapes: tuple[Shape, ...]
     episodes: int
 
@@ -49,8 +47,9 @@ def shapes(*sizes: tuple[int, int]) -> tuple[Shape, ...]:
 
 
 TABLES = (
-    Table("texts", "val", "test", shapes((5, 1), (5, 5), (20, 1), (20, 5), (45, 1), (45, 5)), EPISODES),
-    Table("photos", "grocery-val", "grocery-test", shapes((5, 1), (5, 5), (20, 1), (20, 5)), EPISODES),
+    Table("texts", shapes((5, 1), (5, 5), (20, 1), (20, 5), (45, 1), (45, 5)), EPISODES),
+    Table("photos", shapes((5, 1), (5, 5), (20, 1), (20, 5)), EPISODES),
+    Table("drawings", shapes((5, 1), (5, 5), (20, 1), (20, 5)), EPISODES),
 )
 
 
@@ -72,7 +71,8 @@ def main() -> None:
 
 def row(table: Table, head: Head, data: Path, folder: Path) -> Row:
     """The figures of one learner: what was chosen, and accuracy and calibration error of every setting."""
-    validation, test = (head.episodes(data, split, folder) for split in (table.validation, table.test))
+    source = SOURCES[table.kind]
+    validation, test = (head.episodes(data, split, folder) for split in (source.validation, source.test))
     sizes = [each for each in table.shapes if each.ways * each.shots <= (head.most or 10**6)]
     options, answer = chosen(head, validation, sizes)
     temperature = 1.0 if head.calibrated else fit_temperature(predicted(answer, validation, sizes))
@@ -104,8 +104,7 @@ def mean_accuracy(predictions: Sequence[Predictions]) -> float:
 
 def predicted(answer: Answer, sampler: EpisodeSampler, sizes: Sequence[Shape]) -> list[Predictions]:
     """The answers to validation episodes of all settings, with all classes where there are fewer."""
-    most = sampler.max_ways or 0
-    limited = [shape._replace(ways=min(shape.ways, most)) for shape in sizes]
+    limited = [shape._replace(ways=min(shape.ways, sampler.max_ways or shape.ways)) for shape in sizes]
     return [each for shape in limited for each in answers(answer, sampler, shape, CHOICE_EPISODES, CHOICE_SEED)]
 
 

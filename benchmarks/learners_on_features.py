@@ -74,21 +74,22 @@ GRID: Mapping[str, tuple[str, tuple[Options, ...]]] = {
     ),
 }
 """Rows, the learner of each in the registry, and the options that validation classes choose from."""
-STRENGTH = {"texts": 20.0, "photos": 1.0}
-"""C of scikit-learn's logistic regression: the better one of 1, its default, and 20 on validation classes."""
+STRENGTHS: tuple[Options, ...] = ({"C": 1.0}, {"C": 20.0})
+"""Of scikit-learn's logistic regression; 1 is its default."""
 STEPS = 50
 """Inner steps of the learners that take steps."""
 
 
 def heads(kind: str, data: Path, folder: Path) -> list[Head]:
     """The rows of a table: the baselines, the learners, and the model that ships."""
-    width, episodes = (384, texts) if kind == "texts" else (1280, photos)
+    width, episodes = SOURCES[kind].width, SOURCES[kind].episodes
     rows = [
-        Head("baseline: scikit-learn, LogisticRegression", logistic, episodes, ({"C": STRENGTH[kind]},), True),
+        Head("baseline: scikit-learn, LogisticRegression", logistic, episodes, STRENGTHS, True),
         Head("baseline: scikit-learn, RidgeClassifier", ridge, episodes),
         *(Head(title, partial(learner, name, width), episodes, options) for title, (name, options) in GRID.items()),
     ]
-    return rows + (named(episodes) if kind == "texts" else whitened(data, folder))
+    shipped = {"texts": lambda: named(episodes), "photos": lambda: whitened(data, folder)}
+    return rows + (shipped[kind]() if kind in shipped else [])
 
 
 def logistic(options: Options) -> Answer:
@@ -231,3 +232,28 @@ def photos(data: Path, split: str, folder: Path) -> Pool:
     """Photos in the features of the head of EfficientNet-Lite0."""
     pool = all_photos(data, split, folder)
     return pool.encoded(lambda found: found[:, : shipped_photos().encoder.parts[0]])
+
+
+@cache
+def drawings(data: Path, split: str, folder: Path) -> EpisodeSampler:
+    """Drawings in the features of `glyphs-protonet`."""
+    encoder = checkpoint.load(ZOO / "glyphs-protonet.safetensors")
+    return features.drawings(data, split, partial(encode_many, encoder), folder, "glyphs-protonet")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the features of a table come from: how many there are, and the splits to train, choose and report on."""
+
+    episodes: Callable[[Path, str, Path], EpisodeSampler]
+    width: int
+    training: str
+    validation: str
+    test: str
+
+
+SOURCES = {
+    "texts": Source(texts, 384, "train", "val", "test"),
+    "photos": Source(photos, 1280, "grocery-train", "grocery-val", "grocery-test"),
+    "drawings": Source(drawings, 64, "vinyals-train", "vinyals-val", "vinyals-test"),
+}

@@ -40,7 +40,7 @@ def page(catalogue: Catalogue, text: str) -> str:
     drawings = drawing_table(drawings_of(catalogue))
     photos = photo_table([card for card in catalogue.values() if isinstance(card.input, Photo)])
     parts = {"photos": photos, "drawings": drawings, "waves": wave_table(waves), "alphabets": alphabet_table(catalogue)}
-    on_features = {f"{kind}-heads": head_table(kind) for kind in ("texts", "photos")}
+    on_features = {f"{kind}-heads": head_table(kind) for kind in ("texts", "photos", "drawings")}
     trained = {"trainings": table(HEADER, trainings(list(catalogue.values())))}
     return filled(text, parts | {"options": options_section()} | on_features | trained)
 

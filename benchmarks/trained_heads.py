@@ -2,7 +2,7 @@
 
 Each is a learned correction of the logits of cosine prototypes, which starts at zero. So training begins where
 prototypes are, and a row of prototypes whose features are trained alone shows what the correction adds. All are trained
-on features of the frozen encoder: those of the texts that `texts` is meta-trained on, or of the photos of `photos`.
+on features of the frozen encoder: of the texts, photos or drawings that the models of `SOURCES` are trained on.
 """
 
 import time
@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from rich.console import Console
 from torch import Tensor, nn
 
-from benchmarks.learners_on_features import Answer, Frozen, Head, Options, photos, texts
+from benchmarks.learners_on_features import SOURCES, Answer, Frozen, Head, Options
 from models.datasets.episode import EpisodeSampler, Shape, rng_of
 from models.learner import Episode, Learner, State, Support
 from models.learners import LEARNERS
@@ -111,20 +111,19 @@ def corrected(title: str, feature_dim: int) -> Corrected:
 
 def trained_heads(kind: str, data: Path, folder: Path) -> list[Head]:
     """The rows of a table."""
-    width, episodes = (384, texts) if kind == "texts" else (1280, photos)
-    training, validation = ("train", "val") if kind == "texts" else ("grocery-train", "grocery-val")
+    source = SOURCES[kind]
 
     def built(options: Options, *, title: str) -> Answer:
         best = trained(
-            corrected(title, width),
-            episodes(data, training, folder),
-            episodes(data, validation, folder),
+            corrected(title, source.width),
+            source.episodes(data, source.training, folder),
+            source.episodes(data, source.validation, folder),
             LEARNED[title][3],
         )
         return lambda episode: best.answer(episode.support._replace(names=None), episode.query)
 
     return [
-        Head(title, partial(built, title=title), episodes, most=most_examples(corrected(title, width)))
+        Head(title, partial(built, title=title), source.episodes, most=most_examples(corrected(title, source.width)))
         for title in LEARNED
     ]
 

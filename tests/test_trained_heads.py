@@ -67,5 +67,5 @@ def test_a_setting_with_more_examples_than_a_learner_takes_is_left_out(monkeypat
     head = Head(
         "few", lambda options: lambda each: learner.answer(each.support, each.query), lambda *_: sampler, most=10
     )
-    found = row(Table("texts", "val", "test", shapes((5, 1), (5, 5)), 2), head, None, None)
+    found = row(Table("texts", shapes((5, 1), (5, 5)), 2), head, None, None)
     assert list(found["settings"]) == ["5-way 1-shot"]
