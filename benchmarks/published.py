@@ -37,12 +37,12 @@ STILL = SHORT.format("200")
 
 REMARKS: dict[str, str] = {
     "glyphs-best": "Two encoders, of 6,000 and 20,000 episodes. Goal: 99.5 / 99.9 / 98.5 / 99.5.",
-    "glyphs-protonet": "Trained for 6,000 episodes of the training classes. The paper adds the validation classes.",
-    "glyphs-matching": "Trained for 3,000 episodes at 20-way 1-shot, on an encoder trained for squared distances.",
+    "glyphs-protonet": "Trained for 8,000 episodes of the training classes. The paper adds the validation classes.",
+    "glyphs-matching": "Trained for 1,000 episodes at 60-way 1-shot, on an encoder trained for squared distances.",
     "glyphs-matching-fce": "Trained for 1,000 episodes at 20-way 1-shot, on the same encoder.",
     "glyphs-relation": "Trained for 4,000 episodes of one shot and of five. The published figures use the query batch.",
     "glyphs-gnn": "Trained for 1,500 episodes.",
-    "glyphs-transformer": "Trained for 4,000 episodes, at 20-way 1-shot only.",
+    "glyphs-transformer": "Trained for 3,000 episodes, at 60-way 1-shot only.",
     "glyphs-maml": STILL + " The published figure uses query statistics, which are worth 1 to 2 points.",
     "glyphs-fomaml": STILL,
     "glyphs-anil": STILL,

@@ -13,7 +13,7 @@ from service.cards import Catalogue
 from service.settings import ZOO
 
 CATALOGUE = Catalogue(ZOO)
-NOT_SHIPPED = {"glyphs-strided", "glyphs-start", "glyphs-start-long"} | {
+NOT_SHIPPED = {"glyphs-strided", "glyphs-start", "glyphs-start-long", "glyphs-protonet-start"} | {
     "glyphs-28",
     "glyphs-28-mixed",
     "glyphs-best-28",

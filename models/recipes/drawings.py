@@ -15,7 +15,16 @@ SHARP = Spec("cosine", "resnet", {"test_time_augmentation": 3})
 PAIR = replace(SHARP, encoder="ensemble", encoder_options={"size": 40, "sizes": [40, 28], "scales": [1.0, 0.7]})
 
 
-def drawings(title: str, spec: Spec, *, steps: int, episode: Shape, scheme: str = "vinyals", **options: Any) -> Recipe:
+def drawings(
+    title: str,
+    spec: Spec,
+    *,
+    steps: int,
+    episode: Shape,
+    scheme: str = "vinyals",
+    augment: str | None = "elastic",
+    **options: Any,
+) -> Recipe:
     """A recipe on Omniglot, with the weights that are best on 20-way 1-shot episodes of the validation classes."""
     return Recipe(
         title=title,
@@ -27,34 +36,23 @@ def drawings(title: str, spec: Spec, *, steps: int, episode: Shape, scheme: str 
         validation_episode=Shape(20, 1, 5),
         steps=steps,
         limits=LIMITS,
-        dataset_options={"augment": "elastic"},
+        dataset_options={"augment": augment} if augment else {},
         **options,
     )
 
 
-def many_ways(
-    title: str,
-    spec: Spec,
-    *,
-    steps: int,
-    scheme: str = "vinyals",
-    weight_decay: float = 0.02,
-    start: str | None = None,
-    restarts: tuple[int, ...] = (),
-) -> Recipe:
+def many_ways(title: str, spec: Spec, *, steps: int, weight_decay: float = 0.02, **options: Any) -> Recipe:
     """60 classes an episode, which generalises to fewer (Snell et al. 2017, table 4)."""
     return drawings(
         title,
         spec,
         steps=steps,
         episode=Shape(60, 1, 3),
-        scheme=scheme,
         tasks_per_step=1,
         lr=2e-3,
         weight_decay=weight_decay,
-        start=start,
-        restarts=restarts,
         precision="bfloat16",
+        **options,
     )
 
 
@@ -94,7 +92,17 @@ ENCODERS: dict[str, Recipe] = {
     "glyphs-large": _pair(
         _within_alphabets("Characters of new alphabets, by two encoders", PAIR, steps=0), "glyphs", "glyphs-28"
     ),
-    "glyphs-protonet": many_ways("Nearest prototype", Spec("protonet", "conv4"), steps=6_000, weight_decay=0.0),
+    "glyphs-protonet-start": many_ways(
+        "Nearest prototype, of distorted drawings", Spec("protonet", "conv4"), steps=6_000, weight_decay=0.0
+    ),
+    "glyphs-protonet": many_ways(
+        "Nearest prototype",
+        Spec("protonet", "conv4"),
+        steps=2_000,
+        weight_decay=0.0,
+        start="glyphs-protonet-start",
+        augment=None,
+    ),
     "glyphs-strided": many_ways(
         "An encoder without batch statistics", Spec("protonet", "conv4", encoder_options=STRIDED), steps=6_000
     ),

@@ -23,6 +23,7 @@ def _gradient(
     restarts: tuple[int, ...] = (),
     alternating: tuple[Shape, ...] = (),
     start: str = "glyphs-start-long",
+    augment: str | None = None,
 ) -> Recipe:
     """Trained 20-way from a prototypical encoder. The head starts at zero and is not learned, so any number of
     classes is possible."""
@@ -36,6 +37,7 @@ def _gradient(
         start=start,
         restarts=restarts,
         alternating=alternating,
+        augment=augment,
     )
 
 
@@ -58,12 +60,14 @@ GRADIENT: dict[str, Recipe] = {
         lr=3e-4,
         encoder=CENTRED,
         start="glyphs-start",
+        augment="elastic",
     ),
     "glyphs-start-long": many_ways(
         "An encoder without batch statistics; the gradient-based models start from it",
         Spec("protonet", "conv4", encoder_options=CENTRED),
-        steps=12_000,
+        steps=6_000,
         start="glyphs-proto-maml",
+        augment=None,
     ),
     "glyphs-maml": _gradient("maml", "Every weight adapted, second order", SHARPENED, steps=200),
     "glyphs-fomaml": _gradient(
@@ -98,6 +102,7 @@ GRADIENT: dict[str, Recipe] = {
             steps=600,
             lr=1e-4,
             encoder=CENTRED,
+            augment="elastic",
         ),
         episode=Shape(5, 1, 5),
         validation_episode=Shape(5, 1, 5),

@@ -10,7 +10,7 @@ from models.recipes.recipe import Recipe
 
 
 def _metric(learner: str, title: str, options: dict[str, Any] | None = None, *, steps: int = 1_000) -> Recipe:
-    """Trained 20-way 1-shot from the prototypical encoder, which is trained further."""
+    """Trained 20-way 1-shot from the prototypical encoder of distorted drawings, which is trained further."""
     return drawings(
         title,
         Spec(learner, "conv4", options or {}),
@@ -19,7 +19,7 @@ def _metric(learner: str, title: str, options: dict[str, Any] | None = None, *, 
         tasks_per_step=1,
         lr=3e-4,
         precision="bfloat16",
-        start="glyphs-protonet",
+        start="glyphs-protonet-start",
     )
 
 
@@ -31,7 +31,12 @@ def _frozen(learner: str, title: str, options: dict[str, Any] | None = None) -> 
 
 
 METRIC: dict[str, Recipe] = {
-    "glyphs-matching": replace(_metric("matching", "Attention over the support", steps=3_000), lr=1e-3),
+    "glyphs-matching": replace(
+        _metric("matching", "Attention over the support", {"scale": 40.0}),
+        episode=Shape(60, 1, 3),
+        start="glyphs-protonet",
+        dataset_options={},
+    ),
     "glyphs-matching-fce": _metric("matching", "The same, with full context embeddings", {"full_context": True}),
     "glyphs-relation": replace(
         _metric("relation", "A learned similarity", steps=4_000),
@@ -44,14 +49,21 @@ METRIC: dict[str, Recipe] = {
         episode=Shape(20, 1, 1),
         alternating=(Shape(5, 1, 4), Shape(5, 5, 4)),
     ),
-    "glyphs-transformer": _metric("transformer", "A transformer that reads the support set as context", steps=4_000),
+    "glyphs-transformer": replace(
+        _metric("transformer", "A transformer that reads the support set as context", {"outputs": 60}, steps=3_000),
+        episode=Shape(60, 1, 3),
+        lr=1e-3,
+    ),
 }
 
 TUNING = {"copies": 2, "inner_lr": 0.001, "eval_inner_steps": 3}
 """Larger learning rates only lowered the accuracy on a few validation episodes."""
 
 TRANSFER: dict[str, Recipe] = {
-    "glyphs-pmf": _frozen("pmf", "Prototypes after fine-tuning on the client's own drawings", TUNING),
+    "glyphs-pmf": replace(
+        _frozen("pmf", "Prototypes after fine-tuning on the client's own drawings", TUNING),
+        start="glyphs-protonet-start",
+    ),
     "glyphs-tim": replace(
         _frozen("tim", "Transductive: the queries of a request are classified together", {"inner_lr": 0.1}),
         limits=(
