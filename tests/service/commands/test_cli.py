@@ -73,7 +73,7 @@ def test_a_figure_recorded_twice_stands_in_the_card_once(trained):
     [
         ("train nothing", "no recipe is called 'nothing'"),
         ("train glyphs", "omniglot needs data: give --data omniglot.npz"),
-        ("train glyphs-relation", "run handful train glyphs-protonet first"),
+        ("train glyphs-matching", "run handful train glyphs-protonet first"),
         ("evaluate sinusoid --models runs --dataset moons", "no dataset is called 'moons'"),
         ("evaluate sinusoid --models runs --dataset omniglot --data .", "sinusoid is for regression"),
         ("evaluate sinusoid --models runs --within", "sinusoid has no option 'within'"),
