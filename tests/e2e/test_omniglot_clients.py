@@ -23,7 +23,7 @@ from tests.e2e.server import Server
 
 pytestmark = needs_omniglot
 
-SHAPES = [Shape(5, 1, 2)] * 48 + [Shape(20, 5, 1)] * 2
+SHAPES = [Shape(5, 1, 2)] * 48 + [Shape(20, 2, 1)] * 2
 SEED = 11
 
 

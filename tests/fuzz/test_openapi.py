@@ -51,7 +51,7 @@ def test_every_answer_without_a_known_key_is_documented(service, operation, mode
 
 
 def ask_at_random(service, operation: APIOperation, mode: GenerationMode, headers: dict[str, str]) -> None:
-    @settings(FEW, max_examples=15)
+    @settings(FEW, max_examples=10)
     @given(case=operation.as_strategy(generation_mode=mode))
     def ask(case: Case) -> None:
         answer = case.call(base_url=str(service.base_url), headers=headers)
