@@ -23,6 +23,7 @@ from models.datasets.episode import EpisodeSampler, Shape, rng_of
 from models.learner import Episode, Learner, State
 from service.cards import Card, Catalogue
 from service.engine.delta_encoding import DeltaEncoding
+from service.inputs.drawing import Drawing
 from service.settings import ZOO
 
 SPLIT, SHAPE, EPISODES = "vinyals-test", Shape(5, 1, 16), 125
@@ -42,7 +43,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="omniglot.npz")
     data = parser.parse_args().data
     torch.set_num_threads(1)
-    cards = [card for card in Catalogue(ZOO).values() if card.kind == "classification"]
+    cards = [card for card in Catalogue(ZOO).values() if isinstance(card.input, Drawing)]
     samplers = {card.name: dataset_of("omniglot").episodes(data, SPLIT, card.input.model_dump()) for card in cards}
     compared = [card for card in cards if touched(card, samplers[card.name])]
     keep(agreement={card.name: difference(card, samplers[card.name])._asdict() for card in compared})
