@@ -19,14 +19,14 @@ def trainings(cards: Sequence[Card]) -> list[list[str]]:
 
 
 def draw_curves(cards: Sequence[Card], path: Path) -> None:
-    """Draw the validation accuracy of classifiers over their steps, where the cards have it, into a PNG."""
+    """Draw the validation accuracy of trained classifiers over their steps, where the cards have it, into a PNG."""
     figure = Figure(figsize=(8, 4), layout="constrained")
     axes = figure.subplots()
     for card in cards:
-        if scores := card.training.get("scores"):
+        if len(scores := card.training.get("scores", ())) > 1:
             steps, accuracies = zip(*scores, strict=True)
             axes.plot(steps, [100 * each for each in accuracies], marker=".", label=card.name)
-    axes.set(xlabel="step", ylabel="accuracy on validation classes, %")
+    axes.set(xscale="log", xlabel="step", ylabel="accuracy on validation classes, %")
     figure.legend(loc="outside lower center", ncols=4, frameon=False)
     figure.savefig(path, dpi=120)
 

@@ -69,6 +69,8 @@ class MAML(GradientLearner):
         self.kind, self.outer_scale = Kind(kind), outer_scale
         if self.kind is Kind.REGRESSION and outputs is None:
             raise ValueError("a regression learner needs `outputs`, the numbers in one answer")
+        if self.kind is Kind.REGRESSION and outer_scale != 1.0:
+            raise ValueError("`outer_scale` is for classification: it would change the answers of a regression")
         self.max_ways = outputs if self.kind is Kind.CLASSIFICATION else None
         self.encoder, self.head = encoder, nn.Linear(encoder.feature_dim, outputs) if outputs else None
 

@@ -10,7 +10,7 @@ from models.recipes.recipe import Recipe
 
 
 def _metric(learner: str, title: str, options: dict[str, Any] | None = None, *, steps: int = 1_000) -> Recipe:
-    """Trained 20-way 1-shot from the prototypical encoder of distorted drawings, which is trained further."""
+    """Trained 20-way 1-shot, from the prototypical encoder of distorted drawings. The encoder is trained too."""
     return drawings(
         title,
         Spec(learner, "conv4", options or {}),

@@ -94,6 +94,11 @@ def test_the_outer_scale_sharpens_the_outer_loss_and_not_the_answers(algorithm):
     assert_close(sharp.outer_loss(episode, 1.0), F.cross_entropy(7 * answers, episode.targets))
 
 
+def test_a_regression_has_no_outer_scale():
+    with pytest.raises(ValueError, match="outer_scale"):
+        learner_of(REGRESS, outer_scale=7.0)
+
+
 @over_kinds
 @pytest.mark.parametrize("steps", [1, 3])
 def test_adapted_weights_and_meta_gradient_equal_those_of_higher(spec, steps):
