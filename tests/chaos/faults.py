@@ -3,6 +3,7 @@
 import signal
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from operator import methodcaller
 from typing import NamedTuple
 
 import psutil
@@ -99,15 +100,15 @@ def _all(parts: Parts) -> list[psutil.Process]:
 FULL_VOLUME = Fault("Redis volume full", scarcity.full_volume)
 FAULTS = [
     Fault("one worker killed", _killing(lambda parts: parts.workers()[:1]), brief=True),
-    Fault("all workers killed", _killing(Parts.workers), brief=True),
+    Fault("all workers killed", _killing(methodcaller("workers")), brief=True),
     Fault("workers and forkserver killed", _killing(_workers_and_forkserver), brief=True, limit_s=START_S),
     Fault("one API killed", _killing(lambda parts: parts.apis()[:1]), breaks=True, brief=True),
-    Fault("API killed", _killing(Parts.apis), breaks=True, brief=True),
-    Fault("supervisor killed", _killing(Parts.supervisor), breaks=True, brief=True, limit_s=START_S),
+    Fault("API killed", _killing(methodcaller("apis")), breaks=True, brief=True),
+    Fault("supervisor killed", _killing(methodcaller("supervisor")), breaks=True, brief=True, limit_s=START_S),
     Fault("Redis killed", _killing(_redis), brief=True),
     Fault("all killed at once", _killing(_all), breaks=True, brief=True, limit_s=START_S),
-    Fault("workers paused", _pausing(Parts.workers)),
-    Fault("API paused", _pausing(Parts.apis), breaks=True),
+    Fault("workers paused", _pausing(methodcaller("workers"))),
+    Fault("API paused", _pausing(methodcaller("apis")), breaks=True),
     Fault("Redis paused", _pausing(_redis)),
     Fault("network to Redis cut", _network(Relay.cut)),
     Fault("network to Redis silent", _network(Relay.fall_silent)),

@@ -20,8 +20,8 @@ ALLOWED = {409, 429, 503, 504, 507}
 """Allowed statuses, with Retry-After. 409: the same request is still running."""
 CHANGED_NOTHING = {"busy", "deadline_exceeded", "store_full"}
 """Codes which promise that nothing was changed. After any other error, the adapt may have been done."""
-PROXY_FAILED = 500
-"""Status of Ray's proxies for a request whose replica was killed."""
+PROXY_FAILED = {404, 500}
+"""Statuses of Ray's proxies while no replica is known, and for a request whose replica was killed."""
 
 
 class Load:
@@ -116,11 +116,11 @@ class Load:
         response = await self._send(call, send, missing=True)
         if response is None:
             return False
-        if response.status_code == 404:
+        if _unknown(response):
             self.tally.judged(ledger.missing(floor))
         elif response.status_code == 200:
             self.tally.judged(judge(floor, response.json()))
-        return response.status_code in (200, 404)
+        return response.status_code == 200 or _unknown(response)
 
     async def _send(
         self, call: str, send: Callable[[], Awaitable[httpx.Response]], *, missing: bool = False
@@ -136,12 +136,12 @@ class Load:
         self.tally.answers[str(response.status_code)] += 1
         if response.status_code == 200:
             self.tally.successes[call].append(time.monotonic())
-        elif not (missing and response.status_code == 404):
+        elif not (missing and _unknown(response)):
             self._failed(call, response, might_break=might_break or self.tally.may_break)
         return response
 
     def _failed(self, call: str, response: httpx.Response, *, might_break: bool) -> None:
-        if response.status_code == PROXY_FAILED and might_break:
+        if response.status_code in PROXY_FAILED and _code(response) is None and might_break:
             return
         if response.status_code not in ALLOWED or "retry-after" not in response.headers:
             self.tally.violated(f"{call}: {response.status_code} {response.text[:300]}")
@@ -150,6 +150,11 @@ class Load:
         self.tally.answers["broken"] += 1
         if not allowed:
             self.tally.violated(what)
+
+
+def _unknown(response: httpx.Response) -> bool:
+    """Whether the service does not know the client."""
+    return response.status_code == 404 and _code(response) == "unknown_client"
 
 
 def _affinity(ledger: Ledger) -> dict[str, str]:
