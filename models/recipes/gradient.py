@@ -102,11 +102,9 @@ GRADIENT: dict[str, Recipe] = {
             steps=600,
             lr=1e-4,
             encoder=CENTRED,
-            augment="elastic",
         ),
         episode=Shape(5, 1, 5),
         validation_episode=Shape(5, 1, 5),
         tasks_per_step=8,
-        start="glyphs-proto-maml",
     ),
 }

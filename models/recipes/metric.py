@@ -10,7 +10,7 @@ from models.recipes.recipe import Recipe
 
 
 def _metric(learner: str, title: str, options: dict[str, Any] | None = None, *, steps: int = 1_000) -> Recipe:
-    """Trained 20-way 1-shot, from the prototypical encoder of distorted drawings. The encoder is trained too."""
+    """Trained 20-way 1-shot, from the prototypical encoder. The encoder is trained too."""
     return drawings(
         title,
         Spec(learner, "conv4", options or {}),
@@ -19,7 +19,8 @@ def _metric(learner: str, title: str, options: dict[str, Any] | None = None, *, 
         tasks_per_step=1,
         lr=3e-4,
         precision="bfloat16",
-        start="glyphs-protonet-start",
+        start="glyphs-protonet",
+        augment=None,
     )
 
 
@@ -32,12 +33,12 @@ def _frozen(learner: str, title: str, options: dict[str, Any] | None = None) -> 
 
 METRIC: dict[str, Recipe] = {
     "glyphs-matching": replace(
-        _metric("matching", "Attention over the support", {"scale": 40.0}),
-        episode=Shape(60, 1, 3),
-        start="glyphs-protonet",
-        dataset_options={},
+        _metric("matching", "Attention over the support", {"scale": 40.0}), episode=Shape(60, 1, 3)
     ),
-    "glyphs-matching-fce": _metric("matching", "The same, with full context embeddings", {"full_context": True}),
+    "glyphs-matching-fce": replace(
+        _metric("matching", "The same, with full context embeddings", {"scale": 40.0, "full_context": True}),
+        start="glyphs-matching",
+    ),
     "glyphs-relation": replace(
         _metric("relation", "A learned similarity", steps=4_000),
         curriculum=Shape(5, 1, 5),
@@ -45,9 +46,10 @@ METRIC: dict[str, Recipe] = {
         lr=1e-3,
     ),
     "glyphs-gnn": replace(
-        _metric("gnn", "A graph of the support and one query", steps=1_500),
+        _metric("gnn", "A graph of the support and one query", steps=6_000),
         episode=Shape(20, 1, 1),
         alternating=(Shape(5, 1, 4), Shape(5, 5, 4)),
+        lr=1e-3,
     ),
     "glyphs-transformer": replace(
         _metric("transformer", "A transformer that reads the support set as context", {"outputs": 60}, steps=3_000),
