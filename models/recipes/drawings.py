@@ -63,7 +63,7 @@ def _within_alphabets(title: str, spec: Spec, **options: Any) -> Recipe:
 
 
 def _undistorted(recipe: Recipe, start: str, *, steps: int) -> Recipe:
-    """The end of a training, on drawings as they are: distortions teach what to ignore, but no one draws like that."""
+    """The end of a training, on drawings as they are."""
     return replace(recipe, start=start, dataset_options={}, steps=steps, restarts=())
 
 
