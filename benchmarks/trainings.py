@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from cycler import cycler
+from matplotlib import rcParams
 from matplotlib.figure import Figure
 
 from models.recipes import RECIPES
@@ -22,6 +24,7 @@ def draw_curves(cards: Sequence[Card], path: Path) -> None:
     """Draw the validation accuracy of trained classifiers over their steps, where the cards have it, into a PNG."""
     figure = Figure(figsize=(8, 4), layout="constrained")
     axes = figure.subplots()
+    axes.set_prop_cycle(cycler(linestyle=["-", ":", "--"]) * rcParams["axes.prop_cycle"])
     for card in cards:
         if len(scores := card.training.get("scores", ())) > 1:
             steps, accuracies = zip(*scores, strict=True)
