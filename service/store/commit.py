@@ -116,8 +116,9 @@ class Commits:
     async def _next(self, version: _Version, found: Record | None, after: Record | None, *, new: bool) -> Change:
         draft, old = version.draft, unexpired(found)
         if old is not None and draft.request is not None and self._answered(draft, old):
-            adapted = await self._adapted(version.client, draft, old)
-            await self._answers.finish(version.client.tenant, draft.request, adapted)
+            if self._lists.elsewhere:  # on one server, the script that wrote `old` stored the answer too
+                adapted = await self._adapted(version.client, draft, old)
+                await self._answers.finish(version.client.tenant, draft.request, adapted)
             raise AnsweredBefore
         if after is not None and (old is None or old.write != after.write):
             raise VersionMoved
@@ -129,7 +130,7 @@ class Commits:
         return await THREADS.run(change, history.size() + BYTES_PER_EXAMPLE * len(draft.examples))
 
     def _answered(self, draft: Draft, old: Record) -> bool:
-        """Whether the record is of the same request. Then its process died before it stored the answer."""
+        """Whether the record is of the same request: of an attempt that died, or that outlived its mark."""
         age_s = (datetime.now(UTC) - old.updated_at).total_seconds()
         return draft.request is not None and old.request == draft.request.id and age_s < self._answers.kept_s
 

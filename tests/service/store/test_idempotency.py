@@ -196,6 +196,28 @@ async def test_an_append_that_outlives_its_mark_is_done_once(api, engine):
     assert (await clients.show(ALICE)).examples == 2
 
 
+@EITHER
+async def test_an_append_that_starts_before_another_attempt_ends_and_reads_after_it_is_answered_as_that(api, engine):
+    clients, hasty = api(), api(mark_s=0)
+    await clients.adapt(ALICE, teaching("echo", SUPPORT, None))
+    engine.gate.clear()
+    engine.reached.clear()
+    first = asyncio.create_task(append(clients, REQUEST))
+    await engine.reached.wait()
+    claim = hasty.store.claim
+
+    async def claim_and_wait(*given: object) -> object:
+        mark = await claim(*given)
+        engine.gate.set()
+        await first
+        return mark
+
+    hasty.store.claim = claim_and_wait
+    again = await append(hasty, REQUEST)
+    assert again == await first
+    assert [one.id for one in (await clients.store.contents(ALICE)).examples][-1:] == again.ids
+
+
 @pytest.mark.parametrize("redis_url", ["cluster"], indirect=True)
 async def test_an_append_is_done_once_if_its_process_died_before_storing_the_answer(api, monkeypatch):
     clients = api(mark_s=0)
