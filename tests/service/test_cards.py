@@ -107,6 +107,6 @@ def test_the_familiarity_lies_between_those_of_the_measured_shares():
 
 
 def test_a_card_without_calibration_keeps_its_temperature():
-    card = Catalogue(ZOO)["glyphs-gnn"]
+    card = Catalogue(ZOO)["tables"]
     assert card.for_task(5, 25) is card
     assert card.familiar_at(5, 25, 0.9) is None
