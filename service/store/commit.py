@@ -116,9 +116,8 @@ class Commits:
     async def _next(self, version: _Version, found: Record | None, after: Record | None, *, new: bool) -> Change:
         draft, old = version.draft, unexpired(found)
         if old is not None and draft.request is not None and self._answered(draft, old):
-            if self._lists.elsewhere:  # on one server, the script that wrote `old` stored the answer too
-                adapted = await self._adapted(version.client, draft, old)
-                await self._answers.finish(version.client.tenant, draft.request, adapted)
+            adapted = await self._adapted(version.client, draft, old)
+            await self._answers.finish(version.client.tenant, draft.request, adapted)
             raise AnsweredBefore
         if after is not None and (old is None or old.write != after.write):
             raise VersionMoved

@@ -48,6 +48,7 @@ local function lively(name, lock_s, kept_s)  -- the answer under a name, or the 
     local life = string.sub(value, 1, 5) == 'done:' and kept_s or lock_s
     return now() - tonumber(time) < tonumber(life) and value
 end
+local function answered(name, kept_s) return string.sub(lively(name, 0, kept_s) or '', 1, 5) == 'done:' end
 local function drop(name)
     local size = redis.call('HSTRLEN', answers, name)
     redis.call('HDEL', answers, name)  -- first: a full Redis refuses HINCRBY unless the script has already written
@@ -136,7 +137,7 @@ WRITE_ONCE = (
     "local answers, times = KEYS[#KEYS - 1], KEYS[#KEYS]\n"
     "local name, value, kept_s, limit = ARGV[#ARGV - 3], ARGV[#ARGV - 2], ARGV[#ARGV - 1], ARGV[#ARGV]\n"
     + ANSWERS
-    + "if string.sub(lively(name, 0, kept_s) or '', 1, 5) == 'done:' then return 2 end\n"
+    + "if answered(name, kept_s) then return 2 end\n"
     + IF_UNCHANGED
     + WRITE_CLIENT
     + "keep(name, value, kept_s, limit) return 1"
@@ -237,8 +238,8 @@ return found
 """ARGV: name, the mark to set, lifetimes of a mark and of an answer in seconds, limit of bytes. Returns the value
 that was found, or nil."""
 
-FINISH = OF_TENANT + "keep(ARGV[1], ARGV[2], ARGV[3], ARGV[4])"
-"""ARGV: name, answer, seconds to keep it, limit of bytes."""
+FINISH = OF_TENANT + "if not answered(ARGV[1], ARGV[3]) then keep(ARGV[1], ARGV[2], ARGV[3], ARGV[4]) end"
+"""ARGV: name, answer, seconds to keep it, limit of bytes. The first answer to a request stays."""
 
 RELEASE = OF_TENANT + "if redis.call('HGET', answers, ARGV[1]) == ARGV[2] then drop(ARGV[1]) end"
 """ARGV: name, the mark to remove."""

@@ -182,14 +182,20 @@ async def test_a_retry_names_the_stored_examples_of_an_attempt_that_died_before_
     assert retried.ids == [stored[-1].id]
 
 
-@EITHER
-async def test_an_append_that_outlives_its_mark_is_done_once(api, engine):
-    clients, hasty = api(), api(mark_s=0)
+async def begun(clients, engine) -> asyncio.Task:
+    """An append that has read the client, and waits for the engine until its gate opens."""
     await clients.adapt(ALICE, teaching("echo", SUPPORT, None))
     engine.gate.clear()
     engine.reached.clear()
-    slow = asyncio.create_task(append(clients, REQUEST))
+    task = asyncio.create_task(append(clients, REQUEST))
     await engine.reached.wait()
+    return task
+
+
+@EITHER
+async def test_an_append_that_outlives_its_mark_is_done_once(api, engine):
+    clients, hasty = api(), api(mark_s=0)
+    slow = await begun(clients, engine)
     again = asyncio.create_task(append(hasty, REQUEST))
     engine.gate.set()
     assert await slow == await again
@@ -197,13 +203,9 @@ async def test_an_append_that_outlives_its_mark_is_done_once(api, engine):
 
 
 @EITHER
-async def test_an_append_that_starts_before_another_attempt_ends_and_reads_after_it_is_answered_as_that(api, engine):
+async def test_an_append_that_reads_what_its_first_attempt_wrote_gets_its_answer(api, engine):
     clients, hasty = api(), api(mark_s=0)
-    await clients.adapt(ALICE, teaching("echo", SUPPORT, None))
-    engine.gate.clear()
-    engine.reached.clear()
-    first = asyncio.create_task(append(clients, REQUEST))
-    await engine.reached.wait()
+    first = await begun(clients, engine)
     claim = hasty.store.claim
 
     async def claim_and_wait(*given: object) -> object:
