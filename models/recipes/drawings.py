@@ -62,9 +62,13 @@ def _within_alphabets(title: str, spec: Spec, **options: Any) -> Recipe:
     return replace(recipe, episode=Shape(60, 1, 3, similar=0.5), validation_options={"within": True})
 
 
-def _undistorted(recipe: Recipe, start: str, *, steps: int) -> Recipe:
-    """The end of a training, on drawings as they are."""
-    return replace(recipe, start=start, dataset_options={}, steps=steps, restarts=())
+def _in_two_parts(name: str, recipe: Recipe, *, steps: int) -> dict[str, Recipe]:
+    """A training on distorted drawings, then its end of so many steps on drawings as they are."""
+    start = f"{name}-start"
+    return {
+        start: replace(recipe, title=f"{recipe.title}, of distorted drawings"),
+        name: replace(recipe, start=start, dataset_options={}, steps=steps, restarts=()),
+    }
 
 
 def _pair(recipe: Recipe, *members: str) -> Recipe:
@@ -74,12 +78,11 @@ def _pair(recipe: Recipe, *members: str) -> Recipe:
 
 BEST_28 = many_ways("Of the Vinyals split, 28 pixels", SHARP, steps=20_000, restarts=(11_000,))
 BEST_40 = replace(many_ways("Of the Vinyals split, 40 pixels", SHARP, steps=6_000), input=FINE)
+NEAREST = many_ways("Nearest prototype", Spec("protonet", "conv4"), steps=6_000, weight_decay=0.0)
 
 ENCODERS: dict[str, Recipe] = {
-    "glyphs-best-28-start": BEST_28,
-    "glyphs-best-28": _undistorted(BEST_28, "glyphs-best-28-start", steps=1_500),
-    "glyphs-best-40-start": BEST_40,
-    "glyphs-best-40": _undistorted(BEST_40, "glyphs-best-40-start", steps=3_000),
+    **_in_two_parts("glyphs-best-28", BEST_28, steps=1_500),
+    **_in_two_parts("glyphs-best-40", BEST_40, steps=3_000),
     "glyphs-best": _pair(
         many_ways("The most accurate on the Vinyals split", PAIR, steps=0), "glyphs-best-40", "glyphs-best-28"
     ),
@@ -102,17 +105,7 @@ ENCODERS: dict[str, Recipe] = {
     "glyphs-large": _pair(
         _within_alphabets("Characters of new alphabets, by two encoders", PAIR, steps=0), "glyphs", "glyphs-28"
     ),
-    "glyphs-protonet-start": many_ways(
-        "Nearest prototype, of distorted drawings", Spec("protonet", "conv4"), steps=6_000, weight_decay=0.0
-    ),
-    "glyphs-protonet": many_ways(
-        "Nearest prototype",
-        Spec("protonet", "conv4"),
-        steps=2_000,
-        weight_decay=0.0,
-        start="glyphs-protonet-start",
-        augment=None,
-    ),
+    **_in_two_parts("glyphs-protonet", NEAREST, steps=2_000),
     "glyphs-strided": many_ways(
         "An encoder without batch statistics", Spec("protonet", "conv4", encoder_options=STRIDED), steps=6_000
     ),
