@@ -119,6 +119,12 @@ class Settings(BaseSettings):
         "after a ?. None: handful serve starts an embedded Valkey with its file in `store_dir`.",
     )
     redis_timeout_s: float = Field(2.0, gt=0, description="Seconds to wait for Redis before answering 503.")
+    redis_replicas: int = Field(
+        0,
+        ge=0,
+        description="How many replicas of Redis must have a write before it is acknowledged, so that a failover cannot "
+        "lose it.",
+    )
     store_dir: Path = Field(Path("data"), description="Folder of the embedded Valkey's append-only file.")
     store_bytes: int = Field(
         2**30,

@@ -67,6 +67,12 @@ def client_keys(client: ClientKey) -> list[str]:
     return [key(client) for key in named]
 
 
+def copied_key(key: str) -> str:
+    """A key beside another, in the same slot, that is written to learn whether replicas have all that was written. It
+    expires at once."""
+    return f"{key.rpartition(':')[0]}:copied"
+
+
 def index_key(tenant: str) -> str:
     """A sorted set of the tenant's client ids. All scores are 0, so the ids are sorted by their bytes."""
     return f"handful:{{{tenant}}}:clients"

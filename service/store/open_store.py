@@ -13,6 +13,7 @@ def open_store(url: str, settings: Settings) -> Store:
     return Store(
         url,
         timeout_s=settings.redis_timeout_s,
+        replicas=settings.redis_replicas,
         state_ttl_s=settings.state_ttl_s,
         versions=settings.versions,
         answer_ttl_s=settings.answer_ttl_s,

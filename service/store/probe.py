@@ -6,31 +6,32 @@ from redis.exceptions import OutOfMemoryError, ResponseError
 
 from service.errors import Unavailable
 from service.store.connect import Client
+from service.store.copies import Copies
 from service.store.keys import probe_keys
 from service.store.scripts import PROBE
 
 VALUE = b"ready"
 
 
-async def probe(client: Client) -> None:
+async def probe(client: Client, copies: Copies) -> None:
     """Write and read the probe keys. In a Cluster, one node is enough: the service can serve the clients of that node.
 
     Raises:
         Unavailable: Redis refuses a command; the error names it.
     """
     if isinstance(client, RedisCluster):
-        await _probe_any(client)
+        await _probe_any(client, copies)
     else:
-        await _probe(client, probe_keys())
+        await _probe(client, probe_keys(), copies)
 
 
-async def _probe_any(client: RedisCluster) -> None:
+async def _probe_any(client: RedisCluster, copies: Copies) -> None:
     """Probe the nodes until one answers."""
     await client.initialize()
     failure: Exception | None = None
     for node in list(client.get_primaries()):
         try:
-            return await _probe(client, _keys_of(client, node))
+            return await _probe(client, _keys_of(client, node), copies)
         except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
             failure = error
         except (LookupError, RuntimeError) as error:  # of the map of the Cluster, which changes meanwhile
@@ -47,7 +48,7 @@ def _keys_of(client: RedisCluster, node: ClusterNode) -> tuple[str, str, str]:
     raise redis.ConnectionError("the node has no slots")
 
 
-async def _probe(client: Client, keys: tuple[str, str, str]) -> None:
+async def _probe(client: Client, keys: tuple[str, str, str], copies: Copies) -> None:
     first, *_ = keys
     command = "EVAL"
     try:
@@ -56,6 +57,8 @@ async def _probe(client: Client, keys: tuple[str, str, str]) -> None:
         await client.mget(first)
         command = "GETEX"
         await client.getex(first, ex=60)
+        command = "WAIT"
+        await copies.try_wait(first)
     except OutOfMemoryError:
         return  # predicts still work; adapts get an error of their own
     except ResponseError as error:

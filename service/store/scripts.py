@@ -256,6 +256,9 @@ return 1
 """KEYS: the record of a client, sizes and usage of its tenant. ARGV: the record that was read, the client, its examples
 and bytes. Returns 1, or 0 if the client has changed."""
 
+COPIED = "redis.call('DEL', KEYS[1]) redis.call('SET', KEYS[1], '', 'PX', 1)"
+"""A write of no importance. A full Redis takes it, because the script has already written."""
+
 PROBE = """
 local commands = {
     {'SET', KEYS[1], ARGV[1], 'EX', 60}, {'GET', KEYS[1]}, {'EXISTS', KEYS[1]}, {'GETRANGE', KEYS[1], 0, 0},

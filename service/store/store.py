@@ -14,6 +14,7 @@ from service.store import backup, connect, redis_client
 from service.store.answers import AnsweredBefore, Answers
 from service.store.checksums import corrupt, parse_record, parse_state
 from service.store.commit import AlreadyThere, Commits, VersionMoved
+from service.store.copies import Copies
 from service.store.expiry import Sweep
 from service.store.key_ring import KeyRing
 from service.store.keys import record_key
@@ -46,6 +47,7 @@ class Store:
         url: str,
         *,
         timeout_s: float,
+        replicas: int = 0,
         state_ttl_s: int,
         versions: int = 10,
         answer_ttl_s: int = 86400,
@@ -59,6 +61,7 @@ class Store:
         Args:
             url: The URL of the Redis.
             timeout_s: Seconds to wait for a reply.
+            replicas: How many replicas of Redis must have a write before it is acknowledged.
             state_ttl_s: Seconds to keep an unused state.
             versions: Versions of each client to keep.
             answer_ttl_s: Seconds to keep the answer to a request with an idempotency key.
@@ -72,13 +75,15 @@ class Store:
         """
         self._redis = connect.connect(url, timeout_s)
         self._get = redis_client.getter(self._redis)
-        self._turn = redis_client.Turns(self._redis, CALLS, timeout_s).turn
-        apart = redis_client.Turns(self._redis, CALLS, timeout_s).turn  # calls within these may need the others
-        self.keys = KeyRing(self._redis, apart)
+        self._copies = Copies(self._redis, replicas, timeout_s / 2)  # the other half is left to the reply
+        turns, others = (redis_client.Turns(self._redis, CALLS, timeout_s, self._copies) for _ in range(2))
+        self._turn, self._lasting = turns.turn, turns.lasting
+        apart = others.turn  # calls within these may need the others
+        self.keys = KeyRing(self._redis, others)
         self._lists = Lists(self._redis)
         self._sweep = Sweep(self._redis, self._lists)
         self._answers = Answers(self._redis, kept_s=answer_ttl_s, limit=answer_bytes, mark_s=mark_s)
-        self.quotas = QuotaBook(self._redis, apart, quota)
+        self.quotas = QuotaBook(self._redis, others, quota)
         self.rates = Rates(self._redis, apart)
         self.usage = Usage(self._redis, apart, self.quotas)
         self._commits = Commits(self._redis, self._get, self._lists, self._answers, self.usage, state_ttl_s, versions)
@@ -91,7 +96,7 @@ class Store:
     async def ping(self) -> None:
         """Run every command that the service needs. The error names a refused command."""
         async with self._turn():
-            await probe(self._redis)
+            await probe(self._redis, self._copies)
 
     async def save(self, file: Path) -> int:
         """Write what must not be lost to a file, and return the number of clients. Raises ValueError."""
@@ -170,12 +175,12 @@ class Store:
             AnsweredBefore: The request of the draft was carried out before. Nothing was written.
             QuotaExceeded, StorageExceeded, Unauthorized: The tenant may not store so much. Nothing was written.
         """
-        async with self._turn():
+        async with self._lasting(record_key(client)):
             return await self._commits.write(client, draft, after, new=new)
 
     async def forget(self, client: ClientKey) -> Record | None:
         """Remove a client in one step. Returns its record; None if that is corrupt. Raises UnknownClient."""
-        async with self._turn():
+        async with self._lasting(record_key(client)):
             text = await self._removal.remove(client)
         try:
             return known(client, parse_record(text))
@@ -184,7 +189,7 @@ class Store:
 
     async def forget_version(self, client: ClientKey, record: Record) -> None:
         """Remove a client in one step, if the record is its current one. Raises VersionMoved."""
-        async with self._turn():
+        async with self._lasting(record_key(client)):
             text = await self._text(client)
             current = parse_record(text)
             if current is None or current.write != record.write:
@@ -218,12 +223,15 @@ class Store:
         async with self._turn():
             return await self._lists.page(tenant, after=after, limit=limit)
 
-    async def claim(self, tenant: str, request: RequestKey) -> Adapted | str:
+    async def claim(self, client: ClientKey, request: RequestKey) -> Adapted | str:
         """Mark a request as running, or return its answer. Raises KeyReused and RequestInProgress."""
         async with self._turn():
-            return await self._answers.claim(tenant, request)
+            claimed = await self._answers.claim(client.tenant, request)
+            if isinstance(claimed, Adapted):  # perhaps of an attempt that has not reached the replicas
+                await self._copies.confirm(record_key(client))
+            return claimed
 
-    async def release(self, tenant: str, request: RequestKey, mark: str) -> None:
+    async def release(self, client: ClientKey, request: RequestKey, mark: str) -> None:
         """Remove the mark of a failed request."""
         async with self._turn():
-            await self._answers.release(tenant, request, mark)
+            await self._answers.release(client.tenant, request, mark)

@@ -80,7 +80,7 @@ class Adapting:
         async def learn() -> Adapted:
             return await retried(lambda: self._replace(client, teaching))
 
-        return await self._idempotency.run(client.tenant, teaching.request, learn)
+        return await self._idempotency.run(client, teaching.request, learn)
 
     async def append(self, client: ClientKey, teaching: Teaching) -> Adapted:
         """Add examples to those of a client, and adapt to all of them. Raises UnknownClient, CorruptRecord,
@@ -92,7 +92,7 @@ class Adapting:
             async with lock:
                 return await retried(lambda: self._append(client, teaching))
 
-        return await self._idempotency.run(client.tenant, teaching.request, learn)
+        return await self._idempotency.run(client, teaching.request, learn)
 
     async def _replace(self, client: ClientKey, teaching: Teaching) -> Adapted:
         after = await self._learning.expected(client, teaching.expected)

@@ -1,8 +1,8 @@
 """Redis under load: slots of a Cluster move to another node, and masters change, with notice and without."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,25 +21,26 @@ from tests.chaos.suite import MODELS, Clients, Outcome, Suite
 from tests.chaos.tally import Tally
 from tests.chaos.test_chaos import small_zoo
 from tests.chaos.truth import Teacher
-from tests.e2e.server import Server, free_port
+from tests.e2e.server import Server
 from tests.service.redises import (
     SLOTS,
     Node,
     cluster,
-    cluster_config,
     node,
+    node_id,
     port_of,
     sentinel,
     until,
     url_of_cluster,
     url_of_sentinel,
+    with_replica,
 )
 
 NODES = 3
-TWO = {"min-replicas-to-write": 1, "repl-diskless-sync-delay": 0}
-"""A master without a replica takes no writes: it may be one that the Sentinels have replaced, and does not know yet."""
 FIRST = 0
 """The node that has all clients at first."""
+TWO = {"min-replicas-to-write": 1, "repl-diskless-sync-delay": 0}
+"""A master without a replica takes no writes: it may be one that the Sentinels have replaced, and does not know yet."""
 
 
 def slot_of(client_id: str) -> int:
@@ -52,23 +53,6 @@ def clients_of(models: Path) -> Clients:
     ids = (one for n in count() if slot_of(one := f"client-{n}") * NODES // SLOTS == FIRST)
     probe, *rest = [Ledger(next(ids), MODELS[0], teacher.lessons(n)) for n in range(9)]
     return Clients(probe, rest[:2], rest[2:5], rest[5:])
-
-
-@contextmanager
-def with_replica(nodes: list[Node]) -> Iterator[Node]:
-    """A replica of the first node."""
-    with node(**cluster_config(), **{"cluster-port": free_port()}) as one, Redis(port=port_of(one)) as client:
-        first = nodes[FIRST]
-        client.execute_command("CLUSTER MEET", "127.0.0.1", port_of(first), first._config["cluster-port"])
-        master = node_id(first)
-        until(lambda: client.execute_command("CLUSTER REPLICATE", master))
-        until(lambda: client.info("replication")["master_link_status"] == "up")
-        yield one
-
-
-def node_id(one: Node) -> str:
-    with Redis(port=port_of(one), decode_responses=True) as client:
-        return client.execute_command("CLUSTER MYID")
 
 
 def move_slots(slots: set[int], source: Node, target: Node, others: list[Node]) -> None:
@@ -153,7 +137,7 @@ def name_another(watching: Node, master: Node) -> None:
     """Let the Sentinel make the replica the master, and the master its replica."""
     with Redis(port=port_of(watching)) as sentinels, Redis(port=port_of(master)) as old:
         until(lambda: [one["master-link-status"] for one in sentinels.sentinel_slaves("main")] == ["ok"])
-        until(lambda: sentinels.execute_command("SENTINEL FAILOVER", "main"))
+        until(lambda: sentinels.execute_command("SENTINEL FAILOVER", "main", "COORDINATED"))
         until(lambda: old.info("replication")["role"] == "slave")
 
 

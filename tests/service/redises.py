@@ -78,6 +78,23 @@ def cluster() -> Iterator[list[Node]]:
         yield nodes
 
 
+@contextmanager
+def with_replica(nodes: list[Node]) -> Iterator[Node]:
+    """A replica of the first node."""
+    with node(**cluster_config(), **{"cluster-port": free_port()}) as one, Redis(port=port_of(one)) as client:
+        first = nodes[0]
+        client.execute_command("CLUSTER MEET", "127.0.0.1", port_of(first), first._config["cluster-port"])
+        master = node_id(first)
+        until(lambda: client.execute_command("CLUSTER REPLICATE", master))
+        until(lambda: client.info("replication")["master_link_status"] == "up")
+        yield one
+
+
+def node_id(one: Node) -> str:
+    with Redis(port=port_of(one), decode_responses=True) as client:
+        return client.execute_command("CLUSTER MYID")
+
+
 def cluster_config() -> dict[str, object]:
     """The settings of a node of a Cluster."""
     return {"cluster-enabled": "yes", "cluster-node-timeout": 1000, "cluster-require-full-coverage": "no"}

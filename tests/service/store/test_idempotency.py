@@ -159,7 +159,7 @@ async def test_a_request_that_failed_can_be_sent_again(api, engine):
 
 @EITHER
 async def test_a_request_can_be_sent_again_after_its_process_died_and_its_mark_expired(api):
-    await api().store.claim("acme", REQUEST)
+    await api().store.claim(ALICE, REQUEST)
     with pytest.raises(RequestInProgress):
         await api().adapt(ALICE, teaching("echo", SUPPORT, None, REQUEST))
     assert (await api(mark_s=0).adapt(ALICE, teaching("echo", SUPPORT, None, REQUEST))).record.version == 1

@@ -1,0 +1,181 @@
+"""Writes that are acknowledged when a replica of Redis has them: nothing acknowledged is lost by a failover."""
+
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from itertools import count
+
+import pytest
+from redis import Redis
+from redis.crc import key_slot
+
+from service.errors import Unavailable
+from service.store.keys import copied_key, record_key
+from service.store.records import ClientKey
+from service.store.store import Store
+from tests.service.drawings import letters, png
+from tests.service.redises import (
+    SLOTS,
+    Node,
+    cluster,
+    node,
+    port_of,
+    sentinel,
+    until,
+    url_of_cluster,
+    url_of_sentinel,
+    with_replica,
+)
+from tests.service.serving import serving
+from tests.service.supports import ALICE, draft
+
+pytestmark = pytest.mark.anyio
+
+NEW = {"repl-diskless-sync-delay": 0}
+FIRST = next(one for n in count() if key_slot(record_key(one := ClientKey("acme", f"c{n}")).encode()) < SLOTS // 3)
+"""A client of the first node of a Cluster."""
+ELSEWHERE = next(one for n in count() if key_slot(record_key(one := ClientKey("acme", f"c{n}")).encode()) > SLOTS // 2)
+ADAPT = {"client_id": "alice", "support": letters("LV")}
+PREDICT = {"client_id": "alice", "inputs": [png("L"), png("V")]}
+
+
+@contextmanager
+def stopped(replica: Node) -> Iterator[None]:
+    """The process of a replica gets nothing, while its connection stays."""
+    with Redis(port=port_of(replica)) as redis:
+        process = redis.info("server")["process_id"]
+    os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process, signal.SIGCONT)
+
+
+@pytest.fixture(params=["server", "cluster"])
+def replicated(request: pytest.FixtureRequest) -> Iterator[tuple[str, Node]]:
+    """The URL of a Redis, and the replica of the node that has the client."""
+    if request.param == "server":
+        with node(**NEW) as master, node(replicaof=f"127.0.0.1 {port_of(master)}") as replica:
+            follows(replica)
+            yield f"redis://127.0.0.1:{port_of(master)}", replica
+    else:
+        with cluster() as nodes, with_replica(nodes) as replica:
+            yield url_of_cluster(nodes), replica
+
+
+def follows(replica: Node) -> None:
+    with Redis(port=port_of(replica)) as redis:
+        until(lambda: redis.info("replication")["master_link_status"] == "up")
+
+
+def names_on(one: Node) -> list[str]:
+    """Its keys. A replica of a Cluster would send GET to its master."""
+    with Redis(port=port_of(one), decode_responses=True) as redis:
+        return redis.keys()
+
+
+@asynccontextmanager
+async def store_at(url: str, timeout_s: float = 20) -> AsyncIterator[Store]:
+    store = Store(url, timeout_s=timeout_s, state_ttl_s=1000, replicas=1)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def test_a_write_is_acknowledged_when_a_replica_has_it(replicated):
+    url, replica = replicated
+    async with store_at(url) as store:
+        await store.commit(FIRST, draft(1))
+        assert record_key(FIRST) in names_on(replica)
+        await store.forget(FIRST)
+        assert record_key(FIRST) not in names_on(replica)
+
+
+async def test_a_write_that_no_replica_gets_is_not_acknowledged(replicated):
+    url, replica = replicated
+    async with store_at(url, timeout_s=1) as store:
+        await store.commit(FIRST, draft(1))
+        with stopped(replica):
+            for write in (store.commit(FIRST, draft(2)), store.forget(FIRST)):
+                with pytest.raises(Unavailable, match=r"0 replicas of Redis have it, and 1 must .*REDIS_REPLICAS"):
+                    await write
+            with pytest.raises(Unavailable, match="must"):
+                await store.quotas.set("acme", {"clients": 3})
+        await store.commit(FIRST, draft(3))
+
+
+async def test_in_a_cluster_a_client_waits_for_the_replicas_of_its_own_node():
+    with cluster() as nodes, with_replica(nodes):
+        async with store_at(url_of_cluster(nodes), timeout_s=1) as store:
+            await store.commit(FIRST, draft())
+            with pytest.raises(Unavailable, match="0 replicas"):
+                await store.commit(ELSEWHERE, draft())
+
+
+async def test_a_retry_with_the_same_key_is_acknowledged_by_replicas_too_and_done_once(settings, worker):
+    with node(**NEW) as master, node(replicaof=f"127.0.0.1 {port_of(master)}") as replica:
+        follows(replica)
+        named = {"redis_url": f"redis://127.0.0.1:{port_of(master)}", "redis_replicas": 1, "redis_timeout_s": 1.0}
+        with serving(settings.model_copy(update=named), worker) as api:
+            key = {"Idempotency-Key": "once"}
+            with stopped(replica):
+                answers = [api.post("/adapt", json=ADAPT, headers=key) for _ in range(2)]
+                assert [answer.status_code for answer in answers] == [503, 503]
+                assert "HANDFUL_REDIS_REPLICAS" in answers[1].json()["detail"]
+                assert api.post("/predict", json=PREDICT).json()["version"] == 1  # done, and not acknowledged
+            until(lambda: api.post("/adapt", json=ADAPT, headers=key).status_code == 200)
+            assert api.get("/clients/alice").json()["version"] == 1
+
+
+async def test_a_failover_loses_nothing_that_was_acknowledged(settings, worker):
+    with (
+        node(**NEW) as master,
+        node(replicaof=f"127.0.0.1 {port_of(master)}") as replica,
+        sentinel(master) as watching,
+        Redis(port=port_of(watching)) as sentinels,
+    ):
+        until(lambda: [one["master-link-status"] for one in sentinels.sentinel_slaves("main")] == ["ok"])
+        named = {"redis_url": url_of_sentinel(watching), "redis_replicas": 1, "redis_timeout_s": 1.0}
+        with serving(settings.model_copy(update=named), worker) as api:
+            acknowledged = api.post("/adapt", json=ADAPT)
+            assert acknowledged.status_code == 200
+            with stopped(replica):
+                other = api.post("/adapt", json=ADAPT | {"client_id": "bob"})
+                assert other.status_code == 503
+                master.terminate()
+            until(lambda: api.post("/predict", json=PREDICT).json().get("version") == 1)
+
+
+async def test_a_full_redis_acknowledges_a_delete():
+    with (
+        node(**NEW) as master,
+        node(replicaof=f"127.0.0.1 {port_of(master)}") as replica,
+        Redis(port=port_of(master)) as admin,
+    ):
+        follows(replica)
+        async with store_at(f"redis://127.0.0.1:{port_of(master)}") as store:
+            await store.commit(ALICE, draft())
+            admin.config_set("maxmemory-policy", "noeviction")
+            admin.config_set("maxmemory", 1)
+            await store.forget(ALICE)
+            assert admin.exists(record_key(ALICE)) == 0
+
+
+async def test_a_redis_user_who_may_not_wait_is_named():
+    with node() as server, Redis(port=port_of(server)) as admin:
+        admin.execute_command("ACL", "SETUSER", "handful", "reset", "on", "nopass", "~*", "+@all", "-wait")
+        async with store_at(f"redis://handful:any@127.0.0.1:{port_of(server)}") as store:
+            with pytest.raises(Unavailable, match="Redis refuses WAIT, which the service needs"):
+                await store.ping()
+
+
+async def test_readiness_does_not_wait_for_replicas():
+    with node() as server:
+        async with store_at(f"redis://127.0.0.1:{port_of(server)}") as store:
+            await store.ping()
+
+
+def test_the_key_that_asks_for_replicas_lies_beside_the_client():
+    assert key_slot(copied_key(record_key(ALICE)).encode()) == key_slot(record_key(ALICE).encode())
