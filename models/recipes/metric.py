@@ -40,13 +40,13 @@ METRIC: dict[str, Recipe] = {
         start="glyphs-matching",
     ),
     "glyphs-relation": replace(
-        _metric("relation", "A learned similarity", steps=4_000),
+        _metric("relation", "A learned similarity", steps=12_000),
         curriculum=Shape(5, 1, 5),
         alternating=(Shape(10, 5, 5),),
         lr=1e-3,
     ),
     "glyphs-gnn": replace(
-        _metric("gnn", "A graph of the support and one query", steps=6_000),
+        _metric("gnn", "A graph of the support and one query", steps=20_000),
         episode=Shape(20, 1, 1),
         alternating=(Shape(5, 1, 4), Shape(5, 5, 4)),
         lr=1e-3,
