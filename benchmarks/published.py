@@ -40,7 +40,7 @@ REMARKS: dict[str, str] = {
     "glyphs-protonet": "Trained for 8,000 episodes of the training classes. The paper adds the validation classes.",
     "glyphs-matching": "Trained for 1,000 episodes at 60-way 1-shot, on an encoder trained for squared distances.",
     "glyphs-matching-fce": "Trained for 1,000 more episodes at 20-way 1-shot, from `glyphs-matching`.",
-    "glyphs-relation": "Trained for 12,000 episodes of one shot and of five. The published figures use the query batch.",
+    "glyphs-relation": "12,000 episodes of one shot and of five. The published figures use the query batch.",
     "glyphs-gnn": "Trained for 20,000 episodes of one shot and of five.",
     "glyphs-transformer": "Trained for 3,000 episodes, at 60-way 1-shot only.",
     "glyphs-maml": STILL + " The published figure uses query statistics, which are worth 1 to 2 points.",

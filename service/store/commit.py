@@ -15,6 +15,7 @@ from service.store import answers
 from service.store.answers import AnsweredBefore, Answers
 from service.store.checksums import parse_record, parse_version, seal, tag_state
 from service.store.connect import Client
+from service.store.copies import Copies
 from service.store.history import EMPTY, Change, next_change, read_history
 from service.store.keys import client_keys, record_key, versions_key
 from service.store.listing import Lists, listings
@@ -57,6 +58,7 @@ class Commits:
     def __init__(
         self,
         redis: Client,
+        copies: Copies,
         get: Callable[[str], Awaitable[Blob]],
         lists: Lists,
         answers: Answers,
@@ -64,7 +66,8 @@ class Commits:
         state_ttl_s: int,
         keep: int,
     ) -> None:
-        self._redis, self._get, self._lists, self._answers, self._usage = redis, get, lists, answers, usage
+        self._redis, self._copies, self._get = redis, copies, get
+        self._lists, self._answers, self._usage = lists, answers, usage
         self._state_ttl_s, self._keep = state_ttl_s, keep
 
     async def write(self, client: ClientKey, draft: Draft, after: Record | None, *, new: bool = False) -> Record:
@@ -148,6 +151,7 @@ class Commits:
             now = await self._text(version.client)
             found = _readable(now)
             if found is not None and change.record.write in (found.write, found.replaces):
+                await self._copies.confirm(record_key(version.client))
                 return WRITTEN  # only the reply was lost
             if now != text or not text:
                 raise  # it may have been written and then removed or replaced
@@ -173,7 +177,7 @@ class Commits:
             keys += answers.keys(client.tenant)
             arguments += self._answers.arguments(draft.request, draft.adapted(record))
         with no_retry():
-            done = await self._redis.eval(script, len(keys), *keys, *arguments)
+            done = await self._copies.eval(script, len(keys), *keys, *arguments)
         return await self._usage.checked(client.tenant, done)
 
 

@@ -1,17 +1,16 @@
-"""Waits until replicas of Redis have what was written, so that a failover cannot lose it.
+"""Writes that are acknowledged when replicas of Redis have them, so that a failover cannot lose them.
 
 Redis answers a write before its replicas have it. WAIT counts the replicas that have all earlier writes of the same
-connection (https://valkey.io/commands/wait). A write of no importance goes before it, on the same connection, so it
-covers whatever was written on any other connection before.
+connection (https://valkey.io/commands/wait), so it is sent right behind the write, on its connection: after a failover,
+another connection may lead to a master that has not got the write.
 """
 
 from typing import Any
 
 from redis.asyncio.cluster import RedisCluster
-from redis.exceptions import ResponseError
+from redis.exceptions import AskError, MovedError, ResponseError
 
 from service.errors import Unavailable
-from service.store.batched_reads import BatchedReads
 from service.store.connect import Client
 from service.store.keys import copied_key
 from service.store.scripts import COPIED
@@ -28,42 +27,66 @@ class Copies:
 
     def __init__(self, redis: Client, replicas: int, timeout_s: float) -> None:
         self._redis, self._replicas, self._timeout_ms = redis, replicas, max(1, int(timeout_s * 1000))
-        self._shared = BatchedReads(self._count_together)
+
+    async def eval(self, script: str, count: int, *rest: Any) -> Any:
+        """Run a script that writes, as `Redis.eval` does. Returns its value when enough replicas have what it wrote.
+
+        Raises:
+            Unavailable: They have not got it in time.
+        """
+        if not self._replicas:
+            return await self._redis.eval(script, count, *rest)
+        try:
+            done, copies = await self._then_wait(self._replicas, script, count, *rest)
+        except (MovedError, AskError):  # the slot is on another node of the Cluster: nothing was done here
+            done = await self._redis.eval(script, count, *rest)
+            copies = await self._copies(rest[0])
+        if done:
+            self._check(copies)
+        return done
 
     async def confirm(self, key: str) -> None:
-        """Return when enough replicas have what was written beside `key`. Raises Unavailable if they do not get it."""
-        if not self._replicas:
-            return
-        shared = not isinstance(self._redis, RedisCluster)  # in a Cluster, each node has replicas of its own
-        copies = await (self._shared.get(key) if shared else self._count(key, self._replicas))
+        """Return when enough replicas have what was written on the server of `key` before. Raises Unavailable."""
+        if self._replicas:
+            self._check(await self._copies(key))
+
+    async def try_wait(self, key: str) -> None:
+        """Run the commands, whether or not the replicas are there. Raises the errors of redis-py."""
+        if self._replicas:
+            await self._then_wait(0, COPIED, 1, copied_key(key))
+
+    def _check(self, copies: int) -> None:
         if copies < self._replicas:
             raise Unavailable(
                 f"This was done, but {copies} replicas of Redis have it, and {self._replicas} must "
                 "(HANDFUL_REDIS_REPLICAS). A failover now would lose it. Send the same request again."
             )
 
-    async def try_wait(self, key: str) -> None:
-        """Run the commands, whether or not the replicas are there. Raises the errors of redis-py."""
-        if self._replicas:
-            await self._count(key, 0)
+    async def _copies(self, key: str) -> int:
+        """How many replicas have all that was written so far. A connection waits for its own writes, so one goes
+        first that covers those of the others."""
+        try:
+            _, copies = await self._then_wait(self._replicas, COPIED, 1, copied_key(key))
+            return copies
+        except (MovedError, AskError):  # the slot moves just now
+            return 0
 
-    async def _count_together(self, keys: list[str]) -> list[int]:
-        return [await self._count(keys[0], self._replicas)] * len(keys)
-
-    async def _count(self, key: str, enough: int) -> int:
-        """How many replicas have all that was written, as soon as `enough` have it or the time is over."""
+    async def _then_wait(self, enough: int, script: str, count: int, *rest: Any) -> tuple[Any, int]:
+        """Run a script and WAIT on one connection. Returns the value, and how many replicas have what was written."""
+        on, options = self._node_of(rest[0])
         pipe = self._redis.pipeline(transaction=False)
-        pipe.eval(COPIED, 1, copied_key(key))
-        pipe.execute_command("WAIT", enough, self._timeout_ms, **self._node_of(key))
-        written, copies = await pipe.execute(raise_on_error=False)
+        pipe.eval(script, count, *rest)
+        pipe.execute_command("WAIT", enough, self._timeout_ms, **on)
+        done, copies = await pipe.execute(raise_on_error=False, **options)
         if isinstance(copies, ResponseError) and str(copies).startswith("UNBLOCKED"):
-            return 0  # the master has become a replica
-        for each in (written, copies):
+            copies = 0  # the master has become a replica
+        for each in (done, copies):
             if isinstance(each, Exception):
                 raise each
-        return int(copies)
+        return done, int(copies)
 
-    def _node_of(self, key: str) -> dict[str, Any]:
-        if isinstance(self._redis, RedisCluster):
-            return {"target_nodes": self._redis.get_node_from_key(key)}
-        return {}
+    def _node_of(self, key: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """In a Cluster: where to send WAIT, which has no key, and that a script that is sent on must not be."""
+        if not isinstance(self._redis, RedisCluster):
+            return {}, {}
+        return {"target_nodes": self._redis.get_node_from_key(key)}, {"allow_redirections": False}

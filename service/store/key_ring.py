@@ -1,6 +1,7 @@
 """API keys in Redis: the hash of each key, and the mark that the service asks for keys."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
@@ -9,9 +10,10 @@ from pydantic import BaseModel, Field, ValidationError
 from service import metrics
 from service.store.checksums import as_bytes, seal, unsealed
 from service.store.connect import Client
+from service.store.copies import Copies
 from service.store.keys import KEYS_KEY, KEYS_USED_KEY, TENANTS_KEY
 from service.store.records import Blob
-from service.store.redis_client import Turns, reply
+from service.store.redis_client import reply
 from service.store.tenant_scripts import CHANGE_KEYS
 
 Scope = Literal["read", "predict", "adapt", "admin"]
@@ -50,11 +52,12 @@ class KeyRing:
 
     Args:
         redis: The Redis.
-        turns: Limit concurrent calls, and turn exceptions into errors of the service.
+        turn: Limits concurrent calls, and turns exceptions into errors of the service.
+        copies: The replicas that must have a change of keys.
     """
 
-    def __init__(self, redis: Client, turns: Turns) -> None:
-        self._redis, self._turn, self._lasting = redis, turns.turn, turns.lasting
+    def __init__(self, redis: Client, turn: Callable[[], AbstractAsyncContextManager[None]], copies: Copies) -> None:
+        self._redis, self._turn, self._copies = redis, turn, copies
 
     async def find(self, key_id: str) -> Found:
         """A key by its id. An empty id is that of no key."""
@@ -79,9 +82,9 @@ class KeyRing:
         old, new = ({key.id: seal(key) for key in keys} for keys in (before, after))
         changes = [part for name in {*old, *new} for part in (name, old.get(name, b""), new.get(name, b""))]
         tenants = {key.tenant for key in after}
-        async with self._lasting(KEYS_KEY):
+        async with self._turn():
             arguments = len(changes), *changes, *tenants
-            return bool(await self._redis.eval(CHANGE_KEYS, 3, KEYS_KEY, KEYS_USED_KEY, TENANTS_KEY, *arguments))
+            return bool(await self._copies.eval(CHANGE_KEYS, 3, KEYS_KEY, KEYS_USED_KEY, TENANTS_KEY, *arguments))
 
     async def tenants(self) -> list[str]:
         """All tenants that have or had a key here, sorted."""

@@ -1,6 +1,7 @@
 """Quotas: what each tenant may store and use. Settings have the defaults, Redis what differs from them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -12,7 +13,7 @@ from service.store.connect import Client
 from service.store.keys import QUOTAS_KEY, TENANTS_KEY
 from service.store.recent import Recent
 from service.store.records import Blob
-from service.store.redis_client import Turns, reply
+from service.store.redis_client import reply
 
 Count = Annotated[int | None, Field(ge=0, le=2**53)]
 
@@ -55,12 +56,14 @@ class QuotaBook:
 
     Args:
         redis: The Redis.
-        turns: Limit concurrent calls, and turn exceptions into errors of the service.
+        turn: Limits concurrent calls, and turns exceptions into errors of the service.
         default: The quota of tenants without one of their own.
     """
 
-    def __init__(self, redis: Client, turns: Turns, default: Quota = UNLIMITED) -> None:
-        self._redis, self._turn, self._lasting, self._default = redis, turns.turn, turns.lasting, default
+    def __init__(
+        self, redis: Client, turn: Callable[[], AbstractAsyncContextManager[None]], default: Quota = UNLIMITED
+    ) -> None:
+        self._redis, self._turn, self._default = redis, turn, default
         self._recent = Recent(self._read)
 
     async def of(self, tenant: str) -> Quota:
@@ -78,7 +81,7 @@ class QuotaBook:
     async def set(self, tenant: str, own: Mapping[str, Any]) -> Quota:
         """Set what differs from the defaults for a tenant; nothing returns to them. Raises ValidationError."""
         quota = Quota.model_validate(self._default.model_dump() | dict(own))
-        async with self._lasting(QUOTAS_KEY):
+        async with self._turn():
             if own:
                 chosen = Quota.model_construct(_fields_set=set(own), **own)
                 await reply(

@@ -12,7 +12,6 @@ from redis.exceptions import OutOfMemoryError, RedisClusterException, RedisError
 from service.errors import StoreFull, Unavailable
 from service.store.batched_reads import BatchedReads
 from service.store.connect import Client
-from service.store.copies import Copies
 from service.store.records import Blob
 
 log = logging.getLogger(__name__)
@@ -46,16 +45,8 @@ async def reply(call: Any) -> Any:
 class Turns:
     """Limits concurrent calls, and turns exceptions of redis-py into errors of the service."""
 
-    def __init__(self, client: Client, count: int, timeout_s: float, copies: Copies) -> None:
+    def __init__(self, client: Client, count: int, timeout_s: float) -> None:
         self._client, self._free, self._timeout_s = client, asyncio.Semaphore(count), timeout_s
-        self._copies = copies
-
-    @asynccontextmanager
-    async def lasting(self, key: str) -> AsyncIterator[None]:
-        """A turn for a write beside `key`, which replicas must have before it is acknowledged."""
-        async with self.turn():
-            yield
-            await self._copies.confirm(key)
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:

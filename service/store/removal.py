@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from service.store.connect import Client
+from service.store.copies import Copies
 from service.store.keys import client_keys
 from service.store.listing import Lists, every_listing
 from service.store.records import Blob, ClientKey
@@ -18,8 +18,8 @@ class Removal:
     because it could remove a later adapt.
     """
 
-    def __init__(self, redis: Client, lists: Lists, usage: Usage) -> None:
-        self._redis, self._lists, self._usage = redis, lists, usage
+    def __init__(self, copies: Copies, lists: Lists, usage: Usage) -> None:
+        self._copies, self._lists, self._usage = copies, lists, usage
 
     async def remove(self, client: ClientKey) -> Blob:
         """Remove a client. Returns its stored record."""
@@ -39,7 +39,7 @@ class Removal:
         counts = [] if self._lists.elsewhere else usage_keys(client.tenant)
         keys = [*client_keys(client), *(each.key for each in lists), *counts]
         with no_retry():
-            return await self._redis.eval(script, len(keys), *keys, *arguments, *(each.member for each in lists))
+            return await self._copies.eval(script, len(keys), *keys, *arguments, *(each.member for each in lists))
 
     async def _remove_elsewhere(self, client: ClientKey) -> None:
         if self._lists.elsewhere:

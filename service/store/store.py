@@ -76,21 +76,22 @@ class Store:
         self._redis = connect.connect(url, timeout_s)
         self._get = redis_client.getter(self._redis)
         self._copies = Copies(self._redis, replicas, timeout_s / 2)  # the other half is left to the reply
-        turns, others = (redis_client.Turns(self._redis, CALLS, timeout_s, self._copies) for _ in range(2))
-        self._turn, self._lasting = turns.turn, turns.lasting
-        apart = others.turn  # calls within these may need the others
-        self.keys = KeyRing(self._redis, others)
+        self._turn = redis_client.Turns(self._redis, CALLS, timeout_s).turn
+        apart = redis_client.Turns(self._redis, CALLS, timeout_s).turn  # calls within these may need the others
+        self.keys = KeyRing(self._redis, apart, self._copies)
         self._lists = Lists(self._redis)
         self._sweep = Sweep(self._redis, self._lists)
         self._answers = Answers(self._redis, kept_s=answer_ttl_s, limit=answer_bytes, mark_s=mark_s)
-        self.quotas = QuotaBook(self._redis, others, quota)
+        self.quotas = QuotaBook(self._redis, apart, quota)
         self.rates = Rates(self._redis, apart)
         self.usage = Usage(self._redis, apart, self.quotas)
-        self._commits = Commits(self._redis, self._get, self._lists, self._answers, self.usage, state_ttl_s, versions)
+        self._commits = Commits(
+            self._redis, self._copies, self._get, self._lists, self._answers, self.usage, state_ttl_s, versions
+        )
         self.tenant_data = TenantData(self._redis, apart, self._lists, self.usage)
         self._reader = Reader(self._redis, self._text)
         self._states = States(self._redis, self._reader, state_ttl_s)
-        self._removal = Removal(self._redis, self._lists, self.usage)
+        self._removal = Removal(self._copies, self._lists, self.usage)
         self._queries = Queries(self._redis, queries)
 
     async def ping(self) -> None:
@@ -175,12 +176,12 @@ class Store:
             AnsweredBefore: The request of the draft was carried out before. Nothing was written.
             QuotaExceeded, StorageExceeded, Unauthorized: The tenant may not store so much. Nothing was written.
         """
-        async with self._lasting(record_key(client)):
+        async with self._turn():
             return await self._commits.write(client, draft, after, new=new)
 
     async def forget(self, client: ClientKey) -> Record | None:
         """Remove a client in one step. Returns its record; None if that is corrupt. Raises UnknownClient."""
-        async with self._lasting(record_key(client)):
+        async with self._turn():
             text = await self._removal.remove(client)
         try:
             return known(client, parse_record(text))
@@ -189,7 +190,7 @@ class Store:
 
     async def forget_version(self, client: ClientKey, record: Record) -> None:
         """Remove a client in one step, if the record is its current one. Raises VersionMoved."""
-        async with self._lasting(record_key(client)):
+        async with self._turn():
             text = await self._text(client)
             current = parse_record(text)
             if current is None or current.write != record.write:

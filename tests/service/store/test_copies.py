@@ -4,19 +4,22 @@ import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from itertools import count
+from datetime import UTC, datetime
 
 import pytest
 from redis import Redis
 from redis.crc import key_slot
 
 from service.errors import Unavailable
+from service.store.connect import close, connect
+from service.store.copies import Copies
+from service.store.key_ring import ApiKey
 from service.store.keys import copied_key, record_key
 from service.store.records import ClientKey
 from service.store.store import Store
+from tests.chaos.test_redis_moves import move_slots
 from tests.service.drawings import letters, png
 from tests.service.redises import (
-    SLOTS,
     Node,
     cluster,
     node,
@@ -33,9 +36,17 @@ from tests.service.supports import ALICE, draft
 pytestmark = pytest.mark.anyio
 
 NEW = {"repl-diskless-sync-delay": 0}
-FIRST = next(one for n in count() if key_slot(record_key(one := ClientKey("acme", f"c{n}")).encode()) < SLOTS // 3)
+
+
+def slot_of(client: ClientKey) -> int:
+    return key_slot(record_key(client).encode())
+
+
+CLIENTS = [ClientKey("acme", f"c{n}") for n in range(50)]
+FIRST = min(CLIENTS, key=slot_of)
 """A client of the first node of a Cluster."""
-ELSEWHERE = next(one for n in count() if key_slot(record_key(one := ClientKey("acme", f"c{n}")).encode()) > SLOTS // 2)
+LAST = max(CLIENTS, key=slot_of)
+KEY = ApiKey(id="k", tenant="acme", sha256="", scopes=["read"], created_at=datetime.now(UTC))
 ADAPT = {"client_id": "alice", "support": letters("LV")}
 PREDICT = {"client_id": "alice", "inputs": [png("L"), png("V")]}
 
@@ -102,7 +113,7 @@ async def test_a_write_that_no_replica_gets_is_not_acknowledged(replicated):
                 with pytest.raises(Unavailable, match=r"0 replicas of Redis have it, and 1 must .*REDIS_REPLICAS"):
                     await write
             with pytest.raises(Unavailable, match="must"):
-                await store.quotas.set("acme", {"clients": 3})
+                await store.keys.change([], [KEY])
         await store.commit(FIRST, draft(3))
 
 
@@ -111,7 +122,18 @@ async def test_in_a_cluster_a_client_waits_for_the_replicas_of_its_own_node():
         async with store_at(url_of_cluster(nodes), timeout_s=1) as store:
             await store.commit(FIRST, draft())
             with pytest.raises(Unavailable, match="0 replicas"):
-                await store.commit(ELSEWHERE, draft())
+                await store.commit(LAST, draft())
+
+
+async def test_in_a_cluster_a_script_follows_a_moved_slot_and_runs_once():
+    with cluster() as nodes, with_replica(nodes):
+        first, second, third = nodes
+        client = connect(url_of_cluster(nodes), 5)
+        await client.initialize()
+        move_slots({slot_of(LAST)}, third, first, [second])
+        script = "return redis.call('INCR', KEYS[1])"
+        assert await Copies(client, 1, 2).eval(script, 1, record_key(LAST)) == 1
+        await close(client)
 
 
 async def test_a_retry_with_the_same_key_is_acknowledged_by_replicas_too_and_done_once(settings, worker):
