@@ -1,7 +1,7 @@
 """Reads a version of a client whole: its record, its examples and their targets."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 from redis.exceptions import ResponseError
@@ -17,6 +17,8 @@ from service.store.examples import Example, Form, content_id, digest, form_of, f
 from service.store.keys import examples_key, inputs_key, support_key, versions_key
 from service.store.records import Blob, ClientKey, Gone, Record, Snapshot, unexpired
 from service.store.redis_client import is_other_type
+
+Found = TypeVar("Found")
 
 Choose = Callable[[Sequence[int], Sequence[Any]], Sequence[int]]
 """Chooses examples by their rows and targets; returns their places."""
@@ -89,52 +91,29 @@ class Reader:
         Raises:
             UnknownClient, UnknownVersion, VersionGone, CorruptRecord: It cannot be read.
         """
-        while True:
-            text = await self._text(client)
-            record = known(client, parse_record(text))
-            try:
-                contents = await self._contents(client, record, version, choose)
-            except (CorruptRecord, UnknownVersion, VersionGone):  # it may have changed between two steps
-                if await self._text(client) == text:
-                    raise
-                continue
-            if await self._text(client) == text:
-                return contents
+        return await self._unchanged(client, lambda record: self._contents(client, record, version, choose))
 
-    async def version(self, client: ClientKey, record: Record, number: int) -> Record:
-        """A version of the client with the record. Raises UnknownVersion, VersionGone, CorruptRecord."""
-        return record if number == record.version else await self._snapshot(client, number)
+    async def version(self, client: ClientKey, number: int | None) -> tuple[Record, Record]:
+        """The current record, and that of a version, by default the current one.
+
+        Raises:
+            UnknownClient, UnknownVersion, VersionGone, CorruptRecord: It cannot be read.
+        """
+        if number is None:
+            current = known(client, parse_record(await self._text(client)))
+            return current, current
+
+        async def both(current: Record) -> tuple[Record, Record]:
+            return current, current if number == current.version else await self.snapshot(client, number)
+
+        return await self._unchanged(client, both)
 
     async def versions(self, client: ClientKey) -> list[Record | Gone]:
         """The kept versions, the latest first, and receipts of removed ones. Raises UnknownClient, CorruptRecord."""
-        record = known(client, parse_record(await self._text(client)))
-        try:
-            found = await self._redis.hgetall(versions_key(client))
-        except ResponseError as error:
-            raise _named(error, "version") from None
-        kept = [parse_version(text, int(number)) for number, text in found.items() if int(number) <= record.version]
-        return sorted(kept, key=lambda each: -each.version) if record.next_row is not None else [record]
+        return await self._unchanged(client, lambda record: self._versions(client, record))
 
-    async def _contents(self, client: ClientKey, record: Record, number: int | None, choose: Choose) -> Contents:
-        if number in (None, record.version) and record.next_row is None:
-            return (await self._old_contents(client, record)).chosen(choose)
-        try:
-            found = await self._snapshot(client, record.version if number is None else number)
-        except UnknownVersion:
-            if number in (None, record.version):
-                raise corrupt("version") from None
-            raise
-        if found.version == record.version and found.write != record.write:
-            raise corrupt("version")
-        rows = found.row_numbers()
-        if not len(rows) == len(found.targets) == found.examples:
-            raise corrupt("version")
-        places = choose(rows, found.targets)
-        examples = await self._examples(client, [rows[place] for place in places]) if places else []
-        targets = [found.targets[place] for place in places]
-        return Contents(record if found.version == record.version else found, examples, targets)
-
-    async def _snapshot(self, client: ClientKey, number: int) -> Snapshot:
+    async def snapshot(self, client: ClientKey, number: int) -> Snapshot:
+        """An earlier version of a client. Raises UnknownVersion, VersionGone, CorruptRecord."""
         try:
             text = await self._redis.hget(versions_key(client), str(number))
         except ResponseError as error:
@@ -149,6 +128,48 @@ class Reader:
         if isinstance(found, Gone):
             raise _gone(client, found)
         return found
+
+    async def _unchanged(self, client: ClientKey, read: Callable[[Record], Awaitable[Found]]) -> Found:
+        """What is found of a record. Reads again if the client changed meanwhile: what was found, or was missing, may
+        then be of no version."""
+        while True:
+            text = await self._text(client)
+            record = known(client, parse_record(text))
+            try:
+                found = await read(record)
+            except (CorruptRecord, UnknownVersion, VersionGone):
+                if await self._text(client) == text:
+                    raise
+                continue
+            if await self._text(client) == text:
+                return found
+
+    async def _versions(self, client: ClientKey, record: Record) -> list[Record | Gone]:
+        try:
+            found = await self._redis.hgetall(versions_key(client))
+        except ResponseError as error:
+            raise _named(error, "version") from None
+        kept = [parse_version(text, int(number)) for number, text in found.items() if int(number) <= record.version]
+        return sorted(kept, key=lambda each: -each.version) if record.next_row is not None else [record]
+
+    async def _contents(self, client: ClientKey, record: Record, number: int | None, choose: Choose) -> Contents:
+        if number in (None, record.version) and record.next_row is None:
+            return (await self._old_contents(client, record)).chosen(choose)
+        try:
+            found = await self.snapshot(client, record.version if number is None else number)
+        except UnknownVersion:
+            if number in (None, record.version):
+                raise corrupt("version") from None
+            raise
+        if found.version == record.version and found.write != record.write:
+            raise corrupt("version")
+        rows = found.row_numbers()
+        if not len(rows) == len(found.targets) == found.examples:
+            raise corrupt("version")
+        places = choose(rows, found.targets)
+        examples = await self._examples(client, [rows[place] for place in places]) if places else []
+        targets = [found.targets[place] for place in places]
+        return Contents(record if found.version == record.version else found, examples, targets)
 
     async def _examples(self, client: ClientKey, rows: Sequence[int]) -> list[Example]:
         pipe, fields = self._redis.pipeline(transaction=False), [str(row) for row in rows]

@@ -46,5 +46,5 @@ class States:
         if current.version <= record.version:
             return current.write == record.write
         with suppress(NotFound, VersionGone, CorruptRecord):
-            return (await self._reader.version(client, current, record.version)).write == record.write
+            return (await self._reader.snapshot(client, record.version)).write == record.write
         return False

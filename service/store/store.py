@@ -135,10 +135,7 @@ class Store:
             UnknownClient, UnknownVersion, VersionGone, CorruptRecord: It cannot be read.
         """
         async with self._turn():
-            current = known(client, parse_record(await self._text(client)))
-            if number is None:
-                return current, current
-            return current, await self._reader.version(client, current, number)
+            return await self._reader.version(client, number)
 
     async def versions(self, client: ClientKey) -> list[Record | Gone]:
         """The kept versions, the latest first, and receipts of removed ones. Raises UnknownClient, CorruptRecord."""

@@ -2,6 +2,7 @@
 
 import pytest
 
+from service.errors import UnknownClient
 from service.store import redis_client
 from service.store.keys import EXPIRIES_KEY
 from service.store.store import Store
@@ -32,3 +33,20 @@ async def test_a_client_that_is_adapted_during_a_sweep_keeps_its_expiry(store, r
     assert back.examples == 2
     assert redis.zscore(EXPIRIES_KEY, "acme:alice") == back.expires_at.timestamp()
     assert await store.clients("acme", after="", limit=10) == [back]
+
+
+@pytest.mark.parametrize(
+    ("moment", "read"),
+    [(b"HGET", lambda store: store.version(ALICE, 1)), (b"HGETALL", lambda store: store.versions(ALICE))],
+    ids=["one version", "all versions"],
+)
+async def test_a_client_that_is_deleted_during_a_read_of_its_versions_is_unknown(store, redis_url, moment, read):
+    for number in (1, 2):
+        await store.commit(ALICE, draft(number))
+    relay = Overtakes(redis_url, moment, lambda: store.forget(ALICE))
+    async with playing_redis(relay) as url:
+        reader = Store(url, timeout_s=20, state_ttl_s=1000)
+        with pytest.raises(UnknownClient):
+            await read(reader)
+        await reader.close()
+    assert relay.met
