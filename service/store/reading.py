@@ -20,11 +20,11 @@ from service.store.redis_client import is_other_type
 
 Found = TypeVar("Found")
 
-Choose = Callable[[Sequence[int], Sequence[Any]], Sequence[int]]
-"""Chooses examples by their rows and targets; returns their places."""
+Choose = Callable[[Record, Sequence[int], Sequence[Any]], Sequence[int]]
+"""Chooses examples of a version by their rows and targets; returns their places."""
 
 
-def everything(rows: Sequence[int], _: Sequence[Any]) -> Sequence[int]:
+def everything(_: Record, rows: Sequence[int], __: Sequence[Any]) -> Sequence[int]:
     """Choose all examples."""
     return range(len(rows))
 
@@ -54,9 +54,8 @@ class Contents(NamedTuple):
             weights = weights_by_age(self.examples, self.targets, record.half_life_s, ways=ways)
         return SupportSet(inputs, targets, ways, names, weights)
 
-    def chosen(self, choose: Choose) -> Self:
-        """Some of the examples."""
-        places = choose(range(len(self.examples)), self.targets)
+    def at(self, places: Sequence[int]) -> Self:
+        """Those of the examples."""
         return self._replace(
             examples=[self.examples[place] for place in places], targets=[self.targets[place] for place in places]
         )
@@ -154,7 +153,8 @@ class Reader:
 
     async def _contents(self, client: ClientKey, record: Record, number: int | None, choose: Choose) -> Contents:
         if number in (None, record.version) and record.next_row is None:
-            return (await self._old_contents(client, record)).chosen(choose)
+            old = await self._old_contents(client, record)
+            return old.at(choose(record, range(len(old.examples)), old.targets))
         try:
             found = await self.snapshot(client, record.version if number is None else number)
         except UnknownVersion:
@@ -166,10 +166,10 @@ class Reader:
         rows = found.row_numbers()
         if not len(rows) == len(found.targets) == found.examples:
             raise corrupt("version")
-        places = choose(rows, found.targets)
+        version = record if found.version == record.version else found
+        places = choose(version, rows, found.targets)
         examples = await self._examples(client, [rows[place] for place in places]) if places else []
-        targets = [found.targets[place] for place in places]
-        return Contents(record if found.version == record.version else found, examples, targets)
+        return Contents(version, examples, [found.targets[place] for place in places])
 
     async def _examples(self, client: ClientKey, rows: Sequence[int]) -> list[Example]:
         pipe, fields = self._redis.pipeline(transaction=False), [str(row) for row in rows]

@@ -66,20 +66,19 @@ class Editing:
             UnknownClient, UnknownVersion, VersionGone, CorruptRecord: There is nothing to read.
             UnknownClass: The client has no class with the label.
         """
-        _, record = await self._store.version(client, wanted.version)
-        target = None if wanted.label is None else place_of_class(record, wanted.label)
-        limit, found = self._limit(record, wanted), list[int]()
+        after = list[int]()
 
-        def choose(rows: Sequence[int], targets: Sequence[Any]) -> Sequence[int]:
+        def choose(record: Record, rows: Sequence[int], targets: Sequence[Any]) -> Sequence[int]:
+            target = None if wanted.label is None else place_of_class(record, wanted.label)
             there = [i for i, row in enumerate(rows) if row > wanted.after and has_class(targets[i], target)]
             there.sort(key=lambda i: rows[i])
-            found[:] = [rows[i] for i in there[: limit + 1]]
+            limit = self._limit(record, wanted)
+            after[:] = [rows[there[limit - 1]]] if len(there) > limit else []
             return there[:limit]
 
-        contents = await self._store.contents(client, record.version, choose)
-        more = len(found) > limit
+        contents = await self._store.contents(client, wanted.version, choose)
         shown = await self._shown(contents, inputs=wanted.inputs)
-        return Page(contents.record, shown, found[limit - 1] if more else None)
+        return Page(contents.record, shown, after[0] if after else None)
 
     def _limit(self, record: Record, wanted: Wanted) -> int:
         """The examples of one page, so that it is not over the limit for answers."""
@@ -100,8 +99,7 @@ class Editing:
         """One example, and the record of the client. Raises UnknownClient, UnknownExample, CorruptRecord."""
         contents = await self._store.contents(client)
         place = place_of(contents, name)
-        one = contents.chosen(lambda *_: [place])
-        [shown] = await self._shown(one, inputs=inputs)
+        [shown] = await self._shown(contents.at([place]), inputs=inputs)
         return contents.record, shown
 
     async def relabel(

@@ -44,7 +44,7 @@ class Explaining:
 
         Raises:
             TooCostly: It takes too long. The error says how many answers can be explained.
-            Contended: The client was replaced in the meantime.
+            Contended: The client was changed in the meantime.
         """
         record, card = answered.record, answered.card
         contents = await same_contents(self._store, client, record)

@@ -1,13 +1,14 @@
 """Support sets from decoded inputs and labels, within the limits of the model and of the service."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from service.arrays import UNLABELLED, Array, SupportSet
 from service.cards import Card
-from service.errors import Contended, TooManyWays, Unprocessable
+from service.errors import Contended, TooManyWays, UnknownVersion, Unprocessable, VersionGone
 from service.inputs.label_sets import LabelSet, checked_sets, class_sets
 from service.inputs.labels import Classes, checked_labels, class_indices, class_names, regression_targets
 from service.inputs.limits import check_count
@@ -79,11 +80,12 @@ class SupportSets:
 
 
 async def same_contents(store: Store, client: ClientKey, record: Record) -> Contents:
-    """A version with its examples. Raises Contended if the client was replaced since its record was read."""
-    contents = await store.contents(client, record.version)
-    if contents.record.write != record.write:
-        raise Contended("The client was replaced in the meantime. Try again.")
-    return contents
+    """A version with its examples. Raises Contended if it is gone since its record was read."""
+    with suppress(UnknownVersion, VersionGone):
+        contents = await store.contents(client, record.version)
+        if contents.record.write == record.write:
+            return contents
+    raise Contended("The client was changed in the meantime. Try again.")
 
 
 async def prepared(card: Card, contents: Contents) -> SupportSet:

@@ -118,6 +118,10 @@ def _shown(state: Client, _: int) -> tuple[State, object]:
     return state, (state.version, len(state.examples))
 
 
+def _listed(state: Client, _: int) -> tuple[State, object]:
+    return state, (state.version, tuple(sorted(labels(state.examples))))
+
+
 STEPS: dict[str, Callable[[Client, int], tuple[State, object]]] = {
     "adapt": lambda state, number: _changed(state.next(((number, number),))),
     "append": lambda state, number: _changed(state.next((*state.examples, (number, number)))),
@@ -126,6 +130,7 @@ STEPS: dict[str, Callable[[Client, int], tuple[State, object]]] = {
     "predict version": _predicted,
     "get": _shown,
     "list": _shown,
+    "examples": _listed,
     "remove": _removed,
     "relabel": _relabelled,
     "rollback": _rolled_back,

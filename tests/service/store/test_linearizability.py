@@ -26,7 +26,7 @@ from service.store.checksums import parse_record
 from service.store.keys import client_keys, record_key, state_key
 from service.store.records import Adapted, ClientKey, Record, RequestKey
 from service.store.store import Store
-from service.use_cases.editing import Editing
+from service.use_cases.editing import Editing, Wanted
 from service.use_cases.feedback import Feedback
 from service.use_cases.learning import Learning
 from service.use_cases.versioning import Versioning
@@ -41,7 +41,7 @@ ALICE = ClientKey("acme", "alice")
 SEEDS = 25
 CALLERS, CALLS = 6, 5
 NAMES = ["adapt", "append", "append", "retried append", "predict", "delete", "get", "list"]
-NAMES += ["remove", "remove", "relabel", "predict version", "rollback", "feedback", "feedback"]
+NAMES += ["remove", "remove", "relabel", "predict version", "rollback", "feedback", "feedback", "examples"]
 OF_EXAMPLES, OF_VERSIONS = ("remove", "relabel"), ("predict version", "rollback")
 IN_A_CLUSTER = [name for name in NAMES if name != "list"]
 """The list of clients lies in another slot there, and is repaired when it is read."""
@@ -129,6 +129,9 @@ class Caller:
             case "list":
                 page = await self._clients.page("acme", after="", limit=10)
                 return _shown(page[0]) if page else None
+            case "examples":
+                shown = await self._edits.page(ALICE, Wanted())
+                return shown.record.version, tuple(sorted(int(each.label[0]) for each in shown.examples))
         return (await self._changed(name, number)).record.version
 
     async def _changed(self, name: str, number: int) -> Adapted:

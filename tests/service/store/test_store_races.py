@@ -1,12 +1,22 @@
 """Others that come in the middle of what the store does, one command after another."""
 
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from random import Random
+
 import pytest
 
-from service.errors import UnknownClient
+from service.errors import Contended, UnknownClient
+from service.settings import Settings
 from service.store import redis_client
 from service.store.keys import EXPIRIES_KEY
+from service.store.records import Draft
 from service.store.store import Store
+from service.use_cases.editing import Editing, Wanted
+from service.use_cases.learning import Learning
+from service.use_cases.support_sets import same_contents
 from tests.service.relays import Overtakes, playing_redis
+from tests.service.store.fake_engine import CATALOGUE, FakeEngine
 from tests.service.supports import ALICE, draft
 
 pytestmark = pytest.mark.anyio
@@ -20,15 +30,24 @@ def _lists_elsewhere(request, monkeypatch):
     monkeypatch.setattr(redis_client, "has_slots", lambda _: request.param)
 
 
+@asynccontextmanager
+async def overtaken(redis_url: str, moment: bytes, overtake: Callable[[], Awaitable[object]]) -> AsyncIterator[Store]:
+    """A store that meets another request at the moment when it sends a command."""
+    relay = Overtakes(redis_url, moment, overtake)
+    async with playing_redis(relay) as url:
+        store = Store(url, timeout_s=20, state_ttl_s=1000)
+        try:
+            yield store
+        finally:
+            await store.close()
+    assert relay.met
+
+
 @pytest.mark.parametrize("moment", [b"\r\nGET\r\n", b"EVAL", b"ZREM"])
 async def test_a_client_that_is_adapted_during_a_sweep_keeps_its_expiry(store, redis_url, redis, moment):
     await store.commit(ALICE, draft(1, ttl_s=OVER))
-    relay = Overtakes(redis_url, moment, lambda: store.commit(ALICE, draft(2, ttl_s=60)))
-    async with playing_redis(relay) as url:
-        sweeper = Store(url, timeout_s=20, state_ttl_s=1000)
+    async with overtaken(redis_url, moment, lambda: store.commit(ALICE, draft(2, ttl_s=60))) as sweeper:
         await sweeper.sweep()
-        await sweeper.close()
-    assert relay.met
     back = await store.record(ALICE)
     assert back.examples == 2
     assert redis.zscore(EXPIRIES_KEY, "acme:alice") == back.expires_at.timestamp()
@@ -43,10 +62,33 @@ async def test_a_client_that_is_adapted_during_a_sweep_keeps_its_expiry(store, r
 async def test_a_client_that_is_deleted_during_a_read_of_its_versions_is_unknown(store, redis_url, moment, read):
     for number in (1, 2):
         await store.commit(ALICE, draft(number))
-    relay = Overtakes(redis_url, moment, lambda: store.forget(ALICE))
-    async with playing_redis(relay) as url:
-        reader = Store(url, timeout_s=20, state_ttl_s=1000)
+    async with overtaken(redis_url, moment, lambda: store.forget(ALICE)) as reader:
         with pytest.raises(UnknownClient):
             await read(reader)
-        await reader.close()
-    assert relay.met
+
+
+def of_one_class(number: int) -> Draft:
+    return draft(number)._replace(targets=[1] * number)
+
+
+async def without_the_first_example(store: Store) -> None:
+    """A removal; no earlier version stays."""
+    contents = await store.contents(ALICE)
+    [gone, *rest] = contents.examples
+    after = of_one_class(2)._replace(examples=rest, removed=[gone])
+    await store.commit(ALICE, after, after=contents.record)
+
+
+async def test_examples_that_are_listed_during_a_removal_are_those_of_the_version_after_it(store, redis_url):
+    await store.commit(ALICE, of_one_class(3))
+    async with overtaken(redis_url, b"HGET", lambda: without_the_first_example(store)) as reader:
+        editing = Editing(Learning(CATALOGUE, FakeEngine(Random(0)), reader, Settings()))
+        page = await editing.page(ALICE, Wanted())
+    assert (page.record.version, [shown.example.id for shown in page.examples]) == (2, ["e1", "e2"])
+
+
+async def test_a_version_that_a_removal_took_before_its_examples_were_read_can_be_asked_again(store, redis_url):
+    record = await store.commit(ALICE, of_one_class(3))
+    async with overtaken(redis_url, b"HGET", lambda: without_the_first_example(store)) as reader:
+        with pytest.raises(Contended):
+            await same_contents(reader, ALICE, record)
