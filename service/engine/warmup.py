@@ -37,18 +37,14 @@ async def warm_up_shapes(engine: Engine, card: Card) -> None:
 
 
 async def measure_costs(engine: Engine, card: Card, shapes: Sequence[tuple[int, int]] = MEASURED) -> None:
-    """Run jobs of several sizes one by one, of which the engine measures the costs."""
+    """Run jobs of several sizes one by one, of which the engine measures the costs. The second adapt of each size finds
+    the features of its examples cached, so that the cost of encoding is told from that of adapting."""
     for ways, shots in shapes:
-        await warm_up(engine, card, min(ways, card.max_ways or ways), shots)
-        await warm_up(engine, card, min(ways, card.max_ways or ways), shots, ways * shots)
-        await adapt_again(engine, card, min(ways, card.max_ways or ways), shots)
-
-
-async def adapt_again(engine: Engine, card: Card, ways: int, shots: int) -> None:
-    """Adapt to examples whose features are cached, so that the cost of encoding is told from that of adapting."""
-    support, key = random_support(card, ways, shots), f"probe/{card.name}"
-    await engine.adapt(card.name, key, support)
-    await engine.adapt(card.name, key, support, extends=key)
+        support, key = random_support(card, min(ways, card.max_ways or ways), shots), f"probe/{card.name}"
+        await engine.adapt(card.name, key, support)
+        state = await engine.adapt(card.name, key, support, extends=key)
+        for queries in (1, len(support.inputs)):
+            await engine.predict(card.name, key, support.inputs[:queries], state)
 
 
 def random_supports(card: Card, shapes: Sequence[tuple[int, int]]) -> list[SupportSet]:
