@@ -15,6 +15,8 @@ import httpx
 
 from service.api.auth import check_guarded
 from service.cards import Catalogue
+from service.inputs.photo import Photo
+from service.inputs.text import Text
 from service.logs import log_to_stderr
 from service.process.run_folder import run_folder
 from service.process.supervisor import Child
@@ -29,6 +31,9 @@ POLL_S = 0.2
 """Seconds between two readiness checks."""
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "2000000000", "MALLOC_TRIM_THRESHOLD_": "4000000000"}
 """Settings of glibc for workers: keep freed memory, because page faults dominate the cost of large tensors."""
+
+PRELOAD, ENCODED = "service.process.preload", (Text, Photo)
+"""A module that takes seconds and 140 MB to import, and the inputs whose encoders may need it."""
 
 
 def serve(settings: Settings) -> None:
@@ -103,7 +108,10 @@ def children(settings: Settings, folder: Path, listening: socket.socket) -> tupl
 
 def new_worker(name: str, settings: Settings) -> Child:
     """A worker that has not been started yet."""
-    return Child(name, "forkserver", "service.process.worker_main", settings, environment=KEEP_MEMORY)
+    cards = Catalogue(settings.models, settings.serve, settings.own_models).values()
+    preload = [PRELOAD] if any(isinstance(card.input, ENCODED) for card in cards) else []
+    worker = "service.process.worker_main"
+    return Child(name, "forkserver", worker, settings, environment=KEEP_MEMORY, preload=preload)
 
 
 def _device(settings: Settings, number: int) -> str:

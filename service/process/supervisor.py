@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
@@ -28,9 +28,6 @@ HEALTHY_S = 10.0
 PARENT_CHECK_S = 1.0
 """Seconds between two checks whether the parent is alive."""
 
-PRELOAD = "service.process.preload"
-"""The forkserver imports this module besides that of the process."""
-
 
 class ChildFailed(HandfulError):
     """A process exited before the service was ready. A restart would not help."""
@@ -48,6 +45,7 @@ class Child:
         module: The module with the function `run`.
         arguments: Picklable arguments. Sockets are duplicated into the process.
         environment: More environment variables for a new forkserver.
+        preload: More modules that it imports.
     """
 
     def __init__(
@@ -57,12 +55,13 @@ class Child:
         module: str,
         *arguments: Any,
         environment: Mapping[str, str] | None = None,
+        preload: Sequence[str] = (),
     ) -> None:
         self.name, self.arguments, self._module = name, arguments, module
         self._environment = environment or {}
         self._context: Any = multiprocessing.get_context(method)
         if method == "forkserver":
-            self._context.set_forkserver_preload([module, PRELOAD])
+            self._context.set_forkserver_preload([module, *preload])
         self._process: Any = None
 
     async def keep_running(self, ready: asyncio.Event) -> None:

@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from handful import Handful, RefusedError
-from tests.e2e.server import Server, free_port
+from service.process.serve import PRELOAD
+from tests.e2e.server import Server, free_port, runs
 from tests.service.redises import until
 from tests.service.serving import url_of, valkey
 from tests.service.zoo import make_zoo
@@ -46,6 +47,11 @@ def test_every_process_of_every_replica_answers_for_every_client(server, handful
     for _ in range(10):
         with Handful(server.url) as another:  # a new connection, which any process may accept
             assert another.predict("alice", DRAWINGS) == expected
+
+
+def test_what_the_encoders_of_texts_need_is_not_imported_for_drawings(server):
+    [forkserver] = server.forkservers()
+    assert not runs(forkserver, PRELOAD)
 
 
 VICTIMS = {"workers": Server.workers, "forkserver": Server.forkservers, "API processes": Server.apis}

