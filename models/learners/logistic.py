@@ -4,9 +4,6 @@
 it is the Baseline of Chen et al. 2019, "A Closer Look at Few-shot Classification", arXiv:1904.04232.
 """
 
-from collections.abc import Callable
-from functools import partial
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -16,8 +13,7 @@ from models.encoders import Encoder
 from models.explanations import of_affine
 from models.learner import Contributions, Learner, State, Support
 from models.learners.ridge import with_constant
-
-Map = Callable[[Tensor], Tensor]
+from models.logistic_solver import logistic_coefficients, logistic_regression
 
 
 class Logistic(Learner):
@@ -74,91 +70,3 @@ def _labelled(support: Support) -> tuple[Tensor, Tensor]:
     labels = F.one_hot(support.targets, support.ways) * support.counts(support.inputs).unsqueeze(-1)
     points = with_constant(support.inputs) * support.mask.unsqueeze(-1)
     return points, labels.to(points.dtype)
-
-
-def logistic_regression(points: Tensor, labels: Tensor, penalty: float | Tensor, iterations: int) -> Tensor:
-    """Minimise the summed cross-entropy plus penalty / 2 times the squared weights.
-
-    Arguments as for `logistic_coefficients`, of which there are fewer than weights where points are few. Returns the
-    weights (..., d, ways).
-    """
-    with torch.autocast(points.device.type, enabled=False):
-        if points.shape[-2] < points.shape[-1]:
-            return points.mT @ logistic_coefficients(points, labels, penalty, iterations)
-        squares = points.mT @ (points * labels.sum(-1, keepdim=True))
-        start = labels.new_zeros(*labels.shape[:-2], points.shape[-1], labels.shape[-1])
-        score, back, step = (partial(torch.matmul, each) for each in (points, points.mT, _step(squares, penalty)))
-        return _descend(start, score, back, step, labels, penalty, iterations)
-
-
-def logistic_coefficients(points: Tensor, labels: Tensor, penalty: float | Tensor, iterations: int) -> Tensor:
-    """The coefficients (..., n, ways) of the points in the weights of `logistic_regression`.
-
-    Args:
-        points: (..., n, d). Rows of zeros, here and in `labels`, are padding. Leading axes are problems of their own.
-        labels: One-hot, (..., n, ways), each row times the weight of its point.
-        penalty: Weight of the squared weights, one or one for each problem.
-        iterations: Steps.
-    """
-    with torch.autocast(points.device.type, enabled=False):
-        score, step = (_by_points if points.shape[-2] < points.shape[-1] else _by_weights)(points, labels, penalty)
-        return _descend(torch.zeros_like(labels), score, None, step, labels, penalty, iterations)
-
-
-def _by_points(points: Tensor, labels: Tensor, penalty: float | Tensor) -> tuple[Map, Map]:
-    """The scores and the step of coefficients, by matrices (n, n)."""
-    products = points @ points.mT
-    step = _step(labels.sum(-1, keepdim=True) * products, penalty)
-    return partial(torch.matmul, products), partial(torch.matmul, step)
-
-
-def _by_weights(points: Tensor, labels: Tensor, penalty: float | Tensor) -> tuple[Map, Map]:
-    """The same, by matrices (d, d) only: the matrix inversion lemma (Woodbury 1950)."""
-    weighted = points * labels.sum(-1, keepdim=True) / 2
-    inverse = _step(2 * points.mT @ weighted, penalty)
-
-    def step(gradient: Tensor) -> Tensor:
-        return (gradient - weighted @ (inverse @ (points.mT @ gradient))) / penalty
-
-    return lambda coefficients: points @ (points.mT @ coefficients), step
-
-
-def _step(squares: Tensor, penalty: float | Tensor) -> Tensor:
-    """The inverse of half of the squares of the points, plus the penalty: an upper bound of the curvature of the loss.
-
-    Boehning, Lindsay 1988, "Monotonicity of quadratic-approximation algorithms". In 64 bits, since the squares of many
-    points are large beside the penalty.
-    """
-    identity = torch.eye(squares.shape[-1], dtype=torch.float64, device=squares.device)
-    inverse: Tensor = torch.linalg.inv(squares.double() / 2 + penalty * identity)
-    return inverse.to(squares.dtype)
-
-
-def _descend(
-    start: Tensor,
-    score: Map,
-    back: Map | None,
-    step: Map,
-    labels: Tensor,
-    penalty: float | Tensor,
-    iterations: int,
-) -> Tensor:
-    """Nesterov's method from zeros, with a matrix as the size of a step.
-
-    Args:
-        start: Zeros, in the shape of the result.
-        score: Maps the result to scores (..., n, ways).
-        back: Maps errors (..., n, ways) to the gradient. None: they are the gradient.
-        step: Maps a gradient to a step.
-        labels: One-hot (..., n, ways), times weights.
-        penalty: Weight of the squared weights.
-        iterations: Steps.
-    """
-    weights = ahead = start
-    counts, wanted = labels.sum(-1, keepdim=True), -labels
-    for i in range(iterations):  # small operations: most of the time goes between them
-        errors = torch.addcmul(wanted, score(ahead).softmax(-1), counts)
-        gradient = errors if back is None else back(errors)
-        moved = ahead - step(gradient + penalty * ahead)
-        weights, ahead = moved, torch.lerp(weights, moved, 1 + i / (i + 3))
-    return weights

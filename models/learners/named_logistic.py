@@ -19,8 +19,9 @@ from models.encoders import Encoder
 from models.explanations import of_affine
 from models.functional import all_pairs_loss, class_means
 from models.learner import Contributions, Episode, State, Support
-from models.learners.logistic import Logistic, logistic_coefficients, logistic_regression
+from models.learners.logistic import Logistic
 from models.learners.ridge import with_constant
+from models.logistic_solver import logistic_coefficients, logistic_regressions
 from models.losses import cross_entropy
 
 LEAST_CONTRAST = 0.2
@@ -102,9 +103,9 @@ class NamedLogistic(Logistic):
         examples too; it is kept as it is. The base is the intercept.
         """
         fitted, count = self._fitted(support.counted()), len(support.inputs)
-        points, labels = self._points(support, support.mask.unsqueeze(0), fitted.names)
-        duals = logistic_coefficients(points, labels, fitted.penalty, self.iterations)[0] * fitted.scale
-        found = of_affine(query, points[0], duals, contrast)
+        points, labels = self._points(support, support.mask.unsqueeze(1), fitted.names)
+        duals = logistic_coefficients(points, labels[:, 0], fitted.penalty, self.iterations) * fitted.scale
+        found = of_affine(query, points, duals, contrast)
         names = None if support.names is None else found.examples[:, count:]
         return Contributions(found.examples[:, :count], found.base, names)
 
@@ -123,21 +124,25 @@ class NamedLogistic(Logistic):
 
     def _fitted(self, support: Support) -> Fitted:
         names, (folds, counts) = self._name_weights(support), _folds(support)
-        others = [folds != fold for fold in range(FOLDS)]
-        points, labels = self._points(support, support.mask & torch.stack([support.mask, *others]), names)
-        heads = torch.stack([logistic_regression(points, labels, each, self.iterations) for each in self.penalties])
-        chosen, scale = self._calibrated(support, heads[:, 1:], folds, counts)
-        weights = heads[:, 0].index_select(0, chosen).squeeze(0)
-        return Fitted(weights, scale, names, points.new_tensor(self.penalties).index_select(0, chosen))
+        others = folds.unsqueeze(1) != torch.arange(FOLDS, device=folds.device)
+        every = torch.ones_like(others[:, :1])
+        masks = support.mask.unsqueeze(1) & torch.cat([every, others], 1)
+        points, labels = self._points(support, masks, names)
+        penalties = points.new_tensor(self.penalties)
+        heads = logistic_regressions(points, labels, penalties, self.iterations)
+        chosen, scale = self._calibrated(support, heads[:, :, 1:], folds, counts)
+        weights = heads[:, :, 0].index_select(1, chosen).squeeze(1)
+        return Fitted(weights, scale, names, penalties.index_select(0, chosen))
 
     def _points(self, support: Support, masks: Tensor, names: Tensor) -> tuple[Tensor, Tensor]:
-        """The points (fits, n, d + 1) and weighted labels (fits, n, ways) of examples, then of names."""
-        labels = F.one_hot(support.targets, support.ways) * (masks * support.counts(support.inputs)).unsqueeze(-1)
-        points = with_constant(support.inputs) * masks.unsqueeze(-1)
+        """The points (n, d + 1) and weighted labels (n, fits, ways) of examples, each in the fits of its mask
+        (n, fits), then of names, which are in all."""
+        weights = masks * support.counts(support.inputs).unsqueeze(1)
+        labels = F.one_hot(support.targets, support.ways).unsqueeze(1) * weights.unsqueeze(-1)
+        points = with_constant(support.inputs) * support.mask.unsqueeze(-1)
         if support.names is not None:
-            named = with_constant(support.names) * (names > 0).unsqueeze(-1)
-            points = torch.cat([points, named.expand(len(masks), -1, -1)], 1)
-            labels = torch.cat([labels, torch.diag(names).expand(len(masks), -1, -1)], 1)
+            points = torch.cat([points, with_constant(support.names) * (names > 0).unsqueeze(-1)])
+            labels = torch.cat([labels, torch.diag(names).unsqueeze(1).expand(-1, masks.shape[1], -1)])
         return points, labels.to(points.dtype)
 
     def _name_weights(self, support: Support) -> Tensor:
@@ -149,10 +154,11 @@ class NamedLogistic(Logistic):
     def _calibrated(self, support: Support, heads: Tensor, folds: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
         """The place of the penalty (1,) and the scale of the logits () under which held-out examples are most likely.
 
-        Each of the heads (penalties, FOLDS, d + 1, ways) was fitted without the examples of its fold.
+        Each of the heads (d + 1, penalties, FOLDS, ways) was fitted without the examples of its fold.
         """
-        inside = folds == torch.arange(FOLDS, device=folds.device).unsqueeze(1)
-        held_out = (with_constant(support.inputs) @ heads * inside.unsqueeze(-1)).sum(1)
+        inside = folds.unsqueeze(1) == torch.arange(FOLDS, device=folds.device)
+        answers = (with_constant(support.inputs) @ heads.flatten(1)).view(-1, *heads.shape[1:])
+        held_out = (answers * inside[:, None, :, None]).sum(2).transpose(0, 1)
         judged = support.mask & (counts[support.targets] > 1)
         scales, prior = SCALES.to(held_out), self._usual_scale(support, counts)
         likelihood = torch.stack([_likelihood(each, scales, support, judged) for each in held_out])
@@ -169,8 +175,9 @@ class NamedLogistic(Logistic):
 
 def _likelihood(logits: Tensor, scales: Tensor, support: Support, judged: Tensor) -> Tensor:
     """The log-likelihood (scales,) of the judged examples (n,) under logits (n, ways) times each of the scales."""
-    found = (logits * scales[:, None, None]).log_softmax(-1)[:, torch.arange(len(judged)), support.targets]
-    return found @ (judged * support.counts(found))
+    scaled = logits.T.unsqueeze(1) * scales.unsqueeze(1)
+    found = scaled.log_softmax(0)[support.targets, :, torch.arange(len(judged))]
+    return (judged * support.counts(found)) @ found
 
 
 def name_contrast(support: Support) -> Tensor:

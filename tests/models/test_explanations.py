@@ -6,8 +6,8 @@ from torch.testing import assert_close
 
 from models.explanations import NOTHING, contrasted, margins_without
 from models.learner import Support
-from models.learners.logistic import logistic_coefficients, logistic_regression
 from models.learners.ridge import ridge_coefficients, ridge_regression
+from models.logistic_solver import logistic_coefficients, logistic_regression
 from tests.models.learners import TABLE, fresh, query, support
 
 FIRST_AGAINST_SECOND = torch.tensor([[1.0, -1.0, 0.0]]).repeat(4, 1)

@@ -8,7 +8,8 @@ from torch.testing import assert_close
 
 from models.checkpoint import Spec, build
 from models.learner import Episode, Support, full_mask
-from models.learners.logistic import Logistic, logistic_coefficients, logistic_regression
+from models.learners.logistic import Logistic
+from models.logistic_solver import logistic_coefficients, logistic_regression, logistic_regressions
 from models.testing.case import padded
 from tests.models.learners import STRIDED, fresh, query, support
 
@@ -99,3 +100,17 @@ def test_the_coefficients_of_many_points_make_the_weights(penalty):
     labels = F.one_hot(torch.arange(60) % 3).double() * torch.linspace(0.2, 1, 60, dtype=torch.float64).unsqueeze(1)
     weights = logistic_regression(points, labels, penalty, 20)
     assert_close(points.mT @ logistic_coefficients(points, labels, penalty, 20), weights, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("numbers", [6, 40], ids=["more points", "more numbers"])
+def test_several_problems_on_the_same_points_end_where_each_ends_alone(numbers):
+    generator = torch.Generator().manual_seed(0)
+    points = F.pad(torch.randn(24, numbers, generator=generator, dtype=torch.float64), (0, 1), value=1.0)
+    labels = F.one_hot(torch.arange(24) % 3).double()
+    there = torch.stack([torch.arange(24) >= 0, torch.arange(24) % 4 != 1, torch.arange(24) < 10], 1)
+    penalties = torch.tensor([0.3, 2.0], dtype=torch.float64)
+    found = logistic_regressions(points, labels.unsqueeze(1) * there.unsqueeze(-1), penalties, 500)
+    for number, penalty in enumerate(penalties):
+        for problem, inside in enumerate(there.T):
+            alone = logistic_regression(points[inside], labels[inside], penalty, 500)
+            assert_close(found[:, number, problem], alone, rtol=0, atol=1e-4)

@@ -8,8 +8,8 @@ from torch.testing import assert_close
 
 from models.functional import adapt_many
 from models.learner import Support, full_mask
-from models.learners.logistic import logistic_regression
 from models.learners.named_logistic import FOLDS, NamedLogistic, _folds, name_contrast, open_gate
+from models.logistic_solver import logistic_regression
 from models.training.calibration import calibration_error
 from models.training.evaluation import Predictions
 
