@@ -59,6 +59,11 @@ def halves(part: Part) -> tuple[Part, Part]:
     return (offset, inputs[:half]), (offset + half, inputs[half:])
 
 
+def same_version(options: dict[str, Any], answers: list[Answer]) -> dict[str, Any]:
+    """The options of the parts of a list after the first, whose answers these are: the same version answers."""
+    return options | {"version": options.get("version") or answers[0].get("version")}
+
+
 def is_too_much(error: RefusedError, part: list[Any]) -> bool:
     """Whether the service may take a half of a part that it has refused."""
     return len(part) > 1 and (error.code in TOO_MUCH or (error.code == "invalid" and error.field == "inputs"))

@@ -24,6 +24,7 @@ from handful.batches import (
     joined,
     options_of,
     predict_parts,
+    same_version,
     shifted_answer,
 )
 from handful.calls import Calls
@@ -49,7 +50,7 @@ class Handful(Calls[Answer]):
         url: Address of the service. Default: HANDFUL_URL, otherwise http://127.0.0.1:8000.
         api_key: The API key of the tenant, if the service needs one. Default: HANDFUL_KEY, for the default address.
         timeout_s: Seconds to wait for each answer.
-        retries: Maximum retries of a request after 429, 503 or a lost connection.
+        retries: Maximum retries of a request after a temporary error or a lost connection.
         parallel: Maximum requests at a time when a list is sent in several parts.
     """
 
@@ -212,7 +213,7 @@ class Handful(Calls[Answer]):
                 waiting.append(pool.submit(self._predict_part, client_id, part, options))
                 if len(waiting) > self._parallel or part[0] == 0:
                     answers = waiting.popleft().result()
-                    options = options | {"version": options.get("version") or answers[0].get("version")}
+                    options = same_version(options, answers)
                     yield from counted(answers, advance)
             while waiting:
                 yield from counted(waiting.popleft().result(), advance)
@@ -226,10 +227,12 @@ class Handful(Calls[Answer]):
         except RefusedError as error:
             if not is_too_much(error, inputs):
                 raise
-        return [answer for half in halves(part) for answer in self._predict_part(client_id, half, options)]
+        first, second = halves(part)
+        answers = self._predict_part(client_id, first, options)
+        return answers + self._predict_part(client_id, second, same_version(options, answers))
 
     def _streamed(self, client_id: str, lines: Lines) -> Iterator[Answer]:
-        """The answers to the inputs of one request, or of two with half of them if it is too large."""
+        """The answers to the inputs, in one request or several."""
         while lines.left:
             try:
                 with closing(self._answered(lines.request(self._http, client_id), stream=True)) as response:
@@ -239,10 +242,8 @@ class Handful(Calls[Answer]):
                     for line in response.iter_lines():
                         yield lines.answer(line)
             except (RefusedError, httpx.TransportError) as error:
-                if parts := lines.halves_after(error):
-                    for half in parts:
-                        yield from self._streamed(client_id, half)
-                    return
+                if lines.are_fewer_after(error):
+                    continue
                 if (wait := lines.pause_after(error, self._retries)) is None:
                     raise
                 time.sleep(wait)

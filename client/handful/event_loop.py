@@ -21,6 +21,7 @@ from handful.batches import (
     joined,
     options_of,
     predict_parts,
+    same_version,
     shifted_answer,
 )
 from handful.calls import Calls
@@ -154,7 +155,7 @@ class AsyncHandful(Calls[Awaitable[Answer]]):
                 waiting.append(asyncio.create_task(self._predict_part(client_id, part, options)))
                 if len(waiting) > self._parallel or part[0] == 0:
                     answers = await waiting.popleft()
-                    options = options | {"version": options.get("version") or answers[0].get("version")}
+                    options = same_version(options, answers)
                     for answer in counted(answers, advance):
                         yield answer
             while waiting:
@@ -171,7 +172,9 @@ class AsyncHandful(Calls[Awaitable[Answer]]):
         except RefusedError as error:
             if not is_too_much(error, inputs):
                 raise
-        return [answer for half in halves(part) for answer in await self._predict_part(client_id, half, options)]
+        first, second = halves(part)
+        answers = await self._predict_part(client_id, first, options)
+        return answers + await self._predict_part(client_id, second, same_version(options, answers))
 
     async def _streamed(self, client_id: str, lines: Lines) -> AsyncIterator[Answer]:
         while lines.left:
@@ -184,11 +187,8 @@ class AsyncHandful(Calls[Awaitable[Answer]]):
                     async for line in response.aiter_lines():
                         yield lines.answer(line)
             except (RefusedError, httpx.TransportError) as error:
-                if parts := lines.halves_after(error):
-                    for half in parts:
-                        async for answer in self._streamed(client_id, half):
-                            yield answer
-                    return
+                if lines.are_fewer_after(error):
+                    continue
                 if (wait := lines.pause_after(error, self._retries)) is None:
                     raise
                 await asyncio.sleep(wait)

@@ -11,7 +11,10 @@ import httpx
 Answer = dict[str, Any]
 
 RETRIED = (429, 503)
-"""Temporary errors that change nothing: the queue is full, or a part of the service is away."""
+"""Temporary errors: the queue is full, or a part of the service is away."""
+NOTHING_DONE = "overloaded"
+"""The code of a 503 before any work. Any other may come after a change that was made: not enough replicas of Redis know of
+it yet, or a proxy has lost the answer."""
 LONGEST_PAUSE_S = 30.0
 LOST = (httpx.ConnectError, httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
 """The connection was not made, or was lost. A time-out is not among them: the next attempt would wait as long."""
@@ -70,11 +73,15 @@ def list_of(response: httpx.Response) -> list[Answer]:
 
 def pause_after(error: httpx.TransportError, request: httpx.Request, attempt: int) -> float | None:
     """Seconds to wait before a request is repeated whose connection was lost; None if it must not be repeated."""
-    changes_nothing = request.method == "GET" or request.url.path.endswith("/predict")
-    repeatable = changes_nothing or "Idempotency-Key" in request.headers
-    if isinstance(error, httpx.ConnectError) or (repeatable and isinstance(error, LOST)):
+    if isinstance(error, httpx.ConnectError) or (_harmless_twice(request) and isinstance(error, LOST)):
         return pause(attempt)
     return None
+
+
+def _harmless_twice(request: httpx.Request) -> bool:
+    """Whether a request that has arrived may be sent again."""
+    changes_nothing = request.method == "GET" or request.url.path.endswith("/predict")
+    return changes_nothing or "Idempotency-Key" in request.headers
 
 
 def pause(attempt: int) -> float:
@@ -87,11 +94,19 @@ def pause_s(response: httpx.Response, attempt: int) -> float | None:
 
     None if a retry is useless or would have to wait too long.
     """
-    if response.status_code not in RETRIED:
-        return None
     asked = _retry_after_s(response)
-    wanted = 0.25 * 2**attempt if asked is None else asked
+    if response.status_code == 409 and asked is not None:  # other requests are in the way, or the same one still runs
+        wanted = asked * 2**attempt
+    elif response.status_code == 429 or (response.status_code == 503 and _may_be_repeated(response)):
+        wanted = 0.25 * 2**attempt if asked is None else asked
+    else:
+        return None
     return None if wanted > LONGEST_PAUSE_S else _jittered(wanted)
+
+
+def _may_be_repeated(response: httpx.Response) -> bool:
+    """Whether a request may be sent again that a 503 answers."""
+    return _harmless_twice(response.request) or (_json_object(response) or {}).get("code") == NOTHING_DONE
 
 
 def _jittered(pause: float) -> float:

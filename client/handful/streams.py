@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from handful.batches import Part, halves, is_too_much
+from handful.batches import Part, is_too_much
 from handful.refusals import LOST, RETRIED, Answer, RefusedError, pause
 from handful.requests import Http, predict_request
 
@@ -20,7 +20,8 @@ VERSION = re.compile(r'"(\d+)-')
 
 
 class Lines:
-    """The inputs of one request that are not answered yet. After a lost connection, they are asked again.
+    """Inputs that are not answered yet. They are asked in one request; again after a lost connection, and in several if
+    they are too many for one. All are asked of the version that answers the first.
 
     Args:
         part: The inputs.
@@ -29,11 +30,11 @@ class Lines:
 
     def __init__(self, part: Part, options: dict[str, Any]) -> None:
         (self.offset, self.left), self.options = part, options
-        self._attempt = 0
+        self._attempt, self._most = 0, len(self.left)
 
     def request(self, http: Http, client_id: str) -> httpx.Request:
         """POST /predict, to be answered in lines."""
-        request = predict_request(http, client_id, self.left, self.options)
+        request = predict_request(http, client_id, self.left[: self._most], self.options)
         request.headers["Accept"] = LINES
         return request
 
@@ -63,8 +64,9 @@ class Lines:
         temporary = isinstance(error, LOST) or (isinstance(error, RefusedError) and error.status in RETRIED)
         return pause(self._attempt) if temporary and self._attempt <= retries else None
 
-    def halves_after(self, error: Exception) -> "list[Lines]":
-        """What is left for two requests, if it is too much for one; otherwise nothing."""
-        if not isinstance(error, RefusedError) or not is_too_much(error, self.left):
-            return []
-        return [Lines(half, self.options) for half in halves((self.offset, self.left))]
+    def are_fewer_after(self, error: Exception) -> bool:
+        """Whether the next request has half as many inputs, because there were too many in one."""
+        too_much = isinstance(error, RefusedError) and is_too_much(error, self.left[: self._most])
+        if too_much:
+            self._most = (min(self._most, len(self.left)) + 1) // 2
+        return too_much

@@ -77,6 +77,7 @@ def test_a_service_with_a_lower_limit_is_sent_halves(service):
         found = handful.predict("alice", range(10))
     assert [each["value"] for each in found] == list(range(10))
     assert [warning["field"] for warning in found.warnings] == ["inputs[0]", "inputs[2]", "inputs[5]", "inputs[7]"]
+    assert [body.get("version") for body in service.bodies] == [None, None, None, 7, 7, 7, 7]
 
 
 def test_an_error_names_the_place_in_the_whole_list(service):

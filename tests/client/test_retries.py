@@ -88,6 +88,27 @@ def test_a_change_that_may_have_arrived_is_not_repeated_without_a_key(pauses):
     assert pauses == []
 
 
+def test_a_503_after_a_change_without_a_key_is_left_to_the_caller(scripted, pauses):
+    """It may have been done: sent again, it would make another version."""
+    with Handful(scripted(AWAY).url) as handful, pytest.raises(RefusedError, match="503"):
+        handful.rollback("alice", 1)
+    assert pauses == []
+    before_any_work = httpx.Response(503, headers=PROBLEM, json={"code": "overloaded", "detail": "Too much."})
+    with Handful(scripted(before_any_work, DONE).url) as handful:
+        handful.rollback("alice", 1)
+    assert len(pauses) == 1
+
+
+def test_requests_in_the_way_are_waited_for_and_other_conflicts_are_not(scripted, pauses):
+    running = httpx.Response(409, headers={"retry-after": "1"})
+    with Handful(scripted(running, running, DONE).url) as handful:
+        handful.adapt("alice", [(0, 1)])
+    assert 1 <= pauses[0] < 2 <= pauses[1] < 4
+    with Handful(scripted(httpx.Response(409)).url) as handful, pytest.raises(RefusedError):
+        handful.adapt("alice", [(0, 1)])
+    assert len(pauses) == 2
+
+
 def losing(*errors: type[httpx.TransportError]) -> Handful:
     """A client whose connections fail with these errors, and then are answered."""
     left = list(errors)

@@ -132,7 +132,8 @@ def test_a_service_that_stays_busy_is_an_error(answering, ask):
 def test_what_is_too_large_is_sent_in_halves(answering, ask):
     service = answering(Service(most=3))
     assert [each["value"] for each in ask(range(8))] == list(range(8))
-    assert [len(body["inputs"]) for body in service.bodies] == [8, 4, 2, 2, 4, 2, 2]
+    assert [len(body["inputs"]) for body in service.bodies] == [8, 4, 2, 2, 2, 2]
+    assert [body.get("version") for body in service.bodies] == [None, None, None, 7, 7, 7]
 
 
 def test_more_inputs_than_a_predict_takes_are_answered_by_a_service(api):
