@@ -13,8 +13,8 @@ Answer = dict[str, Any]
 RETRIED = (429, 503)
 """Temporary errors: the queue is full, or a part of the service is away."""
 NOTHING_DONE = "overloaded"
-"""The code of a 503 before any work. Any other may come after a change that was made: not enough replicas of Redis know of
-it yet, or a proxy has lost the answer."""
+"""The code of a 503 before any work. Any other may come after a change that was made: not enough replicas of Redis know
+of it yet, or a proxy has lost the answer."""
 LONGEST_PAUSE_S = 30.0
 LOST = (httpx.ConnectError, httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
 """The connection was not made, or was lost. A time-out is not among them: the next attempt would wait as long."""
