@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -222,16 +223,20 @@ async def _wait_for_worker(engine: Engine) -> None:
 
 
 async def _sweep(store: Store, settings: Settings) -> None:
+    """Do what the store needs now and then. What fails does not hold up the others."""
     while True:
-        try:
-            await store.sweep()
-            await Keys(store).prune()
-            tenants = {OPEN_TENANT, *settings.api_keys, *await store.keys.tenants()}
-            metrics.clients.set(sum([await store.count(tenant) for tenant in tenants]))
-            for tenant in tenants:
-                await store.tenant_data.recount(tenant)
-        except Unavailable:
-            log.warning("expired clients were not removed or counted: the store is away; next try in %d s", SWEEP_S)
-        except Exception:
-            log.exception("expired clients were not removed or counted; next try in %d s", SWEEP_S)
+        for chore in (store.sweep, Keys(store).prune, partial(_count, store, settings)):
+            try:
+                await chore()
+            except Unavailable:
+                log.warning("clients were not removed or counted: the store is away; next try in %d s", SWEEP_S)
+            except Exception:
+                log.exception("clients were not removed or counted; next try in %d s", SWEEP_S)
         await asyncio.sleep(SWEEP_S)
+
+
+async def _count(store: Store, settings: Settings) -> None:
+    tenants = {OPEN_TENANT, *settings.api_keys, *await store.keys.tenants()}
+    metrics.clients.set(sum([await store.count(tenant) for tenant in tenants]))
+    for tenant in tenants:
+        await store.tenant_data.recount(tenant)

