@@ -137,14 +137,15 @@ def named(request: Request, name: str) -> str:
     return value
 
 
-def documented_json(model: type[BaseModel], *names: str) -> dict[str, Any]:
-    """The OpenAPI of a route that needs a key, has names in its path, and reads its body as `model` in JSON."""
+def documented_json(model: type[BaseModel], *names: str, changes: bool = True) -> dict[str, Any]:
+    """The OpenAPI of a route that needs a key, has names in its path, and reads its body as `model` in JSON. One that
+    changes the client of the path takes If-Match."""
     documents = documented(model)
     content = documents["requestBody"]["content"]
     documents["requestBody"]["content"] = {JSON: content[JSON]}
     schema = {"type": "string", "pattern": CLIENT_ID}
     parameters = [{"name": name, "in": "path", "required": True, "schema": schema} for name in names]
-    return documents | {"parameters": [*parameters, IF_MATCH]}
+    return documents | {"parameters": [*parameters, *([IF_MATCH] if changes else [])]}
 
 
 def documented(model: type[BaseModel], more: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -20,11 +20,13 @@ from service.api.parsing import check_encoding
 from service.api.predict_schemas import PredictRequest
 from service.api.problem_details import described
 from service.api.tenant_shares import TenantShares
-from service.errors import BadRequest, Busy, HandfulError, Unprocessable
+from service.cards import Card
+from service.errors import BadRequest, Busy, Contended, HandfulError, Unprocessable
 from service.inputs.json_limits import check_structure, limits_for
 from service.inputs.sent import Part, Placed, Row, place_of
 from service.settings import Settings
-from service.store.records import ClientKey
+from service.store.records import ClientKey, Record
+from service.use_cases.predicting import Admit
 
 PIECE = 128
 """Maximum inputs of one predict."""
@@ -32,8 +34,8 @@ PATIENCE, BUSY_S = 10, 1.0
 """How often a predict is tried while the queue is full, and the seconds between."""
 
 Source = AsyncIterator[list[Line]]
-Answer = Callable[[Request, PredictRequest], Awaitable[Response]]
-"""Answers one predict in JSON."""
+Answer = Callable[[Request, PredictRequest, Admit], Awaitable[Response]]
+"""Answers one predict in JSON, if its version is admitted."""
 
 
 def wants_lines(request: Request) -> bool:
@@ -73,14 +75,14 @@ async def streamed(request: Request, body: PredictRequest, source: Source, answe
             f"{card.name} answers the inputs of a request together. Send them in one body, without `Accept: {NDJSON}`."
         )
     asked = body.model_copy(update={"version": record.version})
-    return StreamedAnswers(Predicting(request, asked, answer), source, record.etag)
+    return StreamedAnswers(Predicting(request, asked, answer, record), source, record.etag)
 
 
 class Predicting:
-    """Answers pieces of a stream."""
+    """Answers pieces of a stream, all from the version with the record."""
 
-    def __init__(self, request: Request, body: PredictRequest, answer: Answer) -> None:
-        self._request, self._body, self._answer = request, body, answer
+    def __init__(self, request: Request, body: PredictRequest, answer: Answer, record: Record) -> None:
+        self._request, self._body, self._answer, self._record = request, body, answer, record
         settings: Settings = request.app.state.settings
         self.reservation: Reservation = request.state.reservation
         self._shares: TenantShares = request.app.state.shares
@@ -118,10 +120,15 @@ class Predicting:
         before = self.reservation.size
         try:
             async with self._shares.turn(self.reservation.tenant, len(body.inputs)):
-                found: dict[str, Any] = orjson.loads((await self._answer(self._request, body)).body)
+                found: dict[str, Any] = orjson.loads((await self._answer(self._request, body, self._admit)).body)
             return found
         finally:
             self.reservation.give_back(self.reservation.size - before)
+
+    def _admit(self, record: Record, _: Card) -> None:
+        """Refuse a version of the same number, of a client that was deleted and made again."""
+        if record.write != self._record.write:
+            raise Contended("The client was replaced in the meantime. Send what is left in a new request.")
 
 
 class StreamedAnswers(Response):

@@ -22,7 +22,7 @@ Admit = Callable[[Record, Card], None]
 """Checks a request against the client's record and the model's card before any work."""
 
 
-def _anything(_: Record, __: Card) -> None:
+def anything(_: Record, __: Card) -> None:
     """Admit every request."""
 
 
@@ -70,7 +70,7 @@ class Predicting:
         self,
         client: ClientKey,
         raw: Sequence[Any],
-        admit: Admit = _anything,
+        admit: Admit = anything,
         version: int | None = None,
         field: str = "inputs[{}]",
     ) -> Answered:

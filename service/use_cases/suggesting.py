@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from service.arrays import Array
+from service.errors import TooFewExamples
 from service.executor import Executor
 from service.inputs.decoder import Decoder
 from service.inputs.kind import InputWarning
 from service.inputs.limits import check_count
 from service.inputs.prepare import fit, prepare
 from service.store.records import ClientKey, Record
-from service.use_cases.learning import Learning
+from service.store.store import VersionMoved
+from service.use_cases.learning import Learning, retried
 from service.use_cases.predicting import Predicting
 from service.use_cases.suggestion import Choice, most_worthy
 
@@ -58,12 +60,20 @@ class Suggesting:
             UnknownClient, Conflict, Unprocessable, TooCostly: As of a predict.
         """
         check_count(len(raw), min(MOST_INPUTS, self._learning.settings.max_queries), "inputs")
-        record = await self._learning.store.record(client)
-        asked = await (self._answered(client, raw) if record.ready else self._unanswered(client, record, raw))
+        asked = await retried(lambda: self._asked(client, raw))
         features = await self._learning.engine.features(asked.record.model, asked.queries, share=client)
         probabilities = None if asked.record.classes is None else asked.answers
         choice = await THREADS.run(lambda: most_worthy(features, probabilities, count), len(raw) ** 2)
         return Suggested(asked.record, choice, asked.answers, asked.warnings)
+
+    async def _asked(self, client: ClientKey, raw: Sequence[Any]) -> _Asked:
+        record = await self._learning.store.record(client)
+        if not record.ready:
+            return await self._unanswered(client, record, raw)
+        try:
+            return await self._answered(client, raw)
+        except TooFewExamples:
+            raise VersionMoved from None
 
     async def _answered(self, client: ClientKey, raw: Sequence[Any]) -> _Asked:
         found = await self._predicting.predict(client, raw)

@@ -4,10 +4,10 @@ from collections.abc import Collection
 
 from service.cards import Card
 from service.clock import Clock
-from service.errors import Conflict
+from service.errors import Conflict, UnknownVersion, VersionGone
 from service.store.reading import Contents
 from service.store.records import Adapted, ClientKey, Gone, Record, StateKey
-from service.store.store import AlreadyThere
+from service.store.store import AlreadyThere, VersionMoved
 from service.use_cases.learning import Learning, Lesson, check_expected, retried
 from service.use_cases.states import States
 
@@ -34,12 +34,21 @@ class Versioning:
         async def attempt() -> Adapted:
             clock, record = Clock(), await self._store.record(client)
             check_expected(record, expected)
-            contents = await self._store.contents(client, version)
+            contents = await self._contents(client, version, record)
             lesson = again(contents, self._learning.served(contents.record), "rollback")
             lesson = lesson._replace(expires_at=record.expires_at)
             return await self._learning.learn(client, lesson, clock, after=record)
 
         return await retried(attempt)
+
+    async def _contents(self, client: ClientKey, version: int, current: Record) -> Contents:
+        """A version of a client whose current record was read. Raises VersionMoved if it is gone since."""
+        try:
+            return await self._store.contents(client, version)
+        except (UnknownVersion, VersionGone):
+            if (await self._store.record(client)).write != current.write:
+                raise VersionMoved from None
+            raise
 
     async def move(self, client: ClientKey, model: str, expected: Collection[str] | None = None) -> Adapted:
         """Adapt another model to the examples of a client.

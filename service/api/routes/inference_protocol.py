@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from service import errors
-from service.api.dependencies import Models, use_cases
+from service.api.dependencies import Models
 from service.api.inference_protocol.messages import BINARY, HEADER, Inference, answered, parse
 from service.api.inference_protocol.metadata import EXTENSIONS, metadata_of
 from service.api.inference_protocol.schemas import (
@@ -28,9 +28,9 @@ from service.api.problem_details import error_responses
 from service.api.request_body import BodyRoute, security, take_turn, turn_to_parse
 from service.api.routes.predict import FAILURES as PREDICT_FAILURES
 from service.api.routes.predict import answer
-from service.cards import Catalogue
+from service.cards import Card, Catalogue
 from service.settings import Settings
-from service.store.records import ClientKey
+from service.store.records import Record
 
 TAG = "open inference protocol"
 router = APIRouter(prefix="/v2", tags=[TAG])
@@ -153,12 +153,12 @@ async def _infer(request: Request, named: dict[str, Any]) -> Response:
         inference = await THREADS.run(lambda: _parsed(raw, request, settings), len(raw))
     body = _validated(PredictRequest, inference.options() | named)
     await take_turn(request, len(body.inputs), len(raw))
-    record, _ = await (await use_cases(request)).predicting.asked(
-        ClientKey(request.state.tenant, body.client_id), body.version
-    )
-    if record.model != card.name:
-        raise errors.Conflict(f"The client's model is {record.model!r}, not {card.name!r}. Name that in the path.")
-    found = orjson.loads((await answer(request, body)).body)
+
+    def admit(record: Record, _: Card) -> None:
+        if record.model != card.name:
+            raise errors.Conflict(f"The client's model is {record.model!r}, not {card.name!r}. Name that in the path.")
+
+    found = orjson.loads((await answer(request, body, admit)).body)
     return answered(inference, found["model"], found["version"], outputs_of(found["predictions"]))
 
 

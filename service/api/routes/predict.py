@@ -19,6 +19,7 @@ from service.cards import Card
 from service.settings import Settings
 from service.store.records import ClientKey, Record
 from service.use_cases.explaining import explanation_bytes
+from service.use_cases.predicting import Admit, anything
 
 NDJSON_BODY = {NDJSON: {"schema": {"type": "string", "description": "Inputs in JSON, one a line."}}}
 LINES: dict[int | str, dict[str, Any]] = {200: {"content": {NDJSON: {"schema": {"type": "string"}}}}}
@@ -81,14 +82,15 @@ async def predict(request: Request) -> Response:
     return await (stream_inputs(request, body, answer) if wants_lines(request) else answer(request, body))
 
 
-async def answer(request: Request, body: PredictRequest) -> Response:
-    """Answer a predict in JSON. Raises HandfulError."""
+async def answer(request: Request, body: PredictRequest, admit_version: Admit = anything) -> Response:
+    """Answer a predict in JSON. `admit_version` may refuse the version that would answer. Raises HandfulError."""
     settings: Settings = request.app.state.settings
     cases = await use_cases(request)
     shape = AnswerShape(0, 0, 0)
 
     def admit(record: Record, card: Card) -> None:
         nonlocal shape
+        admit_version(record, card)
         check_asked(body, record)
         if body.explain:
             cases.explaining.check(card, len(body.inputs))

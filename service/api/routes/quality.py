@@ -48,7 +48,9 @@ async def get_quality(
     | responses(
         *BODY, errors.BadRequest, errors.TooFewExamples, errors.TooCostly, errors.Diverged, errors.Unauthorized
     ),
-    openapi_extra=with_uploads(documented_json(EvaluateRequest, "client_id"), EvaluateRequest, "queries"),
+    openapi_extra=with_uploads(
+        documented_json(EvaluateRequest, "client_id", changes=False), EvaluateRequest, "queries"
+    ),
 )
 async def evaluate(request: Request) -> Response:
     """Compare a client's answers to labelled queries with the labels. Nothing is stored."""

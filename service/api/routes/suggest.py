@@ -9,15 +9,13 @@ from service.api.answers import number, regressed, written
 from service.api.client_failures import BODY, READS
 from service.api.client_schemas import Suggestion, SuggestRequest, SuggestResponse
 from service.api.dependencies import use_cases
-from service.api.preconditions import IF_MATCH
 from service.api.problem_details import responses
 from service.api.request_body import BodyRoute, client_of, documented_json, read
 from service.use_cases.suggesting import Suggested
 
 bodies = APIRouter(prefix="/clients/{client_id}", tags=["examples"], route_class=BodyRoute)
 
-DOCUMENTED = documented_json(SuggestRequest, "client_id")
-DOCUMENTED["parameters"].remove(IF_MATCH)
+DOCUMENTED = documented_json(SuggestRequest, "client_id", changes=False)
 
 
 @bodies.post(

@@ -69,7 +69,7 @@ async def move(request: Request) -> Response:
     operation_id="copy_client",
     response_model=AdaptResponse,
     responses=responses(*CHANGES, *BODY, *PAST),
-    openapi_extra=documented_json(CopyRequest, "client_id"),
+    openapi_extra=documented_json(CopyRequest, "client_id", changes=False),
 )
 async def copy(request: Request) -> Response:
     """Make another client of the same examples, for instance to try a change."""

@@ -170,6 +170,18 @@ def test_a_client_that_leaves_ends_the_stream(bob, served):
     assert bob.post("/predict", json={"client_id": "bob", "inputs": [1]}).status_code == 200
 
 
+def test_a_client_that_is_made_again_during_a_stream_does_not_answer_the_rest(bob):
+    """It has the same version number."""
+    with Duplex(bob, "client_id=bob") as both:
+        both.line("1.5")
+        assert "value" in both.answer()
+        bob.delete("/clients/bob").raise_for_status()
+        again = {"client_id": "bob", "model": "sinusoid", "support": wave()}
+        assert bob.post("/adapt", json=again).json()["version"] == 1
+        both.line("1.5")
+        assert both.answer()["error"]["code"] == "contended"
+
+
 class Duplex:
     """A stream that is sent and read in turns."""
 
@@ -286,7 +298,7 @@ async def test_a_full_queue_is_waited_for(monkeypatch):
     monkeypatch.setattr(streaming, "BUSY_S", 0)
     calls = 0
 
-    async def answer(request, body):
+    async def answer(request, body, admit):
         nonlocal calls
         calls += 1
         if calls < 3:
@@ -295,7 +307,7 @@ async def test_a_full_queue_is_waited_for(monkeypatch):
 
     request = request_of()
     request.app = SimpleNamespace(state=SimpleNamespace(settings=Settings(), shares=TenantShares(60)))
-    predicting = Predicting(request, PredictRequest(client_id="bob", inputs=[None]), answer)
+    predicting = Predicting(request, PredictRequest(client_id="bob", inputs=[None]), answer, None)
     assert await predicting.answers([Line(7, 1)]) == [b'{"line":7,"value":1}\n']
 
 

@@ -206,7 +206,7 @@ async def test_an_api_key_is_made_and_rotated_once_although_the_reply_is_lost(se
     async with store_at(url_of(server)) as store:
         key = (await losing_replies(server, lambda keys: keys.create("acme"))).key
         new = (await losing_replies(server, lambda keys: keys.rotate(key.id))).key
-        assert {each.key.id for each in await Keys(store).all()} == {key.id, new.id}
+        assert {each.key.id for each in await Keys(store).list()} == {key.id, new.id}
 
 
 async def losing_replies(server: ValkeyServer, call: Callable[[Keys], Awaitable[NewKey]]) -> NewKey:

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from service.errors import Contended, UnknownClient
+from service.errors import Contended, PreconditionFailed, UnknownClient
 from service.settings import Settings
 from service.store import redis_client
 from service.store.keys import EXPIRIES_KEY
@@ -15,6 +15,7 @@ from service.store.store import Store
 from service.use_cases.editing import Editing, Wanted
 from service.use_cases.learning import Learning
 from service.use_cases.support_sets import same_contents
+from service.use_cases.versioning import Versioning
 from tests.service.relays import Overtakes, playing_redis
 from tests.service.store.fake_engine import CATALOGUE, FakeEngine
 from tests.service.supports import ALICE, draft
@@ -85,6 +86,16 @@ async def test_examples_that_are_listed_during_a_removal_are_those_of_the_versio
         editing = Editing(Learning(CATALOGUE, FakeEngine(Random(0)), reader, Settings()))
         page = await editing.page(ALICE, Wanted())
     assert (page.record.version, [shown.example.id for shown in page.examples]) == (2, ["e1", "e2"])
+
+
+async def test_a_rollback_of_a_client_that_was_changed_meanwhile_says_so(store, redis_url):
+    """The version to go back to is gone, and so is the one that the request expects."""
+    await store.commit(ALICE, of_one_class(3))
+    record = await store.commit(ALICE, of_one_class(3))
+    async with overtaken(redis_url, b"HGET", lambda: without_the_first_example(store)) as reader:
+        versioning = Versioning(Learning(CATALOGUE, FakeEngine(Random(0)), reader, Settings()))
+        with pytest.raises(PreconditionFailed):
+            await versioning.rollback(ALICE, 1, [record.etag])
 
 
 async def test_a_version_that_a_removal_took_before_its_examples_were_read_can_be_asked_again(store, redis_url):
