@@ -4,7 +4,7 @@ from collections import Counter
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.errors import Overloaded
+from service.errors import AnswerTooLarge, Overloaded
 
 
 class MemoryBudget:
@@ -12,19 +12,26 @@ class MemoryBudget:
 
     Args:
         total: Maximum bytes of all requests.
-        several: Whether there are several tenants. Then each may hold half of the total.
+        several: Whether there are several tenants, or else once a second one has come. Then each may hold half.
     """
 
-    def __init__(self, total: int, *, several: bool) -> None:
-        self._total, self._share = total, total // 2 if several else total
-        self._held: Counter[str] = Counter()
+    def __init__(self, total: int, *, several: bool = False) -> None:
+        self._total, self._several = total, several
+        self._held: Counter[str] = Counter()  # also of tenants that hold nothing now; "" before a key is checked
         self.held = 0
 
     def check(self, tenant: str, size: int) -> None:
-        """Raise Overloaded if so many bytes do not fit now."""
-        if self.held + size > self._total or self._held[tenant] + size > self._share:
+        """Raise Overloaded if so many bytes do not fit now, and AnswerTooLarge if they never do."""
+        several = self._several or len(self._held.keys() | {tenant, ""}) > 2
+        share = self._total // 2 if several else self._total
+        if size > share:
+            raise AnswerTooLarge(
+                f"The answer takes {size} bytes; requests in flight may hold {share} for one tenant "
+                "(HANDFUL_MAX_BODY_BYTES_IN_FLIGHT). Ask for less, or raise the setting."
+            )
+        if self.held + size > self._total or self._held[tenant] + size > share:
             raise Overloaded(
-                f"Requests in flight may hold {self._total} bytes in all, and {self._share} for one tenant "
+                f"Requests in flight may hold {self._total} bytes in all, and {share} for one tenant "
                 f"(HANDFUL_MAX_BODY_BYTES_IN_FLIGHT). There is no room for {size} more. Try again soon, with fewer "
                 "requests at a time."
             )

@@ -29,6 +29,10 @@ class Form(BaseModel):
         """The numbers of one input; for a text its length, as a bound."""
         return LONG_TEXT if self.dtype == "text" else prod(self.shape)
 
+    def size(self) -> int:
+        """The bytes of one input; of a text one for each character, as a bound."""
+        return self.numbers() * (1 if self.dtype == "text" else np.dtype(self.dtype).itemsize)
+
 
 class Example(NamedTuple):
     """An example without its label. `digest` is that of its input, `raw`; `row` is None until it is stored."""

@@ -1,7 +1,7 @@
 """The use cases that move clients between services: export and import. Knows neither HTTP nor Redis commands."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,9 +30,25 @@ class Transfer:
     def __init__(self, learning: Learning, decoder: Decoder) -> None:
         self._learning, self._store, self._decoder = learning, learning.store, decoder
 
-    async def export(self, client: ClientKey, version: int | None = None) -> tuple[Record, bytes]:
-        """The record and the file of a version. Raises UnknownClient, UnknownVersion, VersionGone, CorruptRecord."""
-        contents = await self._store.contents(client, version)
+    async def export(
+        self, client: ClientKey, version: int | None = None, admit: Callable[[int], None] = lambda size: None
+    ) -> tuple[Record, bytes]:
+        """The record and the file of a version.
+
+        Args:
+            client: The client.
+            version: The version; None: the current one.
+            admit: Is called before the inputs are read, with their bytes. May raise.
+
+        Raises:
+            UnknownClient, UnknownVersion, VersionGone, CorruptRecord: There is nothing to export.
+        """
+
+        def choose(record: Record, rows: Sequence[int], _: Sequence[Any]) -> Sequence[int]:
+            admit(len(rows) * (record.form.size() if record.form else 0))
+            return range(len(rows))
+
+        contents = await self._store.contents(client, version, choose)
         size = sum(len(example.raw) for example in contents.examples)
         return contents.record, await THREADS.run(lambda: to_file(contents), size)
 
@@ -54,6 +70,8 @@ class Transfer:
         """
         card = self._learning.catalogue[file.header.model]
         _check(file, card)
+        bounded = append or file.header.keep > 0
+        self._learning.support_sets.check_new(card, 0, len(file.labels), bounded=bounded)
         checked = file._replace(
             inputs=await self._checked_inputs(client, file.inputs, card),
             labels=checked_some_labels(card, None, sent(file)),
@@ -116,7 +134,7 @@ class Transfer:
         if inputs.dtype == np.uint8:
             return inputs
         try:
-            raw: list[Any] = card.input.show(inputs)
+            raw: list[Any] = await THREADS.run(lambda: card.input.show(inputs), inputs.nbytes)
         except ValueError:
             raise Unprocessable("The inputs of the file are no inputs of its model.") from None
         decoded = await self._decoder.decode(card.input, raw, [f"inputs[{i}]" for i in range(len(raw))], client.tenant)

@@ -49,7 +49,7 @@ MODES = ("replace", "append")
     "/export",
     operation_id="export_client",
     response_class=Response,
-    responses=responses(*READS, errors.UnknownVersion, errors.VersionGone, errors.Overloaded)
+    responses=responses(*READS, errors.UnknownVersion, errors.VersionGone, errors.AnswerTooLarge, errors.Overloaded)
     | {200: {"description": "A safetensors file.", "content": BINARY}},
 )
 async def export(
@@ -59,8 +59,13 @@ async def export(
     version: Annotated[int | None, Query(ge=1, le=2**53, description="Default: the current version.")] = None,
 ) -> Response:
     """The examples of a client with their ids and labels, as one safetensors file."""
-    record, file = await cases.transfer.export(client, version)
-    request.state.reservation.take(len(file))
+    held = request.state.reservation
+
+    def admit(size: int) -> None:
+        held.release()  # what was taken for an earlier reading of the client
+        held.take(size)
+
+    record, file = await cases.transfer.export(client, version, admit)
     headers = {"ETag": record.etag, "Content-Disposition": f'attachment; filename="{record.client_id}.safetensors"'}
     return Response(file, media_type=SAFETENSORS, headers=headers)
 
@@ -73,6 +78,7 @@ async def export(
         *READS,
         *PAST,
         errors.TooFewExamples,
+        errors.AnswerTooLarge,
         errors.Contended,
         errors.TooCostly,
         errors.Busy,

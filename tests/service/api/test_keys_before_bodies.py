@@ -94,7 +94,7 @@ def test_an_announced_body_that_cannot_fit_is_refused_before_it_arrives(api):
 
 
 def test_a_reservation_counts_what_it_takes_until_it_is_released():
-    budget = MemoryBudget(100, several=True)
+    budget = MemoryBudget(100)
     one, other = Reservation(budget), Reservation(budget)
     one.tenant, other.tenant = "one", "other"
     one.take(40), one.take(10), other.take(50)

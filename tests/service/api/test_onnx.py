@@ -117,7 +117,7 @@ def test_a_file_without_room_in_memory_is_refused_before_the_work(settings, work
     with serving(settings.model_copy(update=little), engine) as api:
         adapt(api, letters("LV"))
         refused = api.get("/clients/alice/model.onnx")
-    assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
+    assert (refused.status_code, refused.json()["code"]) == (422, "answer_too_large")
     assert not engine.began.is_set()
 
 

@@ -64,7 +64,7 @@ async def test_a_suspended_process_reads_what_arrived_before_it_times_out():
 
     loop.call_later(0.2, came.set)
     loop.call_soon(time.sleep, 0.5)
-    reservation = Reservation(MemoryBudget(10, several=False))
+    reservation = Reservation(MemoryBudget(10))
     request = Request({"type": "http", "headers": [], "state": {"reservation": reservation}}, receive)
     assert await receive_body(request, limit=10, timeout_s=0.2) == b"{}"
 

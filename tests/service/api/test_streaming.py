@@ -231,7 +231,7 @@ def request_of(*messages: dict, budget: int = 2**20):
             await asyncio.Event().wait()
         return waiting.pop(0)
 
-    state = SimpleNamespace(reservation=Reservation(MemoryBudget(budget, several=False)))
+    state = SimpleNamespace(reservation=Reservation(MemoryBudget(budget)))
     return SimpleNamespace(receive=receive, state=state)
 
 

@@ -8,7 +8,10 @@ import pytest
 from safetensors.numpy import load, save
 
 from service.api.parsing import parse_client_file
+from service.inputs.decoder import Decoder
 from service.settings import Settings
+from service.store.keys import inputs_key
+from service.store.records import ClientKey
 from service.use_cases import client_file
 from tests.service.drawings import letters, png, wave
 from tests.service.serving import serving, working
@@ -187,3 +190,28 @@ def test_json_is_no_file(api):
     assert api.post("/clients/bob/import", json={}).status_code == 415
     other = api.post("/clients/bob/import", content=b"", headers={"content-type": "application/octet-stream"})
     assert other.json()["detail"] == "Send application/safetensors, not application/octet-stream."
+
+
+def test_a_file_that_would_never_fit_into_memory_is_refused_before_its_examples_are_read(settings, worker, redis):
+    budget = {"max_body_bytes": 2**15, "max_body_bytes_in_flight": 2**16}  # an example has 784 bytes
+    with serving(settings.model_copy(update=budget), worker) as api:
+        adapt(api, [])
+        for _ in range(10):
+            adapt(api, letters("LVZ") * 4, mode="append", keep_duplicates=True)
+        redis.delete(inputs_key(ClientKey("default", "alice")))  # reading them would be a corrupt record
+        refused = api.get("/clients/alice/export")
+    assert (refused.status_code, refused.json()["code"]) == (422, "answer_too_large")
+
+
+def test_a_file_of_too_many_examples_is_refused_before_they_are_decoded(settings, worker, monkeypatch):
+    async def decoded(*_):
+        raise AssertionError("the inputs were decoded")
+
+    with serving(settings, worker) as api:
+        adapt(api, wave(), model="sinusoid")
+        file = exported(api)
+    monkeypatch.setattr(Decoder, "decode", decoded)
+    with serving(settings.model_copy(update={"max_examples": 2}), worker) as api:
+        refused = load_file(api, file)
+    assert refused.status_code == 422
+    assert "limit" in refused.json()["detail"]
