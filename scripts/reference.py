@@ -40,10 +40,11 @@ This page is generated from `service/settings.py` by `python -m scripts.referenc
 
 
 TAIL = """
-Other programs read six more variables. `HANDFUL_NATIVE=0` turns the C++ kernel off. `HANDFUL_DATA` is the path of
+Other programs read eight more variables. `HANDFUL_NATIVE=0` turns the C++ kernel off. `HANDFUL_DATA` is the path of
 `omniglot.npz` for `make` and the tests. `HANDFUL_PUBLISH` is the address on which `docker compose` publishes the port.
-`HANDFUL_TORCH` is the build of torch for the worker's image. `HANDFUL_URL` and `HANDFUL_KEY` are the address and the
-API key for `handful client`.
+`HANDFUL_TORCH` is the build of torch for the worker's image. `HANDFUL_ENCODERS` is the folder of encoders that
+`compose.own-models.yml` mounts. `HANDFUL_SUBNET` is the start of the addresses in `compose.scale.yml`, 172.31.83 by
+default. `HANDFUL_URL` and `HANDFUL_KEY` are the address and the API key for `handful client`.
 """
 NO_SUCH_CALL = "| 404, 405 | `http` | No such path, or no such method there. | |"
 

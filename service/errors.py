@@ -203,7 +203,7 @@ class TooLarge(HandfulError):
 
 
 class UnsupportedMediaType(HandfulError):
-    """The body is neither JSON nor safetensors."""
+    """The call does not take this content type, or the body is compressed."""
 
     status, code, title = 415, "unsupported_media_type", "Unsupported media type"
 

@@ -191,7 +191,7 @@ class Settings(BaseSettings):
     compile: bool = Field(
         False, description="Compile all models with torch.compile at startup. Takes minutes per model."
     )
-    threads: int = Field(1, ge=1, description="Torch threads of each of the worker's two queues.")
+    threads: int = Field(1, ge=1, description="Torch threads of each of the worker's threads.")
     queue: int = Field(1024, ge=1, description="Maximum jobs that wait in each queue; further ones are answered 429.")
     batch_jobs: int = Field(16, ge=1, description="Maximum jobs of one batch.")
     batch_examples: int = Field(2048, ge=1, description="Maximum examples of one batch.")
