@@ -7,13 +7,18 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from service import metrics
-from service.errors import Unavailable
+from service.errors import Contended, Unavailable
 from service.store.checksums import as_bytes, seal, unsealed
 from service.store.connect import Client
+from service.store.copies import Copies
 from service.store.keys import QUOTAS_KEY, TENANTS_KEY
 from service.store.recent import Recent
 from service.store.records import Blob
 from service.store.redis_client import reply
+from service.store.tenant_scripts import CHANGE_QUOTA
+
+TRIES = 10
+"""Attempts to change a quota while other requests change it."""
 
 Count = Annotated[int | None, Field(ge=0, le=2**53)]
 
@@ -57,13 +62,18 @@ class QuotaBook:
     Args:
         redis: The Redis.
         turn: Limits concurrent calls, and turns exceptions into errors of the service.
+        copies: The replicas that must have a change.
         default: The quota of tenants without one of their own.
     """
 
     def __init__(
-        self, redis: Client, turn: Callable[[], AbstractAsyncContextManager[None]], default: Quota = UNLIMITED
+        self,
+        redis: Client,
+        turn: Callable[[], AbstractAsyncContextManager[None]],
+        copies: Copies,
+        default: Quota = UNLIMITED,
     ) -> None:
-        self._redis, self._turn, self._default = redis, turn, default
+        self._redis, self._turn, self._copies, self._default = redis, turn, copies, default
         self._recent = Recent(self._read)
 
     async def of(self, tenant: str) -> Quota:
@@ -73,32 +83,44 @@ class QuotaBook:
         except Unavailable:
             return self._default
 
-    async def own(self, tenant: str) -> dict[str, Any]:
-        """What differs from the defaults for a tenant."""
-        async with self._turn():
-            return _parsed(await reply(self._redis.hget(QUOTAS_KEY, tenant)))
-
     async def set(self, tenant: str, own: Mapping[str, Any]) -> Quota:
         """Set what differs from the defaults for a tenant; nothing returns to them. Raises ValidationError."""
-        quota = Quota.model_validate(self._default.model_dump() | dict(own))
+        return await self.change(tenant, lambda _: own)
+
+    async def change(self, tenant: str, edit: Callable[[dict[str, Any]], Mapping[str, Any]]) -> Quota:
+        """Change what differs from the defaults for a tenant.
+
+        Args:
+            tenant: The tenant.
+            edit: Makes of what differs now what shall differ. It may raise.
+
+        Raises:
+            ValidationError: A value is invalid.
+            Contended: Other requests kept changing it.
+        """
+        for _ in range(TRIES):
+            before = await self._stored(tenant)
+            own = edit(_parsed(before))
+            quota = Quota.model_validate(self._default.model_dump() | dict(own))
+            arguments = QUOTAS_KEY, TENANTS_KEY, tenant, before or b"", _sealed(own)
+            async with self._turn():
+                done = await self._copies.eval(CHANGE_QUOTA, 2, *arguments)
+            if done:
+                self._recent.forget(tenant)
+                return quota
+        raise Contended("Other requests kept changing this quota. Try again.")
+
+    async def _stored(self, tenant: str) -> Blob:
         async with self._turn():
-            if own:
-                chosen = Quota.model_construct(_fields_set=set(own), **own)
-                await reply(
-                    self._redis.hset(QUOTAS_KEY, tenant, seal(_Own(fields=chosen.model_dump(include=set(own)))))
-                )
-                await reply(self._redis.sadd(TENANTS_KEY, tenant))
-            else:
-                await reply(self._redis.hdel(QUOTAS_KEY, tenant))
-        self._recent.forget(tenant)
-        return quota
+            found: Blob = await reply(self._redis.hget(QUOTAS_KEY, tenant))
+        return found
 
     async def close(self) -> None:
         """Wait for the lookups that run."""
         await self._recent.settled()
 
     async def _read(self, tenant: str) -> Quota:
-        own = await self.own(tenant)
+        own = _parsed(await self._stored(tenant))
         return self._default.model_copy(update=own) if own else self._default
 
 
@@ -106,6 +128,14 @@ class _Own(BaseModel):
     """What differs from the defaults, as it is stored."""
 
     fields: dict[str, float | int | None]
+
+
+def _sealed(own: Mapping[str, Any]) -> bytes:
+    """What differs from the defaults, to be stored; empty for nothing."""
+    if not own:
+        return b""
+    chosen = Quota.model_construct(_fields_set=set(own), **own)
+    return seal(_Own(fields=chosen.model_dump(include=set(own))))
 
 
 def _parsed(text: Blob) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from service.errors import CorruptRecord, UnknownClient, UnknownVersion, Version
 from service.inputs.label_sets import from_index_lists
 from service.inputs.labels import Classes, class_names
 from service.store.ages import weights_by_age
-from service.store.checksums import corrupt, parse_examples, parse_old_support, parse_record, parse_version
+from service.store.checksums import corrupt, parse_entry, parse_examples, parse_old_support, parse_record, parse_version
 from service.store.connect import Client
 from service.store.examples import Example, Form, content_id, digest, form_of, free_id, from_raw, to_raw
 from service.store.keys import examples_key, inputs_key, support_key, versions_key
@@ -92,6 +92,11 @@ class Reader:
         """
         return await self._unchanged(client, lambda record: self._contents(client, record, version, choose))
 
+    async def example(self, client: ClientKey, name: str) -> Contents:
+        """The current version with the example of this id alone, or with none if there is no such example. The inputs
+        of the others are not read. Raises UnknownClient, CorruptRecord."""
+        return await self._unchanged(client, lambda record: self._named_example(client, record, name))
+
     async def version(self, client: ClientKey, number: int | None) -> tuple[Record, Record]:
         """The current record, and that of a version, by default the current one.
 
@@ -150,6 +155,24 @@ class Reader:
             raise _named(error, "version") from None
         kept = [parse_version(text, int(number)) for number, text in found.items() if int(number) <= record.version]
         return sorted(kept, key=lambda each: -each.version) if record.next_row is not None else [record]
+
+    async def _named_example(self, client: ClientKey, record: Record, name: str) -> Contents:
+        if record.next_row is None:
+            old = await self._old_contents(client, record)
+            return old.at([place for place, example in enumerate(old.examples) if example.id == name])
+        try:
+            texts = await self._redis.hgetall(examples_key(client))
+        except ResponseError as error:
+            raise _named(error, "support set") from None
+        entries = [entry for entry in map(parse_entry, texts.values()) if entry is not None]
+        named = {entry.row for entry in entries if entry.id == name}
+        if not named and len(entries) < len(texts):  # it may be a damaged one
+            raise corrupt("support set")
+
+        def choose(_: Record, rows: Sequence[int], __: Sequence[Any]) -> Sequence[int]:
+            return [place for place, row in enumerate(rows) if row in named]
+
+        return await self._contents(client, record, None, choose)
 
     async def _contents(self, client: ClientKey, record: Record, number: int | None, choose: Choose) -> Contents:
         if number in (None, record.version) and record.next_row is None:

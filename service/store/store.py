@@ -82,7 +82,7 @@ class Store:
         self._lists = Lists(self._redis)
         self._sweep = Sweep(self._redis, self._lists)
         self._answers = Answers(self._redis, kept_s=answer_ttl_s, limit=answer_bytes, mark_s=mark_s)
-        self.quotas = QuotaBook(self._redis, apart, quota)
+        self.quotas = QuotaBook(self._redis, apart, self._copies, quota)
         self.rates = Rates(self._redis, apart)
         self.usage = Usage(self._redis, apart, self.quotas)
         self._commits = Commits(
@@ -150,6 +150,12 @@ class Store:
         """
         async with self._turn():
             return await self._reader.contents(client, version, choose)
+
+    async def example(self, client: ClientKey, name: str) -> Contents:
+        """The current version with the example of this id alone, or with none if there is no such example. Raises
+        UnknownClient, CorruptRecord."""
+        async with self._turn():
+            return await self._reader.example(client, name)
 
     async def state(self, key: StateKey, record: Record, *, past: bool = False) -> Arrays | None:
         """A state, of the current or of a `past` version, with a renewed expiry; None if it is missing or corrupt."""

@@ -62,6 +62,23 @@ ROOM = (
 UNCOUNT = COUNTS + "uncount(KEYS[1], KEYS[2], ARGV[1])"
 """KEYS: sizes and usage of a tenant. ARGV: a client."""
 
+STORED = "return {redis.call('HLEN', KEYS[1]), unpack(redis.call('HMGET', KEYS[2], 'examples', 'bytes'))}"
+"""KEYS: sizes and usage of a tenant. Returns its clients, and their examples and bytes."""
+
+CHANGE_QUOTA = """
+local now = redis.call('HGET', KEYS[1], ARGV[1]) or ''
+if now ~= ARGV[2] and now ~= ARGV[3] then return 0 end  -- the second: this is a repetition
+if ARGV[3] == '' then
+    redis.call('HDEL', KEYS[1], ARGV[1])
+else
+    redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+    redis.call('SADD', KEYS[2], ARGV[1])
+end
+return 1
+"""
+"""KEYS: the quotas, the tenants. ARGV: a tenant, what is stored now, and what to store, both empty for nothing. Returns
+1, or 0 if the quota has changed."""
+
 CLOSE = "redis.call('HSET', KEYS[1], 'closed', '1') redis.call('EXPIRE', KEYS[1], ARGV[1])"
 """KEYS: the usage of a tenant. ARGV: seconds to keep it. From now on the scripts refuse to write for the tenant."""
 

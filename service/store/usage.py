@@ -18,7 +18,7 @@ from service.store.quotas import Quota, QuotaBook
 from service.store.records import Blob, ClientKey, Record
 from service.store.redis_client import has_slots, reply
 from service.store.scripts import COUNT_AGAIN
-from service.store.tenant_scripts import CLOSE, COUNT, ROOM, UNCOUNT
+from service.store.tenant_scripts import CLOSE, COUNT, ROOM, STORED, UNCOUNT
 
 CLOSED_S = 3600
 """Seconds for which a deleted tenant is remembered. Requests that ran when it was deleted have ended long before."""
@@ -57,9 +57,8 @@ class Usage:
     async def stored(self, tenant: str) -> Stored:
         """What a tenant stores. Raises Unavailable."""
         async with self._turn():
-            examples, size = await reply(self._redis.hmget(usage_key(tenant), ["examples", "bytes"]))
-            clients = await reply(self._redis.hlen(sizes_key(tenant)))
-        return Stored(clients, int(examples or 0), int(size or 0))
+            found = await reply(self._redis.eval(STORED, 2, *usage_keys(tenant)))
+        return Stored(*(int(each or 0) for each in found))
 
     async def clients(self, tenant: str) -> int:
         """The number of counted clients. Raises Unavailable."""

@@ -97,9 +97,9 @@ class Editing:
 
     async def example(self, client: ClientKey, name: str, *, inputs: bool = False) -> tuple[Record, Shown]:
         """One example, and the record of the client. Raises UnknownClient, UnknownExample, CorruptRecord."""
-        contents = await self._store.contents(client)
-        place = place_of(contents, name)
-        [shown] = await self._shown(contents.at([place]), inputs=inputs)
+        contents = await self._store.example(client, name)
+        place_of(contents, name)
+        [shown] = await self._shown(contents, inputs=inputs)
         return contents.record, shown
 
     async def relabel(

@@ -76,12 +76,8 @@ class Tenants:
         Raises:
             Unprocessable: A field or a value is invalid.
         """
-        own = {**await self._store.quotas.own(tenant), **changes}
-        chosen = {name: value for name, value in own.items() if value != DEFAULT}
-        unknown = sorted(set(changes) - set(Quota.model_fields))
         try:
-            checked = Quota.model_validate(chosen | dict.fromkeys(unknown))
-            return await self._store.quotas.set(tenant, checked.model_dump(include=set(chosen)))
+            return await self._store.quotas.change(tenant, lambda own: _changed(own, changes))
         except ValidationError as error:
             first = error.errors(include_input=False)[0]
             field = ".".join(str(part) for part in first["loc"])
@@ -120,3 +116,10 @@ class Tenants:
             record = await self._store.forget(client)
             if record is not None:
                 self._evict(record.write)
+
+
+def _changed(own: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """What differs from the defaults after changes. Raises ValidationError."""
+    chosen = {name: value for name, value in {**own, **changes}.items() if value != DEFAULT}
+    unknown = sorted(set(changes) - set(Quota.model_fields))
+    return Quota.model_validate(chosen | dict.fromkeys(unknown)).model_dump(include=set(chosen))

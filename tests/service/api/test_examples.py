@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from service.store.keys import client_keys
+from service.store.keys import client_keys, inputs_key
 from service.store.records import ClientKey
 from tests.service.drawings import letters, png, wave
 
@@ -75,6 +75,15 @@ def test_inputs_are_shown_on_demand_as_images(api):
         image = Image.open(io.BytesIO(base64.b64decode(shown["input"])))
         assert (image.size, image.mode) == ((28, 28), "L")
         assert np.asarray(image).max() == 255
+
+
+def test_one_example_is_read_alone(api, redis):
+    adapt(api, letters("LV"))
+    first, second = (example["id"] for example in api.get("/clients/alice/examples").json()["examples"][:2])
+    redis.hset(inputs_key(ALICE), "1", b"damaged")
+    assert api.get(f"/clients/alice/examples/{first}", params={"inputs": True}).status_code == 200
+    assert api.get(f"/clients/alice/examples/{second}").json()["code"] == "corrupt_record"
+    assert api.get("/clients/alice/examples/no-such").json()["code"] == "unknown_example"
 
 
 def test_inputs_and_labels_of_a_regression_are_numbers(api):

@@ -91,6 +91,13 @@ async def test_what_shrinks_is_never_refused(store):
     assert (await store.usage.stored("acme")).clients == 2
 
 
+async def test_changes_of_a_quota_at_the_same_moment_are_all_made(store):
+    fields = {"clients": 3, "examples": 50, "bytes": 1000, "burst": 7}
+    await asyncio.gather(*(Tenants(store).set_quota("acme", {name: fields[name]}) for name in fields))
+    quota = await store.quotas.of("acme")
+    assert {name: getattr(quota, name) for name in fields} == fields
+
+
 async def test_a_quota_of_one_tenant_is_not_that_of_another(store):
     await store.quotas.set("acme", {"clients": 0})
     with pytest.raises(QuotaExceeded):
