@@ -17,13 +17,13 @@ class MemoryBudget:
 
     def __init__(self, total: int, *, several: bool = False) -> None:
         self._total, self._several = total, several
-        self._held: Counter[str] = Counter()  # also of tenants that hold nothing now; "" before a key is checked
+        self._held: Counter[str] = Counter()  # by tenant; "" before a key is checked
+        self._first = ""
         self.held = 0
 
     def check(self, tenant: str, size: int) -> None:
         """Raise Overloaded if so many bytes do not fit now, and AnswerTooLarge if they never do."""
-        several = self._several or len(self._held.keys() | {tenant, ""}) > 2
-        share = self._total // 2 if several else self._total
+        share = self._total // 2 if self._several else self._total
         if size > share:
             raise AnswerTooLarge(
                 f"The answer takes {size} bytes; requests in flight may hold {share} for one tenant "
@@ -40,6 +40,8 @@ class MemoryBudget:
         """Count `size` more bytes; a negative size counts fewer."""
         self.held += size
         self._held[tenant] += size
+        self._first = self._first or tenant
+        self._several = self._several or tenant not in ("", self._first)
 
 
 class Reservation:

@@ -55,7 +55,7 @@ class Contents(NamedTuple):
         return SupportSet(inputs, targets, ways, names, weights)
 
     def at(self, places: Sequence[int]) -> Self:
-        """Those of the examples."""
+        """The examples at these places alone."""
         return self._replace(
             examples=[self.examples[place] for place in places], targets=[self.targets[place] for place in places]
         )
