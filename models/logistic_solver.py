@@ -21,7 +21,8 @@ def logistic_regression(points: Tensor, labels: Tensor, penalty: float | Tensor,
     Returns:
         Weights (d, ways).
     """
-    return logistic_regressions(points, labels.unsqueeze(1), _penalties(penalty, points), iterations)[:, 0, 0]
+    found = logistic_regressions(points, labels.unsqueeze(1), _penalties(penalty, points), iterations)
+    return found[:, 0, 0].contiguous()
 
 
 def logistic_coefficients(points: Tensor, labels: Tensor, penalty: float | Tensor, iterations: int) -> Tensor:
