@@ -71,7 +71,7 @@ def drive_together(one: Running, *loads: Load) -> list[Figures]:
 def send(load: Load) -> Outcome:
     """Send a load from its own process."""
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.load"], input=msgspec.json.encode(load), capture_output=True, check=True
+        [sys.executable, "-m", "benchmarks.load"], input=msgspec.json.encode(load), stdout=subprocess.PIPE, check=True
     )
     return msgspec.json.decode(done.stdout, type=Outcome)
 

@@ -13,6 +13,7 @@ from contextlib import suppress
 from functools import partial
 from itertools import cycle
 from random import expovariate, randrange
+from typing import cast
 
 import httptools
 import msgspec
@@ -62,8 +63,7 @@ class Client(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the event loop."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)  # that of uvloop is no subclass
 
     def data_received(self, data: bytes) -> None:
         """Called by the event loop."""
