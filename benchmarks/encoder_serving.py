@@ -14,10 +14,9 @@ from itertools import product
 from typing import NamedTuple
 
 import httpx
-import psutil
 import torch
 
-from benchmarks.driving import console, drive, stage
+from benchmarks.driving import console, drive, left_out_if_it_fails, stage
 from benchmarks.encoder_bodies import SHOTS, WAYS, adapt_body, inputs, predict_body
 from benchmarks.load import Load
 from benchmarks.peers.encoders import PHOTOS, TEXTS, photos
@@ -93,13 +92,11 @@ def main() -> None:
     given = parser.parse_args()
     for name in given.services or known:
         console.print(TITLES[name], style="bold")
-        try:
+        with left_out_if_it_fails(name):
             if name in LIMITS:
                 measure_limit(name, given.kinds, given.seconds)
             elif find_spec(SERVICES[name].service.needs):
                 measure_service(name, given.kinds, given.seconds)
-        except (OSError, RuntimeError, TimeoutError, httpx.HTTPError, psutil.Error) as error:
-            console.print(f"{name} is left out: {error}", style="red")
 
 
 def measure_service(name: str, kinds: list[str], factor: float) -> None:

@@ -9,16 +9,16 @@ import math
 import os
 import platform
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from importlib.util import find_spec
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httpx
 import numpy as np
 
-from benchmarks.driving import console, drive, stage
+from benchmarks.driving import console, drive, left_out_if_it_fails, stage
 from benchmarks.load import Load
 from benchmarks.peers.network import SPECS
 from benchmarks.results import keep
@@ -67,15 +67,19 @@ def main() -> None:
         for number in range(given.rounds):
             for name in names:
                 console.print(f"round {number + 1}: {SERVICES[name].title}", style="bold")
-                with running(SERVICES[name], *given_to_all) as one:
+                with left_out_if_it_fails(name), running(SERVICES[name], *given_to_all) as one:
                     answers[name] = first_answers(SERVICES[name], one)
                     for scene in scenes():
                         figures = drive(one, load_of(SERVICES[name], one, scene, given.seconds))
                         measured[scene.title()][name].append(figures)
                         console.print(f"  {scene.title()}: {figures['rate']:.0f}/s, p50 {figures['p50_ms']:.1f} ms")
+                keep(machine=machine(), scenes=figures_of(measured))
     check(answers)
-    scenes_of = {scene: {name: summary(rounds) for name, rounds in by.items()} for scene, by in measured.items()}
-    keep(machine=machine(), scenes=scenes_of)
+
+
+def figures_of(measured: Mapping[str, Mapping[str, list[dict[str, float]]]]) -> dict[str, Any]:
+    """The figures of each scene by service, over the rounds."""
+    return {scene: {name: summary(rounds) for name, rounds in by.items()} for scene, by in measured.items()}
 
 
 def first_answers(service: Service, one: Running) -> np.ndarray:
