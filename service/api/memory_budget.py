@@ -22,19 +22,18 @@ class MemoryBudget:
         self.held = 0
 
     def check(self, tenant: str, size: int) -> None:
-        """Raise Overloaded if so many bytes do not fit now, and AnswerTooLarge if they never do."""
-        share = self._total // 2 if self._several else self._total
-        if size > share:
-            raise AnswerTooLarge(
-                f"The answer takes {size} bytes; requests in flight may hold {share} for one tenant "
-                "(HANDFUL_MAX_BODY_BYTES_IN_FLIGHT). Ask for less, or raise the setting."
-            )
+        """Raise Overloaded if so many bytes do not fit now."""
+        share = self.share()
         if self.held + size > self._total or self._held[tenant] + size > share:
             raise Overloaded(
                 f"Requests in flight may hold {self._total} bytes in all, and {share} for one tenant "
                 f"(HANDFUL_MAX_BODY_BYTES_IN_FLIGHT). There is no room for {size} more. Try again soon, with fewer "
                 "requests at a time."
             )
+
+    def share(self) -> int:
+        """The most bytes that one tenant may hold."""
+        return self._total // 2 if self._several else self._total
 
     def change(self, tenant: str, size: int) -> None:
         """Count `size` more bytes; a negative size counts fewer."""
@@ -59,6 +58,15 @@ class Reservation:
     def check(self, size: int) -> None:
         """Raise Overloaded if so many bytes do not fit now."""
         self._budget.check(self.tenant, size)
+
+    def check_answer(self, size: int) -> None:
+        """Raise AnswerTooLarge if an answer of so many bytes never fits, and Overloaded if it does not fit now."""
+        if size > (share := self._budget.share()):
+            raise AnswerTooLarge(
+                f"The answer takes {size} bytes; requests in flight may hold {share} for one tenant "
+                "(HANDFUL_MAX_BODY_BYTES_IN_FLIGHT). Raise the setting."
+            )
+        self.check(size)
 
     def take(self, size: int) -> None:
         """Hold more bytes until the answer is sent. Raises Overloaded."""

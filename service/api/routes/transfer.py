@@ -63,7 +63,8 @@ async def export(
 
     def admit(size: int) -> None:
         held.release()  # what was taken for an earlier reading of the client
-        held.take(size)
+        held.check_answer(size)
+        held.add(size)
 
     record, file = await cases.transfer.export(client, version, admit)
     headers = {"ETag": record.etag, "Content-Disposition": f'attachment; filename="{record.client_id}.safetensors"'}
@@ -100,7 +101,7 @@ async def export_onnx(
     /predict. Its metadata has the labels and says how inputs are prepared. This takes seconds.
     """
     await request.receive()  # the end of an empty body; what comes next is that the client leaves
-    admit = request.state.reservation.check
+    admit = request.state.reservation.check_answer
     record, file = await while_connected(request, cases.networks.export(client, version, admit))
     request.state.reservation.take(len(file))
     headers = {"ETag": record.etag, "Content-Disposition": f'attachment; filename="{record.client_id}.onnx"'}

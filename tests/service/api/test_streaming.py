@@ -294,6 +294,18 @@ async def test_an_outbox_counts_its_bytes_and_waits_for_memory():
 
 
 @pytest.mark.anyio
+async def test_answers_over_the_memory_wait_for_an_empty_outbox():
+    outbox = Outbox(1000, request_of(budget=2).state.reservation)
+    await outbox.put([b"1234"])
+    second = asyncio.create_task(outbox.put([b"5678"]))
+    await asyncio.sleep(0)
+    assert not second.done()
+    assert await outbox.take() == b"1234"
+    await second
+    assert await outbox.take() == b"5678"
+
+
+@pytest.mark.anyio
 async def test_a_full_queue_is_waited_for(monkeypatch):
     monkeypatch.setattr(streaming, "BUSY_S", 0)
     calls = 0

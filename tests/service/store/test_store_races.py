@@ -3,10 +3,13 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from random import Random
+from typing import Any
 
 import pytest
 
+from service.arrays import Array
 from service.errors import Contended, PreconditionFailed, UnknownClient
+from service.inputs.decoder import Decoder
 from service.settings import Settings
 from service.store import redis_client
 from service.store.keys import EXPIRIES_KEY
@@ -14,11 +17,13 @@ from service.store.records import Draft
 from service.store.store import Store
 from service.use_cases.editing import Editing, Wanted
 from service.use_cases.learning import Learning
+from service.use_cases.predicting import Answered, Predicting
+from service.use_cases.suggesting import Suggesting
 from service.use_cases.support_sets import same_contents
 from service.use_cases.versioning import Versioning
 from tests.service.relays import Overtakes, playing_redis
 from tests.service.store.fake_engine import CATALOGUE, FakeEngine
-from tests.service.supports import ALICE, draft
+from tests.service.supports import ALICE, Calls, draft, teaching
 
 pytestmark = pytest.mark.anyio
 
@@ -96,6 +101,28 @@ async def test_a_rollback_of_a_client_that_was_changed_meanwhile_says_so(store, 
         versioning = Versioning(Learning(CATALOGUE, FakeEngine(Random(0)), reader, Settings()))
         with pytest.raises(PreconditionFailed):
             await versioning.rollback(ALICE, 1, [record.etag])
+
+
+async def test_a_suggestion_during_the_removal_of_the_last_example_is_that_of_a_client_without_a_model(store):
+    learning, decoder = Learning(CATALOGUE, Features(Random(0)), store, Settings()), Decoder(Settings())
+    clients = Calls(learning, decoder)
+    await clients.adapt(ALICE, teaching("echo", [([1], [1.0], "only")]))
+
+    class Overtaken(Predicting):
+        async def predict(self, *arguments: Any, **options: Any) -> Answered:
+            if (await store.record(ALICE)).examples:
+                await Editing(learning).remove(ALICE, "only")
+            return await super().predict(*arguments, **options)
+
+    suggested = await Suggesting(learning, Overtaken(learning, decoder), decoder).suggest(ALICE, [[0.0], [1.0]], 1)
+    assert (suggested.record.version, suggested.answers) == (2, None)
+
+
+class Features(FakeEngine):
+    """An engine whose features are the queries."""
+
+    async def features(self, model: str, queries: Array, **_: Any) -> Array:
+        return queries
 
 
 async def test_a_version_that_a_removal_took_before_its_examples_were_read_can_be_asked_again(store, redis_url):
